@@ -1,0 +1,100 @@
+"""Results to reply strings: the last step of every request.
+
+A reply is a marshal (version 4) of `(status, value)` or `(status, content_type, headers, value)`,
+as latin-1 text. The host writes `value` as JSON where content_type is None or left out.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+from collections.abc import Callable
+from typing import Any
+
+from .errors import HTTPException
+from .plain import RECORDS, plain
+from .responses import JSON, Response, header_list
+from .strict import to_plain
+
+__all__ = ["encode_exception", "encode_reply"]
+
+# Types marshal writes as they are. Whether what is inside them can be written is found out by
+# trying: looking would cost more than the writing.
+_DIRECT = frozenset({dict, list, str, int, float, bool, type(None), tuple})
+
+# Marshal takes any object and raises for those it cannot write, which its declared type denies.
+dumps: Callable[[Any, int], bytes] = marshal.dumps
+
+# Version 5 exists from 3.14 on; the host reads 4.
+_VERSION = 4
+_BYTES_TYPE = "application/octet-stream"
+
+
+def encode_reply(status: int, result: object) -> str:
+    """The reply for what a handler returned; `status` is that of the route.
+
+    Raises TypeError naming the place for a value without a JSON form, and ValueError for one that
+    contains itself and for headers that cannot be sent.
+    """
+    kind = type(result)
+    if kind in _DIRECT:
+        # Marshal walks to the end even after it has met an object it cannot write, so a list of
+        # records is recognised by its first item.
+        if kind is list and result and type(result[0]) not in _DIRECT:  # type: ignore[index]
+            return _encode(status, result, ())
+        try:
+            return dumps((status, result), _VERSION).decode("latin-1")
+        except ValueError:
+            return _encode(status, result, ())
+    make = RECORDS.get(kind)
+    if make is not None:
+        try:
+            return dumps((status, make(result)), _VERSION).decode("latin-1")
+        except Exception:
+            return _encode(status, result, ())
+    if kind is bytes:
+        return dumps((status, result, _BYTES_TYPE, []), _VERSION).decode("latin-1")
+    if isinstance(result, Response):
+        return _encode_response(status, result)
+    return _encode(status, result, ())
+
+
+def encode_exception(exc: HTTPException) -> str:
+    """The reply for an HTTPException: its status, `{"detail": ...}` and its headers.
+
+    Raises as `encode_reply` does.
+    """
+    value = {"detail": exc.detail}
+    headers = header_list(exc.headers)
+    return _encode(int(exc.status_code), value, (None, headers) if headers else ())
+
+
+def _encode(status: int, result: object, rest: tuple[Any, ...]) -> str:
+    """A reply whose value is not known to be plain."""
+    try:
+        return dumps((status, plain(result), *rest), _VERSION).decode("latin-1")
+    except Exception:
+        # The quick way gives no reasons. The careful way finds the place, or succeeds where the
+        # quick way trusted a field to be what its annotation says.
+        value = to_plain(result)
+    return dumps((status, value, *rest), _VERSION).decode("latin-1")
+
+
+def _encode_response(status: int, response: Response) -> str:
+    # The status may be an IntEnum such as http.HTTPStatus, which marshal does not take.
+    code = status if response.status_code is None else int(response.status_code)
+    if not isinstance(response, JSON):
+        content_type, pairs = response.reply_type()
+        body = response.content
+        body = str.__str__(body) if isinstance(body, str) else bytes(body)
+        return dumps((code, body, content_type, pairs), _VERSION).decode("latin-1")
+    if not response.headers:
+        return _encode(code, response.data, ())
+    if not any(name.lower() == "content-type" for name in response.headers):
+        return _encode(code, response.data, (None, header_list(response.headers)))
+    # Another content type than JSON's own makes the body raw, so it is written here.
+    content_type, pairs = response.reply_type()
+    text = json.dumps(
+        to_plain(response.data), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return dumps((code, text, content_type, pairs), _VERSION).decode("latin-1")

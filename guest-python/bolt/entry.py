@@ -1,0 +1,352 @@
+"""The component's side of the contract: what the host calls, and the calls to it.
+
+Only this module imports generated bindings, so `import bolt` works in plain CPython. Nothing may raise
+out of `Handlers`: an exception at the boundary would end the interpreter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import io
+import json
+import linecache
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
+from functools import partial
+from marshal import loads
+from typing import Any
+
+import componentize_py_async_support as support
+import componentize_py_runtime as runtime
+from componentize_py_types import Ok
+from wit_world.imports import host
+
+from .app import BoltAPI
+from .encode import encode_exception, encode_reply
+from .errors import BuildError, HTTPException
+from .loop import BoltLoop
+from .manifest import manifest
+
+__all__ = ["Handlers", "load"]
+
+# The host looks for this in front of what a failed build says.
+_ERROR_MARK = "bolt-build-error:"
+_INTERNAL = {"detail": "Internal Server Error"}
+_HERE = __file__.rpartition("/")[0] + "/"
+_WAIT = 2
+_SUBTASK = 1
+_RETURNED = 2
+
+_request: ContextVar[int] = ContextVar("bolt_request", default=0)
+_routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
+_tasks: dict[int, asyncio.Task[Any]] = {}
+_manifest = ""
+
+
+# Output.
+
+
+class _Output(io.TextIOBase):
+    """`sys.stdout` and `sys.stderr`: whole lines go to the host under the request that wrote them."""
+
+    def __init__(self, level: host.Level) -> None:
+        self._level = level
+        self._pending: dict[int, str] = {}
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        request = _request.get()
+        whole, newline, rest = (self._pending.pop(request, "") + text).rpartition("\n")
+        if newline:
+            _log(request, self._level, whole)
+        if rest:
+            self._pending[request] = rest
+        return len(text)
+
+    def flush(self) -> None:
+        self.end(_request.get())
+
+    def end(self, request: int) -> None:
+        """Log a last line without its line end."""
+        rest = self._pending.pop(request, "")
+        if rest:
+            _log(request, self._level, rest)
+
+
+_stdout, _stderr = _Output(host.Level.STDOUT), _Output(host.Level.STDERR)
+
+
+def _log(request: int, level: host.Level, text: str) -> None:
+    # A lone surrogate cannot cross the boundary.
+    host.log(request, level, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _complain(text: str) -> None:
+    _log(_request.get(), host.Level.ERROR, text)
+
+
+def _traceback(exc: BaseException) -> str:
+    """The traceback as Python prints it, from the handler on: the SDK's own frames say nothing."""
+    frame = exc.__traceback__
+    while (
+        frame is not None
+        and _is_ours(frame.tb_frame.f_code.co_filename)
+        and frame.tb_next is not None
+    ):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(exc), exc, frame))
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(("<bolt", _HERE))
+
+
+# Replies.
+
+
+def _failed(exc: BaseException) -> str:
+    """The reply for an exception. An HTTPException is an answer; anything else is a logged 500."""
+    if isinstance(exc, HTTPException):
+        try:
+            return encode_exception(exc)
+        except Exception as unencodable:
+            exc = unencodable
+    _complain(_traceback(exc))
+    return encode_reply(500, _INTERNAL)
+
+
+def _outcome(task: asyncio.Task[Any], status: int) -> str:
+    try:
+        return encode_reply(status, task.result())
+    except BaseException as exc:
+        return _failed(exc)
+
+
+def _forget(request: int) -> None:
+    if _stdout._pending or _stderr._pending:
+        _stdout.end(request)
+        _stderr.end(request)
+
+
+# `async def` handlers.
+
+_loop = BoltLoop(host.alarm, _complain)
+_starting = 0
+_early: str | None = None
+
+
+def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
+    """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
+    global _starting, _early
+    context = Context()
+    context.run(_request.set, request)
+    task = asyncio.Task(coroutine, loop=_loop, context=context, eager_start=True)
+    if task.done():
+        if _loop._ready:
+            _loop.run_ready()
+        return context.run(_outcome, task, status)
+    _tasks[request] = task
+    task.add_done_callback(partial(_finished, request, status), context=context)
+    _starting, _early = request, None
+    _loop.run_ready()
+    _starting = 0
+    # It may have been resumed by what was ready: then there is no need to send the reply aside.
+    early, _early = _early, None
+    return early or ""
+
+
+def _finished(request: int, status: int, task: asyncio.Task[Any]) -> None:
+    global _early
+    del _tasks[request]
+    reply = _outcome(task, status) if not task.cancelled() else encode_reply(500, _INTERNAL)
+    _forget(request)
+    if request == _starting:
+        _early = reply
+    else:
+        host.reply(request, reply)
+
+
+class _Parked:
+    """A pending async import, handed through the generated coroutine to whoever drives it."""
+
+    def __init__(self, waitable: int, promise: int) -> None:
+        self.waitable = waitable
+        self.promise = promise
+
+    def __await__(self) -> Any:
+        yield self
+
+
+async def _await_result(result: Any) -> Any:
+    """Replaces the runtime's own, which knows only its own event loop."""
+    return result.value if isinstance(result, Ok) else await _Parked(*result.value)
+
+
+class _Pump:
+    """Runs the loop each time the host's alarm rings; one component-model task that never ends.
+
+    The runtime's own driver makes an event loop for each call. This one speaks the same callback
+    protocol and drives the one loop of the instance instead.
+    """
+
+    def __init__(self) -> None:
+        self._set = 0
+        self._parked: _Parked | None = None
+
+    def start(self) -> int:
+        self._set = runtime.waitable_set_new()
+        return self._wait()
+
+    def resume(self, event: int, waitable: int, status: int) -> int:
+        parked = self._parked
+        if event == _SUBTASK and status == _RETURNED and parked is not None:
+            runtime.waitable_join(waitable, 0)
+            runtime.subtask_drop(waitable)
+            runtime.promise_get_result(status, parked.promise)
+            self._parked = None
+            _tick()
+        return self._wait()
+
+    def _wait(self) -> int:
+        while self._parked is None:
+            waiting = host.park()
+            try:
+                self._parked = waiting.send(None)
+            except StopIteration:
+                # The alarm had rung already.
+                _tick()
+            else:
+                waiting.close()
+                runtime.waitable_join(self._parked.waitable, self._set)
+        return _WAIT | (self._set << 4)
+
+
+def _tick() -> None:
+    try:
+        _loop.tick()
+    except BaseException as exc:
+        # A callback let SystemExit or KeyboardInterrupt through: asyncio would end its loop here.
+        _complain(_traceback(exc))
+        _loop.call_soon(_nothing)
+        _loop.run_ready()
+
+
+def _nothing() -> None:
+    pass
+
+
+_pump = _Pump()
+
+
+class Handlers:
+    """The interface `handlers` of the contract."""
+
+    def describe(self) -> str:
+        return _manifest
+
+    def call(self, request: int, route: int, args: bytes) -> str:
+        try:
+            invoke, status, is_async = _routes[route]
+            if is_async:
+                return _start(request, status, invoke(loads(args)))
+            _request.set(request)
+            reply = encode_reply(status, invoke(loads(args)))
+        except BaseException as exc:
+            reply = _failed(exc)
+        _forget(request)
+        return reply
+
+    def cancel(self, request: int) -> None:
+        try:
+            task = _tasks.get(request)
+            if task is not None:
+                task.cancel()
+                _loop.run_ready()
+        except BaseException as exc:
+            _complain(_traceback(exc))
+
+    async def run(self) -> None:
+        raise NotImplementedError("the pump answers in its place")
+
+    def _async_start_run(self, borrows: int) -> int:
+        return _pump.start()
+
+
+# The build.
+
+
+def load(module: str, attribute: str) -> None:
+    """Import the app and get everything ready that can be ready before the snapshot is taken."""
+    global _manifest
+    try:
+        api = importlib.import_module(module)
+        for part in attribute.split("."):
+            api = getattr(api, part)
+    except BaseException as exc:
+        _refuse(_import_failure(exc, module, attribute))
+    if not isinstance(api, BoltAPI):
+        _refuse(
+            f"{module}:{attribute} is a {type(api).__name__}, not a BoltAPI: give --app module:attr"
+        )
+    try:
+        described = manifest(api, f"{module}:{attribute}")
+    except BuildError as exc:
+        _refuse(str(exc))
+    _manifest = json.dumps(described)
+    for route in api.routes:
+        _routes.append((route.invoke, route.status_code, route.is_async))
+    _cache_sources()
+    support.await_result = _await_result
+    support.callback = _pump.resume
+    _loop.install()
+    sys.stdout, sys.stderr = _stdout, _stderr
+    gc.collect()
+    gc.freeze()
+
+
+def _import_failure(exc: BaseException, module: str, attribute: str) -> str:
+    if isinstance(exc, BuildError):
+        return str(exc)
+    if (
+        isinstance(exc, AttributeError)
+        and exc.__traceback__ is not None
+        and exc.__traceback__.tb_next is None
+    ):
+        return f"{module} has no attribute {attribute}: name the BoltAPI {attribute} or give --app {module}:attr"
+    return _traceback_of_app(exc)
+
+
+def _traceback_of_app(exc: BaseException) -> str:
+    """Python's own message, without the frames of the import machinery."""
+    frames = traceback.TracebackException.from_exception(exc)
+    inside = [
+        f for f in frames.stack if not f.filename.startswith("<frozen") and not _is_ours(f.filename)
+    ]
+    frames.stack = traceback.StackSummary.from_list(inside)
+    return "".join(frames.format()).rstrip()
+
+
+def _refuse(text: str) -> None:
+    for line in text.splitlines():
+        print(_ERROR_MARK + line, file=sys.stderr)
+    sys.stderr.flush()
+    raise SystemExit(1)
+
+
+def _cache_sources() -> None:
+    """Keep the app's source lines: no files are there at run time, and a traceback shows lines."""
+    for module in list(sys.modules.values()):
+        filename = getattr(module, "__file__", None)
+        if filename and not filename.startswith("/python") and not _is_ours(filename):
+            linecache.getlines(filename)
+    linecache.checkcache = _keep
+
+
+def _keep(filename: str | None = None) -> None:
+    """In place of `linecache.checkcache`, which would drop every file that it cannot find."""

@@ -1,0 +1,71 @@
+"""The exceptions an application meets: HTTP errors and mistakes found while it is built."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+__all__ = ["BuildError", "HTTPException", "Unsupported"]
+
+
+class HTTPException(Exception):
+    """Raise it in a handler to answer with an error status.
+
+    status_code: the HTTP status, an int from 100 to 599.
+    detail: any value that can be written as JSON; it becomes `{"detail": ...}`. Left out, it is
+        the standard phrase of the status ("Not Found"), or "Error" for a status without one.
+    headers: extra reply headers, name to value.
+
+    Raises ValueError when the status is out of range.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        detail: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        if not 100 <= status_code <= 599:
+            raise ValueError(f"an HTTP status lies between 100 and 599, not {status_code}")
+        if detail is None:
+            detail = _phrase(status_code)
+        super().__init__(status_code, detail)
+        self.status_code = status_code
+        self.detail = detail
+        self.headers = headers
+
+    def __str__(self) -> str:
+        return f"{self.status_code}: {self.detail}"
+
+    def __repr__(self) -> str:
+        return f"HTTPException(status_code={self.status_code!r}, detail={self.detail!r})"
+
+
+def _phrase(status_code: int) -> str:
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return "Error"
+
+
+class BuildError(TypeError):
+    """A route that cannot be served as it is written, found when it is registered.
+
+    handler: the qualified name of the function.
+    file: its source file, relative to the import root.
+    line: the line of its `def`, counted from 1.
+    """
+
+    def __init__(self, message: str, *, handler: str, file: str, line: int) -> None:
+        super().__init__(f"{message} (handler {handler}, {file}:{line})")
+        self.message = message
+        self.handler = handler
+        self.file = file
+        self.line = line
+
+
+class Unsupported(TypeError):
+    """An annotation that has no wire form. The text is a clause that names the annotation.
+
+    Internal: registration turns it into a BuildError that also names handler and parameter.
+    """

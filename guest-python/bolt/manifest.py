@@ -1,0 +1,142 @@
+"""The manifest: everything the host has to know about an application, as JSON-able data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin, get_type_hints
+
+from .app import BoltAPI
+from .models import Field, Model, walk_models
+from .params import Param
+from .plain import compile_plain
+from .route import Route
+from .schema import model_kind
+from .struct import Struct
+from .types import is_host_default, type_json
+from .version import __version__
+
+__all__ = ["ABI", "manifest"]
+
+ABI = 1
+"""The version of the contract between host and guest."""
+
+
+class _Ids:
+    """Names for the classes in `defs`: module and qualified name, numbered where those clash."""
+
+    def __init__(self) -> None:
+        self._ids: dict[type, str] = {}
+        self._used: set[str] = set()
+
+    def __call__(self, cls: type) -> str:
+        name = self._ids.get(cls)
+        if name is None:
+            base = name = f"{cls.__module__}.{cls.__qualname__}"
+            count = 1
+            # Two classes made by one function have the same name.
+            while name in self._used:
+                count += 1
+                name = f"{base}#{count}"
+            self._ids[cls] = name
+            self._used.add(name)
+        return name
+
+
+def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
+    """Describes `api`, and compiles what requests will need so that the first finds it ready.
+
+    app_ref: where the application object is, as "module:attribute".
+
+    Raises BuildError for a record whose fields cannot be resolved.
+    """
+    api.finish()
+    ids = _Ids()
+    models: dict[type, Model] = {}
+    for route in api.routes:
+        for param in route.params:
+            walk_models(param.type, models)
+    _compile_results(api, models)
+    return {
+        "abi": ABI,
+        "sdk": __version__,
+        "interpreter": ".".join(str(part) for part in sys.version_info[:3]),
+        "marshal": 4,
+        "app": app_ref,
+        "title": api.title,
+        "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
+        "routes": [_route(route, ids) for route in api.routes],
+    }
+
+
+def _compile_results(api: BoltAPI, models: Iterable[type]) -> None:
+    """Compiles the way out of every record in sight: otherwise the first reply pays for it."""
+    records = set(models)
+    for route in api.routes:
+        try:
+            result = get_type_hints(route.handler).get("return")
+        except Exception:
+            # What a handler gives back need not be annotated in a way that can be resolved.
+            continue
+        pending = [result]
+        while pending:
+            annotation = pending.pop()
+            if isinstance(annotation, type) and get_origin(annotation) is None:
+                records.add(annotation)
+            pending.extend(get_args(annotation))
+    known: list[type] = [Struct]
+    while known:
+        # Through `type`, because a checker takes the result of a metaclass's method for unknown.
+        children: list[type] = type.__subclasses__(known.pop())
+        records.update(children)
+        known.extend(children)
+    for cls in records:
+        if model_kind(cls) in ("struct", "dataclass"):
+            compile_plain(cls)
+
+
+def _model(model: Model, ids: _Ids) -> dict[str, Any]:
+    return {
+        "kind": model.kind,
+        "name": model.name,
+        "fields": [_field(item, ids) for item in model.fields],
+    }
+
+
+def _field(item: Field, ids: _Ids) -> dict[str, Any]:
+    out = {
+        "name": item.name,
+        "type": type_json(item.type, ids),
+        "required": item.required,
+    }
+    if not item.required and is_host_default(item.type, item.default):
+        out["default"] = item.default
+    return out
+
+
+def _route(route: Route, ids: _Ids) -> dict[str, Any]:
+    return {
+        "id": route.id,
+        "method": route.method,
+        "path": route.path,
+        "name": route.name,
+        "file": route.file,
+        "line": route.line,
+        "async": route.is_async,
+        "status": route.status_code,
+        "doc": route.doc,
+        "params": [_param(param, ids) for param in route.params],
+    }
+
+
+def _param(param: Param, ids: _Ids) -> dict[str, Any]:
+    out = {
+        "name": param.name,
+        "in": param.source,
+        "alias": param.alias,
+        "type": type_json(param.type, ids),
+        "required": param.required,
+    }
+    if not param.required and is_host_default(param.type, param.default):
+        out["default"] = param.default
+    return out

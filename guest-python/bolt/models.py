@@ -1,0 +1,165 @@
+"""Records: the fields of a Struct, dataclass or TypedDict, resolved when first needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
+
+from .errors import Unsupported
+from .schema import model_kind, type_of
+from .types import MISSING, Type
+
+__all__ = ["Field", "Model", "hints_of", "model_of", "walk_models"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One field of a record.
+
+    required: the sender must provide it.
+    default: the value when absent, or MISSING.
+    factory: makes the value when absent (dataclass default_factory), or None.
+    keyword: it has to be passed to the constructor by keyword.
+    A TypedDict key that may be absent has neither default nor factory.
+    """
+
+    name: str
+    type: Type
+    required: bool
+    default: Any = MISSING
+    factory: Callable[[], Any] | None = None
+    keyword: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A record type: kind is "struct", "dataclass" or "typeddict"; fields are in wire order."""
+
+    kind: str
+    cls: Any
+    name: str
+    fields: tuple[Field, ...]
+
+
+# Classes live as long as the program, so the table is never trimmed.
+_MODELS: dict[type, Model] = {}
+
+
+def model_of(cls: type) -> Model:
+    """The model of a class for which `model_kind` is not None.
+
+    Raises Unsupported when a field's annotation has no wire form, and NameError while an
+    annotation refers to a name that is not defined (yet).
+    """
+    model = _MODELS.get(cls)
+    if model is None:
+        kind = model_kind(cls)
+        hints = hints_of(cls)
+        if kind == "struct":
+            fields = _struct_fields(cls, hints)
+        elif kind == "dataclass":
+            fields = _dataclass_fields(cls, hints)
+        else:
+            fields = _typeddict_fields(cls, hints)
+        model = _MODELS[cls] = Model(kind or "", cls, cls.__name__, fields)
+    return model
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """The resolved annotations of a class. Raises NameError for a name that is not defined."""
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError:
+        # A class defined inside a function is in no module's namespace, so a record that
+        # mentions itself in a string could not be resolved without this.
+        own = {base.__name__: base for base in reversed(cls.__mro__)}
+        module = sys.modules.get(cls.__module__)
+        return get_type_hints(cls, {**vars(module), **own} if module else own, include_extras=True)
+
+
+def _field_type(cls: type, name: str, annotation: Any) -> Type:
+    try:
+        return type_of(annotation)
+    except Unsupported as error:
+        raise Unsupported(f"field {name!r} of {cls.__qualname__}: {error}") from None
+
+
+def _struct_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
+    defaults: dict[str, Any] = cls.__struct_defaults__
+    return tuple(
+        Field(
+            name,
+            _field_type(cls, name, hints[name]),
+            name not in defaults,
+            defaults.get(name, MISSING),
+            keyword=True,
+        )
+        for name in cls.__struct_fields__
+    )
+
+
+def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
+    for name, annotation in hints.items():
+        if isinstance(annotation, dataclasses.InitVar) or annotation is dataclasses.InitVar:
+            raise Unsupported(f"field {name!r} of {cls.__qualname__}: InitVar is not supported")
+    generated = cls.__dataclass_params__.init
+    fields = []
+    for item in dataclasses.fields(cls):
+        if not item.init:
+            continue
+        default = MISSING if item.default is dataclasses.MISSING else item.default
+        # dataclasses.MISSING is an object of a private class, which a checker cannot narrow.
+        made: Any = item.default_factory
+        factory = None if made is dataclasses.MISSING else made
+        fields.append(
+            Field(
+                item.name,
+                _field_type(cls, item.name, hints[item.name]),
+                default is MISSING and factory is None,
+                default,
+                factory,
+                # A constructor written by hand may take the fields in another order.
+                bool(item.kw_only) or not generated,
+            )
+        )
+    return tuple(fields)
+
+
+def _typeddict_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
+    fields = []
+    for name, annotation in hints.items():
+        # With postponed annotations `__required_keys__` does not know about Required and
+        # NotRequired, so the resolved annotation has the last word.
+        required = name in cls.__required_keys__
+        for marker in _markers(annotation):
+            if marker is Required or marker is NotRequired:
+                required = marker is Required
+        fields.append(Field(name, _field_type(cls, name, annotation), required))
+    return tuple(fields)
+
+
+def _markers(annotation: Any) -> Iterator[Any]:
+    wrappers = (Annotated, Required, NotRequired)
+    while (origin := get_origin(annotation)) in wrappers:
+        yield origin
+        annotation = get_args(annotation)[0]
+
+
+def walk_models(kind: Type, seen: dict[type, Model]) -> None:
+    """Adds every model that `kind` mentions, directly or through fields, to `seen`.
+
+    The order is the order of first mention. Raises as `model_of` does.
+    """
+    pending = [kind]
+    while pending:
+        current = pending.pop()
+        if current.kind == "ref":
+            if current.data in seen:
+                continue
+            model = seen[current.data] = model_of(current.data)
+            pending.extend(item.type for item in reversed(model.fields))
+        else:
+            pending.extend(reversed(current.args))

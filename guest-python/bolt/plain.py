@@ -1,0 +1,269 @@
+"""Python objects to plain values (None, bool, int, float, str, list, dict): the quick way.
+
+Every class gets one function, found by the exact type of the object. Nothing here keeps track of
+where in the result it is or looks for cycles; when anything goes wrong the caller repeats the work
+with `strict.to_plain`, which does both and explains what it found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from .codegen import Source
+from .errors import Unsupported
+from .models import Model, hints_of, model_of
+from .schema import model_kind, type_of
+from .types import Type
+
+__all__ = ["RECORDS", "compile_plain", "plain"]
+
+RECORDS: dict[type, Callable[[Any], Any]] = {}
+"""The compiled functions of the Structs and dataclasses met so far."""
+
+# Fields of these types go out as they are. `any` is among them because it most often holds plain
+# data; when it does not, marshal refuses the reply and the strict way is taken.
+_AS_IS = frozenset({"str", "int", "float", "bool", "none", "any", "literal"})
+_KEYS_AS_IS = frozenset({"str", "int", "float", "bool"})
+
+# See `Emitter` in convert.py: the same bound for the same reason.
+_FIELD_BUDGET = 150
+
+
+def plain(value: Any) -> Any:
+    """The plain form of any value a handler may return.
+
+    Raises some exception, not necessarily a telling one, when there is none.
+    """
+    convert = _TABLE.get(type(value))
+    if convert is None:
+        convert = _learn(type(value))
+    return convert(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _items(value: Any) -> list[Any]:
+    return [
+        item if (convert := _TABLE.get(type(item))) is _same else (convert or plain)(item)
+        for item in value
+    ]
+
+
+def _pairs(value: Any) -> dict[Any, Any]:
+    return {
+        key if type(key) is str else _key(key): item
+        if (convert := _TABLE.get(type(item))) is _same
+        else (convert or plain)(item)
+        for key, item in value.items()
+    }
+
+
+def _key(key: Any) -> Any:
+    made = plain(key)
+    if _TABLE.get(type(made)) is not _same:
+        raise TypeError("a key that JSON cannot hold")
+    return made
+
+
+def _enum(value: Any) -> Any:
+    return plain(value.value)
+
+
+_TABLE: dict[type, Callable[[Any], Any]] = {
+    str: _same,
+    int: _same,
+    float: _same,
+    bool: _same,
+    type(None): _same,
+    list: _items,
+    tuple: _items,
+    set: _items,
+    frozenset: _items,
+    dict: _pairs,
+    bytes: bytes.decode,
+    # Unbound methods of the exact types: one call, and no way to reach an unrelated __str__.
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+    UUID: UUID.__str__,
+    Decimal: Decimal.__str__,
+}
+
+# Tried in order for classes that are not in the table. Enum comes first: a member of a str-based
+# enum is a str as well.
+_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (Enum, _enum),
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (list, _items),
+    (tuple, _items),
+    (set, _items),
+    (frozenset, _items),
+    (Mapping, _pairs),
+    (bytes, bytes.decode),
+    (datetime, datetime.isoformat),
+    (date, date.isoformat),
+    (time, time.isoformat),
+    (UUID, UUID.__str__),
+    (Decimal, Decimal.__str__),
+)
+
+
+def _learn(cls: type) -> Callable[[Any], Any]:
+    if model_kind(cls) is not None:
+        return compile_plain(cls)
+    for base, convert in _BASES:
+        if issubclass(cls, base):
+            _TABLE[cls] = convert
+            return convert
+    raise TypeError(f"{cls.__qualname__} has no plain form")
+
+
+def compile_plain(cls: type) -> Callable[[Any], Any]:
+    """The function that turns an instance of a Struct or dataclass into a dict of its fields."""
+    made = _TABLE.get(cls)
+    if made is None:
+        writer = _Writer(cls)
+        made = _TABLE[cls] = RECORDS[cls] = writer.build()
+    return made
+
+
+def _output_fields(cls: Any) -> list[tuple[str, Type]]:
+    """Names and types of the fields, `any` where a type is unknown: output needs no types."""
+    try:
+        model: Model | None = model_of(cls)
+    except (Unsupported, NameError, TypeError):
+        model = None
+    declared = {item.name: item.type for item in model.fields} if model is not None else {}
+    if cls.__dict__.get("__struct_fields__") is not None:
+        names = cls.__struct_fields__
+    else:
+        names = tuple(item.name for item in dataclasses.fields(cls))
+    if len(declared) == len(names):
+        return list(declared.items())
+    try:
+        hints = hints_of(cls)
+    except Exception:
+        hints = {}
+    return [(name, declared.get(name) or _type_or_any(hints.get(name))) for name in names]
+
+
+# A type whose values are converted by looking at them.
+_UNKNOWN = Type("unknown")
+
+
+def _type_or_any(annotation: Any) -> Type:
+    if annotation is None:
+        return _UNKNOWN
+    try:
+        return type_of(annotation)
+    except (Unsupported, NameError):
+        return _UNKNOWN
+
+
+class _Writer:
+    """Writes the one expression that makes the dict of a record, nested records inline.
+
+    A record is written inline under the check that the object is of exactly the declared class;
+    an instance of a subclass has more fields, and is asked itself.
+    """
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.source = Source()
+        self.fields = 0
+
+    def build(self) -> Callable[[Any], Any]:
+        text = self.record(self.cls, "self", (self.cls,))
+        self.source.line(f"return {text}")
+        return self.source.build("to_plain", "self", f"{self.cls.__qualname__}._to_plain")
+
+    def record(self, cls: type, name: str, stack: tuple[type, ...]) -> str:
+        """The dict of the record in the local `name`."""
+        fields = _output_fields(cls)
+        self.fields += len(fields) + 1
+        parts = [f"{key!r}: {self.value(kind, f'{name}.{key}', stack)}" for key, kind in fields]
+        return f"{{{', '.join(parts)}}}"
+
+    def value(self, kind: Type, source: str, stack: tuple[type, ...]) -> str:
+        """The expression for one value; `source` is a local or an attribute of one."""
+        if _goes_as_is(kind):
+            return source
+        constant = self.source.constant
+        match kind.kind:
+            case "list" | "vartuple":
+                item = self.source.local()
+                return f"[{self.value(kind.args[0], item, stack)} for {item} in {source}]"
+            case "dict" if kind.args[0].kind in _KEYS_AS_IS:
+                key, item = self.source.local(), self.source.local()
+                inner = self.value(kind.args[1], item, stack)
+                return f"{{{key}: {inner} for {key}, {item} in {source}.items()}}"
+            case "union":
+                arms = [arm for arm in kind.args if arm.kind != "none"]
+                if len(arms) == 1 and len(kind.args) == 2:
+                    name, test = self._named(source)
+                    inner = self.value(arms[0], name, stack)
+                    return f"(None if {test} is None else {inner})"
+            case "enum":
+                return f"{source}._value_"
+            case "datetime" | "date":
+                return f"{source}.isoformat()"
+            # On anything but their own type these raise, where str() would make up a text.
+            case "uuid":
+                return f"{constant(UUID.__str__)}({source})"
+            case "decimal":
+                return f"{constant(Decimal.__str__)}({source})"
+            case "ref" if model_kind(kind.data) != "typeddict":
+                return self._ref(kind.data, source, stack)
+        return f"{constant(plain)}({source})"
+
+    def _ref(self, cls: type, source: str, stack: tuple[type, ...]) -> str:
+        if cls in stack or self.fields > _FIELD_BUDGET:
+            if model_kind(cls) == "struct":
+                return f"{source}._to_plain()"
+            return f"{self.source.constant(plain)}({source})"
+        name, test = self._named(source)
+        made = self.record(cls, name, (*stack, cls))
+        constant = self.source.constant
+        other = f"{constant(plain)}({name})"
+        return f"({made} if {constant(type)}({test}) is {constant(cls)} else {other})"
+
+    def _named(self, source: str) -> tuple[str, str]:
+        """A local that holds `source`, and the expression that assigns it where it is new."""
+        if "." not in source:
+            return source, source
+        name = self.source.local()
+        return name, f"({name} := {source})"
+
+
+def _goes_as_is(kind: Type) -> bool:
+    """Whether marshal takes values of this type, so that nothing has to be done to them."""
+    if kind.kind in _AS_IS:
+        return True
+    if kind.kind == "dict":
+        return kind.args[0].kind in _KEYS_AS_IS and _goes_as_is(kind.args[1])
+    if kind.kind == "ref":
+        return _is_plain_typeddict(kind.data)
+    if kind.kind in ("list", "tuple", "vartuple", "union"):
+        return all(_goes_as_is(arg) for arg in kind.args)
+    return False
+
+
+def _is_plain_typeddict(cls: type) -> bool:
+    # Only flat ones: a TypedDict that contains itself would send this round in circles.
+    if model_kind(cls) != "typeddict":
+        return False
+    try:
+        fields = model_of(cls).fields
+    except (Unsupported, NameError, TypeError):
+        return False
+    return all(item.type.kind in _AS_IS for item in fields)

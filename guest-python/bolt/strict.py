@@ -1,0 +1,148 @@
+"""Python objects to plain values, the careful way: finds cycles and says where a value is odd."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from .schema import model_kind
+
+__all__ = ["MAX_DEPTH", "to_plain"]
+
+MAX_DEPTH = 200
+"""Levels a value may be nested. One Python call per level has to stay within every stack."""
+
+_EXACT = frozenset({str, int, float, bool, type(None)})
+
+
+def to_plain(value: object) -> Any:
+    """The value made of None, bool, int, float, str, list and dict only.
+
+    Converted: Struct and dataclass instances and mappings to dict, enums to their values,
+    datetime, date and time to ISO 8601, UUID and Decimal to str, lists, tuples and sets to list,
+    UTF-8 bytes to str, instances of subclasses to the plain type.
+
+    Raises TypeError naming the place (`result.users[0].avatar`) for anything else, and ValueError
+    for values that contain themselves or are nested deeper than MAX_DEPTH.
+    """
+    return _Walk().convert(value, None, 0)
+
+
+# Where a value was found: the place it was found in, and the step taken from there. Built up
+# backwards because it is read only in the rare case of an error.
+_Place = tuple[Any, str]
+
+
+def _show(place: _Place | None) -> str:
+    steps: list[str] = []
+    while place is not None:
+        place, step = place
+        steps.append(step)
+    return "result" + "".join(reversed(steps))
+
+
+def _step(key: object) -> str:
+    if isinstance(key, str) and key.isidentifier():
+        return f".{key}"
+    return f"[{key!r}]"
+
+
+class _Walk:
+    """One conversion: the containers being worked on, to notice one inside itself."""
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+
+    def convert(self, value: Any, place: _Place | None, depth: int) -> Any:
+        if isinstance(value, Enum):  # before str and int, which its members may be as well
+            value = value.value
+        simple = self.scalar(value, place)
+        if simple is not _NOT_SCALAR:
+            return simple
+        if id(value) in self.open:
+            raise ValueError(f"cannot turn the result into JSON: {_show(place)} contains itself")
+        if depth >= MAX_DEPTH:
+            raise ValueError(
+                f"cannot turn the result into JSON: it is nested deeper than {MAX_DEPTH} levels"
+            )
+        self.open.add(id(value))
+        try:
+            return self.container(value, place, depth + 1)
+        finally:
+            self.open.discard(id(value))
+
+    def scalar(self, value: Any, place: _Place | None) -> Any:
+        if type(value) in _EXACT:
+            return value
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int):
+            return int.__int__(value)
+        if isinstance(value, float):
+            return float.__float__(value)
+        if isinstance(value, (datetime, date, time)):
+            return value.isoformat()
+        if isinstance(value, (UUID, Decimal)):
+            return str(value)
+        if isinstance(value, bytes):
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise TypeError(
+                    f"cannot turn bytes into JSON: {_show(place)} is not UTF-8 text"
+                ) from None
+        return _NOT_SCALAR
+
+    def container(self, value: Any, place: _Place | None, depth: int) -> Any:
+        kind = None if isinstance(value, type) else model_kind(type(value))
+        if kind == "struct":
+            return self.record(value, value.__struct_fields__, place, depth)
+        if kind == "dataclass":
+            names = tuple(item.name for item in dataclasses.fields(value))
+            return self.record(value, names, place, depth)
+        if isinstance(value, Mapping):
+            return {
+                self.key(key, place): self.convert(item, (place, _step(key)), depth)
+                for key, item in value.items()
+            }
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [
+                self.convert(item, (place, f"[{index}]"), depth) for index, item in enumerate(value)
+            ]
+        raise TypeError(
+            f"cannot turn {type(value).__qualname__} into JSON: "
+            f"{_show(place)} has no JSON form; return a dict, a Struct, a dataclass or a Response"
+        )
+
+    def record(
+        self, value: Any, names: tuple[str, ...], place: _Place | None, depth: int
+    ) -> dict[str, Any]:
+        out = {}
+        for name in names:
+            try:
+                item = getattr(value, name)
+            except AttributeError:
+                # A slot that was never set, in a class with an __init__ of its own.
+                raise TypeError(
+                    f"cannot turn {type(value).__qualname__} into JSON: "
+                    f"{_show((place, _step(name)))} is not set"
+                ) from None
+            out[name] = self.convert(item, (place, _step(name)), depth)
+        return out
+
+    def key(self, key: Any, place: _Place | None) -> Any:
+        made = self.scalar(key.value if isinstance(key, Enum) else key, place)
+        if type(made) not in _EXACT:
+            raise TypeError(
+                f"cannot turn {type(key).__qualname__} into JSON: "
+                f"it is a key of {_show(place)}, and keys must be text or numbers"
+            )
+        return made
+
+
+_NOT_SCALAR: Any = object()

@@ -1,0 +1,177 @@
+"""Struct: records with keyword constructors, slots and code written for the class."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, dataclass_transform, get_origin
+
+from .codegen import Source, is_identifier
+from .convert import Emitter, model_converter
+from .plain import compile_plain
+
+__all__ = ["Struct", "StructMeta"]
+
+_ABSENT: Any = type("_Absent", (), {"__repr__": lambda self: "<default>"})()
+
+
+def _own_annotations(namespace: dict[str, Any]) -> dict[str, Any]:
+    """The annotations a class body made, unresolved names left as they are."""
+    found = namespace.get("__annotations__")
+    if found is None and sys.version_info >= (3, 14):
+        # Annotations are computed on demand, by a function the class body leaves behind.
+        import annotationlib
+
+        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
+        if annotate is not None:
+            found = annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
+    return dict(found or {})
+
+
+def _is_class_var(annotation: Any) -> bool:
+    text = getattr(annotation, "__forward_arg__", annotation)
+    if isinstance(text, str):
+        return text.startswith(("ClassVar", "typing.ClassVar", "t.ClassVar"))
+    return annotation is ClassVar or get_origin(annotation) is ClassVar
+
+
+def _initializer(qualname: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+    """`__init__` as one would write it by hand, so that Python itself reports bad arguments."""
+    source = Source()
+    emitter = Emitter(source)
+    me = "self"
+    while me in fields:
+        me += "_"
+    parameters = [me]
+    if fields:
+        parameters.append("*")
+    for name in fields:
+        value = name
+        if name not in defaults:
+            parameters.append(name)
+        elif type(defaults[name]) in (list, dict, set):
+            absent = source.constant(_ABSENT)
+            parameters.append(f"{name}={absent}")
+            value = f"{emitter.default_object(defaults[name])} if {name} is {absent} else {name}"
+        else:
+            parameters.append(f"{name}={source.constant(defaults[name])}")
+        source.line(f"{me}.{name} = {value}")
+    return source.build("__init__", ", ".join(parameters), f"{qualname}.__init__")
+
+
+@dataclass_transform(kw_only_default=True)
+class StructMeta(type):
+    """Turns annotations into slots and writes the constructor."""
+
+    __struct_fields__: tuple[str, ...] | None
+    __struct_defaults__: dict[str, Any]
+    __struct_custom_init__: bool
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> StructMeta:
+        if not any(isinstance(base, StructMeta) for base in bases):  # Struct itself
+            return super().__new__(mcs, name, bases, namespace, **options)
+        fields: dict[str, None] = {}
+        defaults: dict[str, Any] = {}
+        custom_init = "__init__" in namespace
+        for base in reversed(bases):
+            if isinstance(base, StructMeta):
+                fields.update(dict.fromkeys(base.__struct_fields__ or ()))
+                defaults.update(getattr(base, "__struct_defaults__", {}))
+                custom_init = custom_init or getattr(base, "__struct_custom_init__", False)
+
+        slots = []
+        for field, annotation in _own_annotations(namespace).items():
+            if _is_class_var(annotation):
+                continue
+            if not is_identifier(field) or hasattr(Struct, field):
+                raise TypeError(f"{name}: a Struct field cannot be called {field!r}")
+            if field not in fields:
+                slots.append(field)
+            else:
+                # A field declared again is required again, unless it has a new default.
+                defaults.pop(field, None)
+            fields[field] = None
+        # A slot and a class attribute cannot share a name. An inherited field may get a new
+        # default without being annotated again.
+        for field in fields:
+            if field in namespace:
+                defaults[field] = namespace.pop(field)
+
+        names = tuple(fields)
+        # Attributes only, before the class exists: it must not see names that are not its own.
+        namespace["__slots__"] = (*slots, *namespace.get("__slots__", ()))
+        namespace["__struct_fields__"] = names
+        namespace["__struct_defaults__"] = defaults
+        namespace["__struct_custom_init__"] = custom_init
+        if not custom_init:
+            namespace["__init__"] = _initializer(
+                namespace.get("__qualname__", name), names, defaults
+            )
+        # Bound anew for every class: an inherited one would leave out the added fields.
+        namespace["_from_wire"] = staticmethod(_lazy_from_wire(lambda: cls))
+        namespace["_to_plain"] = _first_to_plain
+        cls = super().__new__(mcs, name, bases, namespace, **options)
+        return cls
+
+
+def _lazy_from_wire(owner: Callable[[], type]) -> Callable[[Any], Any]:
+    """Compiles on the first call: fields may mention classes that are defined later."""
+
+    def from_wire(values: Any) -> Any:
+        cls: Any = owner()
+        convert = model_converter(cls)
+        cls._from_wire = staticmethod(convert)
+        return convert(values)
+
+    return from_wire
+
+
+def _first_to_plain(self: Any) -> Any:
+    cls: Any = type(self)
+    compiled = compile_plain(cls)
+    cls._to_plain = compiled
+    return compiled(self)
+
+
+class Struct(metaclass=StructMeta):
+    """Base of records: annotate the fields, give defaults where wanted.
+
+    The constructor takes keywords only and raises TypeError for missing and unknown ones; it does
+    not check types (values that come from a request have been checked). A default that is a list,
+    dict or set is copied for every instance. Instances compare equal when they are of the same
+    class and their fields are, can be changed, and cannot be hashed.
+    """
+
+    __slots__ = ()
+    __struct_fields__: ClassVar[tuple[str, ...] | None] = None
+    __struct_defaults__: ClassVar[dict[str, Any]] = {}
+    __struct_custom_init__: ClassVar[bool] = False
+
+    @staticmethod
+    def _from_wire(values: tuple[Any, ...]) -> Any:
+        """An instance from the wire values of its fields, in order. Written for each class."""
+        raise TypeError("Struct itself has no fields")
+
+    def _to_plain(self) -> dict[str, Any]:
+        """The fields as a dict, nested records too. Written for each class."""
+        raise TypeError("Struct itself has no fields")
+
+    @reprlib.recursive_repr()
+    def __repr__(self) -> str:
+        # A slot may be unset: in a class with an __init__ of its own, or after `del`.
+        shown = [
+            f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__ or ()
+            if hasattr(self, name)
+        ]
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(
+            getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ or ()
+        )

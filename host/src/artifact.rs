@@ -1,0 +1,66 @@
+//! Compiled components on disk, keyed by content and engine.
+//!
+//! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code.
+
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A compiled component and the manifest it gave.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    pub code: PathBuf,
+    pub manifest: PathBuf,
+}
+
+impl Artifact {
+    /// Where the artifact of `content` (a hash of its component) for `engine` is kept.
+    pub fn locate(cache: &Path, content: &str, engine: &Engine) -> Self {
+        let mut hasher = std::collections::hash_map::DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let folder = cache.join("aot").join(format!("{content}-{:016x}", hasher.finish()));
+        Self { code: folder.join("code.bin"), manifest: folder.join("manifest.json") }
+    }
+
+    /// True when both files are there. The manifest is written last.
+    pub fn exists(&self) -> bool {
+        self.manifest.is_file() && self.code.is_file()
+    }
+}
+
+/// Map compiled code into memory.
+pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by `compile` of this program into the user's private cache folder (0700),
+    // under a name that holds the hash of its source and of the engine. Whoever can write there can run code
+    // as this user anyway.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// A hash of `bytes`, as 32 hex digits.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Make `path`'s folder, and a cache root that only its owner can enter.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Write a file so that no reader ever sees half of it.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let partial = folder.join(format!(
+        ".{}.{}",
+        std::process::id(),
+        path.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    let mut file = File::create(&partial)?;
+    file.write_all(bytes)?;
+    drop(file);
+    fs::rename(&partial, path)
+}

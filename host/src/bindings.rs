@@ -1,0 +1,8 @@
+//! Generated from `wit/bolt.wit`: the types and calls on both sides of the boundary. Nothing else is in here.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "app",
+    imports: { "bolt:host/host.park": async | store, default: trappable },
+    exports: { default: async | store },
+});

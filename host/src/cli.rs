@@ -1,0 +1,200 @@
+//! What was typed, and what it means. Only this module and `main` read the environment.
+
+use crate::accesslog::LogFormat;
+use crate::config::{Config, Limits};
+use clap::{Args, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Serve Python web apps, each request in a WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "bolt-host", version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  bolt-host run app.py                       build the app and serve it on http://127.0.0.1:8000
+  bolt-host run app.py --port 0 --workers 1  a free port, one thread
+  bolt-host build app.py -o app.wasm         build once …
+  bolt-host run app.wasm                     … and serve on a machine without Python
+  bolt-host inspect app.wasm                 routes, types, imports, sizes")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where builds are cached [default: $XDG_CACHE_HOME/bolt-host or ~/.cache/bolt-host]
+    #[arg(long, global = true, value_name = "DIR", env = "BOLT_HOST_CACHE")]
+    pub cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build an app if it changed, and serve it.
+    Run(Run),
+    /// Build an app to one .wasm file, which any machine can serve.
+    Build(Build),
+    /// Show an app's routes, parameter types, imports and sizes.
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The app: a Python file, or a component made by `build`.
+    #[arg(value_name = "APP")]
+    pub path: PathBuf,
+    /// Where the BoltAPI object is, when it is not `api` in the file itself.
+    #[arg(long, value_name = "MODULE:ATTR")]
+    pub app: Option<String>,
+    /// Build again even when nothing changed.
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub source: Source,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE", default_value = "app.wasm")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub source: Source,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub source: Source,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub host: IpAddr,
+    /// The port to listen on; 0 picks a free one.
+    #[arg(long, default_value_t = 8000)]
+    pub port: u16,
+    /// Threads, each with its own listener and instances [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Most instances of the app, per worker and lane. 1: all async requests of a worker share one interpreter.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub instances: u16,
+    /// How requests and the app's output are logged, on standard error.
+    #[arg(long, value_enum, default_value = "human")]
+    pub log_format: LogFormat,
+    /// What is logged, as `info,guest=error` or `debug`.
+    #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
+    pub log_filter: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Longest time of a request in the app, as 30s or 500ms; then 504.
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub deadline: Duration,
+    /// What a cancelled async handler gets to clean up before its instance is ended.
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    pub grace: Duration,
+    /// Memory of one instance; then MemoryError and a new instance.
+    #[arg(long, default_value = "128MiB", value_parser = size, value_name = "SIZE")]
+    pub memory: usize,
+    /// Retire an instance after so many requests; 0: never.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub max_requests: u64,
+    /// Largest request body; then 413.
+    #[arg(long, default_value = "1MiB", value_parser = size, value_name = "SIZE")]
+    pub max_body: usize,
+    /// Largest response body; then 500.
+    #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
+    pub max_response: usize,
+    /// Largest request head: request line and headers; then 431.
+    #[arg(long, default_value = "64KiB", value_parser = size, value_name = "SIZE")]
+    pub max_head: usize,
+    /// Longest wait for a request's head, and for the next request of a connection.
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "TIME")]
+    pub header_timeout: Duration,
+    /// Longest wait for a request's body; then 408.
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub body_timeout: Duration,
+    /// Most open connections per worker; more wait.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub connections: u32,
+    /// How long a shutdown waits for requests in flight.
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub drain: Duration,
+}
+
+impl Run {
+    pub fn config(&self) -> Config {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let given = &self.limits;
+        Config {
+            host: self.host,
+            port: self.port,
+            workers: self.workers.map_or(cores, usize::from),
+            drain: given.drain,
+            limits: Limits {
+                deadline: given.deadline,
+                grace: given.grace,
+                memory: given.memory,
+                max_requests: given.max_requests,
+                instances: usize::from(self.instances),
+                max_body: given.max_body,
+                max_response: given.max_response,
+                max_head: given.max_head,
+                header_timeout: given.header_timeout,
+                body_timeout: given.body_timeout,
+                connections: given.connections as usize,
+            },
+        }
+    }
+}
+
+impl Cli {
+    /// The cache folder: as given, or the user's.
+    pub fn cache(&self) -> Result<PathBuf, String> {
+        if let Some(cache) = &self.cache {
+            return Ok(cache.clone());
+        }
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let root = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+        root.map(|root| root.join("bolt-host"))
+            .ok_or_else(|| "there is no HOME to cache builds in: give --cache DIR".into())
+    }
+}
+
+/// `500ms`, `30s`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "a time is a number and ms, s or m, as 30s".to_owned())?;
+    let time = match &text[digits.len()..] {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        other => return Err(format!("{other:?} is no unit of time: use ms, s or m, as 30s")),
+    };
+    if time.is_zero() || time > Duration::from_secs(24 * 3600) {
+        return Err("a time is between 1ms and a day".to_owned());
+    }
+    Ok(time)
+}
+
+/// `65536`, `64KiB`, `1MiB`.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: usize =
+        digits.parse().map_err(|_| "a size is a number and KiB, MiB or GiB, as 1MiB".to_owned())?;
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        other => return Err(format!("{other:?} is no unit of size: use KiB, MiB or GiB, as 1MiB")),
+    };
+    match number.checked_mul(unit) {
+        Some(bytes @ 8192..=2_147_483_648) => Ok(bytes),
+        _ => Err("a size is between 8KiB and 2GiB".to_owned()),
+    }
+}

@@ -1,0 +1,108 @@
+//! What each command does, step by step.
+
+use crate::app::{App, AppTable};
+use crate::builder::{self, AppRef};
+use crate::cli::{Build, Inspect, Run, Source};
+use crate::component::{self, Loaded};
+use crate::config::Config;
+use crate::manifest::Manifest;
+use crate::route::Router;
+use crate::server::Server;
+use crate::{accesslog, inspect};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+type Outcome = Result<(), String>;
+
+/// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
+pub fn run(args: &Run, cache: &Path) -> Outcome {
+    let config = args.config();
+    let log = accesslog::start(args.log_format, args.log_filter.as_deref())?;
+    let app = load(&args.source, &config, cache)?;
+    component::start_ticker(&app.component.engine)
+        .map_err(|e| format!("the clock thread cannot start: {e}"))?;
+    print!("{}", inspect::routes(&app.manifest));
+    let server = Server::start(&config, &AppTable::of_one(app))?;
+    println!("listening on http://{}", server.address);
+    wait_for_signal()?;
+    eprintln!("draining: requests in flight may finish; a second signal ends them");
+    std::thread::spawn(|| {
+        let _ = wait_for_signal();
+        std::process::exit(1);
+    });
+    server.stop();
+    drop(log);
+    Ok(())
+}
+
+/// Build to a file of its own.
+pub fn build(args: &Build, cache: &Path) -> Outcome {
+    let config = Config::default();
+    let wasm = component_path(&args.source, cache)?;
+    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
+    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
+    fs::copy(&wasm, &args.output).map_err(|e| format!("{}: {e}", args.output.display()))?;
+    print!("{}", inspect::routes(&manifest));
+    println!("wrote {}", args.output.display());
+    Ok(())
+}
+
+/// Show what an app is made of.
+pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
+    let config = Config::default();
+    let wasm = component_path(&args.source, cache)?;
+    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
+    print!("{}", inspect::report(&wasm, &artifact, &manifest)?);
+    Ok(())
+}
+
+fn load(source: &Source, config: &Config, cache: &Path) -> Result<App, String> {
+    let wasm = component_path(source, cache)?;
+    let engine = component::engine(config).map_err(|e| {
+        format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
+    })?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
+    let component = Loaded::open(&engine, &artifact.code, &name(&manifest), &config.limits)
+        .map_err(|sentence| format!("{}: {sentence}", source.path.display()))?;
+    let router = Router::new(&manifest)?;
+    Ok(App { manifest, router, component: Arc::new(component), limits: config.limits.clone() })
+}
+
+/// The module's name stands for the app in the log.
+fn name(manifest: &Manifest) -> String {
+    manifest.app.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// The component of what was named: itself, or what it builds to.
+fn component_path(source: &Source, cache: &Path) -> Result<PathBuf, String> {
+    let path = &source.path;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("py") => {
+            builder::component_of(&AppRef::new(path, source.app.as_deref())?, cache, source.rebuild)
+        }
+        Some("wasm") if path.is_file() => Ok(path.clone()),
+        Some("wasm") => Err(format!("{}: no such file", path.display())),
+        _ => Err(format!(
+            "{}: an app is a .py file, or a .wasm file made by `bolt-host build`",
+            path.display()
+        )),
+    }
+}
+
+/// Return when the process is asked to end.
+fn wait_for_signal() -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,177 @@
+//! The engine, and components: checked, compiled ahead of time, loaded, linked.
+
+use crate::bindings::AppPre;
+use crate::config::{Config, Limits};
+use crate::store::{self, GuestState, TABLE_ELEMENTS};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmparser::{Parser, Payload};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How often a computing guest gives its thread to others.
+pub const TICK: Duration = Duration::from_millis(4);
+/// The interface every SDK app exports, less its version.
+const HANDLERS: &str = "bolt:host/handlers@";
+const ABI_VERSION: &str = "0.1.0";
+
+/// Core instances in a componentized app: about ten, and room for native extensions.
+const CORE_INSTANCES: u32 = 40;
+
+/// Make the engine. Its pool holds `config.most_instances()` instances.
+pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
+    let count = u32::try_from(config.most_instances()).unwrap_or(u32::MAX).min(100_000);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(CORE_INSTANCES))
+        .total_memories(count)
+        .total_tables(count.saturating_mul(2))
+        .total_stacks(count.saturating_mul(2))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_component_instance_size(16 * crate::config::MIB)
+        .max_core_instance_size(4 * crate::config::MIB)
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(config.limits.memory);
+    let mut settings = base();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&settings)
+}
+
+/// The settings that a compiled artifact depends on.
+fn base() -> wasmtime::Config {
+    let mut settings = wasmtime::Config::new();
+    settings
+        .wasm_component_model_async(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(1024 * 1024)
+        .async_stack_size(2 * 1024 * 1024)
+        // A snapshot is sparse; above 16 MiB wasmtime would silently give up copy-on-write for it.
+        .memory_guaranteed_dense_image_size(256 << 20);
+    settings
+}
+
+/// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
+pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// Look at a component's outside. The error is a sentence.
+pub fn check(wasm: &[u8]) -> Result<(), String> {
+    match wasm {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            return Err(
+                "it is a core WebAssembly module, not a component; `bolt-host build` makes components".into(),
+            );
+        }
+        _ => return Err("it is not WebAssembly".into()),
+    }
+    let exports = exports(wasm).map_err(|e| format!("it is damaged: {e}"))?;
+    let Some(handlers) = exports.iter().find_map(|name| name.strip_prefix(HANDLERS)) else {
+        let shown = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(format!(
+            "it is a component of another world: it exports {shown}, and an app exports {HANDLERS}{ABI_VERSION}"
+        ));
+    };
+    if handlers != ABI_VERSION {
+        return Err(format!(
+            "it was built for ABI {handlers} and this host speaks {ABI_VERSION}: build it again with this version"
+        ));
+    }
+    Ok(())
+}
+
+fn exports(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    names(wasm, |payload, names| {
+        if let Payload::ComponentExportSection(section) = payload {
+            for export in section.clone() {
+                names.push(export?.name.name.to_owned());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The interfaces a component imports, for `inspect`.
+pub fn imports(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    names(wasm, |payload, names| {
+        if let Payload::ComponentImportSection(section) = payload {
+            for import in section.clone() {
+                names.push(import?.name.name.to_owned());
+            }
+        }
+        Ok(())
+    })
+}
+
+type Collect = fn(&Payload<'_>, &mut Vec<String>) -> Result<(), wasmparser::BinaryReaderError>;
+
+/// Collect names of the outermost component; what is nested in it is skipped.
+fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    let (mut names, mut depth) = (Vec::new(), 0u32);
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            ref payload if depth == 0 => collect(payload, &mut names)?,
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// A component ready to be instantiated.
+#[derive(Clone)]
+pub struct Loaded {
+    pub name: Arc<str>,
+    pub engine: Engine,
+    pub pre: AppPre<GuestState>,
+    pub memory_limit: usize,
+}
+
+impl Loaded {
+    /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
+    pub fn open(engine: &Engine, artifact: &Path, name: &str, limits: &Limits) -> Result<Self, String> {
+        let component = crate::artifact::deserialize(engine, artifact)
+            .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
+        fits(&component, limits)?;
+        let mut linker = Linker::new(engine);
+        store::link(&mut linker).map_err(|e| format!("the host's functions cannot be linked: {e:#}"))?;
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|e| format!("it asks for something this host does not offer: {e:#}"))?;
+        let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
+        Ok(Self { name: name.into(), engine: engine.clone(), pre, memory_limit: limits.memory })
+    }
+}
+
+fn fits(component: &Component, limits: &Limits) -> Result<(), String> {
+    let Some(needs) = component.resources_required() else {
+        return Err("it is linked with modules of its own making, which this host does not support".into());
+    };
+    let memory = needs.max_initial_memory_size.unwrap_or(0);
+    if memory > limits.memory as u64 {
+        return Err(format!(
+            "it starts with {} MiB of memory and an instance may have {} MiB: raise --memory",
+            memory.div_ceil(crate::config::MIB as u64),
+            limits.memory / crate::config::MIB
+        ));
+    }
+    let table = needs.max_initial_table_size.unwrap_or(0);
+    if table > TABLE_ELEMENTS as u64 {
+        return Err(format!("its tables hold {table} functions and at most {TABLE_ELEMENTS} are supported"));
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The lane of `async def` handlers: instances that serve many requests at once.
+//!
+//! Each instance is owned by a driver task, which polls the guest's event loop (one component-model future,
+//! `handlers.run`) and starts handlers beside it. Requests reach the driver through a channel; replies come
+//! back through one-shot channels, from the call itself when the handler never waited.
+
+use crate::component::Loaded;
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::guest::Instance;
+use crate::params::ValidArgs;
+use crate::policy::{self, Choice, Condition, Load};
+use crate::store::{Vitals, lock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+
+/// The concurrent instances of one app and worker.
+pub struct Concurrent {
+    component: Arc<Loaded>,
+    most: usize,
+    max_requests: u64,
+    grace: Duration,
+    drivers: Mutex<Vec<Arc<Driver>>>,
+}
+
+/// What requests know of an instance; the instance itself is inside its driver task.
+struct Driver {
+    /// The driver task ends when the last sender is gone: the table's and each seat's.
+    commands: mpsc::UnboundedSender<Command>,
+    in_flight: AtomicUsize,
+    served: AtomicU64,
+    signals: Arc<Signals>,
+}
+
+/// Shared with the driver task.
+#[derive(Default)]
+struct Signals {
+    vitals: OnceLock<Arc<Vitals>>,
+    /// Ends the instance from outside, whatever the guest does.
+    kill: Notify,
+    /// Why the instance ended.
+    ended: OnceLock<Fatal>,
+}
+
+#[derive(Debug)]
+enum Fatal {
+    NoInstance(String),
+    Trapped { request: u64, why: String },
+    Killed,
+}
+
+enum Command {
+    Call { request: u64, route: u32, args: Vec<u8>, reply: oneshot::Sender<String> },
+    Cancel { request: u64 },
+}
+
+impl Concurrent {
+    pub fn new(component: Arc<Loaded>, limits: &Limits) -> Self {
+        Self {
+            component,
+            most: limits.instances,
+            max_requests: limits.max_requests,
+            grace: limits.grace,
+            drivers: Mutex::default(),
+        }
+    }
+
+    /// Make one instance ahead of the first request.
+    pub async fn warm(&self) -> wasmtime::Result<()> {
+        let instance = Instance::new(&self.component).await?;
+        lock(&self.drivers).push(Driver::start(std::future::ready(Ok(instance))));
+        Ok(())
+    }
+
+    /// Take a seat in an instance. Never waits: handlers of one instance interleave.
+    pub fn checkout(&self, deadline: Instant) -> Seat {
+        let mut drivers = lock(&self.drivers);
+        drivers.retain(|driver| !self.is_over(driver));
+        let loads = drivers.iter().map(|driver| driver.load());
+        let driver = match policy::choose(loads, self.most) {
+            Choice::Instance(index) => drivers[index].clone(),
+            Choice::New => {
+                let component = self.component.clone();
+                let driver = Driver::start(async move { Instance::new(&component).await });
+                drivers.push(driver.clone());
+                driver
+            }
+        };
+        driver.in_flight.fetch_add(1, Ordering::Relaxed);
+        Seat { driver, deadline, grace: self.grace }
+    }
+
+    fn is_over(&self, driver: &Driver) -> bool {
+        let exhausted = driver.signals.vitals.get().is_some_and(|vitals| vitals.is_exhausted());
+        let condition = Condition { served: driver.served.load(Ordering::Relaxed), exhausted };
+        driver.commands.is_closed() || policy::retire(condition, self.max_requests)
+    }
+}
+
+impl Driver {
+    /// Drive `instance`, once it is made.
+    fn start(instance: impl Future<Output = wasmtime::Result<Instance>> + Send + 'static) -> Arc<Self> {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let signals = Arc::new(Signals::default());
+        tokio::spawn({
+            let signals = signals.clone();
+            async move {
+                let fatal = match instance.await {
+                    Ok(instance) => drive(instance, inbox, &signals).await,
+                    Err(error) => Some(Fatal::NoInstance(format!("{error:#}"))),
+                };
+                if let Some(fatal) = fatal {
+                    let _ = signals.ended.set(fatal);
+                }
+            }
+        });
+        Arc::new(Self { commands, in_flight: AtomicUsize::new(0), served: AtomicU64::new(0), signals })
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            computing: self.signals.vitals.get().is_some_and(|vitals| vitals.is_computing()),
+        }
+    }
+}
+
+/// Own an instance until nobody can send it a request any more, it traps, or it is killed.
+async fn drive(
+    mut instance: Instance,
+    mut inbox: mpsc::UnboundedReceiver<Command>,
+    signals: &Signals,
+) -> Option<Fatal> {
+    let _ = signals.vitals.set(instance.vitals().clone());
+    let mut serving = 0;
+    let outcome = tokio::select! {
+        outcome = serve(&mut instance, &mut inbox, &mut serving) => outcome,
+        () = signals.kill.notified() => return Some(Fatal::Killed),
+    };
+    let trap = outcome.err()?;
+    Some(Fatal::Trapped { request: serving, why: format!("{trap:#}") })
+}
+
+/// Poll the guest's event loop and start handlers beside it, until the channel closes.
+async fn serve(
+    instance: &mut Instance,
+    inbox: &mut mpsc::UnboundedReceiver<Command>,
+    serving: &mut u64,
+) -> wasmtime::Result<()> {
+    let vitals = instance.vitals().clone();
+    instance
+        .enter(async |guest, app| {
+            let handlers = app.bolt_host_handlers();
+            let requests = async {
+                while let Some(command) = inbox.recv().await {
+                    match command {
+                        Command::Call { request, route, args, reply } => {
+                            *serving = request;
+                            guest.with(|mut access| {
+                                let state = access.data_mut();
+                                state.serving(request);
+                                state.replies.insert(request, reply);
+                            });
+                            let text = handlers.call_call(guest, request, route, args).await?;
+                            if !text.is_empty() {
+                                let reply =
+                                    guest.with(|mut access| access.data_mut().replies.remove(&request));
+                                let _ = reply.map(|reply| reply.send(text));
+                            }
+                        }
+                        Command::Cancel { request } => handlers.call_cancel(guest, request).await?,
+                    }
+                    vitals.rested();
+                }
+                wasmtime::error::Ok(())
+            };
+            tokio::select! {
+                done = requests => done,
+                stopped = handlers.call_run(guest) => {
+                    stopped?;
+                    Err(wasmtime::format_err!("the event loop of the guest returned"))
+                }
+            }
+        })
+        .await
+}
+
+/// A place in a concurrent instance, for one request.
+pub struct Seat {
+    driver: Arc<Driver>,
+    deadline: Instant,
+    grace: Duration,
+}
+
+impl Seat {
+    /// Run the handler to its end, its deadline, or the end of its instance.
+    pub async fn call(self, request: u64, route: usize, args: ValidArgs) -> Result<String, Fault> {
+        let (reply, inbox) = oneshot::channel();
+        self.driver.served.fetch_add(1, Ordering::Relaxed);
+        let call = Command::Call { request, route: route as u32, args: args.0, reply };
+        if self.driver.commands.send(call).is_err() {
+            return Err(self.fault(request));
+        }
+        let mut waiting = Waiting { seat: self, request, reply: Some(inbox) };
+        waiting.wait().await
+    }
+
+    fn fault(&self, request: u64) -> Fault {
+        match self.driver.signals.ended.get() {
+            Some(Fatal::NoInstance(why)) => Fault::NoInstance(why.clone()),
+            Some(Fatal::Trapped { request: culprit, why }) if *culprit == request => {
+                Fault::Trapped(why.clone())
+            }
+            Some(Fatal::Trapped { .. } | Fatal::Killed) | None => Fault::Lost,
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.driver.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request whose reply is awaited. Dropped before it came, because the client hung up or the deadline
+/// passed, it cancels the handler, and ends the instance when the handler does not yield within the grace period.
+struct Waiting {
+    seat: Seat,
+    request: u64,
+    reply: Option<oneshot::Receiver<String>>,
+}
+
+impl Waiting {
+    async fn wait(&mut self) -> Result<String, Fault> {
+        let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+        let outcome = tokio::time::timeout_at(self.seat.deadline, reply).await;
+        match outcome {
+            Ok(outcome) => {
+                self.reply = None;
+                outcome.map_err(|_| self.seat.fault(self.request))
+            }
+            Err(_) => Err(Fault::Deadline),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(reply) = self.reply.take() else { return };
+        let (driver, grace) = (self.seat.driver.clone(), self.seat.grace);
+        if driver.commands.send(Command::Cancel { request: self.request }).is_err() {
+            return;
+        }
+        tokio::spawn(async move {
+            if tokio::time::timeout(grace, reply).await.is_err() {
+                driver.signals.kill.notify_one();
+            }
+        });
+    }
+}

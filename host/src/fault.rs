@@ -1,0 +1,123 @@
+//! Why a request has no reply of its handler: the client's fault or the host's.
+//!
+//! What the client is told and what the log is told are two things: see [`Failure::told`] and [`Failure::logged`].
+
+use crate::errors422::Errors;
+use crate::json::EncodeError;
+
+/// A request that got no reply.
+#[derive(Debug)]
+pub enum Failure {
+    Rejected(Rejection),
+    Faulted(Fault),
+}
+
+/// The request is at fault: 4xx.
+#[derive(Debug)]
+pub enum Rejection {
+    NotFound,
+    MethodNotAllowed {
+        allow: String,
+    },
+    /// 400 and a sentence.
+    Malformed(String),
+    TooLarge {
+        limit: usize,
+    },
+    BodyTimeout,
+    Invalid(Errors),
+}
+
+/// The app or the host is at fault: 5xx.
+#[derive(Debug)]
+pub enum Fault {
+    /// The handler took longer than the deadline.
+    Deadline,
+    /// Every instance stayed busy until the deadline.
+    Busy,
+    /// The instance trapped, and is gone.
+    Trapped(String),
+    /// The instance ended while others used it.
+    Lost,
+    /// No instance could be made.
+    NoInstance(String),
+    /// The reply is not what the contract says.
+    BadReply(String),
+    /// The reply holds what JSON cannot.
+    Unencodable(EncodeError),
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Faulted(fault)
+    }
+}
+
+impl From<EncodeError> for Fault {
+    fn from(error: EncodeError) -> Self {
+        Self::Unencodable(error)
+    }
+}
+
+impl Fault {
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Deadline => 504,
+            Self::Busy | Self::NoInstance(_) => 503,
+            Self::Trapped(_) | Self::Lost | Self::BadReply(_) | Self::Unencodable(_) => 500,
+        }
+    }
+
+    /// What the client is told: nothing of the app's inside.
+    pub fn told(&self) -> &'static str {
+        match self.status() {
+            504 => "Gateway Timeout",
+            503 => "Service Unavailable",
+            _ => "Internal Server Error",
+        }
+    }
+
+    /// What the log is told.
+    pub fn logged(&self) -> String {
+        match self {
+            Self::Deadline => "the handler ran past its deadline (--deadline)".to_owned(),
+            Self::Busy => "every instance was busy until the deadline (--instances, --deadline)".to_owned(),
+            Self::Trapped(why) => format!("the instance trapped and was retired: {why}"),
+            Self::Lost => "the instance ended because of another request".to_owned(),
+            Self::NoInstance(why) => format!("no instance could be made: {why}"),
+            Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
+            Self::Unencodable(error) => format!("the handler's result cannot be sent: {error}"),
+        }
+    }
+}
+
+impl Rejection {
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::Malformed(_) => 400,
+            Self::TooLarge { .. } => 413,
+            Self::BodyTimeout => 408,
+            Self::Invalid(_) => 422,
+        }
+    }
+
+    /// The sentence in `{"detail": …}`; a 422 has a body of its own.
+    pub fn told(&self) -> String {
+        match self {
+            Self::NotFound => "Not Found".to_owned(),
+            Self::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
+            Self::Malformed(sentence) => sentence.clone(),
+            Self::TooLarge { limit } => format!("The request body is larger than {limit} bytes (--max-body)"),
+            Self::BodyTimeout => "The request body did not arrive in time (--body-timeout)".to_owned(),
+            Self::Invalid(_) => "Unprocessable Entity".to_owned(),
+        }
+    }
+}

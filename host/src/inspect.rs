@@ -1,0 +1,78 @@
+//! An app shown to people: the route table, and the whole report of `inspect`.
+
+use crate::artifact::Artifact;
+use crate::component;
+use crate::manifest::{Absent, Lane, Manifest, Param, Route, Source};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// One line a route: method, path, handler and where it is.
+pub fn routes(manifest: &Manifest) -> String {
+    let width = |f: fn(&Route) -> usize| manifest.routes.iter().map(f).max().unwrap_or(0);
+    let (methods, paths) = (width(|r| r.method.as_str().len()), width(|r| r.path.chars().count()));
+    let mut text = String::new();
+    for route in &manifest.routes {
+        let kind = match route.lane {
+            Lane::Sync => "def",
+            Lane::Async => "async def",
+        };
+        let (method, path) = (route.method.as_str(), &route.path);
+        let _ = writeln!(text, "  {method:methods$}  {path:paths$}  {kind} {}  {}", route.name, route.source);
+    }
+    text
+}
+
+/// Routes with their parameters, imports and sizes.
+pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<String, String> {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
+    let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
+    for route in &manifest.routes {
+        let params: Vec<_> = route.params.iter().map(|p| parameter(p, manifest)).collect();
+        let lane = if route.lane == Lane::Async { "async def" } else { "def" };
+        let _ = writeln!(
+            text,
+            "  {} {}  →  {lane} {}({})  {}  {}",
+            route.method.as_str(),
+            route.path,
+            route.name,
+            params.join(", "),
+            route.status,
+            route.source
+        );
+    }
+    if !manifest.models.is_empty() {
+        text.push_str("\nmodels\n");
+    }
+    for model in &manifest.models {
+        let fields: Vec<_> =
+            model.fields.iter().map(|f| format!("{}: {}", f.name, f.ty.display(&manifest.models))).collect();
+        let _ = writeln!(text, "  {}({})", model.name, fields.join(", "));
+    }
+    let bytes = fs::read(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    let imports = component::imports(&bytes).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    text.push_str("\nimports\n");
+    for import in imports {
+        let _ = writeln!(text, "  {import}");
+    }
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let compiled = fs::metadata(&artifact.code).map_or(0, |meta| meta.len());
+    let _ = writeln!(
+        text,
+        "\nsizes\n  component {:.1} MB\n  compiled  {:.1} MB",
+        megabytes(bytes.len() as u64),
+        megabytes(compiled)
+    );
+    Ok(text)
+}
+
+fn parameter(param: &Param, manifest: &Manifest) -> String {
+    let place = match param.source {
+        Source::Path => "path",
+        Source::Query => "query",
+        Source::Body => "body",
+    };
+    let optional = if matches!(param.absent, Absent::Refuse) { "" } else { "?" };
+    format!("{}{optional}: {} in {place}", param.alias, param.ty.display(&manifest.models))
+}

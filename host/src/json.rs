@@ -1,0 +1,391 @@
+//! A reply's values, marshalled by the guest, become JSON text in one pass.
+//!
+//! The input is hostile: depth and output are bounded, a back-reference may point only at an
+//! object that is complete (so a cycle is an error), and nothing panics. Text follows Python's
+//! `json.dumps(ensure_ascii=False, allow_nan=False)`, which FastAPI uses.
+
+use crate::marshal::{LONG_SHIFT, code};
+use num_bigint::{BigInt, BigUint, Sign};
+
+/// Deepest nesting of a reply.
+pub const MAX_DEPTH: usize = 200;
+/// Longest integer, in 15-bit digits: CPython's own limit for turning one into text (4 300 decimal digits).
+const MAX_LONG_DIGITS: u32 = 953;
+
+/// Why a value cannot be JSON. The sentence is for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EncodeError {
+    Truncated,
+    TooDeep,
+    TooLarge,
+    Cycle,
+    NotANumber,
+    LoneSurrogate,
+    HugeInteger,
+    Unsupported(&'static str),
+    UnknownCode(u8),
+}
+
+impl std::fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated => write!(f, "the reply ends in the middle of a value"),
+            Self::TooDeep => write!(f, "the reply is nested more than {MAX_DEPTH} levels deep"),
+            Self::TooLarge => write!(f, "the reply as JSON is larger than --max-response allows"),
+            Self::Cycle => write!(f, "the reply contains itself"),
+            Self::NotANumber => write!(f, "JSON cannot hold nan or infinity"),
+            Self::LoneSurrogate => write!(f, "the reply has text that is not valid Unicode"),
+            Self::HugeInteger => write!(f, "the reply has an integer of more than 4300 digits"),
+            Self::Unsupported(what) => write!(f, "JSON cannot hold a {what}"),
+            Self::UnknownCode(byte) => write!(f, "byte {byte:#04x} starts no value a reply may hold"),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+/// Where an object that may be referred to again starts.
+struct Shared {
+    code: u8,
+    start: usize,
+    complete: bool,
+}
+
+/// Reads marshalled values from `data`; see [`Reader::json`].
+pub struct Reader<'a> {
+    data: &'a [u8],
+    pos: usize,
+    shared: Vec<Shared>,
+    /// Above zero while an earlier object is read again: its references are numbered already.
+    replaying: u32,
+}
+
+type Result<T> = std::result::Result<T, EncodeError>;
+
+impl<'a> Reader<'a> {
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, pos: 0, shared: Vec::new(), replaying: 0 }
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        let byte = *self.data.get(self.pos).ok_or(EncodeError::Truncated)?;
+        self.pos += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let end = self.pos.checked_add(len).ok_or(EncodeError::Truncated)?;
+        let slice = self.data.get(self.pos..end).ok_or(EncodeError::Truncated)?;
+        self.pos = end;
+        Ok(slice)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn len(&mut self) -> Result<usize> {
+        Ok(self.u32()? as usize)
+    }
+
+    /// Read one type code. The second value is the reference slot the object fills, if any.
+    fn open(&mut self) -> Result<(u8, Option<usize>)> {
+        let byte = self.byte()?;
+        let code = byte & !code::FLAG_REF;
+        if byte & code::FLAG_REF == 0 || self.replaying > 0 {
+            return Ok((code, None));
+        }
+        self.shared.push(Shared { code, start: self.pos, complete: false });
+        Ok((code, Some(self.shared.len() - 1)))
+    }
+
+    fn close(&mut self, slot: Option<usize>) {
+        if let Some(slot) = slot {
+            self.shared[slot].complete = true;
+        }
+    }
+
+    /// Step to the object that a reference names, run `f` on it, and step back.
+    fn replay<T>(&mut self, f: impl FnOnce(&mut Self, u8) -> Result<T>) -> Result<T> {
+        let index = self.len()?;
+        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
+        if !target.complete {
+            return Err(EncodeError::Cycle);
+        }
+        let (code, back) = (target.code, self.pos);
+        self.pos = target.start;
+        self.replaying += 1;
+        let result = f(self, code);
+        self.replaying -= 1;
+        self.pos = back;
+        result
+    }
+
+    /// Open the tuple that every reply is; returns its length.
+    pub fn tuple(&mut self) -> Result<usize> {
+        let (code, _slot) = self.open()?;
+        match code {
+            code::SMALL_TUPLE => Ok(self.byte()? as usize),
+            code::TUPLE => self.len(),
+            other => Err(EncodeError::UnknownCode(other)),
+        }
+    }
+
+    /// Open a list; returns its length.
+    pub fn list(&mut self) -> Result<usize> {
+        let (code, slot) = self.open()?;
+        if code != code::LIST {
+            return Err(EncodeError::UnknownCode(code));
+        }
+        self.close(slot);
+        self.len()
+    }
+
+    /// Read a small integer.
+    pub fn int(&mut self) -> Result<i64> {
+        let (code, slot) = self.open()?;
+        let value = match code {
+            code::INT => i64::from(self.u32()? as i32),
+            code::REF => {
+                return self.replay(|r, code| {
+                    if code == code::INT {
+                        Ok(i64::from(r.u32()? as i32))
+                    } else {
+                        Err(EncodeError::UnknownCode(code))
+                    }
+                });
+            }
+            other => return Err(EncodeError::UnknownCode(other)),
+        };
+        self.close(slot);
+        Ok(value)
+    }
+
+    /// Read text or bytes as they are; `None` for Python's `None`.
+    pub fn raw(&mut self) -> Result<Option<&'a [u8]>> {
+        let (code, slot) = self.open()?;
+        let raw = self.raw_of(code)?;
+        self.close(slot);
+        Ok(raw)
+    }
+
+    fn raw_of(&mut self, code: u8) -> Result<Option<&'a [u8]>> {
+        match code {
+            code::NONE => Ok(None),
+            code::BYTES => {
+                let len = self.len()?;
+                self.take(len).map(Some)
+            }
+            code::REF => self.replay(|r, code| r.raw_of(code)),
+            code => self.text(code)?.map(|text| Some(text.as_bytes())).ok_or(EncodeError::UnknownCode(code)),
+        }
+    }
+
+    /// The text of an object with a string's type code; `None` for any other code.
+    fn text(&mut self, code: u8) -> Result<Option<&'a str>> {
+        let len = match code {
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => self.byte()? as usize,
+            code::ASCII | code::ASCII_INTERNED | code::UNICODE | code::INTERNED => self.len()?,
+            _ => return Ok(None),
+        };
+        let bytes = self.take(len)?;
+        std::str::from_utf8(bytes).map(Some).map_err(|_| EncodeError::LoneSurrogate)
+    }
+
+    /// True when everything was read.
+    pub fn at_end(&self) -> bool {
+        self.pos == self.data.len()
+    }
+
+    /// Append the next value to `out` as JSON. `limit` bounds the length of `out` in bytes, which
+    /// also bounds the time: every visited object writes something.
+    pub fn json(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<()> {
+        self.value(out, limit, 0)
+    }
+
+    fn value(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        let (code, slot) = self.open()?;
+        self.value_of(code, out, limit, depth)?;
+        self.close(slot);
+        Ok(())
+    }
+
+    fn value_of(&mut self, code: u8, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(EncodeError::TooDeep);
+        }
+        match code {
+            code::NONE => out.extend_from_slice(b"null"),
+            code::TRUE => out.extend_from_slice(b"true"),
+            code::FALSE => out.extend_from_slice(b"false"),
+            code::INT => {
+                let value = self.u32()? as i32;
+                out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            }
+            code::LONG => {
+                let digits = self.long()?;
+                out.extend_from_slice(digits.as_bytes());
+            }
+            code::FLOAT => {
+                let value = self.float()?;
+                out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+            }
+            code::SMALL_TUPLE => {
+                let len = self.byte()? as usize;
+                self.array(len, out, limit, depth)?;
+            }
+            code::TUPLE | code::LIST => {
+                let len = self.len()?;
+                self.array(len, out, limit, depth)?;
+            }
+            code::DICT => self.object(out, limit, depth)?,
+            code::REF => self.replay(|r, code| r.value_of(code, out, limit, depth + 1))?,
+            code::BYTES => return Err(EncodeError::Unsupported("bytes object")),
+            code::SET | code::FROZENSET => return Err(EncodeError::Unsupported("set")),
+            code::ELLIPSIS => return Err(EncodeError::Unsupported("Ellipsis")),
+            code => match self.text(code)? {
+                Some(text) => write_string(text, out),
+                None => return Err(EncodeError::UnknownCode(code)),
+            },
+        }
+        if out.len() > limit { Err(EncodeError::TooLarge) } else { Ok(()) }
+    }
+
+    fn float(&mut self) -> Result<f64> {
+        let bytes = self.take(8)?;
+        let mut raw = [0; 8];
+        raw.copy_from_slice(bytes);
+        let value = f64::from_le_bytes(raw);
+        if value.is_finite() { Ok(value) } else { Err(EncodeError::NotANumber) }
+    }
+
+    fn long(&mut self) -> Result<String> {
+        let count = self.u32()? as i32;
+        let digits = count.unsigned_abs();
+        if digits > MAX_LONG_DIGITS {
+            return Err(EncodeError::HugeInteger);
+        }
+        let bytes = self.take(digits as usize * 2)?;
+        let mut magnitude = BigUint::default();
+        for pair in bytes.chunks_exact(2).rev() {
+            magnitude =
+                (magnitude << LONG_SHIFT) | BigUint::from(u16::from_le_bytes([pair[0], pair[1]]) & 0x7fff);
+        }
+        let sign = if count < 0 { Sign::Minus } else { Sign::Plus };
+        Ok(BigInt::from_biguint(sign, magnitude).to_string())
+    }
+
+    fn array(&mut self, len: usize, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        out.push(b'[');
+        for index in 0..len {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.value(out, limit, depth + 1)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    fn object(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        out.push(b'{');
+        let mut first = true;
+        loop {
+            let (code, slot) = self.open()?;
+            if code == code::NULL {
+                break;
+            }
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            self.key(code, out)?;
+            self.close(slot);
+            out.push(b':');
+            self.value(out, limit, depth + 1)?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// A key as `json.dumps` writes it: numbers, booleans and None become text.
+    fn key(&mut self, code: u8, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(text) = self.text(code)? {
+            write_string(text, out);
+            return Ok(());
+        }
+        if code == code::REF {
+            return self.replay(|r, code| r.key(code, out));
+        }
+        if !matches!(code, code::NONE | code::TRUE | code::FALSE | code::INT | code::LONG | code::FLOAT) {
+            return Err(EncodeError::Unsupported("key that is not a str, int, float, bool or None"));
+        }
+        out.push(b'"');
+        self.value_of(code, out, usize::MAX, 0)?;
+        out.push(b'"');
+        Ok(())
+    }
+}
+
+/// For each byte: 0 when it stands for itself in a JSON string, else its escape letter (`u` for `\u00XX`).
+const ESCAPE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = b'u';
+        byte += 1;
+    }
+    table[0x08] = b'b';
+    table[0x09] = b't';
+    table[0x0a] = b'n';
+    table[0x0c] = b'f';
+    table[0x0d] = b'r';
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table
+};
+
+/// Append `text` as a JSON string, quotes included.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (index, &byte) in bytes.iter().enumerate() {
+        let escape = ESCAPE[byte as usize];
+        if escape == 0 {
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..index]);
+        out.extend_from_slice(&[b'\\', escape]);
+        if escape == b'u' {
+            out.extend_from_slice(&[b'0', b'0', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]]);
+        }
+        start = index + 1;
+    }
+    out.extend_from_slice(&bytes[start..]);
+    out.push(b'"');
+}
+
+/// Undo the latin-1 decoding of a reply in place: each character becomes the byte of its number.
+/// `None` when a character is above U+00FF, which no reply of the SDK has.
+pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
+    let mut bytes = text.into_bytes();
+    let (mut read, mut write) = (0, 0);
+    while read < bytes.len() {
+        let byte = bytes[read];
+        if byte < 0x80 {
+            bytes[write] = byte;
+            read += 1;
+        } else if byte <= 0xc3 {
+            bytes[write] = (byte << 6) | (bytes[read + 1] & 0x3f);
+            read += 2;
+        } else {
+            return None;
+        }
+        write += 1;
+    }
+    bytes.truncate(write);
+    Some(bytes)
+}

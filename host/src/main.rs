@@ -1,0 +1,22 @@
+//! The program: parse, run the chosen command, tell what went wrong.
+
+use bolt_host::cli::{Cli, Command};
+use bolt_host::commands;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = cli.cache().and_then(|cache| match &cli.command {
+        Command::Run(args) => commands::run(args, &cache),
+        Command::Build(args) => commands::build(args, &cache),
+        Command::Inspect(args) => commands::inspect(args, &cache),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One request, from its head to its response.
+//!
+//! [`answer`] is the whole path, a line a step: route, read the body, validate, check out, call, decode.
+//! Each step's result is the next one's input; nothing goes back.
+
+use crate::app::{App, Lanes, Staffed};
+use crate::fault::{Failure, Rejection};
+use crate::params::{self, BadArgs, Input, ValidArgs};
+use crate::request;
+use crate::response::{self, HttpResponse};
+use crate::route::{NoRoute, RouteMatch};
+use crate::{accesslog, reply};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::time::Instant;
+
+/// Requests are numbered for the life of the process; 0 stands for none.
+static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
+
+/// Answer one request, whatever happens, and log it.
+pub async fn handle(apps: &Staffed, http: Request<Incoming>) -> HttpResponse {
+    let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
+    let start = Instant::now();
+    let (head, body) = http.into_parts();
+    let outcome = answer(apps, id, start, &head, body).await;
+    let response = outcome.unwrap_or_else(|failure| {
+        if let Failure::Faulted(fault) = &failure {
+            tracing::error!(request = id, "{}", fault.logged());
+        }
+        response::from_failure(failure, id)
+    });
+    accesslog::line(id, &head, &response, start);
+    response
+}
+
+async fn answer(
+    apps: &Staffed,
+    id: u64,
+    start: Instant,
+    head: &Parts,
+    body: Incoming,
+) -> Result<HttpResponse, Failure> {
+    request::check_head(head)?;
+    let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
+    let found = route(app, head)?;
+    let body = request::read_body(body, app.limits.max_body, app.limits.body_timeout).await?;
+    let args = validate(app, &found, head, &body)?;
+    let reply = call(app, lanes, id, start, &found, args).await?;
+    let reply = reply::decode(reply, app.limits.max_response)?;
+    Ok(response::from_reply(reply)?)
+}
+
+fn route<'h>(app: &App, head: &'h Parts) -> Result<RouteMatch<'h>, Rejection> {
+    app.router.find(request::method(&head.method), head.uri.path()).map_err(|no_route| match no_route {
+        NoRoute::NotFound => Rejection::NotFound,
+        NoRoute::MethodNotAllowed(allow) => Rejection::MethodNotAllowed { allow },
+    })
+}
+
+fn validate(app: &App, found: &RouteMatch<'_>, head: &Parts, body: &[u8]) -> Result<ValidArgs, Rejection> {
+    let input = Input { query: head.uri.query(), body, is_json: request::is_json(&head.headers) };
+    params::validate(&app.manifest, &app.router, found, input).map_err(|bad| match bad {
+        BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),
+        BadArgs::Invalid(errors) => Rejection::Invalid(errors),
+    })
+}
+
+/// Check out an instance and run the handler in it. The deadline covers both.
+async fn call(
+    app: &App,
+    lanes: &Lanes,
+    id: u64,
+    start: Instant,
+    found: &RouteMatch<'_>,
+    args: ValidArgs,
+) -> Result<String, Failure> {
+    let deadline = start + app.limits.deadline;
+    let guest = lanes.checkout(app.manifest.routes[found.route].lane, deadline).await?;
+    Ok(guest.call(id, found.route, args).await?)
+}

@@ -1,0 +1,83 @@
+//! A request's head and body, checked before anything is done for it.
+
+use crate::fault::Rejection;
+use crate::manifest::Method;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Version};
+use std::time::Duration;
+
+/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
+pub fn check_head(head: &Parts) -> Result<(), Rejection> {
+    let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return malformed("The request has more than one Host header"),
+        (None, None) if head.version != Version::HTTP_10 => {
+            return malformed("The request has no Host header");
+        }
+        (Some(host), None) if !host.is_empty() && Authority::try_from(host.as_bytes()).is_err() => {
+            return malformed("The Host header is not a host");
+        }
+        _ => {}
+    }
+    if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
+        return malformed("The request has both Content-Length and Transfer-Encoding");
+    }
+    if !head.uri.path().starts_with('/') {
+        return malformed("The request target is not a path");
+    }
+    Ok(())
+}
+
+pub fn method(method: &hyper::Method) -> Option<Method> {
+    Method::parse(method.as_str())
+}
+
+/// `application/json`, or a type that ends in `+json`.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let Some((kind, subtype)) = essence.split_once('/') else { return false };
+    let suffixed =
+        subtype.len() >= 5 && subtype.as_bytes()[subtype.len() - 5..].eq_ignore_ascii_case(b"+json");
+    kind.eq_ignore_ascii_case("application") && (subtype.eq_ignore_ascii_case("json") || suffixed)
+}
+
+/// Read the whole body, of at most `limit` bytes, within `patience`.
+pub async fn read_body(mut body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Rejection> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Rejection::TooLarge { limit });
+    }
+    tokio::time::timeout(patience, collect(&mut body, limit)).await.map_err(|_| Rejection::BodyTimeout)?
+}
+
+async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Rejection> {
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|_| Rejection::Malformed("The request body is not well formed".to_owned()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + joined.len() + data.len() > limit {
+            return Err(Rejection::TooLarge { limit });
+        }
+        if first.is_empty() && joined.is_empty() {
+            // Most bodies arrive in one piece, which is then not copied.
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}

@@ -1,0 +1,106 @@
+//! Replies and failures become HTTP responses.
+
+use crate::fault::{Failure, Fault, Rejection};
+use crate::json::write_string;
+use crate::reply::{ContentType, Reply};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+pub type HttpResponse = Response<Full<Bytes>>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Headers that belong to the connection or the framing, and so to the host.
+const HOST_OWNED: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Turn a handler's reply into a response. A header that cannot be sent is the app's fault.
+pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
+    let status = StatusCode::from_u16(reply.status).map_err(|_| bad("status", &reply.status.to_string()))?;
+    // These have no body by definition; a client would take its bytes for the next response.
+    let bodiless = matches!(reply.status, 204 | 205 | 304);
+    let mut response = Response::new(Full::new(if bodiless { Bytes::new() } else { reply.body.into() }));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if !bodiless {
+        let content_type = match reply.content_type {
+            ContentType::Json => JSON,
+            ContentType::Other(name) => {
+                HeaderValue::try_from(&name).map_err(|_| bad("content type", &name))?
+            }
+        };
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    for (name, value) in reply.headers {
+        let name = HeaderName::try_from(&name).map_err(|_| bad("header name", &name))?;
+        let value = HeaderValue::try_from(&value).map_err(|_| bad("header value", &value))?;
+        if name == CONTENT_TYPE {
+            headers.insert(name, value);
+        } else if !HOST_OWNED.contains(&name.as_str()) {
+            headers.append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+fn bad(what: &str, value: &str) -> Fault {
+    Fault::BadReply(format!("{value:?} is no {what}"))
+}
+
+/// Turn a failure into a response. A fault names its request, so that the client can ask about it.
+pub fn from_failure(failure: Failure, request: u64) -> HttpResponse {
+    match failure {
+        Failure::Faulted(fault) => {
+            let mut response = detail(fault.status(), fault.told());
+            let headers = response.headers_mut();
+            headers.insert(REQUEST_ID, HeaderValue::from(request));
+            if fault.status() == 503 {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            response
+        }
+        Failure::Rejected(Rejection::Invalid(errors)) => json(422, errors.into_body()),
+        Failure::Rejected(rejection) => {
+            let mut response = detail(rejection.status(), &rejection.told());
+            match rejection {
+                Rejection::MethodNotAllowed { allow } => {
+                    if let Ok(allow) = HeaderValue::try_from(allow) {
+                        response.headers_mut().insert(ALLOW, allow);
+                    }
+                }
+                // What remains of the body is not read, so nothing after it can be understood.
+                Rejection::TooLarge { .. } | Rejection::BodyTimeout | Rejection::Malformed(_) => {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                _ => {}
+            }
+            response
+        }
+    }
+}
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn detail(status: u16, sentence: &str) -> HttpResponse {
+    let mut body = b"{\"detail\":".to_vec();
+    write_string(sentence, &mut body);
+    body.push(b'}');
+    json(status, body)
+}
+
+fn json(status: u16, body: Vec<u8>) -> HttpResponse {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}

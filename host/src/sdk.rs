@@ -1,0 +1,73 @@
+//! The SDK and the contract, carried inside the program and unpacked for a build.
+
+use crate::artifact;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[
+            ("wit/bolt.wit", include_str!("../../wit/bolt.wit")),
+            $((concat!("bolt/", $name), include_str!(concat!("../../guest-python/bolt/", $name)))),*
+        ]
+    };
+}
+
+/// Every file a build needs besides the app, by its path in the build's folder.
+const FILES: &[(&str, &str)] = files![
+    "__init__.py",
+    "app.py",
+    "codegen.py",
+    "convert.py",
+    "encode.py",
+    "entry.py",
+    "errors.py",
+    "loop.py",
+    "manifest.py",
+    "models.py",
+    "params.py",
+    "path.py",
+    "plain.py",
+    "responses.py",
+    "route.py",
+    "schema.py",
+    "strict.py",
+    "struct.py",
+    "types.py",
+    "version.py",
+];
+
+/// Write the SDK below `folder`.
+pub fn unpack(folder: &Path) -> io::Result<()> {
+    for (name, text) in FILES {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Changes when any file of the SDK does.
+pub fn digest() -> String {
+    let all: Vec<u8> = FILES
+        .iter()
+        .flat_map(|(name, text)| [name.as_bytes(), b"\0", text.as_bytes(), b"\0"].concat())
+        .collect();
+    artifact::digest(&all)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_file_of_the_sdk_is_carried() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-python/bolt");
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if name.ends_with(".py") {
+                let carried = super::FILES.iter().any(|(carried, _)| *carried == format!("bolt/{name}"));
+                assert!(carried, "{name} is missing from sdk.rs");
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Listeners, workers, connections, and how all of them end.
+//!
+//! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
+//! request nothing is shared between workers.
+
+use crate::app::{AppTable, Staffed};
+use crate::config::{Config, Limits};
+use crate::pipeline;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// A host that serves.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Open the sockets, start the workers, and return when every worker has its instances. The error is a
+    /// sentence.
+    pub fn start(config: &Config, apps: &AppTable) -> Result<Self, String> {
+        let wanted = SocketAddr::new(config.host, config.port);
+        let (address, listeners) = listeners(wanted, config.workers).map_err(|e| explain(wanted, &e))?;
+        let (stop, stopping) = watch::channel(false);
+        let (ready, readiness) = mpsc::channel();
+        let mut workers = Vec::with_capacity(listeners.len());
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let worker = Worker {
+                listener,
+                apps: apps.clone(),
+                limits: config.limits.clone(),
+                drain: config.drain,
+                stopping: stopping.clone(),
+            };
+            let ready = ready.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{index}"));
+            let thread = thread
+                .spawn(move || worker.run(&ready))
+                .map_err(|e| format!("a worker cannot start: {e}"))?;
+            workers.push(thread);
+        }
+        drop(ready);
+        for _ in &workers {
+            readiness.recv().map_err(|_| "a worker ended before it was ready".to_owned())??;
+        }
+        Ok(Self { address, stop, workers })
+    }
+
+    /// Stop accepting, let requests in flight finish, and return when all workers have ended.
+    pub fn stop(self) {
+        let _ = self.stop.send(true);
+        for worker in self.workers {
+            let _ = worker.join();
+        }
+    }
+}
+
+fn explain(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{address} is in use by another program: choose another --port (0 picks a free one)")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not listen on {address}: choose a --port above 1023")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine has no address {}: check --host", address.ip())
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+/// One listener a worker, all on one address.
+fn listeners(wanted: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    // With SO_REUSEPORT a second host would silently take half of the first one's connections: look first.
+    drop(listener(wanted, false)?);
+    let first = listener(wanted, true)?;
+    let address = first.local_addr()?;
+    let mut all = vec![first];
+    for _ in 1..count {
+        all.push(listener(address, true)?);
+    }
+    Ok((address, all))
+}
+
+fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// One thread of the server.
+struct Worker {
+    listener: TcpListener,
+    apps: AppTable,
+    limits: Limits,
+    drain: Duration,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Worker {
+    fn run(self, ready: &mpsc::Sender<Result<(), String>>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(format!("a worker cannot start: {error}")));
+                return;
+            }
+        };
+        runtime.block_on(async {
+            let started = async {
+                let apps =
+                    self.apps.staff().await.map_err(|e| format!("no instance could be made: {e:#}"))?;
+                let listener = tokio::net::TcpListener::from_std(self.listener).map_err(|e| e.to_string())?;
+                Ok((Arc::new(apps), listener))
+            };
+            let (apps, listener) = match started.await {
+                Ok(started) => started,
+                Err(sentence) => {
+                    let _ = ready.send(Err(sentence));
+                    return;
+                }
+            };
+            let _ = ready.send(Ok(()));
+            accept(listener, apps, &self.limits, self.stopping, self.drain).await;
+        });
+        // Tasks that are left hold guests; do not wait for them.
+        runtime.shutdown_background();
+    }
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    apps: Arc<Staffed>,
+    limits: &Limits,
+    mut stopping: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let http = http(limits);
+    let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let next = async {
+            // At the limit, new connections wait in the kernel until one ends.
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            _ = stopping.wait_for(|stop| *stop) => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, mostly: accepting again at once would only spin.
+                tracing::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let apps = apps.clone();
+        let service = service_fn(move |request| {
+            let apps = apps.clone();
+            async move { Ok::<_, Infallible>(pipeline::handle(&apps, request).await) }
+        });
+        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // A connection that ends badly is the client's affair; its requests are logged already.
+            if let Err(error) = connection.await {
+                tracing::debug!("connection: {error}");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, connections.shutdown()).await.is_err() {
+        tracing::warn!("requests still in flight after {} s were cut off (--drain)", drain.as_secs());
+    }
+}
+
+fn http(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.max_head)
+        .max_headers(MAX_HEADERS)
+        .pipeline_flush(true);
+    http
+}

@@ -1,0 +1,334 @@
+//! A request's values against the manifest's types: coerced, checked, and written as marshal in one pass.
+//!
+//! Rules and messages are pydantic's lax mode; all errors of a request are collected. What is written when
+//! an error was found is discarded by the caller.
+
+use crate::errors422::{Errors, Loc, listed};
+use crate::manifest::{Absent, Field, Model, Type};
+use crate::marshal::Writer;
+use crate::scalar::{self, Refusal};
+use jiter::JsonValue;
+use serde_json::Value;
+
+/// Deepest nesting of a value against recursive models; the JSON parser stops at 200 as well.
+const MAX_DEPTH: usize = 220;
+
+/// Checks the values of one request.
+pub struct Validator<'m> {
+    models: &'m [Model],
+    loc: Vec<Loc<'m>>,
+    pub errors: Errors,
+    /// Values that may still be looked at. Unions that nest try arms again and again: without a bound, a
+    /// body of a few hundred bytes against a recursive union costs 2^depth.
+    budget: usize,
+}
+
+impl<'m> Validator<'m> {
+    /// `bytes`: the size of the request's values, to which the work is kept in proportion.
+    pub fn new(models: &'m [Model], bytes: usize) -> Self {
+        Self { models, loc: Vec::new(), errors: Errors::default(), budget: 10_000 + 8 * bytes }
+    }
+
+    /// Check `value`, which came from `loc` (as `["query", "limit"]`), and write its wire value.
+    pub fn check(&mut self, loc: &[Loc<'m>], ty: &'m Type, value: &JsonValue<'_>, out: &mut Writer) {
+        self.loc.clear();
+        self.loc.extend_from_slice(loc);
+        self.value(ty, value, false, out);
+    }
+
+    /// Report a value that was not given.
+    pub fn missing(&mut self, loc: &[Loc<'m>]) {
+        self.errors.push("missing", loc, "Field required", &JsonValue::Null);
+    }
+
+    /// Write `value` for `ty`. False when it does not fit and errors were added.
+    fn value(&mut self, ty: &'m Type, value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+        if self.loc.len() > MAX_DEPTH {
+            return self
+                .refuse(("recursion_loop", "Input is nested too deeply".to_owned()), &JsonValue::Null);
+        }
+        let Some(budget) = self.budget.checked_sub(1) else {
+            return self
+                .refuse(("too_complex", "Input fits too many alternatives".to_owned()), &JsonValue::Null);
+        };
+        self.budget = budget;
+        let checked = match ty {
+            Type::Str => scalar::str(value, out),
+            Type::Int => scalar::int(value, strict, out),
+            Type::Float => scalar::float(value, strict, out),
+            Type::Bool => scalar::bool(value, strict, out),
+            Type::None => scalar::none(value, out),
+            Type::Bytes => scalar::bytes(value, out),
+            Type::DateTime => scalar::datetime(value, out),
+            Type::Date => scalar::date(value, out),
+            Type::Uuid => scalar::uuid(value, out),
+            Type::Decimal => scalar::decimal(value, out),
+            Type::Any => {
+                plain(value, out);
+                Ok(())
+            }
+            Type::Literal(values) => literal(values, value, out),
+            Type::Enum { values } => enumeration(values, value, strict, out),
+            Type::List(item) => {
+                return self.items(item, value, ("list_type", "list"), strict, out, Writer::list);
+            }
+            Type::Set(item) => {
+                return self.items(item, value, ("set_type", "set"), strict, out, Writer::list);
+            }
+            Type::Sequence(item) => {
+                return self.items(item, value, ("tuple_type", "tuple"), strict, out, Writer::tuple);
+            }
+            Type::Tuple(items) => return self.tuple(items, value, strict, out),
+            Type::Dict(key, item) => return self.dict(key, item, value, strict, out),
+            Type::Union { arms, tagged } => return self.union(arms, *tagged, value, strict, out),
+            Type::Model(index) => return self.model(&self.models[*index], value, strict, out),
+        };
+        match checked {
+            Ok(()) => true,
+            Err(refusal) => self.refuse(refusal, value),
+        }
+    }
+
+    fn refuse(&mut self, (kind, msg): Refusal, value: &JsonValue<'_>) -> bool {
+        self.errors.push(kind, &self.loc, &msg, value);
+        false
+    }
+
+    fn at(&mut self, step: Loc<'m>, check: impl FnOnce(&mut Self) -> bool) -> bool {
+        self.loc.push(step);
+        let fits = check(self);
+        self.loc.pop();
+        fits
+    }
+
+    fn items(
+        &mut self,
+        item: &'m Type,
+        value: &JsonValue<'_>,
+        (kind, name): (&'static str, &str),
+        strict: bool,
+        out: &mut Writer,
+        open: fn(&mut Writer, usize),
+    ) -> bool {
+        let JsonValue::Array(values) = value else {
+            return self.refuse((kind, format!("Input should be a valid {name}")), value);
+        };
+        open(out, values.len());
+        let mut fits = true;
+        for (index, value) in values.iter().enumerate() {
+            fits &= self.at(Loc::Index(index), |v| v.value(item, value, strict, out));
+        }
+        fits
+    }
+
+    fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+        let JsonValue::Array(values) = value else {
+            return self.refuse(("tuple_type", "Input should be a valid tuple".to_owned()), value);
+        };
+        if values.len() > items.len() {
+            let msg = format!(
+                "Tuple should have at most {} items after validation, not {}",
+                items.len(),
+                values.len()
+            );
+            return self.refuse(("too_long", msg), value);
+        }
+        out.tuple(items.len());
+        let mut fits = true;
+        for (index, item) in items.iter().enumerate() {
+            fits &= self.at(Loc::Index(index), |v| match values.get(index) {
+                Some(value) => v.value(item, value, strict, out),
+                None => v.refuse(("missing", "Field required".to_owned()), value),
+            });
+        }
+        fits
+    }
+
+    fn dict(
+        &mut self,
+        key: &'m Type,
+        item: &'m Type,
+        value: &JsonValue<'_>,
+        strict: bool,
+        out: &mut Writer,
+    ) -> bool {
+        let JsonValue::Object(pairs) = value else {
+            return self.refuse(("dict_type", "Input should be a valid dictionary".to_owned()), value);
+        };
+        out.dict();
+        let mut fits = true;
+        for (index, (name, value)) in pairs.iter().enumerate() {
+            // Errors name the pair by its number: a client's key does not live as long as the location.
+            fits &= self.at(Loc::Index(index), |v| {
+                let name_fits = matches!(key, Type::Str).then(|| out.str(name)).is_some()
+                    || v.at(Loc::Key("[key]"), |v| v.value(key, &JsonValue::Str(name.clone()), false, out));
+                v.value(item, value, strict, out) && name_fits
+            });
+        }
+        out.end_dict();
+        fits
+    }
+
+    fn model(&mut self, model: &'m Model, value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+        let JsonValue::Object(pairs) = value else {
+            let msg = "Input should be a valid dictionary or object to extract fields from";
+            return self.refuse(("model_attributes_type", msg.to_owned()), value);
+        };
+        out.tuple(model.fields.len());
+        let mut fits = true;
+        for (position, field) in model.fields.iter().enumerate() {
+            // Clients mostly send the fields in the model's order: look there first.
+            let found = match pairs.get(position) {
+                Some((name, value)) if *name == field.name => Some(value),
+                _ => pairs.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value),
+            };
+            fits &= self.at(Loc::Key(&field.name), |v| match found {
+                Some(value) => v.value(&field.ty, value, strict, out),
+                None => v.absent(field, value, out),
+            });
+        }
+        fits
+    }
+
+    fn absent(&mut self, field: &'m Field, parent: &JsonValue<'_>, out: &mut Writer) -> bool {
+        if matches!(field.absent, Absent::Refuse) {
+            return self.refuse(("missing", "Field required".to_owned()), parent);
+        }
+        write_absent(&field.absent, out);
+        true
+    }
+
+    /// pydantic's smart mode: an arm that fits exactly wins, else the first that fits with coercion.
+    fn union(
+        &mut self,
+        arms: &'m [Type],
+        tagged: bool,
+        value: &JsonValue<'_>,
+        strict: bool,
+        out: &mut Writer,
+    ) -> bool {
+        let (start, errors) = (out.buf.len(), self.errors.mark());
+        let modes: &[bool] = if strict { &[true] } else { &[true, false] };
+        for &mode in modes {
+            for (index, arm) in arms.iter().enumerate() {
+                if tagged {
+                    out.tuple(2);
+                    out.int(index as i64);
+                }
+                if self.value(arm, value, mode, out) {
+                    return true;
+                }
+                out.buf.truncate(start);
+                self.errors.back_to(errors);
+            }
+        }
+        // Optional[X] reports X's errors as they are; a real union names the arm of each.
+        let others: Vec<_> = arms.iter().filter(|arm| !matches!(arm, Type::None)).collect();
+        match others.as_slice() {
+            [only] => self.value(only, value, strict, out),
+            _ => {
+                for arm in others {
+                    self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, strict, out));
+                }
+                false
+            }
+        }
+    }
+
+    fn arm_name(&self, arm: &'m Type) -> &'m str {
+        match arm {
+            Type::Str => "str",
+            Type::Int => "int",
+            Type::Float => "float",
+            Type::Bool => "bool",
+            Type::Bytes => "bytes",
+            Type::DateTime => "datetime",
+            Type::Date => "date",
+            Type::Uuid => "uuid",
+            Type::Decimal => "decimal",
+            Type::List(_) => "list",
+            Type::Set(_) => "set",
+            Type::Tuple(_) | Type::Sequence(_) => "tuple",
+            Type::Dict(..) => "dict",
+            Type::Literal(_) => "literal",
+            Type::Enum { .. } => "enum",
+            Type::Union { .. } => "union",
+            Type::Model(index) => &self.models[*index].name,
+            Type::Any => "any",
+            Type::None => "none",
+        }
+    }
+}
+
+/// Write what stands for a value that was not given. [`Absent::Refuse`] is the caller's to report.
+pub fn write_absent(absent: &Absent, out: &mut Writer) {
+    match absent {
+        Absent::Default(marshalled) => out.raw(marshalled),
+        Absent::Guest | Absent::Refuse => out.ellipsis(),
+    }
+}
+
+fn same(expected: &Value, given: &JsonValue<'_>) -> bool {
+    match (expected, given) {
+        (Value::Null, JsonValue::Null) => true,
+        (Value::Bool(a), JsonValue::Bool(b)) => a == b,
+        (Value::String(a), JsonValue::Str(b)) => a == b,
+        (Value::Number(a), JsonValue::Int(b)) => a.as_i64() == Some(*b),
+        (Value::Number(a), JsonValue::Float(b)) => a.as_f64() == Some(*b),
+        _ => false,
+    }
+}
+
+fn literal(values: &[Value], given: &JsonValue<'_>, out: &mut Writer) -> Result<(), Refusal> {
+    if !values.iter().any(|value| same(value, given)) {
+        return Err(("literal_error", format!("Input should be {}", listed(values))));
+    }
+    plain(given, out);
+    Ok(())
+}
+
+/// Wire: the member's index. Text fits a member with that number, as in a query.
+fn enumeration(
+    values: &[Value],
+    given: &JsonValue<'_>,
+    strict: bool,
+    out: &mut Writer,
+) -> Result<(), Refusal> {
+    let as_number = |value: &Value| match given {
+        JsonValue::Str(text) if !strict => {
+            value.as_i64().is_some_and(|number| text.trim().parse() == Ok(number))
+        }
+        _ => false,
+    };
+    match values.iter().position(|value| same(value, given) || as_number(value)) {
+        Some(index) => {
+            out.int(index as i64);
+            Ok(())
+        }
+        None => Err(("enum", format!("Input should be {}", listed(values)))),
+    }
+}
+
+/// Write any JSON value as it is.
+fn plain(value: &JsonValue<'_>, out: &mut Writer) {
+    match value {
+        JsonValue::Null => out.none(),
+        JsonValue::Bool(flag) => out.bool(*flag),
+        JsonValue::Int(int) => out.int(*int),
+        JsonValue::BigInt(int) => out.big_int(int),
+        JsonValue::Float(float) => out.float(*float),
+        JsonValue::Str(text) => out.str(text),
+        JsonValue::Array(items) => {
+            out.list(items.len());
+            items.iter().for_each(|item| plain(item, out));
+        }
+        JsonValue::Object(pairs) => {
+            out.dict();
+            for (key, value) in pairs.iter() {
+                out.str(key);
+                plain(value, out);
+            }
+            out.end_dict();
+        }
+    }
+}
