@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
@@ -76,8 +75,7 @@ def hints_of(cls: type) -> dict[str, Any]:
         # A class defined inside a function is in no module's namespace, so a record that
         # mentions itself in a string could not be resolved without this.
         own = {base.__name__: base for base in reversed(cls.__mro__)}
-        module = sys.modules.get(cls.__module__)
-        return get_type_hints(cls, {**vars(module), **own} if module else own, include_extras=True)
+        return get_type_hints(cls, localns=own, include_extras=True)
 
 
 def _field_type(cls: type, name: str, annotation: Any) -> Type:

@@ -282,8 +282,6 @@ def test_types_that_mention_each_other_often_stay_small():
     assert converter(type_of(made)) is not None
 
 
-
-
 @pytest.mark.parametrize(
     ("annotation", "default", "expected"),
     [

@@ -33,6 +33,7 @@ impl Artifact {
 }
 
 /// Map compiled code into memory.
+#[allow(unsafe_code)]
 pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `compile` of this program into the user's private cache folder (0700),
     // under a name that holds the hash of its source and of the engine. Whoever can write there can run code

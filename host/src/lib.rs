@@ -1,3 +1,34 @@
+//! bolt-host: an HTTP server that runs Python web apps in WebAssembly sandboxes.
+//!
+//! # The path of a request
+//!
+//! ```text
+//!  socket ─ hyper ─ route ─ read body ─ validate ─ check out ─ guest call ─ decode ─ respond
+//!  └────────────── Rust, no Python touched ──────┘ └──── one interpreter ──┘ └──── Rust ───┘
+//! ```
+//!
+//! [`server`] accepts a connection on one of its workers, each a thread with a listener and instances of its
+//! own, and hyper reads a request. [`pipeline`] is the request's whole path in one function: [`request`] refuses
+//! heads that are ambiguous, [`route`] finds the handler, [`request`] reads the body, [`params`] turns path,
+//! query and body into arguments ([`validate`] by type, [`mod@scalar`] by value, [`errors422`] for what does not
+//! fit), written as [`marshal`]. [`app`] then checks out an interpreter: alone, from the [`pool`], for a `def`
+//! handler; shared, from [`concurrent`], for an `async def` one. [`guest`] is the call itself. The reply comes
+//! back marshalled; [`reply`] decodes it, [`json`] encodes its values, [`response`] makes the HTTP of it. Whatever
+//! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
+//!
+//! The data moves forward: `RouteMatch → ValidArgs → Guest → Reply → HttpResponse`.
+//!
+//! # How an app gets there
+//!
+//! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command.
+//! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles
+//! it once into an [`artifact`], and asks it for its [`manifest`], which the host relies on from then on.
+//! [`component`] checks, loads and links; [`store`] is what an instance owns on this side of the wall, with
+//! [`guestlog`] for what it prints; [`policy`] decides when an instance is retired and which one serves next.
+//!
+//! Pure stages (`route`, `params`, `validate`, `scalar`, `marshal`, `json`, `manifest`, `reply`, `policy`) know
+//! nothing of wasmtime, hyper or tokio; a test over their `use` lines holds them to it.
+
 pub mod accesslog;
 pub mod app;
 pub mod artifact;

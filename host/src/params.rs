@@ -134,12 +134,7 @@ fn check_text<'m>(
     validator.check(&[Loc::Key(place), Loc::Key(&param.alias)], &param.ty, &value, out);
 }
 
-fn check_query<'m>(
-    validator: &mut Validator<'m>,
-    param: &'m Param,
-    query: &[(Cow<'_, str>, Cow<'_, str>)],
-    out: &mut Writer,
-) {
+fn check_query<'m>(validator: &mut Validator<'m>, param: &'m Param, query: &[Pair<'_>], out: &mut Writer) {
     let given = || query.iter().filter(|(name, _)| *name == param.alias).map(|(_, value)| value.as_ref());
     if takes_many(&param.ty) {
         let values: Vec<_> = given().map(|text| JsonValue::Str(Cow::Borrowed(text))).collect();
@@ -148,7 +143,7 @@ fn check_query<'m>(
             return validator.check(&[Loc::Key("query"), Loc::Key(&param.alias)], &param.ty, &value, out);
         }
     // Of a repeated single value the last counts, as in Starlette.
-    } else if let Some(text) = given().last() {
+    } else if let Some(text) = given().next_back() {
         return check_text(validator, "query", param, text, out);
     }
     absent(validator, "query", param, out);
@@ -181,7 +176,10 @@ fn absent<'m>(validator: &mut Validator<'m>, place: &'static str, param: &'m Par
     }
 }
 
-fn parse_query(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, BadArgs> {
+/// A decoded name and value of the query.
+type Pair<'q> = (Cow<'q, str>, Cow<'q, str>);
+
+fn parse_query(query: &str) -> Result<Vec<Pair<'_>>, BadArgs> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

@@ -1,0 +1,82 @@
+"""The bench app for Robyn: the same routes and answers as every app beside it."""
+
+# mypy: ignore-errors
+# What it imports is installed only in the peers' environment, not where mypy runs.
+
+import asyncio
+import os
+
+from pydantic import BaseModel
+from robyn import Robyn
+
+app = Robyn(__file__)
+
+ROWS: list[dict[str, object]] = [
+    {
+        "id": i,
+        "name": f"item number {i:03}",
+        "price": i + 0.5,
+        "quantity": i * 3,
+        "active": i % 2 == 0,
+        "tags": ["red", "large"],
+    }
+    for i in range(100)
+]
+
+
+class Customer(BaseModel):
+    name: str
+    email: str
+    street: str
+    city: str
+    country: str
+    vip: bool
+
+
+class Line(BaseModel):
+    sku: str
+    qty: int
+    price: float
+
+
+class Order(BaseModel):
+    id: int
+    customer: Customer
+    note: str
+    lines: list[Line]
+
+
+@app.get("/")
+def hello() -> dict[str, object]:
+    return {"message": "hello", "n": 1}
+
+
+@app.get("/async")
+async def hello_async() -> dict[str, object]:
+    return {"message": "hello", "n": 1}
+
+
+@app.get("/items/:item_id")
+async def item(item_id: int, q: str, limit: int) -> dict[str, object]:
+    return {"id": item_id, "q": q, "limit": limit}
+
+
+@app.post("/orders")
+async def order(order: Order) -> dict[str, object]:
+    total = sum(line.qty * line.price for line in order.lines)
+    return {"id": order.id, "total": total, "lines": len(order.lines)}
+
+
+@app.get("/rows")
+async def rows() -> list[dict[str, object]]:
+    return ROWS
+
+
+@app.get("/sleep")
+async def sleep() -> dict[str, object]:
+    await asyncio.sleep(0.01)
+    return {"slept": 10}
+
+
+if __name__ == "__main__":
+    app.start(host="127.0.0.1", port=int(os.environ["PORT"]))

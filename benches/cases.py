@@ -1,0 +1,91 @@
+"""The cases: the request each one sends, the load it puts on, and the only right answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+HELLO: Final = {"message": "hello", "n": 1}
+ITEM: Final = {"id": 42, "q": "abc", "limit": 10}
+
+# Every app builds this same list. The harness compares its own copy with what
+# each server sends, so a list that differs in one app cannot go unnoticed.
+ROWS: Final = [
+    {
+        "id": i,
+        "name": f"item number {i:03}",
+        "price": i + 0.5,
+        "quantity": i * 3,
+        "active": i % 2 == 0,
+        "tags": ["red", "large"],
+    }
+    for i in range(100)
+]
+
+# Prices are exact in binary, so that no server's way of adding them up can
+# change the total.
+ORDER: Final = {
+    "id": 1001,
+    "customer": {
+        "name": "Ada Lovelace",
+        "email": "ada@example.org",
+        "street": "12 St James's Square",
+        "city": "London",
+        "country": "United Kingdom",
+        "vip": True,
+    },
+    "note": "Please leave the parcel with the neighbour at number 14 if nobody opens the door; "
+    "ring twice, the bell is quiet. The gate code has changed since the last order, please "
+    "call when you are at the gate and somebody will come down to open it for you.",
+    "lines": [
+        {"sku": f"PART-{i:04}-BLUE-STEEL-{i * 7:03}-BOXED", "qty": i + 1, "price": 10.25 + i}
+        for i in range(8)
+    ],
+}
+ORDER_BODY: Final = json.dumps(ORDER).encode()
+ORDER_ANSWER: Final = {
+    "id": 1001,
+    "total": sum((i + 1) * (10.25 + i) for i in range(8)),
+    "lines": 8,
+}
+
+# One line item has no number as its quantity: a server that validates refuses it.
+BAD_ORDER_BODY: Final = json.dumps(
+    ORDER | {"lines": [{"sku": "PART-0001", "qty": "many", "price": 1.5}]}
+).encode()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: what is sent, by how many connections, and what must come back."""
+
+    name: str
+    path: str
+    answer: object
+    connections: int = 64
+    body: bytes | None = None
+    # A request that a server which checks its input must refuse with a 4xx.
+    bad_path: str | None = None
+    bad_body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+
+CASES: Final = {
+    case.name: case
+    for case in (
+        Case("hello-sync", "/", HELLO),
+        Case("hello-async", "/async", HELLO),
+        Case("typed", "/items/42?q=abc&limit=10", ITEM, bad_path="/items/x?q=abc&limit=10"),
+        Case("post-1k", "/orders", ORDER_ANSWER, body=ORDER_BODY, bad_body=BAD_ORDER_BODY),
+        Case("rows-10k", "/rows", ROWS),
+        Case("sleep-10ms", "/sleep", {"slept": 10}, connections=1000),
+    )
+}
+
+# Measured by looking at processes, not by wrk, hence not among CASES.
+MEMORY: Final = "memory"
+ALL_NAMES: Final = (*CASES, MEMORY)

@@ -1,0 +1,96 @@
+"""The memory case: what one more pooled instance costs, and what a worker process weighs."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from load import BenchError, send
+from servers import Running
+
+INSTANCES = 64
+# Long enough that all requests of one volley are under way at the same time.
+SPIN_MS = 300
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Memory of one process in KiB, as the kernel's smaps_rollup tells it."""
+
+    rss: int
+    pss: int
+    private: int
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def usage(pid: int) -> Usage:
+    fields: dict[str, int] = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        fields[name] = int(rest.split()[0])
+    return Usage(
+        rss=fields["Rss"],
+        pss=fields["Pss"],
+        # What would be given back if this process alone ended.
+        private=fields["Private_Clean"] + fields["Private_Dirty"],
+    )
+
+
+def session_processes(leader: int) -> dict[int, int]:
+    """The processes of a server's session, each with the CPU time it has used."""
+    found: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue  # ended while we looked
+        # The name in parentheses may hold spaces, so count from its end.
+        fields = text[text.rindex(")") + 2 :].split()
+        if int(fields[3]) == leader:
+            found[int(stat.parent.name)] = int(fields[11]) + int(fields[12])
+    return found
+
+
+def workers(running: Running) -> list[Usage]:
+    """The processes that did the answering: those that used the most CPU time."""
+    times = session_processes(running.process.pid)
+    busiest = sorted(times, key=lambda pid: times[pid], reverse=True)
+    return [usage(pid) for pid in busiest[: running.server.processes]]
+
+
+def private_total(running: Running) -> int:
+    return sum(usage(pid).private for pid in session_processes(running.process.pid))
+
+
+def spin(port: int, milliseconds: int) -> int:
+    return send(port, "GET", f"/spin?ms={milliseconds}", timeout=180)[0]
+
+
+def per_instance(running: Running) -> dict[str, Any]:
+    """Make every instance of bolt-host work at once; returns the growth for each new one.
+
+    One request is answered first, so that the first instance and everything
+    made only once are already counted before.
+    """
+    if spin(running.port, 1) != 200:
+        raise BenchError("bolt-host does not answer /spin")
+    time.sleep(0.5)
+    before = private_total(running)
+    with ThreadPoolExecutor(INSTANCES) as pool:
+        answers = list(pool.map(lambda _: spin(running.port, SPIN_MS), range(INSTANCES)))
+    failed = [status for status in answers if status != 200]
+    if failed:
+        raise BenchError(f"{len(failed)} of {INSTANCES} /spin requests failed: {set(failed)}")
+    after = private_total(running)
+    return {
+        "instances": INSTANCES,
+        "private_before_kib": before,
+        "private_after_kib": after,
+        # Assumes that the volley really brought up all of them.
+        "per_instance_kib": round((after - before) / (INSTANCES - 1), 1),
+    }
