@@ -63,8 +63,13 @@ def workers(running: Running) -> list[Usage]:
     return [usage(pid) for pid in busiest[: running.server.processes]]
 
 
-def private_total(running: Running) -> int:
-    return sum(usage(pid).private for pid in session_processes(running.process.pid))
+def total(running: Running) -> Usage:
+    found = [usage(pid) for pid in session_processes(running.process.pid)]
+    return Usage(
+        rss=sum(one.rss for one in found),
+        pss=sum(one.pss for one in found),
+        private=sum(one.private for one in found),
+    )
 
 
 def spin(port: int, milliseconds: int) -> int:
@@ -80,17 +85,22 @@ def per_instance(running: Running) -> dict[str, Any]:
     if spin(running.port, 1) != 200:
         raise BenchError("bolt-host does not answer /spin")
     time.sleep(0.5)
-    before = private_total(running)
+    before = total(running)
     with ThreadPoolExecutor(INSTANCES) as pool:
         answers = list(pool.map(lambda _: spin(running.port, SPIN_MS), range(INSTANCES)))
     failed = [status for status in answers if status != 200]
     if failed:
         raise BenchError(f"{len(failed)} of {INSTANCES} /spin requests failed: {set(failed)}")
-    after = private_total(running)
+    after = total(running)
+    # Divided by the new ones only; assumes that the volley really brought them up.
+    new = INSTANCES - 1
     return {
         "instances": INSTANCES,
-        "private_before_kib": before,
-        "private_after_kib": after,
-        # Assumes that the volley really brought up all of them.
-        "per_instance_kib": round((after - before) / (INSTANCES - 1), 1),
+        "before": before.as_json(),
+        "after": after.as_json(),
+        "private_per_instance_kib": round((after.private - before.private) / new, 1),
+        # A page of the common image is private while one instance maps it and
+        # shared once two do, so private growth alone leaves such pages out.
+        # PSS counts every page of the process once, however often it is mapped.
+        "pss_per_instance_kib": round((after.pss - before.pss) / new, 1),
     }

@@ -124,8 +124,10 @@ def memory_tables(memory: dict[str, Any]) -> list[str]:
     extra = memory.get(OURS, {}).get("instances")
     if extra:
         parts.append(
-            f"\nbolt-host, one worker, from 1 to {extra['instances']} instances at work: "
-            f"**{extra['per_instance_kib']:,.0f} KiB** of private memory for each further instance."
+            f"\nbolt-host, one worker, from 1 to {extra['instances']} instances at work, "
+            f"for each further one: **{extra['private_per_instance_kib']:,.0f} KiB** of private "
+            f"memory, {extra['pss_per_instance_kib']:,.0f} KiB of PSS "
+            "(which also counts, once, the pages that the instances share)."
         )
     return parts
 

@@ -149,7 +149,11 @@ def measure_memory(plan: Plan, server: Server, venv: Path, results: Results) -> 
         with start(server, venv, cache, command) as running:
             grown = memory.per_instance(running)
         results.memory[server.name]["instances"] = grown
-        say(f"  {server.name:14} {MEMORY:12} {grown['per_instance_kib']:,.0f} KiB per instance")
+        say(
+            f"  {server.name:14} {MEMORY:12} for each further instance "
+            f"{grown['private_per_instance_kib']:,.0f} KiB private, "
+            f"{grown['pss_per_instance_kib']:,.0f} KiB PSS"
+        )
 
 
 def measure(plan: Plan, servers: list[Server], venv: Path, results: Results) -> None:

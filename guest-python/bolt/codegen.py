@@ -7,7 +7,7 @@ passed through the function's namespace, so nothing an application writes is rea
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 __all__ = ["Source", "is_identifier"]
@@ -19,9 +19,13 @@ def is_identifier(name: str) -> bool:
 
 
 class Source:
-    """The body of one function, and the namespace it will run in."""
+    """The body of one function, and the namespace it will run in.
 
-    def __init__(self) -> None:
+    reserved: names the caller uses itself, such as parameters named after fields.
+    """
+
+    def __init__(self, reserved: Collection[str] = ()) -> None:
+        self._reserved = reserved
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {}
         self._depth = 1
@@ -51,6 +55,8 @@ class Source:
         name = self._constants.get(id(value))
         if name is None:
             self._count += 1
+            while f"K{self._count}" in self._reserved:
+                self._count += 1
             name = self._constants[id(value)] = f"K{self._count}"
             self.namespace[name] = value
         return name

@@ -53,7 +53,8 @@ def encode_reply(status: int, result: object) -> str:
         except Exception:
             return _encode(status, result, ())
     if kind is bytes:
-        return dumps((status, result, _BYTES_TYPE, []), _VERSION).decode("latin-1")
+        reply: tuple[Any, ...] = (status, "application/octet-stream", [], result)
+        return dumps(reply, _VERSION).decode("latin-1")
     if isinstance(result, Response):
         return _encode_response(status, result)
     return _encode(status, result, ())
@@ -69,15 +70,15 @@ def encode_exception(exc: HTTPException) -> str:
     return _encode(int(exc.status_code), value, (None, headers) if headers else ())
 
 
-def _encode(status: int, result: object, rest: tuple[Any, ...]) -> str:
-    """A reply whose value is not known to be plain."""
+def _encode(status: int, result: object, head: tuple[Any, ...]) -> str:
+    """A reply whose value is not known to be plain. `head` is `()` or `(None, headers)`."""
     try:
-        return dumps((status, plain(result), *rest), _VERSION).decode("latin-1")
+        return dumps((status, *head, plain(result)), _VERSION).decode("latin-1")
     except Exception:
         # The quick way gives no reasons. The careful way finds the place, or succeeds where the
         # quick way trusted a field to be what its annotation says.
         value = to_plain(result)
-    return dumps((status, value, *rest), _VERSION).decode("latin-1")
+    return dumps((status, *head, value), _VERSION).decode("latin-1")
 
 
 def _encode_response(status: int, response: Response) -> str:
@@ -87,7 +88,7 @@ def _encode_response(status: int, response: Response) -> str:
         content_type, pairs = response.reply_type()
         body = response.content
         body = str.__str__(body) if isinstance(body, str) else bytes(body)
-        return dumps((code, body, content_type, pairs), _VERSION).decode("latin-1")
+        return dumps((code, content_type, pairs, body), _VERSION).decode("latin-1")
     if not response.headers:
         return _encode(code, response.data, ())
     if not any(name.lower() == "content-type" for name in response.headers):
@@ -97,4 +98,4 @@ def _encode_response(status: int, response: Response) -> str:
     text = json.dumps(
         to_plain(response.data), separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-    return dumps((code, text, content_type, pairs), _VERSION).decode("latin-1")
+    return dumps((code, content_type, pairs, text), _VERSION).decode("latin-1")

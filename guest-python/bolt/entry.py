@@ -1,7 +1,7 @@
 """The component's side of the contract: what the host calls, and the calls to it.
 
-Only this module imports generated bindings, so `import bolt` works in plain CPython. Nothing may raise
-out of `Handlers`: an exception at the boundary would end the interpreter.
+Only this module imports generated bindings, so `import bolt` works in plain CPython. Nothing may
+raise out of `Handlers`: an exception at the boundary would end the interpreter.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _manifest = ""
 
 
 class _Output(io.TextIOBase):
-    """`sys.stdout` and `sys.stderr`: whole lines go to the host under the request that wrote them."""
+    """`sys.stdout` and `sys.stderr`: whole lines go to the host, under the request of each."""
 
     def __init__(self, level: host.Level) -> None:
         self._level = level
@@ -136,7 +136,7 @@ def _forget(request: int) -> None:
 
 # `async def` handlers.
 
-_loop = BoltLoop(host.alarm, _complain)
+_loop = BoltLoop(host.alarm, _complain)  # type: ignore[abstract]
 _starting = 0
 _early: str | None = None
 
@@ -285,7 +285,7 @@ def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
     global _manifest
     try:
-        api = importlib.import_module(module)
+        api: Any = importlib.import_module(module)
         for part in attribute.split("."):
             api = getattr(api, part)
     except BaseException as exc:
@@ -318,7 +318,10 @@ def _import_failure(exc: BaseException, module: str, attribute: str) -> str:
         and exc.__traceback__ is not None
         and exc.__traceback__.tb_next is None
     ):
-        return f"{module} has no attribute {attribute}: name the BoltAPI {attribute} or give --app {module}:attr"
+        return (
+            f"{module} has no attribute {attribute}: name the BoltAPI so, "
+            f"or give --app {module}:attr"
+        )
     return _traceback_of_app(exc)
 
 
@@ -333,6 +336,8 @@ def _traceback_of_app(exc: BaseException) -> str:
 
 
 def _refuse(text: str) -> None:
+    # The runtime may have left a line unfinished.
+    print(file=sys.stderr)
     for line in text.splitlines():
         print(_ERROR_MARK + line, file=sys.stderr)
     sys.stderr.flush()

@@ -38,7 +38,7 @@ def _is_class_var(annotation: Any) -> bool:
 
 def _initializer(qualname: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
     """`__init__` as one would write it by hand, so that Python itself reports bad arguments."""
-    source = Source()
+    source = Source(fields)
     emitter = Emitter(source)
     me = "self"
     while me in fields:
@@ -100,8 +100,11 @@ class StructMeta(type):
             if field in namespace:
                 defaults[field] = namespace.pop(field)
 
+        # Annotations computed on demand look names up here. Left to `type`, they would look in the
+        # finished class, where in `date: date` the second word finds the slot of the first.
+        namespace.pop("__classdictcell__", None)
+
         names = tuple(fields)
-        # Attributes only, before the class exists: it must not see names that are not its own.
         namespace["__slots__"] = (*slots, *namespace.get("__slots__", ()))
         namespace["__struct_fields__"] = names
         namespace["__struct_defaults__"] = defaults

@@ -294,28 +294,30 @@ def test_unset_fields():
         encode_reply(200, [object.__new__(Inner)])
 
 
-def test_bytes():
-    assert decode(encode_reply(200, b"\xff\0")) == (200, b"\xff\0", "application/octet-stream", [])
-
-
 OCTETS = "application/octet-stream"
+
+
+def test_bytes():
+    assert decode(encode_reply(200, b"\xff\0")) == (200, OCTETS, [], b"\xff\0")
+
+
 TEXT = "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
-        (Response(), (200, b"", OCTETS, [])),
-        (Response("x", 404, {"x-a": "b"}), (404, "x", TEXT, [("x-a", "b")])),
-        (Response(b"x", media_type="image/png"), (200, b"x", "image/png", [])),
-        (Response("x", media_type="text/css"), (200, "x", "text/css; charset=utf-8", [])),
-        (Response("x", headers={"Content-Type": "a/b"}), (200, "x", "a/b", [])),
-        (Response(status_code=http.HTTPStatus.GONE), (410, b"", OCTETS, [])),
-        (PlainText("é"), (200, "é", TEXT, [])),
-        (HTML("<p>", 201), (201, "<p>", "text/html; charset=utf-8", [])),
+        (Response(), (200, OCTETS, [], b"")),
+        (Response("x", 404, {"x-a": "b"}), (404, TEXT, [("x-a", "b")], "x")),
+        (Response(b"x", media_type="image/png"), (200, "image/png", [], b"x")),
+        (Response("x", media_type="text/css"), (200, "text/css; charset=utf-8", [], "x")),
+        (Response("x", headers={"Content-Type": "a/b"}), (200, "a/b", [], "x")),
+        (Response(status_code=http.HTTPStatus.GONE), (410, OCTETS, [], b"")),
+        (PlainText("é"), (200, TEXT, [], "é")),
+        (HTML("<p>", 201), (201, "text/html; charset=utf-8", [], "<p>")),
         (JSON({"a": Color.RED}), (299, {"a": "red"})),
         (JSON(b"text", 201), (201, "text")),
-        (JSON([1], 202, {"x-a": "b"}), (202, [1], None, [("x-a", "b")])),
+        (JSON([1], 202, {"x-a": "b"}), (202, None, [("x-a", "b")], [1])),
     ],
 )
 def test_responses(response, expected):
@@ -324,7 +326,7 @@ def test_responses(response, expected):
 
 def test_json_with_another_content_type():
     reply = JSON({"é": [U]}, 400, {"content-type": "application/problem+json", "x": "y"})
-    status, body, content_type, headers = decode(encode_reply(200, reply))
+    status, content_type, headers, body = decode(encode_reply(200, reply))
     assert (status, content_type, headers) == (400, "application/problem+json", [("x", "y")])
     assert json.loads(body) == {"é": [str(U)]}
 
@@ -339,7 +341,7 @@ def test_json_with_another_content_type():
     ],
 )
 def test_redirect(url, location):
-    status, body, _, headers = decode(encode_reply(200, Redirect(url)))
+    status, _, headers, body = decode(encode_reply(200, Redirect(url)))
     assert (status, body, headers) == (307, b"", [("location", location)])
     assert decode(encode_reply(200, Redirect("/", 303)))[0] == 303
 
@@ -382,7 +384,7 @@ def test_wrong_arguments():
         (HTTPException(599), (599, {"detail": "Error"})),
         (HTTPException(http.HTTPStatus.GONE, "gone"), (410, {"detail": "gone"})),
         (HTTPException(400, {"a": [Color.RED]}), (400, {"detail": {"a": ["red"]}})),
-        (HTTPException(401, "x", {"a": "b"}), (401, {"detail": "x"}, None, [("a", "b")])),
+        (HTTPException(401, "x", {"a": "b"}), (401, None, [("a", "b")], {"detail": "x"})),
     ],
 )
 def test_exceptions(error, expected):

@@ -236,7 +236,7 @@ def test_duplicates():
 
     api.get("/a/{x}")(first)
     api.post("/a/{y}")(second)
-    with pytest.raises(BuildError, match="already served by .*first"):
+    with pytest.raises(BuildError, match=r"already served by .*first"):
         api.get("/a/{y}")(second)
     api.get("/a/{y:path}")(second)
     assert len(api.routes) == 3

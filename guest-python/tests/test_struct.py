@@ -105,6 +105,19 @@ def test_a_field_called_self():
     assert Selfish(self=3).self == 3
 
 
+class Ks(Struct):
+    K1: int = 1
+    K2: list[int] = []
+    K3: list[int] = [3]
+    v1: int = 4
+
+
+def test_fields_called_like_generated_names():
+    one = Ks(K1=7)
+    assert (one.K1, one.K2, one.K3, one.v1) == (7, [], [3], 4)
+    assert Ks._from_wire((1, ..., ..., 2)) == Ks(v1=2)
+
+
 def test_names_that_are_taken():
     with pytest.raises(TypeError, match="_to_plain"):
         type(Struct)("Bad", (Struct,), {"__annotations__": {"_to_plain": int}})

@@ -241,8 +241,19 @@ impl<'a> Reader<'a> {
             }
             code::DICT => self.object(out, limit, depth)?,
             code::REF => self.replay(|r, code| r.value_of(code, out, limit, depth + 1))?,
-            code::BYTES => return Err(EncodeError::Unsupported("bytes object")),
-            code::SET | code::FROZENSET => return Err(EncodeError::Unsupported("set")),
+            // As FastAPI: bytes are text if they can be, a set is an array.
+            code::BYTES => {
+                let len = self.len()?;
+                let text = std::str::from_utf8(self.take(len)?);
+                write_string(
+                    text.map_err(|_| EncodeError::Unsupported("bytes object that is not UTF-8"))?,
+                    out,
+                );
+            }
+            code::SET | code::FROZENSET => {
+                let len = self.len()?;
+                self.array(len, out, limit, depth)?;
+            }
             code::ELLIPSIS => return Err(EncodeError::Unsupported("Ellipsis")),
             code => match self.text(code)? {
                 Some(text) => write_string(text, out),

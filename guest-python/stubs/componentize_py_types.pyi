@@ -1,0 +1,6 @@
+"""componentize-py's result types, for the type checker."""
+
+from typing import Any
+
+class Ok:
+    value: Any

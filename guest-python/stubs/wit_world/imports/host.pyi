@@ -1,0 +1,13 @@
+"""What componentize-py generates from `wit/bolt.wit`, for the type checker."""
+
+from enum import Enum
+
+class Level(Enum):
+    STDOUT = 0
+    STDERR = 1
+    ERROR = 2
+
+def log(request: int, level: Level, text: str) -> None: ...
+def reply(request: int, reply: str) -> None: ...
+def alarm(delay: int) -> None: ...
+async def park() -> None: ...

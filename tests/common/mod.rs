@@ -1,0 +1,238 @@
+//! A real server for the tests: the real binary on a free port, and a small HTTP client over real sockets.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_bolt-host");
+/// Longer than anything a test waits for: only a hang reaches it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+pub fn fixture() -> PathBuf {
+    root().join("tests/fixture/app.py")
+}
+
+/// A folder of this test's own, below the target folder.
+pub fn scratch(name: &str) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    pub child: Child,
+    log: PathBuf,
+    pub greeting: Vec<String>,
+}
+
+impl Server {
+    /// Serve the fixture app with further flags.
+    pub fn fixture(flags: &[&str]) -> Self {
+        Self::start(&fixture(), flags)
+    }
+
+    pub fn start(app: &Path, flags: &[&str]) -> Self {
+        let log = scratch("server").join("log");
+        let mut command = Command::new(BINARY);
+        command.arg("run").arg(app).args(["--port", "0"]).args(flags);
+        if !flags.contains(&"--log-format") {
+            command.args(["--log-format", "json"]);
+        }
+        command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut greeting = Vec::new();
+        let address = loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("the server did not start:\n{}", std::fs::read_to_string(&log).unwrap());
+            };
+            if let Some(address) = line.strip_prefix("listening on http://") {
+                break address.parse().unwrap();
+            }
+            greeting.push(line);
+        };
+        Self { address, child, log, greeting }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The log, once `wanted` is in it: lines are written by a thread of their own.
+    pub fn log_with(&self, wanted: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(wanted) {
+                return log;
+            }
+            assert!(start.elapsed() < PATIENCE, "{wanted:?} is not in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::to(self.address)
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        self.connect().get(path)
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Response {
+        self.connect().send("POST", path, &[("content-type", "application/json")], body.as_bytes())
+    }
+
+    /// Send raw bytes on a connection of their own; what comes back until it closes.
+    pub fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The server still works, and no thread of it panicked.
+    pub fn assert_well(&self) {
+        assert_eq!(self.get("/created").status, 201);
+        let log = self.log();
+        assert!(!log.contains("panicked"), "{log}");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Wait for the end; the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(start.elapsed() < PATIENCE, "the server does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A keep-alive connection.
+pub struct Connection {
+    pub stream: BufReader<TcpStream>,
+}
+
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Connection {
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    pub fn get(&mut self, path: &str) -> Response {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        self.start(method, path, headers, body);
+        self.finish(method)
+    }
+
+    /// Send a request and do not wait for its answer.
+    pub fn start(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            head += &format!("content-length: {}\r\n", body.len());
+        }
+        let bytes = [head.as_bytes(), b"\r\n", body].concat();
+        self.stream.get_mut().write_all(&bytes).unwrap();
+    }
+
+    pub fn finish(&mut self, method: &str) -> Response {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        let status =
+            line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
+        let mut headers = HashMap::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).unwrap();
+            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        let bodiless = method == "HEAD" || matches!(status, 204 | 304);
+        let mut body = vec![0; if bodiless { 0 } else { length }];
+        self.stream.read_exact(&mut body).unwrap();
+        Response { status, headers, body }
+    }
+}
+
+impl Response {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    /// The `type` and `loc` of each error of a 422.
+    pub fn errors(&self) -> Vec<(String, String)> {
+        assert_eq!(self.status, 422, "{}", self.text());
+        let detail = self.json()["detail"].as_array().unwrap().clone();
+        detail
+            .iter()
+            .map(|error| {
+                assert!(error["msg"].is_string() && error.get("input").is_some(), "{error}");
+                let loc = error["loc"].as_array().unwrap().iter();
+                let loc: Vec<_> = loc.map(|step| step.to_string().replace('"', "")).collect();
+                (error["type"].as_str().unwrap().to_owned(), loc.join("."))
+            })
+            .collect()
+    }
+}
+
+/// The process's private memory, in bytes.
+pub fn private_memory(pid: u32) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let kilobytes = |name: &str| -> u64 {
+        let line = rollup.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    (kilobytes("Private_Clean:") + kilobytes("Private_Dirty:")) * 1024
+}

@@ -1,0 +1,55 @@
+//! The Python side, under plain CPython: pytest, mypy --strict and ruff in an environment of their own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const TOOLS: [&str; 3] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{said}");
+}
+
+/// The folder with the tools' programs; made once.
+fn tools() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-tools");
+        let wanted = TOOLS.join(" ");
+        if std::fs::read_to_string(folder.join("ready")).ok().as_deref() != Some(&wanted) {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+            run(Command::new(folder.join("bin/python"))
+                .args(["-m", "pip", "install", "--quiet"])
+                .args(TOOLS));
+            std::fs::write(folder.join("ready"), wanted).unwrap();
+        }
+        folder.join("bin")
+    })
+}
+
+fn tool(name: &str, args: &[&str], folder: &str) {
+    run(Command::new(tools().join(name)).args(args).current_dir(root().join(folder)));
+}
+
+#[test]
+fn unit_tests_pass_in_plain_cpython() {
+    tool("pytest", &["-q", "-p", "no:cacheprovider"], "guest-python");
+}
+
+#[test]
+fn types_are_strict() {
+    tool("mypy", &["--no-incremental"], "guest-python");
+}
+
+#[test]
+fn style_is_kept() {
+    tool("ruff", &["check", "--no-cache", "."], "guest-python");
+    tool("ruff", &["format", "--check", "--no-cache", "bolt", "tests", "stubs"], "guest-python");
+}
