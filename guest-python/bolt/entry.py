@@ -15,7 +15,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from marshal import loads
 from typing import Any
@@ -45,6 +45,8 @@ _request: ContextVar[int] = ContextVar("bolt_request", default=0)
 _routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
 _manifest = ""
+# What the app's imports left set; each request starts from a copy.
+_base = Context()
 
 
 # Output.
@@ -134,6 +136,17 @@ def _forget(request: int) -> None:
         _stderr.end(request)
 
 
+# `def` handlers.
+
+
+def _run(request: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
+    _request.set(request)
+    try:
+        return encode_reply(status, invoke(loads(args)))
+    except BaseException as exc:
+        return _failed(exc)
+
+
 # `async def` handlers.
 
 _loop = BoltLoop(host.alarm, _complain)  # type: ignore[abstract]
@@ -144,13 +157,15 @@ _early: str | None = None
 def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
     """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
     global _starting, _early
-    context = Context()
+    context = _base.copy()
     context.run(_request.set, request)
     task = asyncio.Task(coroutine, loop=_loop, context=context, eager_start=True)
     if task.done():
         if _loop._ready:
             _loop.run_ready()
-        return context.run(_outcome, task, status)
+        reply = context.run(_outcome, task, status)
+        _forget(request)
+        return reply
     _tasks[request] = task
     task.add_done_callback(partial(_finished, request, status), context=context)
     _starting, _early = request, None
@@ -210,7 +225,7 @@ class _Pump:
             runtime.subtask_drop(waitable)
             runtime.promise_get_result(status, parked.promise)
             self._parked = None
-            _tick()
+            _loop.tick()
         return self._wait()
 
     def _wait(self) -> int:
@@ -220,25 +235,11 @@ class _Pump:
                 self._parked = waiting.send(None)
             except StopIteration:
                 # The alarm had rung already.
-                _tick()
+                _loop.tick()
             else:
                 waiting.close()
                 runtime.waitable_join(self._parked.waitable, self._set)
         return _WAIT | (self._set << 4)
-
-
-def _tick() -> None:
-    try:
-        _loop.tick()
-    except BaseException as exc:
-        # A callback let SystemExit or KeyboardInterrupt through: asyncio would end its loop here.
-        _complain(_traceback(exc))
-        _loop.call_soon(_nothing)
-        _loop.run_ready()
-
-
-def _nothing() -> None:
-    pass
 
 
 _pump = _Pump()
@@ -255,8 +256,8 @@ class Handlers:
             invoke, status, is_async = _routes[route]
             if is_async:
                 return _start(request, status, invoke(loads(args)))
-            _request.set(request)
-            reply = encode_reply(status, invoke(loads(args)))
+            # A context of its own: what one request sets, the next one must not find.
+            reply = _base.copy().run(_run, request, status, invoke, args)
         except BaseException as exc:
             reply = _failed(exc)
         _forget(request)
@@ -283,7 +284,7 @@ class Handlers:
 
 def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
-    global _manifest
+    global _base, _manifest
     try:
         api: Any = importlib.import_module(module)
         for part in attribute.split("."):
@@ -301,6 +302,7 @@ def load(module: str, attribute: str) -> None:
     _manifest = json.dumps(described)
     for route in api.routes:
         _routes.append((route.invoke, route.status_code, route.is_async))
+    _base = copy_context()
     _cache_sources()
     support.await_result = _await_result
     support.callback = _pump.resume

@@ -105,9 +105,8 @@ class BoltLoop(asyncio.AbstractEventLoop):
                 # What `Handle._run` does, less a frame for each callback.
                 try:
                     handle._context.run(handle._callback, *handle._args)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
                 except BaseException as exc:
+                    # SystemExit too: it would end the loop of all requests, and one of them asked.
                     self.call_exception_handler({"message": f"in {handle!r}", "exception": exc})
         self._arm()
 

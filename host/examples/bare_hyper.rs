@@ -71,7 +71,7 @@ async fn serve(listener: std::net::TcpListener, rows: Bytes) -> std::io::Result<
         let rows = rows.clone();
         let service = service_fn(move |request| answer(request, rows.clone()));
         let mut http = http1::Builder::new();
-        http.pipeline_flush(true).timer(TokioTimer::new());
+        http.timer(TokioTimer::new());
         tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
     }
 }

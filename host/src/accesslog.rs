@@ -1,5 +1,6 @@
 //! The host's own log: how it is written, and the line of each request.
 
+use crate::guestlog;
 use crate::response::HttpResponse;
 use clap::ValueEnum;
 use hyper::body::Body;
@@ -8,6 +9,8 @@ use tokio::time::Instant;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+/// Lines that wait to be written; with the longest text of a guest, 80 MB.
+const LINES: usize = 20_000;
 /// The target of request lines.
 const ACCESS: &str = "access";
 
@@ -30,15 +33,19 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Str
     };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).map_err(|e| format!("--log-filter: {e}"))?;
     let (writer, guard) = tracing_appender::non_blocking::NonBlockingBuilder::default()
-        // A full queue makes requests wait: losing the line that explains a failure is worse.
-        .lossy(false)
-        .finish(std::io::stderr());
+        // When whoever reads the log stalls, lines are lost: waiting would stop every worker.
+        .lossy(true)
+        .buffered_lines_limit(LINES)
+        .finish(std::io::BufWriter::with_capacity(64 * 1024, std::io::stderr()));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match format {
         LogFormat::Json => {
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
         }
         LogFormat::Human | LogFormat::Off => lines.compact().with_ansi(false).init(),
+    }
+    if format != LogFormat::Json {
+        guestlog::indent();
     }
     Ok(guard)
 }

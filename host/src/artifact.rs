@@ -48,8 +48,15 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// Make `path`'s folder, and a cache root that only its owner can enter.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // Code is run from here: nobody else may write to it. The owner of /proc/self is this process's user.
+    let (folder, this) = (fs::metadata(path)?, fs::metadata("/proc/self")?);
+    if folder.uid() != this.uid() || folder.mode() & 0o022 != 0 {
+        let problem = format!("others may write to {}: give --cache a folder of your own", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+    }
+    Ok(())
 }
 
 /// Write a file so that no reader ever sees half of it.
@@ -62,6 +69,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     ));
     let mut file = File::create(&partial)?;
     file.write_all(bytes)?;
+    file.sync_all()?;
     drop(file);
     fs::rename(&partial, path)
 }

@@ -110,12 +110,13 @@ pub fn compile(
     wasm: &Path,
     cache: &Path,
     limits: &Limits,
+    rebuild: bool,
 ) -> Result<(Artifact, Manifest), String> {
     let shown = wasm.display();
     let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
     component::check(&bytes).map_err(|sentence| format!("{shown}: {sentence}"))?;
     let artifact = Artifact::locate(cache, &artifact::digest(&bytes), engine);
-    if let Some(manifest) = cached(&artifact) {
+    if !rebuild && let Some(manifest) = cached(&artifact) {
         return Ok((artifact, manifest));
     }
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -171,10 +172,11 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
         for entry in entries.flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             let name = name.to_string_lossy();
-            if name.starts_with('.') || matches!(&*name, "__pycache__" | "node_modules" | "target") {
+            if name.starts_with('.') || matches!(&*name, "__pycache__" | "node_modules") {
                 continue;
             }
-            match entry.file_type() {
+            // Links are followed; a loop of them ends at the file limit below or at the system's own.
+            match fs::metadata(&path).map(|meta| meta.file_type()) {
                 Ok(kind) if kind.is_dir() && !path.join("pyvenv.cfg").exists() => folders.push(path),
                 Ok(kind) if !kind.is_dir() && name.ends_with(".py") => found.push(path),
                 _ => {}

@@ -118,6 +118,9 @@ pub struct LimitArgs {
     /// Longest wait for a request's body; then 408.
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub body_timeout: Duration,
+    /// Longest wait for a client to take its response.
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub write_timeout: Duration,
     /// Most open connections per worker; more wait.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub connections: u32,
@@ -146,6 +149,7 @@ impl Run {
                 max_head: given.max_head,
                 header_timeout: given.header_timeout,
                 body_timeout: given.body_timeout,
+                write_timeout: given.write_timeout,
                 connections: given.connections as usize,
             },
         }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::route::Router;
 use crate::server::Server;
-use crate::{accesslog, inspect};
+use crate::{accesslog, artifact, inspect};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +20,6 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     let config = args.config();
     let log = accesslog::start(args.log_format, args.log_filter.as_deref())?;
     let app = load(&args.source, &config, cache)?;
-    component::start_ticker(&app.component.engine)
-        .map_err(|e| format!("the clock thread cannot start: {e}"))?;
     print!("{}", inspect::routes(&app.manifest));
     let server = Server::start(&config, &AppTable::of_one(app))?;
     println!("listening on http://{}", server.address);
@@ -39,10 +37,12 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
 /// Build to a file of its own.
 pub fn build(args: &Build, cache: &Path) -> Outcome {
     let config = Config::default();
-    let wasm = component_path(&args.source, cache)?;
+    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
     let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
-    fs::copy(&wasm, &args.output).map_err(|e| format!("{}: {e}", args.output.display()))?;
+    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
+    let output = args.output.display();
+    let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    artifact::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
     print!("{}", inspect::routes(&manifest));
     println!("wrote {}", args.output.display());
     Ok(())
@@ -51,19 +51,19 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 /// Show what an app is made of.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let config = Config::default();
-    let wasm = component_path(&args.source, cache)?;
+    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
     let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
     print!("{}", inspect::report(&wasm, &artifact, &manifest)?);
     Ok(())
 }
 
 fn load(source: &Source, config: &Config, cache: &Path) -> Result<App, String> {
-    let wasm = component_path(source, cache)?;
+    let (wasm, rebuild) = (component_path(source, cache)?, source.rebuild);
     let engine = component::engine(config).map_err(|e| {
         format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
     })?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits)?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
     let component = Loaded::open(&engine, &artifact.code, &name(&manifest), &config.limits)
         .map_err(|sentence| format!("{}: {sentence}", source.path.display()))?;
     let router = Router::new(&manifest)?;

@@ -19,7 +19,7 @@ const ABI_VERSION: &str = "0.1.0";
 /// Core instances in a componentized app: about ten, and room for native extensions.
 const CORE_INSTANCES: u32 = 40;
 
-/// Make the engine. Its pool holds `config.most_instances()` instances.
+/// Make the engine and start its clock. Its pool holds `config.most_instances()` instances.
 pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
     let count = u32::try_from(config.most_instances()).unwrap_or(u32::MAX).min(100_000);
     let mut pool = PoolingAllocationConfig::default();
@@ -37,7 +37,9 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .max_memory_size(config.limits.memory);
     let mut settings = base();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    Engine::new(&settings)
+    let engine = Engine::new(&settings)?;
+    start_ticker(&engine)?;
+    Ok(engine)
 }
 
 /// The settings that a compiled artifact depends on.
@@ -54,7 +56,7 @@ fn base() -> wasmtime::Config {
 }
 
 /// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
-pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+fn start_ticker(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {

@@ -11,8 +11,8 @@ use crate::guest::Instance;
 use crate::params::ValidArgs;
 use crate::policy::{self, Choice, Condition, Load};
 use crate::store::{Vitals, lock};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
@@ -22,8 +22,10 @@ pub struct Concurrent {
     component: Arc<Loaded>,
     most: usize,
     max_requests: u64,
-    grace: Duration,
+    patience: Patience,
     drivers: Mutex<Vec<Arc<Driver>>>,
+    /// Retired, and still serving what they had begun.
+    draining: Mutex<Vec<Weak<Driver>>>,
 }
 
 /// What requests know of an instance; the instance itself is inside its driver task.
@@ -39,6 +41,8 @@ struct Driver {
 #[derive(Default)]
 struct Signals {
     vitals: OnceLock<Arc<Vitals>>,
+    /// The request whose call the guest took up last.
+    serving: AtomicU64,
     /// Ends the instance from outside, whatever the guest does.
     kill: Notify,
     /// Why the instance ended.
@@ -53,8 +57,18 @@ enum Fatal {
 }
 
 enum Command {
-    Call { request: u64, route: u32, args: Vec<u8>, reply: oneshot::Sender<String> },
-    Cancel { request: u64 },
+    Call {
+        request: u64,
+        route: u32,
+        args: Vec<u8>,
+        started: Arc<AtomicBool>,
+        reply: oneshot::Sender<String>,
+    },
+    /// `told` is used once the guest has been told.
+    Cancel {
+        request: u64,
+        told: oneshot::Sender<()>,
+    },
 }
 
 impl Concurrent {
@@ -63,8 +77,9 @@ impl Concurrent {
             component,
             most: limits.instances,
             max_requests: limits.max_requests,
-            grace: limits.grace,
+            patience: Patience { deadline: limits.deadline, grace: limits.grace },
             drivers: Mutex::default(),
+            draining: Mutex::default(),
         }
     }
 
@@ -78,7 +93,7 @@ impl Concurrent {
     /// Take a seat in an instance. Never waits: handlers of one instance interleave.
     pub fn checkout(&self, deadline: Instant) -> Seat {
         let mut drivers = lock(&self.drivers);
-        drivers.retain(|driver| !self.is_over(driver));
+        self.retire(&mut drivers);
         let loads = drivers.iter().map(|driver| driver.load());
         let driver = match policy::choose(loads, self.most) {
             Choice::Instance(index) => drivers[index].clone(),
@@ -90,10 +105,27 @@ impl Concurrent {
             }
         };
         driver.in_flight.fetch_add(1, Ordering::Relaxed);
-        Seat { driver, deadline, grace: self.grace }
+        Seat { driver, deadline, patience: self.patience }
     }
 
-    fn is_over(&self, driver: &Driver) -> bool {
+    /// Take worn instances off the table; they end when their last request does. While as many as may serve are
+    /// still draining, worn ones go on serving: the pool has no room for more.
+    fn retire(&self, drivers: &mut Vec<Arc<Driver>>) {
+        if !drivers.iter().any(|driver| self.is_worn(driver)) {
+            return;
+        }
+        let mut draining = lock(&self.draining);
+        draining.retain(|driver| driver.strong_count() > 0);
+        drivers.retain(|driver| {
+            let keep = !driver.commands.is_closed() && (!self.is_worn(driver) || draining.len() >= self.most);
+            if !keep {
+                draining.push(Arc::downgrade(driver));
+            }
+            keep
+        });
+    }
+
+    fn is_worn(&self, driver: &Driver) -> bool {
         let exhausted = driver.signals.vitals.get().is_some_and(|vitals| vitals.is_exhausted());
         let condition = Condition { served: driver.served.load(Ordering::Relaxed), exhausted };
         driver.commands.is_closed() || policy::retire(condition, self.max_requests)
@@ -123,7 +155,7 @@ impl Driver {
     fn load(&self) -> Load {
         Load {
             in_flight: self.in_flight.load(Ordering::Relaxed),
-            computing: self.signals.vitals.get().is_some_and(|vitals| vitals.is_computing()),
+            busy: self.signals.vitals.get().is_some_and(|vitals| vitals.is_busy()),
         }
     }
 }
@@ -135,20 +167,20 @@ async fn drive(
     signals: &Signals,
 ) -> Option<Fatal> {
     let _ = signals.vitals.set(instance.vitals().clone());
-    let mut serving = 0;
+    let serving = &signals.serving;
     let outcome = tokio::select! {
-        outcome = serve(&mut instance, &mut inbox, &mut serving) => outcome,
+        outcome = serve(&mut instance, &mut inbox, serving) => outcome,
         () = signals.kill.notified() => return Some(Fatal::Killed),
     };
     let trap = outcome.err()?;
-    Some(Fatal::Trapped { request: serving, why: format!("{trap:#}") })
+    Some(Fatal::Trapped { request: serving.load(Ordering::Relaxed), why: format!("{trap:#}") })
 }
 
 /// Poll the guest's event loop and start handlers beside it, until the channel closes.
 async fn serve(
     instance: &mut Instance,
     inbox: &mut mpsc::UnboundedReceiver<Command>,
-    serving: &mut u64,
+    serving: &AtomicU64,
 ) -> wasmtime::Result<()> {
     let vitals = instance.vitals().clone();
     instance
@@ -157,8 +189,12 @@ async fn serve(
             let requests = async {
                 while let Some(command) = inbox.recv().await {
                     match command {
-                        Command::Call { request, route, args, reply } => {
-                            *serving = request;
+                        // The client went away, or gave up, before its turn came.
+                        Command::Call { reply, .. } if reply.is_closed() => {}
+                        Command::Call { request, route, args, started, reply } => {
+                            started.store(true, Ordering::Relaxed);
+                            serving.store(request, Ordering::Relaxed);
+                            vitals.entered();
                             guest.with(|mut access| {
                                 let state = access.data_mut();
                                 state.serving(request);
@@ -171,7 +207,11 @@ async fn serve(
                                 let _ = reply.map(|reply| reply.send(text));
                             }
                         }
-                        Command::Cancel { request } => handlers.call_cancel(guest, request).await?,
+                        Command::Cancel { request, told } => {
+                            vitals.entered();
+                            handlers.call_cancel(guest, request).await?;
+                            let _ = told.send(());
+                        }
                     }
                     vitals.rested();
                 }
@@ -192,7 +232,7 @@ async fn serve(
 pub struct Seat {
     driver: Arc<Driver>,
     deadline: Instant,
-    grace: Duration,
+    patience: Patience,
 }
 
 impl Seat {
@@ -200,11 +240,13 @@ impl Seat {
     pub async fn call(self, request: u64, route: usize, args: ValidArgs) -> Result<String, Fault> {
         let (reply, inbox) = oneshot::channel();
         self.driver.served.fetch_add(1, Ordering::Relaxed);
-        let call = Command::Call { request, route: route as u32, args: args.0, reply };
+        let started = Arc::new(AtomicBool::new(false));
+        let call =
+            Command::Call { request, route: route as u32, args: args.0, started: started.clone(), reply };
         if self.driver.commands.send(call).is_err() {
             return Err(self.fault(request));
         }
-        let mut waiting = Waiting { seat: self, request, reply: Some(inbox) };
+        let mut waiting = Waiting { seat: self, request, started, reply: Some(inbox) };
         waiting.wait().await
     }
 
@@ -225,19 +267,20 @@ impl Drop for Seat {
     }
 }
 
-/// A request whose reply is awaited. Dropped before it came, because the client hung up or the deadline
-/// passed, it cancels the handler, and ends the instance when the handler does not yield within the grace period.
+/// A request whose reply is awaited. Dropped before it came, because the client hung up or the deadline passed,
+/// it cancels the handler, and sees to it that the handler ends.
 struct Waiting {
     seat: Seat,
     request: u64,
+    /// The guest has taken the request up; before that, nothing has to be cancelled.
+    started: Arc<AtomicBool>,
     reply: Option<oneshot::Receiver<String>>,
 }
 
 impl Waiting {
     async fn wait(&mut self) -> Result<String, Fault> {
         let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
-        let outcome = tokio::time::timeout_at(self.seat.deadline, reply).await;
-        match outcome {
+        match tokio::time::timeout_at(self.seat.deadline, reply).await {
             Ok(outcome) => {
                 self.reply = None;
                 outcome.map_err(|_| self.seat.fault(self.request))
@@ -250,14 +293,48 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let Some(reply) = self.reply.take() else { return };
-        let (driver, grace) = (self.seat.driver.clone(), self.seat.grace);
-        if driver.commands.send(Command::Cancel { request: self.request }).is_err() {
+        if !self.started.load(Ordering::Relaxed) {
             return;
         }
-        tokio::spawn(async move {
-            if tokio::time::timeout(grace, reply).await.is_err() {
-                driver.signals.kill.notify_one();
+        let (driver, patience) = (self.seat.driver.clone(), self.seat.patience);
+        let (told, heard) = oneshot::channel();
+        if driver.commands.send(Command::Cancel { request: self.request, told }).is_ok() {
+            tokio::spawn(async move {
+                if !patience.ends(&driver.signals, reply, heard).await {
+                    driver.signals.kill.notify_one();
+                }
+            });
+        }
+    }
+}
+
+/// How long the end of a cancelled handler is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    deadline: Duration,
+    grace: Duration,
+}
+
+impl Patience {
+    /// True when a cancelled handler ends without force. Others share its instance, which is therefore ended only
+    /// when the handler was told and does not yield within the grace period, or when the guest cannot be told
+    /// because it has held on for longer than any handler may run.
+    async fn ends(
+        self,
+        signals: &Signals,
+        reply: oneshot::Receiver<String>,
+        mut heard: oneshot::Receiver<()>,
+    ) -> bool {
+        loop {
+            match tokio::time::timeout(self.grace, &mut heard).await {
+                // The instance is gone already.
+                Ok(Err(_)) => return true,
+                Ok(Ok(())) => return tokio::time::timeout(self.grace, reply).await.is_ok(),
+                Err(_) if signals.vitals.get().is_some_and(|vitals| vitals.held() > self.deadline) => {
+                    return false;
+                }
+                Err(_) => {}
             }
-        });
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Time for a request's body to arrive.
     pub body_timeout: Duration,
+    /// Time for a client to take what it was sent.
+    pub write_timeout: Duration,
     /// Most open connections, per worker.
     pub connections: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Limits {
             max_head: 64 * 1024,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             connections: 10_000,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Most errors told of one request; the rest are left out.
 const MAX_ERRORS: usize = 200;
-/// Once the answer is this long, inputs are echoed as null: one large body can break many rules.
+/// An answer is at most about this long, in bytes: inputs for which it has no room are echoed as null.
 const MAX_ECHO: usize = 256 * 1024;
 
 /// One step of where a value is: `["body", "items", 3, "price"]`.
@@ -66,11 +66,7 @@ impl Errors {
         out.extend_from_slice(b"],\"msg\":");
         write_string(msg, out);
         out.extend_from_slice(b",\"input\":");
-        if out.len() > MAX_ECHO {
-            out.extend_from_slice(b"null")
-        } else {
-            write_json(input, out)
-        }
+        echo(input, out);
         out.push(b'}');
     }
 
@@ -83,8 +79,21 @@ impl Errors {
     }
 }
 
-/// Append a client's value as JSON.
+/// Append a client's value, or null when there is no room for it.
+fn echo(value: &JsonValue<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    write_json(value, out);
+    if out.len() > MAX_ECHO {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// Append a client's value as JSON. Beyond the bound on echoes it stops anywhere, and the caller takes it back.
 fn write_json(value: &JsonValue<'_>, out: &mut Vec<u8>) {
+    if out.len() > MAX_ECHO {
+        return;
+    }
     match value {
         JsonValue::Null => out.extend_from_slice(b"null"),
         JsonValue::Bool(true) => out.extend_from_slice(b"true"),

@@ -48,10 +48,7 @@ impl Instance {
     pub async fn call(&mut self, request: u64, route: u32, args: Vec<u8>) -> wasmtime::Result<String> {
         self.served += 1;
         self.store.data_mut().serving(request);
-        let reply = self
-            .enter(async |guest, app| app.bolt_host_handlers().call_call(guest, request, route, args).await)
-            .await;
-        self.vitals().rested();
-        reply
+        self.enter(async |guest, app| app.bolt_host_handlers().call_call(guest, request, route, args).await)
+            .await
     }
 }

@@ -2,15 +2,22 @@
 
 use crate::store::lock;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// Longest text logged in one piece, in bytes. What is longer is cut: a guest must not fill the disk with
-/// one line.
-const MAX_TEXT: usize = 16 * 1024;
+/// Longest text logged in one piece, in bytes. What is longer is cut: a guest must not fill the disk with one line.
+const MAX_TEXT: usize = 4 * 1024;
+
+/// True when the log is for people: then a guest's second line must not look like one of the host's.
+static INDENT: AtomicBool = AtomicBool::new(false);
+
+/// Indent the further lines of a text from now on.
+pub fn indent() {
+    INDENT.store(true, Ordering::Relaxed);
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuestStream {
@@ -48,15 +55,11 @@ impl GuestLog {
 
     /// Log `text`, without its last line end.
     pub fn write(&self, request: u64, stream: GuestStream, text: &str) {
-        let mut text = text.trim_end_matches(['\n', '\r']);
+        let text = text.trim_end_matches(['\n', '\r']);
         if text.is_empty() {
             return;
         }
-        let cut = text.len() > MAX_TEXT;
-        if cut {
-            text = &text[..text.floor_char_boundary(MAX_TEXT)];
-        }
-        let text = printable(text);
+        let (text, cut) = printable(text);
         let (app, stream, name) = (&*self.app, stream, stream.name());
         match stream {
             GuestStream::Error => {
@@ -72,17 +75,23 @@ impl GuestLog {
     }
 }
 
-/// Control characters other than tabs and line ends are escaped: a log is read in terminals.
-fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    let harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.contains(harmful) {
-        return text.into();
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
+/// The text as it may be logged, and whether its end was cut off. Control characters other than tabs and line
+/// ends are escaped: a log is read in terminals.
+fn printable(text: &str) -> (String, bool) {
+    let indent = INDENT.load(Ordering::Relaxed);
+    let mut safe = String::with_capacity(text.len().min(MAX_TEXT) + 16);
     for c in text.chars() {
-        if harmful(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
+        if safe.len() >= MAX_TEXT {
+            return (safe, true);
+        }
+        match c {
+            '\n' if indent => safe.push_str("\n  | "),
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
     }
-    safe.into()
+    (safe, false)
 }
 
 /// A file descriptor of the guest.

@@ -58,13 +58,18 @@ pub struct Reader<'a> {
     shared: Vec<Shared>,
     /// Above zero while an earlier object is read again: its references are numbered already.
     replaying: u32,
+    /// Objects that may still be looked at. Output bounds most of the work, but not that of references.
+    visits: usize,
 }
+
+/// Objects that one reply may hold, repeated ones counted each time.
+const MAX_VISITS: usize = 20_000_000;
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
 impl<'a> Reader<'a> {
     pub fn new(data: &'a [u8]) -> Self {
-        Self { data, pos: 0, shared: Vec::new(), replaying: 0 }
+        Self { data, pos: 0, shared: Vec::new(), replaying: 0, visits: MAX_VISITS }
     }
 
     fn byte(&mut self) -> Result<u8> {
@@ -91,8 +96,13 @@ impl<'a> Reader<'a> {
 
     /// Read one type code. The second value is the reference slot the object fills, if any.
     fn open(&mut self) -> Result<(u8, Option<usize>)> {
+        self.visits = self.visits.checked_sub(1).ok_or(EncodeError::TooLarge)?;
         let byte = self.byte()?;
         let code = byte & !code::FLAG_REF;
+        if byte == code::REF | code::FLAG_REF {
+            // CPython never writes it, and a chain of references would be followed by recursion.
+            return Err(EncodeError::UnknownCode(byte));
+        }
         if byte & code::FLAG_REF == 0 || self.replaying > 0 {
             return Ok((code, None));
         }
@@ -256,6 +266,7 @@ impl<'a> Reader<'a> {
             }
             code::ELLIPSIS => return Err(EncodeError::Unsupported("Ellipsis")),
             code => match self.text(code)? {
+                Some(text) if text.len() > limit => return Err(EncodeError::TooLarge),
                 Some(text) => write_string(text, out),
                 None => return Err(EncodeError::UnknownCode(code)),
             },
@@ -278,11 +289,20 @@ impl<'a> Reader<'a> {
             return Err(EncodeError::HugeInteger);
         }
         let bytes = self.take(digits as usize * 2)?;
-        let mut magnitude = BigUint::default();
-        for pair in bytes.chunks_exact(2).rev() {
-            magnitude =
-                (magnitude << LONG_SHIFT) | BigUint::from(u16::from_le_bytes([pair[0], pair[1]]) & 0x7fff);
+        let digits = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        // One pass: shifting digit by digit is quadratic, and a reference can repeat the number at will.
+        let (mut packed, mut acc, mut bits) = (Vec::with_capacity(bytes.len()), 0u32, 0u32);
+        for digit in digits {
+            acc |= u32::from(digit & 0x7fff) << bits;
+            bits += LONG_SHIFT;
+            while bits >= 8 {
+                packed.push(acc as u8);
+                acc >>= 8;
+                bits -= 8;
+            }
         }
+        packed.push(acc as u8);
+        let magnitude = BigUint::from_bytes_le(&packed);
         let sign = if count < 0 { Sign::Minus } else { Sign::Plus };
         Ok(BigInt::from_biguint(sign, magnitude).to_string())
     }

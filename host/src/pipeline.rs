@@ -24,7 +24,7 @@ pub async fn handle(apps: &Staffed, http: Request<Incoming>) -> HttpResponse {
     let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
     let start = Instant::now();
     let (head, body) = http.into_parts();
-    let outcome = answer(apps, id, start, &head, body).await;
+    let outcome = answer(apps, id, &head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
@@ -35,19 +35,13 @@ pub async fn handle(apps: &Staffed, http: Request<Incoming>) -> HttpResponse {
     response
 }
 
-async fn answer(
-    apps: &Staffed,
-    id: u64,
-    start: Instant,
-    head: &Parts,
-    body: Incoming,
-) -> Result<HttpResponse, Failure> {
+async fn answer(apps: &Staffed, id: u64, head: &Parts, body: Incoming) -> Result<HttpResponse, Failure> {
     request::check_head(head)?;
     let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
     let found = route(app, head)?;
     let body = request::read_body(body, app.limits.max_body, app.limits.body_timeout).await?;
     let args = validate(app, &found, head, &body)?;
-    let reply = call(app, lanes, id, start, &found, args).await?;
+    let reply = call(app, lanes, id, &found, args).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
     Ok(response::from_reply(reply)?)
 }
@@ -72,11 +66,10 @@ async fn call(
     app: &App,
     lanes: &Lanes,
     id: u64,
-    start: Instant,
     found: &RouteMatch<'_>,
     args: ValidArgs,
 ) -> Result<String, Failure> {
-    let deadline = start + app.limits.deadline;
+    let deadline = Instant::now() + app.limits.deadline;
     let guest = lanes.checkout(app.manifest.routes[found.route].lane, deadline).await?;
     Ok(guest.call(id, found.route, args).await?)
 }

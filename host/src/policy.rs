@@ -18,8 +18,8 @@ pub fn retire(condition: Condition, max_requests: u64) -> bool {
 pub struct Load {
     /// Requests that it serves or that wait for it.
     pub in_flight: usize,
-    /// It computes and cannot take up anything else just now.
-    pub computing: bool,
+    /// It computes or blocks, and cannot take up anything else just now.
+    pub busy: bool,
 }
 
 /// Where the next `async def` request goes.
@@ -35,16 +35,16 @@ pub enum Choice {
 /// behind it costs latency; below this many the sharing is what saves memory.
 const ENOUGH: usize = 2000;
 
-/// Requests share the first instance that is not computing; when all compute or are full, a new one is made
+/// Requests share the first instance that is not busy; when all are busy or full, a new one is made
 /// while there may be more, and after that the least loaded one takes it.
 pub fn choose(loads: impl Iterator<Item = Load> + Clone, most: usize) -> Choice {
-    if let Some(index) = loads.clone().position(|load| !load.computing && load.in_flight < ENOUGH) {
+    if let Some(index) = loads.clone().position(|load| !load.busy && load.in_flight < ENOUGH) {
         return Choice::Instance(index);
     }
     if loads.clone().count() < most {
         return Choice::New;
     }
-    let least = loads.enumerate().min_by_key(|(_, load)| (load.computing, load.in_flight));
+    let least = loads.enumerate().min_by_key(|(_, load)| (load.busy, load.in_flight));
     least.map_or(Choice::New, |(index, _)| Choice::Instance(index))
 }
 
@@ -52,12 +52,12 @@ pub fn choose(loads: impl Iterator<Item = Load> + Clone, most: usize) -> Choice 
 mod tests {
     use super::*;
 
-    fn load(in_flight: usize, computing: bool) -> Load {
-        Load { in_flight, computing }
+    fn load(in_flight: usize, busy: bool) -> Load {
+        Load { in_flight, busy }
     }
 
     #[test]
-    fn requests_share_an_instance_until_it_computes() {
+    fn requests_share_an_instance_until_it_is_busy() {
         let choose = |loads: &[Load], most| choose(loads.iter().copied(), most);
         assert_eq!(choose(&[], 1), Choice::New);
         assert_eq!(choose(&[load(5, false)], 4), Choice::Instance(0));

@@ -43,7 +43,7 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     }
     for (name, value) in reply.headers {
         let name = HeaderName::try_from(&name).map_err(|_| bad("header name", &name))?;
-        let value = HeaderValue::try_from(&value).map_err(|_| bad("header value", &value))?;
+        let value = header_value(&value)?;
         if name == CONTENT_TYPE {
             headers.insert(name, value);
         } else if !HOST_OWNED.contains(&name.as_str()) {
@@ -51,6 +51,13 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
         }
     }
     Ok(response)
+}
+
+/// Header values are latin-1, as Python writes them.
+fn header_value(text: &str) -> Result<HeaderValue, Fault> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+    value.ok_or_else(|| bad("header value", text))
 }
 
 fn bad(what: &str, value: &str) -> Fault {

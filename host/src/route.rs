@@ -5,6 +5,7 @@
 
 use crate::manifest::{Manifest, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::collections::HashMap;
 
 /// Index of a route in [`Manifest::routes`].
 pub type RouteId = usize;
@@ -48,7 +49,7 @@ impl Router {
     /// The error is a sentence that names the handler.
     pub fn new(manifest: &Manifest) -> Result<Self, String> {
         let mut router = Self { paths: matchit::Router::new(), methods: Vec::new(), names: Vec::new() };
-        let mut templates = std::collections::HashMap::new();
+        let mut templates = HashMap::new();
         for (id, route) in manifest.routes.iter().enumerate() {
             let at =
                 |what: String| format!("{} ({} {}): {what}", route.source, route.method.as_str(), route.path);
@@ -70,6 +71,7 @@ impl Router {
             *entry = Some(id);
             router.names.push(template.names);
         }
+        router.insert_prefixes(&templates)?;
         router.methods.iter_mut().for_each(Methods::finish);
         Ok(router)
     }
@@ -78,12 +80,25 @@ impl Router {
         let insert = |paths: &mut matchit::Router<usize>, pattern: &str| {
             paths.insert(pattern, slot).map_err(|e| format!("the path cannot be told from another one: {e}"))
         };
-        insert(&mut self.paths, &template.pattern)?;
-        // `{p:path}` matches nothing at all as well, and matchit's catch-all does not.
-        match template.pattern.strip_suffix(CATCH_ALL) {
-            Some(prefix) => insert(&mut self.paths, prefix),
-            None => Ok(()),
+        insert(&mut self.paths, &template.pattern)
+    }
+
+    /// `{p:path}` matches nothing at all as well, and matchit's catch-all does not: give its prefix the same
+    /// handlers, after those that the app has for it.
+    fn insert_prefixes(&mut self, templates: &HashMap<String, usize>) -> Result<(), String> {
+        for (pattern, &slot) in templates {
+            let Some(prefix) = pattern.strip_suffix(CATCH_ALL) else { continue };
+            match templates.get(prefix) {
+                None => self.paths.insert(prefix, slot).map_err(|e| format!("{pattern}: {e}"))?,
+                Some(&exact) => {
+                    let general = self.methods[slot].by_method;
+                    for (entry, route) in self.methods[exact].by_method.iter_mut().zip(general) {
+                        *entry = entry.or(route);
+                    }
+                }
+            }
         }
+        Ok(())
     }
 
     /// The names of a route's path parameters, in the order of [`RouteMatch::segments`].
@@ -196,6 +211,14 @@ mod tests {
         let r = router(&[("GET", "/f/{p:path}")]).unwrap();
         assert_eq!(r.find(Some(Method::Get), "/f/a/b").unwrap().segments, ["a/b"]);
         assert_eq!(r.find(Some(Method::Get), "/f/").unwrap().segments, [""]);
+    }
+
+    #[test]
+    fn a_catch_all_leaves_the_exact_path_to_its_own_handler() {
+        let r = router(&[("GET", "/{p:path}"), ("GET", "/"), ("POST", "/{p:path}")]).unwrap();
+        assert_eq!(r.find(Some(Method::Get), "/").unwrap().route, 1);
+        assert_eq!(r.find(Some(Method::Post), "/").unwrap().segments, [""]);
+        assert_eq!(r.find(Some(Method::Get), "/a/b").unwrap().route, 0);
     }
 
     #[test]

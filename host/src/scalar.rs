@@ -115,9 +115,11 @@ fn without_underscores(text: &str) -> Option<String> {
     Some(text.replace('_', ""))
 }
 
-pub fn float(value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> Checked {
+/// `exact`: an integer is not a float either.
+pub fn float(value: &JsonValue<'_>, strict: bool, exact: bool, out: &mut Writer) -> Checked {
     let float = match value {
         JsonValue::Float(float) => *float,
+        _ if exact => return refuse("float_type", "Input should be a valid number"),
         JsonValue::Int(int) => *int as f64,
         JsonValue::BigInt(int) => int.to_string().parse().unwrap_or(f64::INFINITY),
         JsonValue::Bool(flag) if !strict => f64::from(u8::from(*flag)),
@@ -176,7 +178,9 @@ fn flag_of_int(int: i64) -> Option<bool> {
 /// Wire: `(year, month, day, hour, minute, second, microsecond, offset in seconds or None)`.
 pub fn datetime(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     const TYPE: &str = "Input should be a valid datetime";
-    let config = DateTimeConfig { time_config: TimeConfig::default(), ..Default::default() };
+    // Numbers count seconds in UTC.
+    let time_config = TimeConfig { unix_timestamp_offset: Some(0), ..TimeConfig::default() };
+    let config = DateTimeConfig { time_config, ..DateTimeConfig::default() };
     let parsed = match value {
         JsonValue::Str(text) => {
             DateTime::parse_bytes_with_config(text.as_bytes(), &config).or_else(|error| {
@@ -187,7 +191,7 @@ pub fn datetime(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
                 Date::parse_str(text).map(midnight).map_err(|_| error)
             })
         }
-        JsonValue::Int(seconds) => DateTime::from_timestamp(*seconds, 0),
+        JsonValue::Int(seconds) => DateTime::from_timestamp_with_config(*seconds, 0, &config),
         JsonValue::Float(seconds) if seconds.abs() < 1e15 => DateTime::from_timestamp(
             seconds.floor() as i64,
             ((seconds - seconds.floor()) * 1e6).round() as u32,
@@ -330,7 +334,8 @@ mod tests {
     #[test]
     fn floats_must_be_finite() {
         for text in ["nan", "inf", "-Infinity", "1e999"] {
-            let refusal = float(&JsonValue::Str(text.into()), false, &mut Writer::default()).unwrap_err();
+            let refusal =
+                float(&JsonValue::Str(text.into()), false, false, &mut Writer::default()).unwrap_err();
             assert_eq!(refusal.0, "finite_number", "{text}");
         }
     }

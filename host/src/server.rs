@@ -182,6 +182,8 @@ async fn accept(
             }
         };
         let _ = stream.set_nodelay(true);
+        // A client that asks and never reads would hold its reply for ever.
+        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout));
         let apps = apps.clone();
         let service = service_fn(move |request| {
             let apps = apps.clone();
@@ -207,7 +209,7 @@ fn http(limits: &Limits) -> http1::Builder {
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.max_head)
-        .max_headers(MAX_HEADERS)
-        .pipeline_flush(true);
+        .max_header_size(limits.max_head)
+        .max_headers(MAX_HEADERS);
     http
 }

@@ -4,10 +4,11 @@
 //! environment and no arguments.
 
 use crate::bindings::bolt::host::host::{Host, HostWithStore, Level};
+use crate::component::TICK;
 use crate::guestlog::{GuestLog, GuestStream};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -18,18 +19,38 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 /// Largest table of a guest; a CPython component has about 5 700 entries.
 pub const TABLE_ELEMENTS: usize = 50_000;
 
+/// Microseconds since the first call, and never 0.
+fn clock() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_micros() as u64 + 1
+}
+
 /// Seen from outside while the guest runs.
 #[derive(Debug, Default)]
 pub struct Vitals {
-    /// The guest has been computing for longer than an epoch and has not yet returned or parked.
-    computing: AtomicBool,
+    /// When the guest was entered, in microseconds of [`clock`]; 0 while it rests.
+    entered: AtomicU64,
     /// The guest asked for more memory than it may have. It may be half-broken: retire it.
     exhausted: AtomicBool,
 }
 
 impl Vitals {
-    pub fn is_computing(&self) -> bool {
-        self.computing.load(Ordering::Relaxed)
+    /// The guest has held on for longer than a tick: it computes, or it blocks where it should await.
+    pub fn is_busy(&self) -> bool {
+        self.held() > TICK
+    }
+
+    /// How long the guest has been running without a rest.
+    pub fn held(&self) -> Duration {
+        match self.entered.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            entered => Duration::from_micros(clock().saturating_sub(entered)),
+        }
+    }
+
+    /// The guest is about to run.
+    pub fn entered(&self) {
+        self.entered.store(clock(), Ordering::Relaxed);
     }
 
     pub fn is_exhausted(&self) -> bool {
@@ -38,7 +59,7 @@ impl Vitals {
 
     /// The guest gave the thread back of its own will.
     pub fn rested(&self) {
-        self.computing.store(false, Ordering::Relaxed);
+        self.entered.store(0, Ordering::Relaxed);
     }
 }
 
@@ -76,8 +97,7 @@ impl GuestState {
         // At each tick a computing guest lets the thread go, so other connections are served and deadlines
         // fire. Tokio's own yield is used because it lets the I/O driver run first: a plain wake-up would put
         // the guest back in the run queue and sockets would be looked at only every 61st time.
-        store.epoch_deadline_callback(|store| {
-            store.data().vitals.computing.store(true, Ordering::Relaxed);
+        store.epoch_deadline_callback(|_| {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store
@@ -155,12 +175,18 @@ impl Host for GuestState {
 
 impl HostWithStore<GuestState> for GuestData {
     async fn park(accessor: &Accessor<GuestState, Self>) {
-        let alarm = accessor.with(|mut access| {
+        let (alarm, vitals) = accessor.with(|mut access| {
             let state = access.get();
-            state.vitals.rested();
-            state.alarm.clone()
+            (state.alarm.clone(), state.vitals.clone())
         });
+        // The SDK parks once. A guest that parks a million times must not make the host hold a million timers.
+        if alarm.parked.swap(true, Ordering::Relaxed) {
+            return std::future::pending().await;
+        }
+        vitals.rested();
         alarm.ring().await;
+        alarm.parked.store(false, Ordering::Relaxed);
+        vitals.entered();
     }
 }
 
@@ -179,6 +205,7 @@ impl From<Level> for GuestStream {
 struct Alarm {
     at: std::sync::Mutex<Option<Instant>>,
     changed: Notify,
+    parked: AtomicBool,
 }
 
 impl Alarm {

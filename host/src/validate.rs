@@ -21,19 +21,40 @@ pub struct Validator<'m> {
     /// Values that may still be looked at. Unions that nest try arms again and again: without a bound, a
     /// body of a few hundred bytes against a recursive union costs 2^depth.
     budget: usize,
+    /// Above zero while an arm of a union is only tried: its errors would be thrown away, and each of them would
+    /// render the value that it is about.
+    trials: usize,
+    most_written: usize,
+}
+
+/// How far a value may be from its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    /// Its type is the type.
+    Exact,
+    /// No text becomes a number, and the like.
+    Strict,
+    Lax,
 }
 
 impl<'m> Validator<'m> {
     /// `bytes`: the size of the request's values, to which the work is kept in proportion.
     pub fn new(models: &'m [Model], bytes: usize) -> Self {
-        Self { models, loc: Vec::new(), errors: Errors::default(), budget: 10_000 + 8 * bytes }
+        Self {
+            models,
+            loc: Vec::new(),
+            errors: Errors::default(),
+            budget: 10_000 + 2 * bytes,
+            trials: 0,
+            most_written: 1_000_000 + 16 * bytes,
+        }
     }
 
     /// Check `value`, which came from `loc` (as `["query", "limit"]`), and write its wire value.
     pub fn check(&mut self, loc: &[Loc<'m>], ty: &'m Type, value: &JsonValue<'_>, out: &mut Writer) {
         self.loc.clear();
         self.loc.extend_from_slice(loc);
-        self.value(ty, value, false, out);
+        self.value(ty, value, Mode::Lax, out);
     }
 
     /// Report a value that was not given.
@@ -42,7 +63,7 @@ impl<'m> Validator<'m> {
     }
 
     /// Write `value` for `ty`. False when it does not fit and errors were added.
-    fn value(&mut self, ty: &'m Type, value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+    fn value(&mut self, ty: &'m Type, value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
         if self.loc.len() > MAX_DEPTH {
             return self
                 .refuse(("recursion_loop", "Input is nested too deeply".to_owned()), &JsonValue::Null);
@@ -52,13 +73,22 @@ impl<'m> Validator<'m> {
                 .refuse(("too_complex", "Input fits too many alternatives".to_owned()), &JsonValue::Null);
         };
         self.budget = budget;
+        // Absent fields cost no input, so what is written is bounded as well.
+        if out.buf.len() > self.most_written {
+            return self
+                .refuse(("too_complex", "Input fills in too many defaults".to_owned()), &JsonValue::Null);
+        }
+        let (exact, strict) = (mode == Mode::Exact, mode < Mode::Lax);
         let checked = match ty {
             Type::Str => scalar::str(value, out),
             Type::Int => scalar::int(value, strict, out),
-            Type::Float => scalar::float(value, strict, out),
+            Type::Float => scalar::float(value, strict, exact, out),
             Type::Bool => scalar::bool(value, strict, out),
             Type::None => scalar::none(value, out),
             Type::Bytes => scalar::bytes(value, out),
+            Type::DateTime | Type::Date | Type::Uuid | Type::Decimal if exact => {
+                Err(("inexact", String::new()))
+            }
             Type::DateTime => scalar::datetime(value, out),
             Type::Date => scalar::date(value, out),
             Type::Uuid => scalar::uuid(value, out),
@@ -70,18 +100,18 @@ impl<'m> Validator<'m> {
             Type::Literal(values) => literal(values, value, out),
             Type::Enum { values } => enumeration(values, value, strict, out),
             Type::List(item) => {
-                return self.items(item, value, ("list_type", "list"), strict, out, Writer::list);
+                return self.items(item, value, ("list_type", "list"), mode, out, Writer::list);
             }
             Type::Set(item) => {
-                return self.items(item, value, ("set_type", "set"), strict, out, Writer::list);
+                return self.items(item, value, ("set_type", "set"), mode, out, Writer::list);
             }
             Type::Sequence(item) => {
-                return self.items(item, value, ("tuple_type", "tuple"), strict, out, Writer::tuple);
+                return self.items(item, value, ("tuple_type", "tuple"), mode, out, Writer::tuple);
             }
-            Type::Tuple(items) => return self.tuple(items, value, strict, out),
-            Type::Dict(key, item) => return self.dict(key, item, value, strict, out),
-            Type::Union { arms, tagged } => return self.union(arms, *tagged, value, strict, out),
-            Type::Model(index) => return self.model(&self.models[*index], value, strict, out),
+            Type::Tuple(items) => return self.tuple(items, value, mode, out),
+            Type::Dict(key, item) => return self.dict(key, item, value, mode, out),
+            Type::Union { arms, tagged } => return self.union(arms, *tagged, value, mode, out),
+            Type::Model(index) => return self.model(&self.models[*index], value, mode, out),
         };
         match checked {
             Ok(()) => true,
@@ -90,7 +120,9 @@ impl<'m> Validator<'m> {
     }
 
     fn refuse(&mut self, (kind, msg): Refusal, value: &JsonValue<'_>) -> bool {
-        self.errors.push(kind, &self.loc, &msg, value);
+        if self.trials == 0 {
+            self.errors.push(kind, &self.loc, &msg, value);
+        }
         false
     }
 
@@ -106,7 +138,7 @@ impl<'m> Validator<'m> {
         item: &'m Type,
         value: &JsonValue<'_>,
         (kind, name): (&'static str, &str),
-        strict: bool,
+        mode: Mode,
         out: &mut Writer,
         open: fn(&mut Writer, usize),
     ) -> bool {
@@ -116,12 +148,12 @@ impl<'m> Validator<'m> {
         open(out, values.len());
         let mut fits = true;
         for (index, value) in values.iter().enumerate() {
-            fits &= self.at(Loc::Index(index), |v| v.value(item, value, strict, out));
+            fits &= self.at(Loc::Index(index), |v| v.value(item, value, mode, out));
         }
         fits
     }
 
-    fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+    fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
         let JsonValue::Array(values) = value else {
             return self.refuse(("tuple_type", "Input should be a valid tuple".to_owned()), value);
         };
@@ -137,7 +169,7 @@ impl<'m> Validator<'m> {
         let mut fits = true;
         for (index, item) in items.iter().enumerate() {
             fits &= self.at(Loc::Index(index), |v| match values.get(index) {
-                Some(value) => v.value(item, value, strict, out),
+                Some(value) => v.value(item, value, mode, out),
                 None => v.refuse(("missing", "Field required".to_owned()), value),
             });
         }
@@ -149,7 +181,7 @@ impl<'m> Validator<'m> {
         key: &'m Type,
         item: &'m Type,
         value: &JsonValue<'_>,
-        strict: bool,
+        mode: Mode,
         out: &mut Writer,
     ) -> bool {
         let JsonValue::Object(pairs) = value else {
@@ -161,15 +193,17 @@ impl<'m> Validator<'m> {
             // Errors name the pair by its number: a client's key does not live as long as the location.
             fits &= self.at(Loc::Index(index), |v| {
                 let name_fits = matches!(key, Type::Str).then(|| out.str(name)).is_some()
-                    || v.at(Loc::Key("[key]"), |v| v.value(key, &JsonValue::Str(name.clone()), false, out));
-                v.value(item, value, strict, out) && name_fits
+                    || v.at(Loc::Key("[key]"), |v| {
+                        v.value(key, &JsonValue::Str(name.clone()), Mode::Lax, out)
+                    });
+                v.value(item, value, mode, out) && name_fits
             });
         }
         out.end_dict();
         fits
     }
 
-    fn model(&mut self, model: &'m Model, value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> bool {
+    fn model(&mut self, model: &'m Model, value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
         let JsonValue::Object(pairs) = value else {
             let msg = "Input should be a valid dictionary or object to extract fields from";
             return self.refuse(("model_attributes_type", msg.to_owned()), value);
@@ -183,7 +217,7 @@ impl<'m> Validator<'m> {
                 _ => pairs.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value),
             };
             fits &= self.at(Loc::Key(&field.name), |v| match found {
-                Some(value) => v.value(&field.ty, value, strict, out),
+                Some(value) => v.value(&field.ty, value, mode, out),
                 None => v.absent(field, value, out),
             });
         }
@@ -198,37 +232,42 @@ impl<'m> Validator<'m> {
         true
     }
 
-    /// pydantic's smart mode: an arm that fits exactly wins, else the first that fits with coercion.
+    /// pydantic's smart mode: an arm of exactly the value's type wins, then one that fits without coercion, then the
+    /// first that fits with it.
     fn union(
         &mut self,
         arms: &'m [Type],
         tagged: bool,
         value: &JsonValue<'_>,
-        strict: bool,
+        mode: Mode,
         out: &mut Writer,
     ) -> bool {
-        let (start, errors) = (out.buf.len(), self.errors.mark());
-        let modes: &[bool] = if strict { &[true] } else { &[true, false] };
-        for &mode in modes {
+        let start = out.buf.len();
+        for mode in [Mode::Exact, Mode::Strict, Mode::Lax].into_iter().filter(|tried| *tried <= mode) {
             for (index, arm) in arms.iter().enumerate() {
                 if tagged {
                     out.tuple(2);
                     out.int(index as i64);
                 }
-                if self.value(arm, value, mode, out) {
+                self.trials += 1;
+                let fits = self.value(arm, value, mode, out);
+                self.trials -= 1;
+                if fits {
                     return true;
                 }
                 out.buf.truncate(start);
-                self.errors.back_to(errors);
             }
+        }
+        if self.trials > 0 {
+            return false;
         }
         // Optional[X] reports X's errors as they are; a real union names the arm of each.
         let others: Vec<_> = arms.iter().filter(|arm| !matches!(arm, Type::None)).collect();
         match others.as_slice() {
-            [only] => self.value(only, value, strict, out),
+            [only] => self.value(only, value, mode, out),
             _ => {
                 for arm in others {
-                    self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, strict, out));
+                    self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, mode, out));
                 }
                 false
             }
