@@ -330,10 +330,9 @@ def _import_failure(exc: BaseException, module: str, attribute: str) -> str:
 def _traceback_of_app(exc: BaseException) -> str:
     """Python's own message, without the frames of the import machinery."""
     frames = traceback.TracebackException.from_exception(exc)
-    inside = [
-        f for f in frames.stack if not f.filename.startswith("<frozen") and not _is_ours(f.filename)
-    ]
-    frames.stack = traceback.StackSummary.from_list(inside)
+    inside = [f for f in frames.stack if not f.filename.startswith("<frozen")]
+    # First comes `load`, then importlib, which it called.
+    frames.stack = traceback.StackSummary.from_list(inside[2:])
     return "".join(frames.format()).rstrip()
 
 

@@ -16,6 +16,9 @@ pub const TICK: Duration = Duration::from_millis(4);
 const HANDLERS: &str = "bolt:host/handlers@";
 const ABI_VERSION: &str = "0.1.0";
 
+/// The unit in which a component states its memory, in bytes.
+const WASM_PAGE: u64 = 64 * 1024;
+
 /// Core instances in a componentized app: about ten, and room for native extensions.
 const CORE_INSTANCES: u32 = 40;
 
@@ -34,7 +37,8 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .max_component_instance_size(16 * crate::config::MIB)
         .max_core_instance_size(4 * crate::config::MIB)
         .table_elements(TABLE_ELEMENTS)
-        .max_memory_size(config.limits.memory);
+        // The limit itself is kept by the store; this is the most that any limit may be.
+        .max_memory_size(2048 * crate::config::MIB);
     let mut settings = base();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&settings)?;
@@ -163,7 +167,7 @@ fn fits(component: &Component, limits: &Limits) -> Result<(), String> {
     let Some(needs) = component.resources_required() else {
         return Err("it is linked with modules of its own making, which this host does not support".into());
     };
-    let memory = needs.max_initial_memory_size.unwrap_or(0);
+    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE);
     if memory > limits.memory as u64 {
         return Err(format!(
             "it starts with {} MiB of memory and an instance may have {} MiB: raise --memory",

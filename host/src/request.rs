@@ -5,13 +5,14 @@ use crate::manifest::Method;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Version};
 use std::time::Duration;
 
-/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
+/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass. (Of
+/// Content-Length beside Transfer-Encoding it drops the former, and closes the connection after the answer.)
 pub fn check_head(head: &Parts) -> Result<(), Rejection> {
     let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -24,9 +25,6 @@ pub fn check_head(head: &Parts) -> Result<(), Rejection> {
             return malformed("The Host header is not a host");
         }
         _ => {}
-    }
-    if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
-        return malformed("The request has both Content-Length and Transfer-Encoding");
     }
     if !head.uri.path().starts_with('/') {
         return malformed("The request target is not a path");

@@ -37,7 +37,7 @@ pub struct Vitals {
 impl Vitals {
     /// The guest has held on for longer than a tick: it computes, or it blocks where it should await.
     pub fn is_busy(&self) -> bool {
-        self.held() > TICK
+        self.held() > 2 * TICK
     }
 
     /// How long the guest has been running without a rest.
