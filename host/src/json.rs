@@ -6,6 +6,7 @@
 
 use crate::marshal::{LONG_SHIFT, code};
 use num_bigint::{BigInt, BigUint, Sign};
+use std::ops::Range;
 
 /// Deepest nesting of a reply.
 pub const MAX_DEPTH: usize = 200;
@@ -44,11 +45,14 @@ impl std::fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// Where an object that may be referred to again starts.
+/// An object that may be referred to again.
 struct Shared {
     code: u8,
     start: usize,
     complete: bool,
+    /// Where its JSON stands in the output already, so that a reference is a copy. Empty when it was not
+    /// written, as for a header's name.
+    written: Range<usize>,
 }
 
 /// Reads marshalled values from `data`; see [`Reader::json`].
@@ -106,7 +110,7 @@ impl<'a> Reader<'a> {
         if byte & code::FLAG_REF == 0 || self.replaying > 0 {
             return Ok((code, None));
         }
-        self.shared.push(Shared { code, start: self.pos, complete: false });
+        self.shared.push(Shared { code, start: self.pos, complete: false, written: 0..0 });
         Ok((code, Some(self.shared.len() - 1)))
     }
 
@@ -216,9 +220,45 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
         let (code, slot) = self.open()?;
+        let start = out.len();
         self.value_of(code, out, limit, depth)?;
-        self.close(slot);
+        self.close_written(slot, start..out.len());
         Ok(())
+    }
+
+    fn close_written(&mut self, slot: Option<usize>, written: Range<usize>) {
+        if let Some(slot) = slot {
+            self.shared[slot].complete = true;
+            self.shared[slot].written = written;
+        }
+    }
+
+    /// Append what a reference names: a copy of its JSON where that was written, else by reading it again.
+    fn reference(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        match self.written()? {
+            Some(written) if out.len() + written.len() > limit => Err(EncodeError::TooLarge),
+            Some(written) => {
+                out.extend_from_within(written);
+                Ok(())
+            }
+            None => self.replay(|r, code| r.value_of(code, out, limit, depth + 1)),
+        }
+    }
+
+    /// Where the JSON of the object is that the reference read next names. The reference is stepped over only if
+    /// it was written.
+    fn written(&mut self) -> Result<Option<Range<usize>>> {
+        let start = self.pos;
+        let index = self.len()?;
+        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
+        if !target.complete {
+            return Err(EncodeError::Cycle);
+        }
+        if target.written.is_empty() {
+            self.pos = start;
+            return Ok(None);
+        }
+        Ok(Some(target.written.clone()))
     }
 
     fn value_of(&mut self, code: u8, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
@@ -250,7 +290,11 @@ impl<'a> Reader<'a> {
                 self.array(len, out, limit, depth)?;
             }
             code::DICT => self.object(out, limit, depth)?,
-            code::REF => self.replay(|r, code| r.value_of(code, out, limit, depth + 1))?,
+            code::REF => self.reference(out, limit, depth)?,
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
+                let len = self.byte()? as usize;
+                write_ascii(self.take(len)?, out)?;
+            }
             // As FastAPI: bytes are text if they can be, a set is an array.
             code::BYTES => {
                 let len = self.len()?;
@@ -331,8 +375,8 @@ impl<'a> Reader<'a> {
                 out.push(b',');
             }
             first = false;
-            self.key(code, out)?;
-            self.close(slot);
+            let key = self.key(code, out)?;
+            self.close_written(slot, key);
             out.push(b':');
             self.value(out, limit, depth + 1)?;
         }
@@ -340,23 +384,71 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A key as `json.dumps` writes it: numbers, booleans and None become text.
-    fn key(&mut self, code: u8, out: &mut Vec<u8>) -> Result<()> {
-        if let Some(text) = self.text(code)? {
-            write_string(text, out);
-            return Ok(());
+    /// A key as `json.dumps` writes it: numbers, booleans and None become text. Returns where its value's JSON is.
+    fn key(&mut self, code: u8, out: &mut Vec<u8>) -> Result<Range<usize>> {
+        let start = out.len();
+        match code {
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
+                let len = self.byte()? as usize;
+                write_ascii(self.take(len)?, out)?;
+                Ok(start..out.len())
+            }
+            code::REF => match self.written()? {
+                Some(written) if out[written.start] == b'"' => {
+                    out.extend_from_within(written);
+                    Ok(0..0)
+                }
+                Some(written) if matches!(out[written.start], b'[' | b'{') => Err(UNHASHABLE),
+                Some(written) => {
+                    out.push(b'"');
+                    out.extend_from_within(written);
+                    out.push(b'"');
+                    Ok(0..0)
+                }
+                None => self.replay(|r, code| r.key(code, out)).map(|_| 0..0),
+            },
+            code::NONE | code::TRUE | code::FALSE | code::INT | code::LONG | code::FLOAT => {
+                out.push(b'"');
+                self.value_of(code, out, usize::MAX, 0)?;
+                let inner = start + 1..out.len();
+                out.push(b'"');
+                Ok(inner)
+            }
+            code => {
+                let text = self.text(code)?.ok_or(UNHASHABLE)?;
+                write_string(text, out);
+                Ok(start..out.len())
+            }
         }
-        if code == code::REF {
-            return self.replay(|r, code| r.key(code, out));
-        }
-        if !matches!(code, code::NONE | code::TRUE | code::FALSE | code::INT | code::LONG | code::FLOAT) {
-            return Err(EncodeError::Unsupported("key that is not a str, int, float, bool or None"));
-        }
-        out.push(b'"');
-        self.value_of(code, out, usize::MAX, 0)?;
-        out.push(b'"');
-        Ok(())
     }
+}
+
+const UNHASHABLE: EncodeError = EncodeError::Unsupported("key that is not a str, int, float, bool or None");
+
+/// Append text that is ASCII as a JSON string. Most strings are short and plain: eight bytes at a time are
+/// looked at, and then all are copied at once.
+fn write_ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if bytes.chunks(8).all(is_plain) {
+        out.reserve(bytes.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return Ok(());
+    }
+    write_string(std::str::from_utf8(bytes).map_err(|_| EncodeError::LoneSurrogate)?, out);
+    Ok(())
+}
+
+/// True when none of up to eight bytes is a control character, a quote, a backslash or above 0x7f.
+fn is_plain(chunk: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let mut padded = [b' '; 8];
+    padded[..chunk.len()].copy_from_slice(chunk);
+    let word = u64::from_ne_bytes(padded);
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & HIGH;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (word & HIGH) | below(word, 0x20) | is(b'"') | is(b'\\') == 0
 }
 
 /// For each byte: 0 when it stands for itself in a JSON string, else its escape letter (`u` for `\u00XX`).
@@ -403,7 +495,9 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 /// `None` when a character is above U+00FF, which no reply of the SDK has.
 pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
     let mut bytes = text.into_bytes();
-    let (mut read, mut write) = (0, 0);
+    // Nothing moves before the first character above U+007F.
+    let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
+    let mut read = write;
     while read < bytes.len() {
         let byte = bytes[read];
         if byte < 0x80 {
@@ -419,4 +513,48 @@ pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
     }
     bytes.truncate(write);
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(data: &[u8]) -> Result<String> {
+        let mut out = Vec::new();
+        Reader::new(data).json(&mut out, 10_000)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn references_are_copies() {
+        // marshal.dumps([a, a], 4) with a = ["x", 1] shared.
+        assert_eq!(
+            json(b"[\x02\0\0\0\xdb\x02\0\0\0z\x01xi\x01\0\0\0r\0\0\0\0").unwrap(),
+            r#"[["x",1],["x",1]]"#
+        );
+        // A shared int as a value and then as a key, and a key and then a value.
+        assert_eq!(json(b"[\x02\0\0\0\xe9\x07\0\0\0{r\0\0\0\0N0").unwrap(), r#"[7,{"7":null}]"#);
+        assert_eq!(json(b"{\xe9\x07\0\0\0r\0\0\0\0z\x01k\xfa\x01v0").unwrap(), r#"{"7":7,"k":"v"}"#);
+        assert_eq!(json(b"[\x02\0\0\0\xdb\0\0\0\0{r\0\0\0\0N0"), Err(UNHASHABLE));
+    }
+
+    #[test]
+    fn cycles_and_chains_are_errors() {
+        assert_eq!(json(b"\xdb\x01\0\0\0r\0\0\0\0"), Err(EncodeError::Cycle));
+        assert_eq!(json(b"r\x05\0\0\0"), Err(EncodeError::Truncated));
+        assert_eq!(json(b"[\x02\0\0\0\xce\xf2\0\0\0\0"), Err(EncodeError::UnknownCode(0xf2)));
+    }
+
+    #[test]
+    fn plain_bytes_are_told_from_those_that_need_an_escape() {
+        for byte in 0..=255u8 {
+            let plain = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+            for at in 0..8 {
+                let mut chunk = *b"abcdefgh";
+                chunk[at] = byte;
+                assert_eq!(is_plain(&chunk), plain, "{byte} at {at}");
+                assert_eq!(is_plain(&chunk[at..]), plain, "{byte} first");
+            }
+        }
+    }
 }

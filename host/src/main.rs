@@ -5,6 +5,11 @@ use bolt_host::commands;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Requests allocate and free many small pieces on every worker: measured against the system's allocator, see
+/// `benches/runs`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = cli.cache().and_then(|cache| match &cli.command {
