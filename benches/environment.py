@@ -11,6 +11,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from servers import APPS, BENCHES, BOLT_HOST, ROOT
@@ -18,6 +19,42 @@ from servers import APPS, BENCHES, BOLT_HOST, ROOT
 REQUIREMENTS = BENCHES / "requirements.txt"
 WASI = APPS / "wasi_http"
 WORLDS = {"0.2": ("p2", "p2_app"), "0.3": ("p3", "p3_app")}
+# Where the source of `cargo install wasmtime-cli` has WASI's interface definitions.
+DEFINITIONS = {"0.2": "wit/deps", "0.3": "src/p3/wit/deps"}
+WORLD = """package bench:wasi;
+
+world p2 {{
+  import wasi:clocks/monotonic-clock@{version};
+  export wasi:http/incoming-handler@{version};
+}}
+"""
+WORLD_3 = """package bench:wasi;
+
+world p3 {{
+  import wasi:clocks/monotonic-clock@{version};
+  export wasi:http/handler@{version};
+}}
+"""
+
+
+def wasi_definitions(version: str) -> Path | None:
+    """The folder with WASI's .wit files of one version, or None where wasmtime was not built here."""
+    home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+    found = sorted(home.glob(f"registry/src/*/wasmtime-wasi-http-*/{DEFINITIONS[version]}"))
+    return found[-1] if found else None
+
+
+def write_world(version: str, folder: Path) -> None:
+    """Lay out a .wit folder for componentize-py: our world, beside the definitions it names."""
+    definitions = wasi_definitions(version)
+    if definitions is None:
+        raise FileNotFoundError("WASI's definitions come with `cargo install wasmtime-cli`")
+    shutil.copytree(definitions, folder / "deps")
+    http = (definitions / "http.wit").read_text()
+    match = re.search(r"package wasi:http@([0-9.]+);", http)
+    exact = match[1] if match else f"{version}.0"
+    world = WORLD if version == "0.2" else WORLD_3
+    (folder / "world.wit").write_text(world.format(version=exact))
 
 
 def say(text: str) -> None:
@@ -80,18 +117,20 @@ def build_component(version: str, venv: Path) -> Path:
     """Compile the wasi:http bench app of one version with componentize-py, unless done before."""
     world, app = WORLDS[version]
     built = cache_folder() / f"bench-{version}.wasm"
-    sources = [*WASI.glob("*.py"), *WASI.glob("wit/**/*.wit"), REQUIREMENTS]
+    sources = [*WASI.glob("*.py"), REQUIREMENTS]
     if built.exists() and built.stat().st_mtime > max(file.stat().st_mtime for file in sources):
         return built
     say(f"building the wasi:http {version} component ...")
-    subprocess.run(
-        [
-            *(str(venv / "bin/componentize-py"), "-d", str(WASI / "wit"), "-w", world),
-            *("componentize", app, "-p", str(WASI), "-o", str(built)),
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    with tempfile.TemporaryDirectory(prefix="bolt-bench-wit-") as folder:
+        write_world(version, Path(folder))
+        subprocess.run(
+            [
+                *(str(venv / "bin/componentize-py"), "-d", folder, "-w", world),
+                *("componentize", app, "-p", str(WASI), "-o", str(built)),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     return built
 
 

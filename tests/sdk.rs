@@ -1,4 +1,4 @@
-//! The Python side, under plain CPython: pytest, mypy --strict and ruff in an environment of their own.
+//! All Python of the project, under plain CPython: pytest, mypy --strict and ruff in an environment of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -46,10 +46,11 @@ fn unit_tests_pass_in_plain_cpython() {
 #[test]
 fn types_are_strict() {
     tool("mypy", &["--no-incremental"], "guest-python");
+    tool("mypy", &["--no-incremental", "--strict", "run.py", "memory.py"], "benches");
 }
 
 #[test]
 fn style_is_kept() {
-    tool("ruff", &["check", "--no-cache", "."], "guest-python");
-    tool("ruff", &["format", "--check", "--no-cache", "bolt", "tests", "stubs"], "guest-python");
+    tool("ruff", &["check", "--no-cache", "."], "");
+    tool("ruff", &["format", "--check", "--no-cache", "."], "");
 }
