@@ -38,7 +38,7 @@ world p3 {{
 
 
 def wasi_definitions(version: str) -> Path | None:
-    """The folder with WASI's .wit files of one version, or None where wasmtime was not built here."""
+    """The folder with WASI's .wit files of one version; None where wasmtime was not built."""
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     found = sorted(home.glob(f"registry/src/*/wasmtime-wasi-http-*/{DEFINITIONS[version]}"))
     return found[-1] if found else None

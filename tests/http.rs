@@ -146,7 +146,7 @@ fn results_become_responses() {
         ("datetime", r#""2024-01-02T03:04:05""#),
         ("uuid", r#""00000000-0000-0000-0000-000000000007""#),
         ("set", "[1]"),
-        ("keys", r#"{"1":"d","2.5":"b","null":"c"}"#),
+        ("keys", r#"{"1":"a","2.5":"b","null":"c","false":"d"}"#),
     ] {
         for prefix in ["/results/", "/async-results/"] {
             let response = server.get(&format!("{prefix}{path}"));

@@ -1,4 +1,4 @@
-"""The smallest app that shows the whole path: typed parameters, models, errors, both kinds of handler."""
+"""The smallest app with the whole path: typed parameters, models, errors, both kinds of handler."""
 
 from bolt import BoltAPI, HTTPException, Struct
 
