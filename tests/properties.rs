@@ -1,7 +1,8 @@
 //! What reads foreign bytes, against random ones: nothing panics, and bounds hold.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use bolt_host::json::{Reader, latin1_bytes, write_string};
+use bolt_host::escape::write_string;
+use bolt_host::json::{Reader, latin1_bytes};
 use bolt_host::manifest::{Manifest, Method};
 use bolt_host::marshal::Writer;
 use bolt_host::params::{BadArgs, Input, validate};

@@ -31,6 +31,7 @@ fn pure_stages_know_no_engine_and_no_network() {
         "manifest",
         "marshal",
         "json",
+        "escape",
         "reply",
         "scalar",
         "validate",

@@ -1,6 +1,6 @@
 //! The body of a 422 answer: `{"detail":[{"type","loc","msg","input"}, …]}`, as FastAPI writes it.
 
-use crate::json::write_string;
+use crate::escape::write_string;
 use jiter::JsonValue;
 use serde_json::Value;
 

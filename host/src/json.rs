@@ -4,6 +4,7 @@
 //! object that is complete (so a cycle is an error), and nothing panics. Text follows Python's
 //! `json.dumps(ensure_ascii=False, allow_nan=False)`, which FastAPI uses.
 
+use crate::escape::{write_ascii, write_string};
 use crate::marshal::{LONG_SHIFT, code};
 use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
@@ -293,7 +294,7 @@ impl<'a> Reader<'a> {
             code::REF => self.reference(out, limit, depth)?,
             code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
                 let len = self.byte()? as usize;
-                write_ascii(self.take(len)?, out)?;
+                ascii(self.take(len)?, out)?;
             }
             // As FastAPI: bytes are text if they can be, a set is an array.
             code::BYTES => {
@@ -390,7 +391,7 @@ impl<'a> Reader<'a> {
         match code {
             code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
                 let len = self.byte()? as usize;
-                write_ascii(self.take(len)?, out)?;
+                ascii(self.take(len)?, out)?;
                 Ok(start..out.len())
             }
             code::REF => match self.written()? {
@@ -425,70 +426,9 @@ impl<'a> Reader<'a> {
 
 const UNHASHABLE: EncodeError = EncodeError::Unsupported("key that is not a str, int, float, bool or None");
 
-/// Append text that is ASCII as a JSON string. Most strings are short and plain: eight bytes at a time are
-/// looked at, and then all are copied at once.
-fn write_ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    if bytes.chunks(8).all(is_plain) {
-        out.reserve(bytes.len() + 2);
-        out.push(b'"');
-        out.extend_from_slice(bytes);
-        out.push(b'"');
-        return Ok(());
-    }
-    write_string(std::str::from_utf8(bytes).map_err(|_| EncodeError::LoneSurrogate)?, out);
-    Ok(())
-}
-
-/// True when none of up to eight bytes is a control character, a quote, a backslash or above 0x7f.
-fn is_plain(chunk: &[u8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let mut padded = [b' '; 8];
-    padded[..chunk.len()].copy_from_slice(chunk);
-    let word = u64::from_ne_bytes(padded);
-    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & HIGH;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (word & HIGH) | below(word, 0x20) | is(b'"') | is(b'\\') == 0
-}
-
-/// For each byte: 0 when it stands for itself in a JSON string, else its escape letter (`u` for `\u00XX`).
-const ESCAPE: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = b'u';
-        byte += 1;
-    }
-    table[0x08] = b'b';
-    table[0x09] = b't';
-    table[0x0a] = b'n';
-    table[0x0c] = b'f';
-    table[0x0d] = b'r';
-    table[b'"' as usize] = b'"';
-    table[b'\\' as usize] = b'\\';
-    table
-};
-
-/// Append `text` as a JSON string, quotes included.
-pub fn write_string(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
-        let escape = ESCAPE[byte as usize];
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..index]);
-        out.extend_from_slice(&[b'\\', escape]);
-        if escape == b'u' {
-            out.extend_from_slice(&[b'0', b'0', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]]);
-        }
-        start = index + 1;
-    }
-    out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
+/// Append a string whose code says that it is ASCII.
+fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if write_ascii(bytes, out) { Ok(()) } else { Err(EncodeError::LoneSurrogate) }
 }
 
 /// Undo the latin-1 decoding of a reply in place: each character becomes the byte of its number.
@@ -543,18 +483,5 @@ mod tests {
         assert_eq!(json(b"\xdb\x01\0\0\0r\0\0\0\0"), Err(EncodeError::Cycle));
         assert_eq!(json(b"r\x05\0\0\0"), Err(EncodeError::Truncated));
         assert_eq!(json(b"[\x02\0\0\0\xce\xf2\0\0\0\0"), Err(EncodeError::UnknownCode(0xf2)));
-    }
-
-    #[test]
-    fn plain_bytes_are_told_from_those_that_need_an_escape() {
-        for byte in 0..=255u8 {
-            let plain = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
-            for at in 0..8 {
-                let mut chunk = *b"abcdefgh";
-                chunk[at] = byte;
-                assert_eq!(is_plain(&chunk), plain, "{byte} at {at}");
-                assert_eq!(is_plain(&chunk[at..]), plain, "{byte} first");
-            }
-        }
     }
 }

@@ -8,12 +8,12 @@
 //! ```
 //!
 //! [`server`] accepts a connection on one of its workers, each a thread with a listener and instances of its
-//! own, and hyper reads a request. [`pipeline`] is the request's whole path in one function: [`request`] refuses
+//! own, and hyper reads a request from the [`wire`]. [`pipeline`] is the request's whole path in one function: [`request`] refuses
 //! heads that are ambiguous, [`route`] finds the handler, [`request`] reads the body, [`params`] turns path,
 //! query and body into arguments ([`validate`] by type, [`mod@scalar`] by value, [`errors422`] for what does not
 //! fit), written as [`marshal`]. [`app`] then checks out an interpreter: alone, from the [`pool`], for a `def`
 //! handler; shared, from [`concurrent`], for an `async def` one. [`guest`] is the call itself. The reply comes
-//! back marshalled; [`reply`] decodes it, [`json`] encodes its values, [`response`] makes the HTTP of it. Whatever
+//! back marshalled; [`reply`] decodes it, [`json`] encodes its values ([`escape`] its strings), [`response`] makes the HTTP of it. Whatever
 //! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
 //!
 //! The data moves forward: `RouteMatch → ValidArgs → Guest → Reply → HttpResponse`.
@@ -40,6 +40,7 @@ pub mod component;
 pub mod concurrent;
 pub mod config;
 pub mod errors422;
+pub mod escape;
 pub mod fault;
 pub mod guest;
 pub mod guestlog;
@@ -61,3 +62,4 @@ pub mod sdk;
 pub mod server;
 pub mod store;
 pub mod validate;
+pub mod wire;

@@ -20,11 +20,12 @@ use tokio::time::Instant;
 static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 
 /// Answer one request, whatever happens, and log it.
-pub async fn handle(apps: &Staffed, http: Request<Incoming>) -> HttpResponse {
+/// `ambiguous`: its head had both framings.
+pub async fn handle(apps: &Staffed, ambiguous: bool, http: Request<Incoming>) -> HttpResponse {
     let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
     let start = Instant::now();
     let (head, body) = http.into_parts();
-    let outcome = answer(apps, id, &head, body).await;
+    let outcome = answer(apps, id, ambiguous, &head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
@@ -35,8 +36,14 @@ pub async fn handle(apps: &Staffed, http: Request<Incoming>) -> HttpResponse {
     response
 }
 
-async fn answer(apps: &Staffed, id: u64, head: &Parts, body: Incoming) -> Result<HttpResponse, Failure> {
-    request::check_head(head)?;
+async fn answer(
+    apps: &Staffed,
+    id: u64,
+    ambiguous: bool,
+    head: &Parts,
+    body: Incoming,
+) -> Result<HttpResponse, Failure> {
+    request::check_head(head, ambiguous)?;
     let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
     let found = route(app, head)?;
     let body = request::read_body(body, app.limits.max_body, app.limits.body_timeout).await?;

@@ -11,9 +11,8 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Version};
 use std::time::Duration;
 
-/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass. (Of
-/// Content-Length beside Transfer-Encoding it drops the former, and closes the connection after the answer.)
-pub fn check_head(head: &Parts) -> Result<(), Rejection> {
+/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
+pub fn check_head(head: &Parts, two_framings: bool) -> Result<(), Rejection> {
     let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -25,6 +24,9 @@ pub fn check_head(head: &Parts) -> Result<(), Rejection> {
             return malformed("The Host header is not a host");
         }
         _ => {}
+    }
+    if two_framings {
+        return malformed("The request has both Content-Length and Transfer-Encoding");
     }
     if !head.uri.path().starts_with('/') {
         return malformed("The request target is not a path");

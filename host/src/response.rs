@@ -1,7 +1,7 @@
 //! Replies and failures become HTTP responses.
 
+use crate::escape::write_string;
 use crate::fault::{Failure, Fault, Rejection};
-use crate::json::write_string;
 use crate::reply::{ContentType, Reply};
 use bytes::Bytes;
 use http_body_util::Full;

@@ -6,6 +6,7 @@
 use crate::app::{AppTable, Staffed};
 use crate::config::{Config, Limits};
 use crate::pipeline;
+use crate::wire::{Framing, Wire};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -185,11 +186,17 @@ async fn accept(
         // A client that asks and never reads would hold its reply for ever.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout));
         let apps = apps.clone();
+        let framing = Arc::new(Framing::default());
+        let wire = Wire::new(stream, framing.clone());
         let service = service_fn(move |request| {
-            let apps = apps.clone();
-            async move { Ok::<_, Infallible>(pipeline::handle(&apps, request).await) }
+            let (apps, framing) = (apps.clone(), framing.clone());
+            async move {
+                let response = pipeline::handle(&apps, framing.is_ambiguous(), request).await;
+                framing.answered();
+                Ok::<_, Infallible>(response)
+            }
         });
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = connections.watch(http.serve_connection(TokioIo::new(wire), service));
         tokio::spawn(async move {
             // A connection that ends badly is the client's affair; its requests are logged already.
             if let Err(error) = connection.await {
