@@ -6,6 +6,7 @@
 
 use crate::escape::{write_ascii, write_string};
 use crate::marshal::{LONG_SHIFT, code};
+pub use crate::unencodable::EncodeError;
 use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
 
@@ -13,38 +14,6 @@ use std::ops::Range;
 pub const MAX_DEPTH: usize = 200;
 /// Longest integer, in 15-bit digits: CPython's own limit for turning one into text (4 300 decimal digits).
 const MAX_LONG_DIGITS: u32 = 953;
-
-/// Why a value cannot be JSON. The sentence is for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EncodeError {
-    Truncated,
-    TooDeep,
-    TooLarge,
-    Cycle,
-    NotANumber,
-    LoneSurrogate,
-    HugeInteger,
-    Unsupported(&'static str),
-    UnknownCode(u8),
-}
-
-impl std::fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Truncated => write!(f, "the reply ends in the middle of a value"),
-            Self::TooDeep => write!(f, "the reply is nested more than {MAX_DEPTH} levels deep"),
-            Self::TooLarge => write!(f, "the reply as JSON is larger than --max-response allows"),
-            Self::Cycle => write!(f, "the reply contains itself"),
-            Self::NotANumber => write!(f, "JSON cannot hold nan or infinity"),
-            Self::LoneSurrogate => write!(f, "the reply has text that is not valid Unicode"),
-            Self::HugeInteger => write!(f, "the reply has an integer of more than 4300 digits"),
-            Self::Unsupported(what) => write!(f, "JSON cannot hold a {what}"),
-            Self::UnknownCode(byte) => write!(f, "byte {byte:#04x} starts no value a reply may hold"),
-        }
-    }
-}
-
-impl std::error::Error for EncodeError {}
 
 /// An object that may be referred to again.
 struct Shared {

@@ -13,7 +13,7 @@
 //! query and body into arguments ([`validate`] by type, [`mod@scalar`] by value, [`errors422`] for what does not
 //! fit), written as [`marshal`]. [`app`] then checks out an interpreter: alone, from the [`pool`], for a `def`
 //! handler; shared, from [`concurrent`], for an `async def` one. [`guest`] is the call itself. The reply comes
-//! back marshalled; [`reply`] decodes it, [`json`] encodes its values ([`escape`] its strings), [`response`] makes the HTTP of it. Whatever
+//! back marshalled; [`reply`] decodes it, [`json`] encodes its values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
 //! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
 //!
 //! The data moves forward: `RouteMatch → ValidArgs → Guest → Reply → HttpResponse`.
@@ -61,5 +61,6 @@ pub mod scalar;
 pub mod sdk;
 pub mod server;
 pub mod store;
+pub mod unencodable;
 pub mod validate;
 pub mod wire;
