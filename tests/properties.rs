@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bolt_host::escape::write_string;
-use bolt_host::json::{Reader, latin1_bytes};
+use bolt_host::json::Reader;
 use bolt_host::manifest::{Manifest, Method};
 use bolt_host::marshal::Writer;
 use bolt_host::params::{BadArgs, Input, validate};
-use bolt_host::reply;
+use bolt_host::reply::{self, latin1_bytes};
 use bolt_host::route::Router;
 use proptest::prelude::*;
 use serde_json::{Value, json};

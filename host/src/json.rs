@@ -400,30 +400,6 @@ fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     if write_ascii(bytes, out) { Ok(()) } else { Err(EncodeError::LoneSurrogate) }
 }
 
-/// Undo the latin-1 decoding of a reply in place: each character becomes the byte of its number.
-/// `None` when a character is above U+00FF, which no reply of the SDK has.
-pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
-    let mut bytes = text.into_bytes();
-    // Nothing moves before the first character above U+007F.
-    let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
-    let mut read = write;
-    while read < bytes.len() {
-        let byte = bytes[read];
-        if byte < 0x80 {
-            bytes[write] = byte;
-            read += 1;
-        } else if byte <= 0xc3 {
-            bytes[write] = (byte << 6) | (bytes[read + 1] & 0x3f);
-            read += 2;
-        } else {
-            return None;
-        }
-        write += 1;
-    }
-    bytes.truncate(write);
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

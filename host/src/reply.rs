@@ -3,7 +3,7 @@
 //! Values without a content type are JSON. Everything in here was written by a guest and is checked.
 
 use crate::fault::Fault;
-use crate::json::{EncodeError, Reader, latin1_bytes};
+use crate::json::{EncodeError, Reader};
 
 /// Most headers a reply may set.
 const MAX_HEADERS: usize = 100;
@@ -88,4 +88,28 @@ fn headers(reader: &mut Reader<'_>, reply: &mut Reply) -> Result<(), Fault> {
 fn text(reader: &mut Reader<'_>) -> Result<Option<String>, Fault> {
     let Some(raw) = reader.raw()? else { return Ok(None) };
     String::from_utf8(raw.to_vec()).map(Some).map_err(|_| malformed("a header is not text"))
+}
+
+/// Undo the latin-1 decoding of a reply in place: each character becomes the byte of its number.
+/// `None` when a character is above U+00FF, which no reply of the SDK has.
+pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
+    let mut bytes = text.into_bytes();
+    // Nothing moves before the first character above U+007F.
+    let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
+    let mut read = write;
+    while read < bytes.len() {
+        let byte = bytes[read];
+        if byte < 0x80 {
+            bytes[write] = byte;
+            read += 1;
+        } else if byte <= 0xc3 {
+            bytes[write] = (byte << 6) | (bytes[read + 1] & 0x3f);
+            read += 2;
+        } else {
+            return None;
+        }
+        write += 1;
+    }
+    bytes.truncate(write);
+    Some(bytes)
 }
