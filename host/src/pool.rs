@@ -12,6 +12,7 @@ use crate::params::ValidArgs;
 use crate::policy::{self, Condition};
 use crate::store::lock;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -60,6 +61,21 @@ impl Pool {
     }
 }
 
+/// Go to the back of the worker's queue once. Requests that arrived together are then parsed one after the other,
+/// and their handlers run one after the other: taking turns between the two evicts each one's code from the caches.
+async fn line_up() {
+    let mut lined_up = false;
+    std::future::poll_fn(|cx| {
+        if lined_up {
+            return Poll::Ready(());
+        }
+        lined_up = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// The sole use of an instance.
 pub struct Lease {
     pool: Arc<Pool>,
@@ -72,6 +88,7 @@ impl Lease {
     /// Run the handler. The guest lets go of the thread at every epoch, so the deadline, which is watched
     /// from outside, ends it whatever it does.
     pub async fn call(mut self, request: u64, route: usize, args: ValidArgs) -> Result<String, Fault> {
+        line_up().await;
         let call = self.instance.call(request, route as u32, args.0);
         let reply = match tokio::time::timeout_at(self.deadline, call).await {
             Ok(Ok(reply)) => reply,
