@@ -40,7 +40,9 @@ def main() -> None:
         "--allowed", type=float, default=0.02, help="growth, as a part of the whole"
     )
     args = parser.parse_args()
+    # Few instances: with room for more, the pool may still add whole ones after the warm-up.
     command = [str(BINARY), "run", str(FIXTURE), "--port", "0", "--log-format", "off"]
+    command += ["--instances", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
