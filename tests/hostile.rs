@@ -235,3 +235,14 @@ fn pipelined_requests_are_answered_in_order() {
         .collect();
     assert_eq!(numbers, (0..50).collect::<Vec<_>>());
 }
+
+/// A refused arm of a union once rendered the whole value for an error that was then thrown away: a deep body
+/// around a long string took minutes.
+#[test]
+fn refused_arms_render_nothing() {
+    let depth = 40;
+    let long = "x".repeat(50_000);
+    let body = "{\"value\":[],\"next\":".repeat(depth) + &format!("\"{long}\"") + &"}".repeat(depth);
+    assert_eq!(server().post("/models/recursive", &body).status, 422);
+    server().assert_well();
+}

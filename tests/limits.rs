@@ -195,3 +195,24 @@ fn memory_stays_flat() {
     // 10 000 requests; a leak of one result each, the known fault of `list<u8>`, would be 4 MB.
     assert!(after < before + 1_500_000, "{before} -> {after}");
 }
+
+#[test]
+fn a_hang_up_beside_a_computing_handler_costs_nobody_else_anything() {
+    let server = narrow(&["--grace", "200ms"]);
+    let start = |path: &str| {
+        let mut connection = server.connect();
+        connection.start("GET", path, &[], b"");
+        std::thread::sleep(Duration::from_millis(100));
+        connection
+    };
+    let sleeping = start("/sleep?ms=60000");
+    let mut innocent = start("/sleep?ms=1500");
+    let mut computing = start("/async-spin?ms=1500");
+    let queued = start("/async-count");
+    drop((sleeping, queued));
+    assert_eq!(computing.finish("GET").json(), json!("spun"));
+    assert_eq!(innocent.finish("GET").json(), json!("slept"));
+    // The one that only queued was never begun.
+    assert_eq!(server.get("/async-count").json(), json!(1));
+    assert_eq!(server.get("/finished").json(), json!(["cancelled"]));
+}
