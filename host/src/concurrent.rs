@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::guest::Instance;
 use crate::params::ValidArgs;
 use crate::policy::{self, Choice, Condition, Load};
+use crate::pool::line_up;
 use crate::store::{Vitals, lock};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -280,6 +281,9 @@ struct Waiting {
 impl Waiting {
     async fn wait(&mut self) -> Result<String, Fault> {
         let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+        // The driver runs first. A handler that never waits has then replied, and no timer is made for it: arming
+        // one wakes the I/O driver through the kernel, a system call for nearly every request.
+        line_up().await;
         match tokio::time::timeout_at(self.seat.deadline, reply).await {
             Ok(outcome) => {
                 self.reply = None;

@@ -63,7 +63,7 @@ impl Pool {
 
 /// Go to the back of the worker's queue once. Requests that arrived together are then parsed one after the other,
 /// and their handlers run one after the other: taking turns between the two evicts each one's code from the caches.
-async fn line_up() {
+pub async fn line_up() {
     let mut lined_up = false;
     std::future::poll_fn(|cx| {
         if lined_up {

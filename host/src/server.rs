@@ -146,10 +146,20 @@ impl Worker {
                 }
             };
             let _ = ready.send(Ok(()));
+            tokio::spawn(heartbeat());
             accept(listener, apps, &self.limits, self.stopping, self.drain).await;
         });
         // Tasks that are left hold guests; do not wait for them.
         runtime.shutdown_background();
+    }
+}
+
+/// Keep a timer that is earlier than the ones hyper makes for each request. When a timer becomes the earliest
+/// of all, tokio interrupts its I/O driver with a system call: measured for four of five requests without this.
+async fn heartbeat() {
+    let mut beats = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        beats.tick().await;
     }
 }
 
