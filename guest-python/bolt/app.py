@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args
 
 from .errors import BuildError, Unsupported
 from .models import walk_models
@@ -14,73 +14,120 @@ from .params import read_params
 from .path import PathError, parse_path
 from .route import Route
 
-__all__ = ["BoltAPI"]
+__all__ = ["BoltAPI", "Isolation", "RouteOptions"]
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+Isolation = Literal["fresh", "serial", "concurrent"]
+
+
+class RouteOptions(TypedDict, total=False):
+    """What every route decorator takes besides the path.
+
+    status_code: the status of replies that do not choose their own, 100 to 599; 200 by default.
+    isolation, max_concurrency, max_requests: as in `BoltAPI`, for this route.
+    """
+
+    status_code: int
+    isolation: Isolation
+    max_concurrency: int
+    max_requests: int
 
 
 class BoltAPI:
     """An application: a title and the routes registered on it.
 
     title: shown to people who look at the application's description.
+    isolation: what requests may find of each other in an interpreter. "fresh": a new interpreter
+        for each request, so nothing. "serial": one request at a time, which finds what earlier ones
+        left in globals; the default for `def`. "concurrent": requests interleave while they wait;
+        the default for `async def`, and the same as "serial" for `def`, which never waits.
+    max_concurrency: requests that one interpreter takes up before they end, in "concurrent".
+    max_requests: requests after which an interpreter is replaced.
+
+    A route that says otherwise goes by what it says. Limits of the host hold in any case.
     """
 
-    def __init__(self, title: str = "BoltAPI") -> None:
+    def __init__(
+        self,
+        title: str = "BoltAPI",
+        *,
+        isolation: Isolation | None = None,
+        max_concurrency: int | None = None,
+        max_requests: int | None = None,
+    ) -> None:
         self.title = title
+        self.isolation = isolation
+        self.max_concurrency = max_concurrency
+        self.max_requests = max_requests
+        for problem in _wrong_rules(isolation, max_concurrency, max_requests):
+            raise ValueError(problem)
         self.routes: list[Route] = []
         self._taken: dict[tuple[str, str], Route] = {}
 
-    def get(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for GET requests.
 
         path: starts with "/"; `{name}` takes one segment, a final `{name:path}` the rest. Each
             name is a parameter of the handler.
-        status_code: the status of replies that do not choose their own, 100 to 599.
+        options: see `RouteOptions`.
 
         The decorator gives back the function it was given. It raises BuildError, which names the
         handler, file and line, for a handler or a path that cannot be served.
         """
-        return self._route("GET", path, status_code)
+        return self._route("GET", path, options)
 
-    def post(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for POST requests; see `get`."""
-        return self._route("POST", path, status_code)
+        return self._route("POST", path, options)
 
-    def put(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for PUT requests; see `get`."""
-        return self._route("PUT", path, status_code)
+        return self._route("PUT", path, options)
 
-    def patch(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for PATCH requests; see `get`."""
-        return self._route("PATCH", path, status_code)
+        return self._route("PATCH", path, options)
 
-    def delete(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for DELETE requests; see `get`."""
-        return self._route("DELETE", path, status_code)
+        return self._route("DELETE", path, options)
 
-    def head(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for HEAD requests; see `get`."""
-        return self._route("HEAD", path, status_code)
+        return self._route("HEAD", path, options)
 
-    def options(self, path: str, *, status_code: int = 200) -> Callable[[_Handler], _Handler]:
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
         """Registers the handler for OPTIONS requests; see `get`."""
-        return self._route("OPTIONS", path, status_code)
+        return self._route("OPTIONS", path, options)
 
-    def _route(self, method: str, path: str, status_code: int) -> Callable[[_Handler], _Handler]:
+    def _route(
+        self, method: str, path: str, options: RouteOptions
+    ) -> Callable[[_Handler], _Handler]:
         def register(handler: _Handler) -> _Handler:
-            self._register(method, path, int(status_code), handler)
+            self._register(method, path, options, handler)
             return handler
 
         return register
 
     def _register(
-        self, method: str, path: str, status_code: int, handler: Callable[..., Any]
+        self, method: str, path: str, options: RouteOptions, handler: Callable[..., Any]
     ) -> None:
         file, line = _location(handler)
 
         def fail(message: str) -> BuildError:
             return BuildError(message, handler=_qualname(handler), file=file, line=line)
 
+        unknown = options.keys() - RouteOptions.__annotations__.keys()
+        if unknown:
+            raise fail(f"a route has no option {', '.join(sorted(unknown))}")
+        status_code = int(options.get("status_code", 200))
+        isolation = options.get("isolation", self.isolation)
+        max_concurrency = options.get("max_concurrency", self.max_concurrency)
+        max_requests = options.get("max_requests", self.max_requests)
+        for problem in _wrong_rules(isolation, max_concurrency, max_requests):
+            raise fail(problem)
         if not 100 <= status_code <= 599:
             raise fail(f"an HTTP status lies between 100 and 599, not {status_code}")
         try:
@@ -115,6 +162,9 @@ class BoltAPI:
             file=file,
             line=line,
             doc=_first_paragraph(handler),
+            isolation=isolation,
+            max_concurrency=max_concurrency,
+            max_requests=max_requests,
             params=params,
         )
         self._taken[key] = route
@@ -132,6 +182,17 @@ class BoltAPI:
                 raise BuildError(
                     str(error), handler=_qualname(route.handler), file=route.file, line=route.line
                 ) from None
+
+
+def _wrong_rules(
+    isolation: str | None, max_concurrency: int | None, max_requests: int | None
+) -> Iterator[str]:
+    known = get_args(Isolation)
+    if isolation is not None and isolation not in known:
+        yield f"isolation is one of {', '.join(known)}, not {isolation!r}"
+    for name, most in (("max_concurrency", max_concurrency), ("max_requests", max_requests)):
+        if most is not None and (type(most) is not int or not 1 <= most < 2**31):
+            yield f"{name} is a number from 1 on, not {most!r}"
 
 
 def _qualname(handler: Any) -> str:

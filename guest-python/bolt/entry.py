@@ -24,7 +24,9 @@ import componentize_py_async_support as support
 import componentize_py_runtime as runtime
 from componentize_py_types import Ok
 from wit_world.imports import host
+from wit_world.imports import http as host_http
 
+from . import http
 from .app import BoltAPI
 from .encode import encode_exception, encode_reply
 from .errors import BuildError, HTTPException
@@ -63,7 +65,7 @@ class _Output(io.TextIOBase):
         return True
 
     def write(self, text: str, /) -> int:
-        request = _request.get()
+        request = _request.get() or _loop.serving_now
         whole, newline, rest = (self._pending.pop(request, "") + text).rpartition("\n")
         if newline:
             _log(request, self._level, whole)
@@ -72,7 +74,7 @@ class _Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        self.end(_request.get())
+        self.end(_request.get() or _loop.serving_now)
 
     def end(self, request: int) -> None:
         """Log a last line without its line end."""
@@ -90,7 +92,7 @@ def _log(request: int, level: host.Level, text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    _log(_request.get(), host.Level.ERROR, text)
+    _log(_request.get() or _loop.serving_now, host.Level.ERROR, text)
 
 
 def _traceback(exc: BaseException) -> str:
@@ -139,8 +141,7 @@ def _forget(request: int) -> None:
 # `def` handlers.
 
 
-def _run(request: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
-    _request.set(request)
+def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
     try:
         return encode_reply(status, invoke(loads(args)))
     except BaseException as exc:
@@ -149,7 +150,7 @@ def _run(request: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], ar
 
 # `async def` handlers.
 
-_loop = BoltLoop(host.alarm, _complain)  # type: ignore[abstract]
+_loop = BoltLoop(host.alarm, _complain, _request, host.serving)  # type: ignore[abstract]
 _starting = 0
 _early: str | None = None
 
@@ -185,6 +186,13 @@ def _finished(request: int, status: int, task: asyncio.Task[Any]) -> None:
         _early = reply
     else:
         host.reply(request, reply)
+
+
+def _wake() -> None:
+    """The host's alarm rang: for a timer, for an exchange with news, or for both."""
+    if http.waiting():
+        http.on_news()
+    _loop.tick()
 
 
 class _Parked:
@@ -225,7 +233,7 @@ class _Pump:
             runtime.subtask_drop(waitable)
             runtime.promise_get_result(status, parked.promise)
             self._parked = None
-            _loop.tick()
+            _wake()
         return self._wait()
 
     def _wait(self) -> int:
@@ -235,7 +243,7 @@ class _Pump:
                 self._parked = waiting.send(None)
             except StopIteration:
                 # The alarm had rung already.
-                _loop.tick()
+                _wake()
             else:
                 waiting.close()
                 runtime.waitable_join(self._parked.waitable, self._set)
@@ -253,11 +261,12 @@ class Handlers:
 
     def call(self, request: int, route: int, args: bytes) -> str:
         try:
+            _loop.serving_now = request
             invoke, status, is_async = _routes[route]
             if is_async:
                 return _start(request, status, invoke(loads(args)))
             # A context of its own: what one request sets, the next one must not find.
-            reply = _base.copy().run(_run, request, status, invoke, args)
+            reply = _base.copy().run(_run, status, invoke, args)
         except BaseException as exc:
             reply = _failed(exc)
         _forget(request)
@@ -307,6 +316,8 @@ def load(module: str, attribute: str) -> None:
     support.await_result = _await_result
     support.callback = _pump.resume
     _loop.install()
+    http.install(host_http)
+    http.refuse_urllib()
     sys.stdout, sys.stderr = _stdout, _stderr
     gc.collect()
     gc.freeze()

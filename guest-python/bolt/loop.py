@@ -3,19 +3,31 @@
 The loop never blocks. The host enters it with each new request and whenever its alarm rings; what
 is ready runs, and the loop asks for the next alarm. So ten thousand sleeping handlers are one timer
 to the host, and a lock released by one request resumes another at once.
+
+It behaves as CPython's own loop, but for what the sandbox has not:
+
+- No threads: `to_thread` and `run_in_executor` run the function here and now.
+- No sockets, processes and signals, and no loop beside this one: see `unsupported`.
+- It belongs to all requests and never ends: it cannot be stopped or closed, and has no debug mode.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import heapq
+import sys
 import traceback
-from asyncio import events
+from asyncio import events, format_helpers
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextvars import Context, copy_context
+from collections.abc import AsyncGenerator, Callable
+from contextvars import Context, ContextVar, copy_context
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakSet
+
+from .unsupported import Unsupported, refuse_runners
 
 __all__ = ["BoltLoop"]
 
@@ -25,10 +37,14 @@ Ts = TypeVarTuple("Ts")
 # Callbacks that run before the host gets the thread back: a task that never waits for anything but
 # sleep(0) must not keep the other requests of its instance out.
 _ROUNDS = 64
+# The longest time to the next alarm: a timer may be set to infinity. The same as in CPython.
+_DAY = 24 * 3600.0
 
 
 class _Soon(asyncio.Handle):
     """A handle without debug mode, which costs a call for each that is made."""
+
+    __slots__ = ()
 
     def __init__(self, callback: Any, args: Any, loop: BoltLoop, context: Context | None) -> None:
         self._context = copy_context() if context is None else context
@@ -42,6 +58,8 @@ class _Soon(asyncio.Handle):
 
 class _Timer(asyncio.TimerHandle):
     """The same for timers."""
+
+    __slots__ = ()
 
     def __init__(
         self, when: float, callback: Any, args: Any, loop: BoltLoop, context: Context | None
@@ -57,58 +75,98 @@ class _Timer(asyncio.TimerHandle):
         self._scheduled = True
 
 
-class BoltLoop(asyncio.AbstractEventLoop):
+class BoltLoop(Unsupported):
     """An asyncio event loop without a selector.
 
     set_alarm: asks the host to call `tick` after so many nanoseconds.
     complain: takes a text about something that went wrong outside any request.
+    request: has the number of the request in each context (0: none).
+    serving: is told the number whenever the loop goes on with another request.
     """
 
-    def __init__(self, set_alarm: Callable[[int], None], complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        set_alarm: Callable[[int], None],
+        complain: Callable[[str], None],
+        request: ContextVar[int] | None = None,
+        serving: Callable[[int], None] | None = None,
+    ) -> None:
         self._set_alarm = set_alarm
         self._complain = complain
+        self._request = request
+        self._serving = serving if request is not None else None
+        # What `serving` was told last. Who starts a handler without the loop sets it as well.
+        self.serving_now = 0
+        self._running = False
         self._ready: deque[_Soon | _Timer] = deque()
         self._timers: list[tuple[float, int, _Timer]] = []
         self._count = 0
         self._cancelled = 0
         self._armed = 0.0
+        self._asyncgens: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
         self._exception_handler: Callable[[BoltLoop, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
 
     # The host's side.
 
+    def install(self) -> None:
+        """Make this the running loop, for good. Best done before the app is imported."""
+        refuse_runners()
+        asyncio.set_event_loop(self)
+        events._set_running_loop(self)
+        sys.set_asyncgen_hooks(self._asyncgens.add, self._finalize_asyncgen)
+
     def tick(self) -> None:
         """Run the timers that are due and all that is ready, and ask for the next alarm."""
         self._armed = 0.0
-        timers = self._timers
-        if timers:
-            now = monotonic()
-            while timers and timers[0][0] <= now:
-                handle = heapq.heappop(timers)[2]
-                handle._scheduled = False
-                if handle._cancelled:
-                    self._cancelled -= 1
-                else:
-                    self._ready.append(handle)
-        self.run_ready()
+        if self._timers:
+            self._collect_due()
+        self.run_ready(collected=True)
 
-    def run_ready(self) -> None:
+    def run_ready(self, collected: bool = False) -> None:
         """Run what is ready and what that makes ready, within bounds; ask for the next alarm."""
         ready = self._ready
+        serving: Any = self._serving
+        request: Any = self._request
+        handle: Any = None
+        self._running = True
         for _ in range(_ROUNDS):
             if not ready:
                 break
+            # As in CPython a timer that came due takes its turn among the callbacks.
+            if self._timers and not collected:
+                self._collect_due()
+            collected = False
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if handle._cancelled:
                     continue
                 # What `Handle._run` does, less a frame for each callback.
                 try:
+                    if serving is not None:
+                        number = handle._context.get(request, 0)
+                        if number != self.serving_now:
+                            self.serving_now = number
+                            serving(number)
                     handle._context.run(handle._callback, *handle._args)
                 except BaseException as exc:
-                    # SystemExit too: it would end the loop of all requests, and one of them asked.
-                    self.call_exception_handler({"message": f"in {handle!r}", "exception": exc})
+                    self._report(handle, exc)
+        self._running = False
+        # The traceback of a task's exception leads to this frame: it must not lead back to the task.
+        handle = None
         self._arm()
+
+    def _collect_due(self) -> None:
+        timers = self._timers
+        now = monotonic()
+        # Not `<=`: a timer at NaN would keep back all that come after it.
+        while timers and not timers[0][0] > now:
+            handle = heapq.heappop(timers)[2]
+            handle._scheduled = False
+            if handle._cancelled:
+                self._cancelled -= 1
+            else:
+                self._ready.append(handle)
 
     def _arm(self) -> None:
         if self._ready:
@@ -120,7 +178,21 @@ class BoltLoop(asyncio.AbstractEventLoop):
             self._cancelled -= 1
         if timers and timers[0][0] != self._armed:
             self._armed = timers[0][0]
-            self._set_alarm(max(0, int((self._armed - monotonic()) * 1e9)))
+            delay = min(_DAY, max(0.0, self._armed - monotonic()))
+            self._set_alarm(int(delay * 1e9))
+
+    def _report(self, handle: _Soon | _Timer, exc: BaseException) -> None:
+        callback: Any = handle._callback
+        if isinstance(exc, (SystemExit, KeyboardInterrupt)) and isinstance(
+            getattr(callback, "__self__", None), asyncio.Future
+        ):
+            # A task has kept it, and hands it to whoever awaits the task. In CPython it also ends
+            # the loop; here that is the loop of all requests, and one of them asked.
+            return
+        what = format_helpers._format_callback_source(callback, handle._args)
+        self.call_exception_handler(
+            {"message": f"Exception in callback {what}", "exception": exc, "handle": handle}
+        )
 
     # asyncio's side.
 
@@ -134,7 +206,14 @@ class BoltLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """`call_soon`, also from where the loop does not run: then it asks to be woken."""
+        handle = self.call_soon(callback, *args, context=context)
+        if not self._running:
+            self._set_alarm(0)
+        return handle
 
     def call_later(
         self,
@@ -143,6 +222,8 @@ class BoltLoop(asyncio.AbstractEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        if delay is None:
+            raise TypeError("delay must not be None")
         return self.call_at(monotonic() + delay, callback, *args, context=context)
 
     def call_at(
@@ -152,6 +233,8 @@ class BoltLoop(asyncio.AbstractEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        if when is None:
+            raise TypeError("when cannot be None")
         handle = _Timer(when, callback, args, self, context)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, handle))
@@ -176,6 +259,8 @@ class BoltLoop(asyncio.AbstractEventLoop):
         return asyncio.Task(coro, loop=self, **kwargs)
 
     def set_task_factory(self, factory: Any) -> None:
+        if factory is not None and not callable(factory):
+            raise TypeError("task factory must be a callable or None")
         self._task_factory = factory
 
     def get_task_factory(self) -> Any:
@@ -184,73 +269,82 @@ class BoltLoop(asyncio.AbstractEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """There are no threads in the sandbox: `func` runs here and now."""
+        """There are no threads in the sandbox: `func` runs here and now, whatever the executor.
+
+        As a thread does, it starts without the caller's context variables, and its result comes
+        with the loop's next round: a handler that calls it over and over lets others run.
+        """
         future: asyncio.Future[T] = self.create_future()
+        context = Context()
+        if self._request is not None:
+            # What it prints and costs is still the request's.
+            context.run(self._request.set, self._request.get(0))
         try:
-            future.set_result(func(*args))
-        except Exception as exc:
-            future.set_exception(exc)
+            self.call_soon(_settle, future, context.run(func, *args), None)
+        except BaseException as exc:
+            self.call_soon(_settle, future, None, exc)
         return future
 
-    def run_forever(self) -> None:
-        raise RuntimeError(
-            "the event loop is run by the host: await the coroutine in an async handler"
-        )
+    def _finalize_asyncgen(self, agen: AsyncGenerator[Any, Any]) -> None:
+        """An async generator was dropped before its end: run its `finally`."""
+        self._asyncgens.discard(agen)
+        self.call_soon_threadsafe(self.create_task, agen.aclose())
 
-    def run_until_complete(self, future: Any) -> Any:
-        if asyncio.iscoroutine(future):
-            future.close()
-        self.run_forever()
+    async def shutdown_asyncgens(self) -> None:
+        """Close all async generators that are being iterated, of all requests."""
+        closing = list(self._asyncgens)
+        self._asyncgens.clear()
+        results = await asyncio.gather(*[a.aclose() for a in closing], return_exceptions=True)
+        for agen, result in zip(closing, results, strict=True):
+            if isinstance(result, Exception):
+                message = f"an error occurred during closing of asynchronous generator {agen!r}"
+                self.call_exception_handler(
+                    {"message": message, "exception": result, "asyncgen": agen}
+                )
 
-    def is_running(self) -> bool:
-        return True
-
-    def is_closed(self) -> bool:
-        return False
-
-    def stop(self) -> None:
-        self.run_forever()
-
-    close = stop
-
-    def shutdown_asyncgens(self) -> Coroutine[Any, Any, None]:
-        return _nothing()
-
-    shutdown_default_executor = shutdown_asyncgens
-
-    def get_debug(self) -> bool:
-        return False
-
-    def set_debug(self, enabled: bool) -> None:
-        """Debug mode needs a running selector; it is not offered."""
+    # Errors.
 
     def set_exception_handler(self, handler: Any) -> None:
+        if handler is not None and not callable(handler):
+            raise TypeError(f"A callable object or None is expected, got {handler!r}")
         self._exception_handler = handler
 
     def get_exception_handler(self) -> Any:
         return self._exception_handler
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        lines = [str(context.get("message", "Unhandled exception in the event loop"))]
+        lines = [context.get("message") or "Unhandled exception in event loop"]
+        lines += [
+            f"{key}: {context[key]!r}" for key in sorted(context.keys() - {"message", "exception"})
+        ]
         exc = context.get("exception")
         if exc is not None:
-            lines.append("".join(traceback.format_exception(exc)))
+            lines.append("".join(traceback.format_exception(exc)).rstrip())
         self._complain("\n".join(lines))
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        handler = self._exception_handler
+        """Never raises: whatever goes wrong in a report, the loop goes on."""
+        source: Any = context.get("task") or context.get("future") or context.get("handle")
+        # In the context of what failed, so that the log has it under the right request. A copy,
+        # because that context may be the running one.
+        scope = source.get_context().copy() if hasattr(source, "get_context") else copy_context()
         try:
-            (handler or type(self).default_exception_handler)(self, context)
-        except Exception as exc:
-            self.default_exception_handler(
-                {"message": "in the exception handler", "exception": exc}
-            )
-
-    def install(self) -> None:
-        """Make this the running loop, for good."""
-        asyncio.set_event_loop(self)
-        events._set_running_loop(self)
+            if self._exception_handler is None:
+                scope.run(self.default_exception_handler, context)
+            else:
+                scope.run(self._exception_handler, self, context)
+        except BaseException as exc:
+            again = {"message": "Unhandled error in exception handler", "exception": exc}
+            with contextlib.suppress(BaseException):
+                self.default_exception_handler({**again, "context": context})
 
 
-async def _nothing() -> None:
-    pass
+def _settle(future: asyncio.Future[Any], result: Any, exc: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if exc is None:
+        future.set_result(result)
+    elif isinstance(exc, concurrent.futures.CancelledError):
+        future.set_exception(asyncio.CancelledError(*exc.args))
+    else:
+        future.set_exception(exc)

@@ -18,7 +18,7 @@ from .version import __version__
 
 __all__ = ["ABI", "manifest"]
 
-ABI = 1
+ABI = 2
 """The version of the contract between host and guest."""
 
 
@@ -123,6 +123,9 @@ def _route(route: Route, ids: _Ids) -> dict[str, Any]:
         "file": route.file,
         "line": route.line,
         "async": route.is_async,
+        "isolation": route.isolation,
+        "max_concurrency": route.max_concurrency,
+        "max_requests": route.max_requests,
         "status": route.status_code,
         "doc": route.doc,
         "params": [_param(param, ids) for param in route.params],

@@ -26,6 +26,7 @@ class Route:
     is_async: the handler gives a coroutine.
     file, line: where its `def` is; the file is relative to the import root.
     doc: the first paragraph of its docstring on one line, or "".
+    isolation, max_concurrency, max_requests: how its instances are used; see `BoltAPI`.
     params: in the order of the wire tuple.
     invoke: takes the wire tuple, one value for each parameter, and calls the handler: the result
         is what the handler returns, a coroutine if it is async. Ellipsis stands for an absent
@@ -43,6 +44,9 @@ class Route:
     file: str
     line: int
     doc: str
+    isolation: str | None
+    max_concurrency: int | None
+    max_requests: int | None
     params: tuple[Param, ...]
     invoke: Callable[[tuple[Any, ...]], Any] = field(init=False, repr=False)
     source: str = field(init=False, repr=False, default="")

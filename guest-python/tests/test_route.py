@@ -130,7 +130,7 @@ def test_manifest():
     made = manifest(api, "app_example:api")
     assert json.loads(json.dumps(made)) == made
     assert {key: made[key] for key in ("abi", "sdk", "marshal", "app", "title")} == {
-        "abi": 1,
+        "abi": 2,
         "sdk": "0.1.0",
         "marshal": 4,
         "app": "app_example:api",
@@ -152,6 +152,9 @@ def test_manifest():
         "file": "app_example.py",
         "line": wanted + 1,
         "async": False,
+        "isolation": None,
+        "max_concurrency": None,
+        "max_requests": None,
         "status": 200,
         "doc": "Finds a user by number.",
         "params": [

@@ -1,15 +1,14 @@
 //! An app that is served, the table of all of them, and what each worker keeps for each.
 
 use crate::component::Loaded;
-use crate::concurrent::{Concurrent, Seat};
-use crate::config::Limits;
-use crate::fault::Fault;
-use crate::manifest::{Lane, Manifest};
-use crate::params::ValidArgs;
-use crate::pool::{Lease, Pool};
+use crate::config::{Limits, MAX_LANES};
+use crate::grants::Grants;
+use crate::lane::{Core, Lane, Siblings};
+use crate::manifest::Manifest;
+use crate::outbound::Outbound;
+use crate::policy::Rules;
 use crate::route::Router;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// One app, shared by all workers.
 pub struct App {
@@ -17,6 +16,42 @@ pub struct App {
     pub router: Router,
     pub component: Arc<Loaded>,
     pub limits: Limits,
+    /// Where its handlers may connect to.
+    pub grants: Arc<Grants>,
+    /// The different rules of its routes, a lane for each on every worker.
+    lanes: Vec<(Rules, Arc<Siblings>)>,
+    /// The lane of each route.
+    lane_of: Vec<usize>,
+}
+
+impl App {
+    /// The error is a sentence.
+    pub fn new(
+        manifest: Manifest,
+        component: Arc<Loaded>,
+        limits: Limits,
+        grants: Grants,
+    ) -> Result<Self, String> {
+        let router = Router::new(&manifest)?;
+        let mut lanes: Vec<(Rules, Arc<Siblings>)> = Vec::new();
+        let mut lane_of = Vec::with_capacity(manifest.routes.len());
+        for route in &manifest.routes {
+            let rules = Rules::new(route.is_async, route.wishes, limits.max_requests);
+            let known = lanes.iter().position(|(other, _)| *other == rules);
+            lane_of.push(known.unwrap_or(lanes.len()));
+            if known.is_none() {
+                lanes.push((rules, Arc::default()));
+            }
+        }
+        if lanes.len() > MAX_LANES {
+            return Err(format!(
+                "its routes ask for {} different combinations of isolation, max_concurrency and max_requests, and \
+                 at most {MAX_LANES} are supported",
+                lanes.len()
+            ));
+        }
+        Ok(Self { manifest, router, component, limits, grants: Arc::new(grants), lanes, lane_of })
+    }
 }
 
 /// The apps of a host. `run` serves a table of one.
@@ -30,12 +65,15 @@ impl AppTable {
         Self { apps: vec![Arc::new(app)] }
     }
 
-    /// Make a worker's own instances for every app, one per lane that the app uses.
-    pub async fn staff(&self) -> wasmtime::Result<Staffed> {
+    /// Make the calling worker's own instances of every app. The error says why there can be none.
+    pub async fn staff(&self) -> Result<Staffed, String> {
+        let core = Core::current();
         let mut apps = Vec::with_capacity(self.apps.len());
         for app in &self.apps {
-            let lanes = Lanes::new(app);
-            lanes.warm(&app.manifest).await?;
+            let lanes = Lanes::new(app, &core);
+            for lane in &lanes.lanes {
+                lane.warm().await?;
+            }
             apps.push((app.clone(), lanes));
         }
         Ok(Staffed { apps })
@@ -54,51 +92,31 @@ impl Staffed {
     }
 }
 
-/// One worker's instances of one app. The lanes share nothing, so neither starves the other.
+/// One worker's instances of one app. The lanes share nothing, so none starves another.
 pub struct Lanes {
-    pool: Arc<Pool>,
-    concurrent: Concurrent,
+    lanes: Vec<Arc<Lane>>,
+    lane_of: Vec<usize>,
 }
 
 impl Lanes {
-    fn new(app: &App) -> Self {
-        Self {
-            pool: Arc::new(Pool::new(app.component.clone(), &app.limits)),
-            concurrent: Concurrent::new(app.component.clone(), &app.limits),
-        }
+    fn new(app: &App, core: &Arc<Core>) -> Self {
+        // One pool of connections for all lanes.
+        let outbound = Outbound::new(app.grants.clone());
+        let lane = |(rules, siblings): &(Rules, Arc<Siblings>)| {
+            Lane::new(
+                app.component.clone(),
+                *rules,
+                &app.limits,
+                core.clone(),
+                outbound.clone(),
+                siblings.clone(),
+            )
+        };
+        Self { lanes: app.lanes.iter().map(lane).collect(), lane_of: app.lane_of.clone() }
     }
 
-    async fn warm(&self, manifest: &Manifest) -> wasmtime::Result<()> {
-        if manifest.has(Lane::Sync) {
-            self.pool.warm().await?;
-        }
-        if manifest.has(Lane::Async) {
-            self.concurrent.warm().await?;
-        }
-        Ok(())
-    }
-
-    /// Get hold of an interpreter for a handler of `lane`.
-    pub async fn checkout(&self, lane: Lane, deadline: Instant) -> Result<Guest, Fault> {
-        match lane {
-            Lane::Sync => self.pool.checkout(deadline).await.map(Guest::Leased),
-            Lane::Async => Ok(Guest::Seated(self.concurrent.checkout(deadline))),
-        }
-    }
-}
-
-/// An interpreter for one request: alone in it, or with others.
-pub enum Guest {
-    Leased(Lease),
-    Seated(Seat),
-}
-
-impl Guest {
-    /// Run the handler of `route`; the reply is as the guest wrote it.
-    pub async fn call(self, request: u64, route: usize, args: ValidArgs) -> Result<String, Fault> {
-        match self {
-            Self::Leased(lease) => lease.call(request, route, args).await,
-            Self::Seated(seat) => seat.call(request, route, args).await,
-        }
+    /// The lane of a route.
+    pub fn of(&self, route: usize) -> &Arc<Lane> {
+        &self.lanes[self.lane_of[route]]
     }
 }

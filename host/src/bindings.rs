@@ -3,6 +3,10 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "app",
-    imports: { "bolt:host/host.park": async | store, default: trappable },
+    imports: {
+        "bolt:host/host.park": async | store,
+        "bolt:host/http.wait": async | trappable,
+        default: trappable,
+    },
     exports: { default: async | store },
 });

@@ -7,11 +7,14 @@ use crate::artifact::{self, Artifact};
 use crate::component;
 use crate::guest::Instance;
 use crate::manifest::Manifest;
+use crate::outbound::Outbound;
 use crate::python::{self, Python};
 use crate::sdk;
+use crate::vitals::Vitals;
 use crate::{config::Limits, route::Router};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Engine;
 
@@ -150,7 +153,9 @@ fn describe(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let json = runtime.block_on(async {
-        let asking = async { Instance::new(&loaded).await?.describe().await };
+        let asking = async {
+            Instance::new(&loaded, Vitals::alone(), Outbound::new(Arc::default())).await?.describe().await
+        };
         match tokio::time::timeout(limits.deadline, asking).await {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(error)) => Err(format!("it cannot tell its routes: {error:#}")),

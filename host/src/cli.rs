@@ -2,6 +2,7 @@
 
 use crate::accesslog::LogFormat;
 use crate::config::{Config, Limits};
+use crate::grants::{Grant, Grants};
 use clap::{Args, Parser, Subcommand};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -78,6 +79,10 @@ pub struct Run {
     /// Most instances of the app, per worker and lane. 1: all async requests of a worker share one interpreter.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub instances: u16,
+    /// Let the app send HTTP requests to this host; may be repeated. A name, *.NAME, an address, a range as 10.0.0.0/8,
+    /// or * for every public host; without a port, 80 and 443.
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
+    pub allow_http: Vec<Grant>,
     /// How requests and the app's output are logged, on standard error.
     #[arg(long, value_enum, default_value = "human")]
     pub log_format: LogFormat,
@@ -97,12 +102,18 @@ pub struct LimitArgs {
     /// What a cancelled async handler gets to clean up before its instance is ended.
     #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
     pub grace: Duration,
+    /// Processor time of one request in the app, in milliseconds; then 503, and a new instance [default: no limit]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_cpu_ms: Option<u64>,
     /// Memory of one instance; then MemoryError and a new instance.
     #[arg(long, default_value = "128MiB", value_parser = size, value_name = "SIZE")]
     pub memory: usize,
     /// Retire an instance after so many requests; 0: never.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub max_requests: u64,
+    /// Most requests to other servers that an instance may have open; more are refused.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub max_exchanges: u32,
     /// Largest request body; then 413.
     #[arg(long, default_value = "1MiB", value_parser = size, value_name = "SIZE")]
     pub max_body: usize,
@@ -138,12 +149,15 @@ impl Run {
             port: self.port,
             workers: self.workers.map_or(cores, usize::from),
             drain: given.drain,
+            grants: Grants::new(self.allow_http.clone()),
             limits: Limits {
                 deadline: given.deadline,
                 grace: given.grace,
+                max_cpu: given.max_cpu_ms.map(Duration::from_millis),
                 memory: given.memory,
                 max_requests: given.max_requests,
                 instances: usize::from(self.instances),
+                max_exchanges: given.max_exchanges as usize,
                 max_body: given.max_body,
                 max_response: given.max_response,
                 max_head: given.max_head,

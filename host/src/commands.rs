@@ -6,7 +6,6 @@ use crate::cli::{Build, Inspect, Run, Source};
 use crate::component::{self, Loaded};
 use crate::config::Config;
 use crate::manifest::Manifest;
-use crate::route::Router;
 use crate::server::Server;
 use crate::{accesslog, artifact, inspect};
 use std::fs;
@@ -66,8 +65,8 @@ fn load(source: &Source, config: &Config, cache: &Path) -> Result<App, String> {
     let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
     let component = Loaded::open(&engine, &artifact.code, &name(&manifest), &config.limits)
         .map_err(|sentence| format!("{}: {sentence}", source.path.display()))?;
-    let router = Router::new(&manifest)?;
-    Ok(App { manifest, router, component: Arc::new(component), limits: config.limits.clone() })
+    App::new(manifest, Arc::new(component), config.limits.clone(), config.grants.clone())
+        .map_err(|sentence| format!("{}: {sentence}", source.path.display()))
 }
 
 /// The module's name stands for the app in the log.

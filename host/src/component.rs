@@ -14,7 +14,7 @@ use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 pub const TICK: Duration = Duration::from_millis(4);
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.1.0";
+const ABI_VERSION: &str = "0.2.0";
 
 /// The unit in which a component states its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
@@ -145,6 +145,7 @@ pub struct Loaded {
     pub engine: Engine,
     pub pre: AppPre<GuestState>,
     pub memory_limit: usize,
+    pub max_exchanges: usize,
 }
 
 impl Loaded {
@@ -159,7 +160,13 @@ impl Loaded {
             .instantiate_pre(&component)
             .map_err(|e| format!("it asks for something this host does not offer: {e:#}"))?;
         let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
-        Ok(Self { name: name.into(), engine: engine.clone(), pre, memory_limit: limits.memory })
+        Ok(Self {
+            name: name.into(),
+            engine: engine.clone(),
+            pre,
+            memory_limit: limits.memory,
+            max_exchanges: limits.max_exchanges,
+        })
     }
 }
 

@@ -1,9 +1,14 @@
 //! What the host does, resolved: every default is here.
 
+use crate::grants::Grants;
 use std::net::IpAddr;
 use std::time::Duration;
 
 pub const MIB: usize = 1024 * 1024;
+
+/// Sets of rules that the routes of one app may have: `def`, `async def`, and what decorators add. Each may fill the
+/// pool to `--instances`, so the pool's address space grows with it.
+pub const MAX_LANES: usize = 8;
 
 /// Bounds on what a request, an instance or a client may use. Each has a flag of the same name.
 #[derive(Debug, Clone)]
@@ -12,12 +17,16 @@ pub struct Limits {
     pub deadline: Duration,
     /// What a cancelled `async def` handler gets to clean up before its instance is ended.
     pub grace: Duration,
+    /// Processor time of a handler; `None` for no limit but the deadline.
+    pub max_cpu: Option<Duration>,
     /// Linear memory of one instance, in bytes.
     pub memory: usize,
     /// Requests after which an instance is retired; 0 means never.
     pub max_requests: u64,
     /// Most instances, per worker and lane.
     pub instances: usize,
+    /// Requests to other servers that an instance may have open.
+    pub max_exchanges: usize,
     /// Size of a request's body, in bytes.
     pub max_body: usize,
     /// Size of a reply's body, in bytes.
@@ -39,9 +48,11 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(30),
             grace: Duration::from_secs(1),
+            max_cpu: None,
             memory: 128 * MIB,
             max_requests: 0,
             instances: 16,
+            max_exchanges: 1000,
             max_body: MIB,
             max_response: 64 * MIB,
             max_head: 64 * 1024,
@@ -63,6 +74,8 @@ pub struct Config {
     /// How long a shutdown waits for requests in flight.
     pub drain: Duration,
     pub limits: Limits,
+    /// Where the app may connect to.
+    pub grants: Grants,
 }
 
 impl Default for Config {
@@ -74,13 +87,14 @@ impl Default for Config {
             workers: 1,
             drain: Duration::from_secs(30),
             limits: Limits::default(),
+            grants: Grants::default(),
         }
     }
 }
 
 impl Config {
-    /// Instances that may be alive at once: two lanes a worker, and as many again while retired ones drain.
+    /// Instances that may be alive at once: those of every lane, and as many again while retired ones drain.
     pub fn most_instances(&self) -> usize {
-        self.workers * self.limits.instances * 2 * 2
+        self.workers * self.limits.instances * MAX_LANES * 2
     }
 }

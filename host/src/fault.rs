@@ -33,6 +33,8 @@ pub enum Rejection {
 pub enum Fault {
     /// The handler took longer than the deadline.
     Deadline,
+    /// The handler used more processor time than it may.
+    OverBudget,
     /// Every instance stayed busy until the deadline.
     Busy,
     /// The instance trapped, and is gone.
@@ -69,7 +71,7 @@ impl Fault {
     pub fn status(&self) -> u16 {
         match self {
             Self::Deadline => 504,
-            Self::Busy | Self::NoInstance(_) => 503,
+            Self::Busy | Self::OverBudget | Self::NoInstance(_) => 503,
             Self::Trapped(_) | Self::Lost | Self::BadReply(_) | Self::Unencodable(_) => 500,
         }
     }
@@ -87,6 +89,10 @@ impl Fault {
     pub fn logged(&self) -> String {
         match self {
             Self::Deadline => "the handler ran past its deadline (--deadline)".to_owned(),
+            Self::OverBudget => {
+                "the handler used up its processor time and its instance was retired (--max-cpu-ms)"
+                    .to_owned()
+            }
             Self::Busy => "every instance was busy until the deadline (--instances, --deadline)".to_owned(),
             Self::Trapped(why) => format!("the instance trapped and was retired: {why}"),
             Self::Lost => "the instance ended because of another request".to_owned(),

@@ -2,7 +2,9 @@
 
 use crate::bindings::App;
 use crate::component::Loaded;
-use crate::store::{GuestState, Vitals};
+use crate::outbound::Outbound;
+use crate::store::GuestState;
+use crate::vitals::Vitals;
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
@@ -11,23 +13,21 @@ use wasmtime::component::Accessor;
 pub struct Instance {
     pub store: Store<GuestState>,
     app: App,
-    /// Requests taken up so far.
-    pub served: u64,
 }
 
 impl Instance {
     /// Instantiate and run the once-only work of a first call (environment, random seed), so that no request
     /// pays for it. About 1 ms.
-    pub async fn new(component: &Loaded) -> wasmtime::Result<Self> {
-        let mut store = GuestState::store(&component.engine, component.name.clone(), component.memory_limit);
+    pub async fn new(
+        component: &Loaded,
+        vitals: Arc<Vitals>,
+        outbound: Arc<Outbound>,
+    ) -> wasmtime::Result<Self> {
+        let mut store = GuestState::store(component, vitals, outbound);
         let app = component.pre.instantiate_async(&mut store).await?;
-        let mut instance = Self { store, app, served: 0 };
+        let mut instance = Self { store, app };
         instance.enter(async |guest, app| app.bolt_host_handlers().call_cancel(guest, 0).await).await?;
         Ok(instance)
-    }
-
-    pub fn vitals(&self) -> &Arc<Vitals> {
-        &self.store.data().vitals
     }
 
     /// Run `body` with the guest's exports at hand.
@@ -42,13 +42,5 @@ impl Instance {
     /// The manifest, as JSON.
     pub async fn describe(&mut self) -> wasmtime::Result<String> {
         self.enter(async |guest, app| app.bolt_host_handlers().call_describe(guest).await).await
-    }
-
-    /// Run the `def` handler of `route` to its end.
-    pub async fn call(&mut self, request: u64, route: u32, args: Vec<u8>) -> wasmtime::Result<String> {
-        self.served += 1;
-        self.store.data_mut().serving(request);
-        self.enter(async |guest, app| app.bolt_host_handlers().call_call(guest, request, route, args).await)
-            .await
     }
 }

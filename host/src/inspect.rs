@@ -2,7 +2,7 @@
 
 use crate::artifact::Artifact;
 use crate::component;
-use crate::manifest::{Absent, Lane, Manifest, Param, Route, Source};
+use crate::manifest::{Absent, Manifest, Param, Route, Source};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -13,14 +13,15 @@ pub fn routes(manifest: &Manifest) -> String {
     let (methods, paths) = (width(|r| r.method.as_str().len()), width(|r| r.path.chars().count()));
     let mut text = String::new();
     for route in &manifest.routes {
-        let kind = match route.lane {
-            Lane::Sync => "def",
-            Lane::Async => "async def",
-        };
+        let kind = kind(route);
         let (method, path) = (route.method.as_str(), &route.path);
         let _ = writeln!(text, "  {method:methods$}  {path:paths$}  {kind} {}  {}", route.name, route.source);
     }
     text
+}
+
+fn kind(route: &Route) -> &'static str {
+    if route.is_async { "async def" } else { "def" }
 }
 
 /// Routes with their parameters, imports and sizes.
@@ -30,10 +31,10 @@ pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<S
     let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
     for route in &manifest.routes {
         let params: Vec<_> = route.params.iter().map(|p| parameter(p, manifest)).collect();
-        let lane = if route.lane == Lane::Async { "async def" } else { "def" };
+        let kind = kind(route);
         let _ = writeln!(
             text,
-            "  {} {}  →  {lane} {}({})  {}  {}",
+            "  {} {}  →  {kind} {}({})  {}  {}",
             route.method.as_str(),
             route.path,
             route.name,

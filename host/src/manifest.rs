@@ -4,12 +4,13 @@
 //! module relies on what it checked (types resolved, references valid, defaults already marshalled).
 
 use crate::marshal::Writer;
+use crate::policy::Wishes;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// The ABI this host speaks; see `wit/bolt.wit`.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 /// The marshal format both sides agreed on.
 const MARSHAL_VERSION: u32 = 4;
 /// Deepest type expression accepted.
@@ -34,18 +35,12 @@ pub struct Route {
     pub name: String,
     /// `app.py:12`, for messages.
     pub source: String,
-    pub lane: Lane,
+    /// `async def`.
+    pub is_async: bool,
+    /// How its instances are to be used.
+    pub wishes: Wishes,
     pub status: u16,
     pub params: Vec<Param>,
-}
-
-/// Which kind of handler a route has, and so where it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// A `def` handler: one request at a time in an instance.
-    Sync,
-    /// An `async def` handler: requests share an instance while they wait.
-    Async,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -223,10 +218,6 @@ impl Manifest {
         }
         Resolver::new(&wire).resolve(&wire)
     }
-
-    pub fn has(&self, lane: Lane) -> bool {
-        self.routes.iter().any(|route| route.lane == lane)
-    }
 }
 
 /// Turns the manifest's names into indices.
@@ -280,7 +271,12 @@ impl Resolver {
             path: route.path.clone(),
             name: route.name.clone(),
             source: format!("{}:{}", route.file, route.line),
-            lane: if route.is_async { Lane::Async } else { Lane::Sync },
+            is_async: route.is_async,
+            wishes: Wishes {
+                isolation: route.isolation,
+                max_concurrency: route.max_concurrency.map(|most| most as usize),
+                max_requests: route.max_requests,
+            },
             status: route.status,
             params,
         })
@@ -352,6 +348,7 @@ fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, 
 /// The manifest as the guest writes it.
 mod wire {
     use super::{Method, Source};
+    use crate::policy::Isolation;
     use serde::{Deserialize, Deserializer};
     use serde_json::Value;
     use std::collections::BTreeMap;
@@ -395,6 +392,12 @@ mod wire {
         pub line: u32,
         #[serde(rename = "async")]
         pub is_async: bool,
+        #[serde(default)]
+        pub isolation: Option<Isolation>,
+        #[serde(default)]
+        pub max_concurrency: Option<u32>,
+        #[serde(default)]
+        pub max_requests: Option<u64>,
         pub status: u16,
         pub params: Vec<Param>,
     }

@@ -1,6 +1,6 @@
 //! One request, from its head to its response.
 //!
-//! [`answer`] is the whole path, a line a step: route, read the body, validate, check out, call, decode.
+//! [`answer`] is the whole path, a line a step: route, read the body, validate, call, decode.
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::app::{App, Lanes, Staffed};
@@ -68,7 +68,7 @@ fn validate(app: &App, found: &RouteMatch<'_>, head: &Parts, body: &[u8]) -> Res
     })
 }
 
-/// Check out an instance and run the handler in it. The deadline covers both.
+/// Run the handler in an instance of its lane. The deadline covers the wait for one.
 async fn call(
     app: &App,
     lanes: &Lanes,
@@ -77,6 +77,5 @@ async fn call(
     args: ValidArgs,
 ) -> Result<String, Failure> {
     let deadline = Instant::now() + app.limits.deadline;
-    let guest = lanes.checkout(app.manifest.routes[found.route].lane, deadline).await?;
-    Ok(guest.call(id, found.route, args).await?)
+    Ok(lanes.of(found.route).call(id, found.route, args, deadline).reply().await?)
 }

@@ -1,76 +1,130 @@
-//! Decisions about instances, apart from the mechanism: when one is retired, and which one serves next.
+//! Decisions about instances, apart from the mechanism: who may share one, and when one is retired.
 
-/// What is known of an instance when a request ends.
-#[derive(Debug, Clone, Copy)]
-pub struct Condition {
-    pub served: u64,
-    /// It was refused memory.
-    pub exhausted: bool,
+use serde::Deserialize;
+
+/// What one request may find of another one in its interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// A new instance for each request: nothing.
+    Fresh,
+    /// One request at a time: what earlier ones left in globals.
+    Serial,
+    /// Requests interleave: globals, and each other while they wait.
+    Concurrent,
 }
 
-/// True when the instance must not serve another request.
-pub fn retire(condition: Condition, max_requests: u64) -> bool {
-    condition.exhausted || (max_requests > 0 && condition.served >= max_requests)
-}
-
-/// What is known of a concurrent instance when a request arrives.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// Requests that it serves or that wait for it.
-    pub in_flight: usize,
-    /// It computes or blocks, and cannot take up anything else just now.
-    pub busy: bool,
-}
-
-/// Where the next `async def` request goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// The instance of this index.
-    Instance(usize),
-    /// One that is yet to be made.
-    New,
+/// How instances serve the routes of one lane. Routes with equal rules share a lane and its instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// The handlers are `async def`: they may wait, and be cancelled.
+    pub is_async: bool,
+    pub isolation: Isolation,
+    /// Requests that one instance takes up before they end.
+    pub concurrency: usize,
+    /// Requests after which an instance is retired; 0 means never.
+    pub max_requests: u64,
+    /// Instances that are kept ready beyond those in use.
+    pub spares: usize,
 }
 
 /// Requests that one interpreter takes up before another one is made. Its event loop is shared, so a queue
 /// behind it costs latency; below this many the sharing is what saves memory.
 const ENOUGH: usize = 2000;
+/// Fresh instances made ahead, per worker: a burst of so many requests finds an interpreter ready.
+const SPARES: usize = 4;
 
-/// Requests share the first instance that is not busy; when all are busy or full, a new one is made
-/// while there may be more, and after that the least loaded one takes it.
-pub fn choose(loads: impl Iterator<Item = Load> + Clone, most: usize) -> Choice {
-    if let Some(index) = loads.clone().position(|load| !load.busy && load.in_flight < ENOUGH) {
-        return Choice::Instance(index);
+/// What a route asks for, where it asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    pub isolation: Option<Isolation>,
+    pub max_concurrency: Option<usize>,
+    pub max_requests: Option<u64>,
+}
+
+impl Rules {
+    /// The rules for a route. `max_requests` is the host's own, which a route may only lower.
+    pub fn new(is_async: bool, wishes: Wishes, max_requests: u64) -> Self {
+        let isolation = match wishes.isolation {
+            // A `def` handler holds its interpreter: there is nothing to interleave.
+            Some(Isolation::Concurrent) | None if !is_async => Isolation::Serial,
+            wish => wish.unwrap_or(Isolation::Concurrent),
+        };
+        let lowest =
+            [wishes.max_requests.unwrap_or(0), max_requests].into_iter().filter(|&most| most > 0).min();
+        let (concurrency, max_requests, spares) = match isolation {
+            Isolation::Fresh => (1, 1, SPARES),
+            Isolation::Serial => (1, lowest.unwrap_or(0), 1),
+            Isolation::Concurrent => {
+                (wishes.max_concurrency.unwrap_or(ENOUGH).max(1), lowest.unwrap_or(0), 1)
+            }
+        };
+        Self { is_async, isolation, concurrency, max_requests, spares }
     }
-    if loads.clone().count() < most {
-        return Choice::New;
+
+    /// True when the instance must not serve another request. `exhausted`: it was refused memory.
+    pub fn retire(&self, served: u64, exhausted: bool) -> bool {
+        exhausted || (self.max_requests > 0 && served >= self.max_requests)
     }
-    let least = loads.enumerate().min_by_key(|(_, load)| (load.busy, load.in_flight));
-    least.map_or(Choice::New, |(index, _)| Choice::Instance(index))
+
+    /// True when an instance with so many unanswered requests has no place for another one. The ones of `def`
+    /// handlers never count: a call holds the interpreter, and ends before the next one begins.
+    pub fn is_full(&self, in_flight: usize) -> bool {
+        self.is_async && in_flight >= self.concurrency
+    }
+}
+
+/// The worker that a request goes to: `None` for the one it came to, otherwise an index into `others`. Each is
+/// known by the number of its handlers that compute: a core with fewer of them is the freer one.
+pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize> {
+    if here == 0 {
+        return None;
+    }
+    let freest = others.enumerate().min_by_key(|&(_, computing)| computing)?;
+    (freest.1 < here).then_some(freest.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn load(in_flight: usize, busy: bool) -> Load {
-        Load { in_flight, busy }
+    fn wishes(isolation: Option<Isolation>) -> Wishes {
+        Wishes { isolation, ..Wishes::default() }
     }
 
     #[test]
-    fn requests_share_an_instance_until_it_is_busy() {
-        let choose = |loads: &[Load], most| choose(loads.iter().copied(), most);
-        assert_eq!(choose(&[], 1), Choice::New);
-        assert_eq!(choose(&[load(5, false)], 4), Choice::Instance(0));
-        assert_eq!(choose(&[load(5, true), load(1, false)], 4), Choice::Instance(1));
-        assert_eq!(choose(&[load(1, true)], 4), Choice::New);
-        assert_eq!(choose(&[load(9, true), load(3, true)], 2), Choice::Instance(1));
-        assert_eq!(choose(&[load(ENOUGH, false)], 1), Choice::Instance(0));
+    fn defaults_are_serial_for_def_and_concurrent_for_async() {
+        assert_eq!(Rules::new(false, wishes(None), 0).isolation, Isolation::Serial);
+        assert_eq!(Rules::new(true, wishes(None), 0).isolation, Isolation::Concurrent);
+        assert_eq!(Rules::new(false, wishes(Some(Isolation::Concurrent)), 0).isolation, Isolation::Serial);
+        let serial = Rules::new(true, wishes(Some(Isolation::Serial)), 0);
+        assert!(serial.is_full(1) && !serial.is_full(0));
+        assert!(!Rules::new(true, wishes(None), 0).is_full(100));
+        assert!(!Rules::new(false, wishes(None), 0).is_full(1));
     }
 
     #[test]
     fn an_instance_is_retired_when_it_is_worn_or_hurt() {
-        assert!(!retire(Condition { served: 1_000_000, exhausted: false }, 0));
-        assert!(retire(Condition { served: 10, exhausted: false }, 10));
-        assert!(retire(Condition { served: 1, exhausted: true }, 0));
+        let rules = Rules::new(true, wishes(None), 0);
+        assert!(!rules.retire(1_000_000, false) && rules.retire(1, true));
+        assert!(Rules::new(true, wishes(None), 10).retire(10, false));
+        assert!(Rules::new(true, wishes(Some(Isolation::Fresh)), 0).retire(1, false));
+    }
+
+    #[test]
+    fn a_route_lowers_the_hosts_limit_and_never_raises_it() {
+        let ask = |wish, host| {
+            Rules::new(true, Wishes { max_requests: wish, ..Wishes::default() }, host).max_requests
+        };
+        assert_eq!((ask(Some(5), 0), ask(Some(5), 3), ask(Some(3), 5), ask(None, 7)), (5, 3, 3, 7));
+    }
+
+    #[test]
+    fn requests_go_to_a_freer_core_and_stay_otherwise() {
+        assert_eq!(relief(0, [0].into_iter()), None);
+        assert_eq!(relief(1, [0].into_iter()), Some(0));
+        assert_eq!(relief(1, [1].into_iter()), None);
+        assert_eq!(relief(3, [2, 1, 2].into_iter()), Some(1));
+        assert_eq!(relief(1, [].into_iter()), None);
     }
 }

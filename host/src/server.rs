@@ -134,7 +134,7 @@ impl Worker {
         runtime.block_on(async {
             let started = async {
                 let apps =
-                    self.apps.staff().await.map_err(|e| format!("no instance could be made: {e:#}"))?;
+                    self.apps.staff().await.map_err(|why| format!("no instance could be made: {why}"))?;
                 let listener = tokio::net::TcpListener::from_std(self.listener).map_err(|e| e.to_string())?;
                 Ok((Arc::new(apps), listener))
             };

@@ -4,64 +4,23 @@
 //! environment and no arguments.
 
 use crate::bindings::bolt::host::host::{Host, HostWithStore, Level};
-use crate::component::TICK;
+use crate::component::Loaded;
+use crate::exchanges::Exchanges;
 use crate::guestlog::{GuestLog, GuestStream};
+use crate::outbound::Outbound;
+use crate::vitals::Vitals;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
-use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// Largest table of a guest; a CPython component has about 5 700 entries.
 pub const TABLE_ELEMENTS: usize = 50_000;
-
-/// Microseconds since the first call, and never 0.
-fn clock() -> u64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_micros() as u64 + 1
-}
-
-/// Seen from outside while the guest runs.
-#[derive(Debug, Default)]
-pub struct Vitals {
-    /// When the guest was entered, in microseconds of [`clock`]; 0 while it rests.
-    entered: AtomicU64,
-    /// The guest asked for more memory than it may have. It may be half-broken: retire it.
-    exhausted: AtomicBool,
-}
-
-impl Vitals {
-    /// The guest has held on for longer than a tick: it computes, or it blocks where it should await.
-    pub fn is_busy(&self) -> bool {
-        self.held() > 2 * TICK
-    }
-
-    /// How long the guest has been running without a rest.
-    pub fn held(&self) -> Duration {
-        match self.entered.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            entered => Duration::from_micros(clock().saturating_sub(entered)),
-        }
-    }
-
-    /// The guest is about to run.
-    pub fn entered(&self) {
-        self.entered.store(clock(), Ordering::Relaxed);
-    }
-
-    pub fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Relaxed)
-    }
-
-    /// The guest gave the thread back of its own will.
-    pub fn rested(&self) {
-        self.entered.store(0, Ordering::Relaxed);
-    }
-}
 
 /// The data of an instance's store.
 pub struct GuestState {
@@ -70,49 +29,70 @@ pub struct GuestState {
     memory_limit: usize,
     pub vitals: Arc<Vitals>,
     alarm: Arc<Alarm>,
-    /// Where the replies of waiting `async def` handlers go, by request.
-    pub replies: HashMap<u64, oneshot::Sender<String>>,
+    /// Where the replies of handlers that were begun go, by request.
+    replies: HashMap<u64, oneshot::Sender<String>>,
     log: GuestLog,
+    pub exchanges: Exchanges,
 }
 
 impl GuestState {
-    /// A store with a fresh state. `app` names the guest in the log.
-    pub fn store(engine: &Engine, app: Arc<str>, memory_limit: usize) -> Store<Self> {
-        let log = GuestLog::new(app);
+    /// A store with a fresh state.
+    pub fn store(component: &Loaded, vitals: Arc<Vitals>, outbound: Arc<Outbound>) -> Store<Self> {
+        let log = GuestLog::new(component.name.clone());
+        let alarm = Arc::<Alarm>::default();
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(log.stream(GuestStream::Stdout));
         wasi.stderr(log.stream(GuestStream::Stderr));
         let state = Self {
             wasi: wasi.build(),
             table: ResourceTable::new(),
-            memory_limit,
-            vitals: Arc::default(),
-            alarm: Arc::default(),
+            memory_limit: component.memory_limit,
+            vitals,
+            exchanges: Exchanges::new(outbound, component.max_exchanges, alarm.clone()),
+            alarm,
             replies: HashMap::new(),
             log,
         };
-        let mut store = Store::new(engine, state);
+        let mut store = Store::new(&component.engine, state);
         store.limiter(|state| state);
         store.set_epoch_deadline(1);
-        // At each tick a computing guest lets the thread go, so other connections are served and deadlines
-        // fire. Tokio's own yield is used because it lets the I/O driver run first: a plain wake-up would put
-        // the guest back in the run queue and sockets would be looked at only every 61st time.
-        store.epoch_deadline_callback(|_| {
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        // At each tick a computing guest lets the thread go, so other connections are served and deadlines fire.
+        store.epoch_deadline_callback(|store| {
+            let vitals = &store.data().vitals;
+            vitals.check_budget()?;
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(vitals.clone().give_way())))
         });
         store
     }
 
-    /// Attribute raw output of the guest to `request`.
-    pub fn serving(&mut self, request: u64) {
+    /// A handler is about to be started; `reply` is where its reply goes.
+    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>) {
+        self.serve(request);
+        self.replies.insert(request, reply);
+        self.vitals.set_in_flight(self.replies.len());
+    }
+
+    /// From now on the guest computes for `request`.
+    fn serve(&mut self, request: u64) {
         self.log.serving(request);
+        self.vitals.serve(request);
+    }
+
+    /// A handler has replied. Nobody may wait any more: the client hung up, or the deadline passed.
+    pub fn answer(&mut self, request: u64, reply: String) {
+        if let Some(waiting) = self.replies.remove(&request) {
+            self.vitals.settle(request);
+            self.vitals.set_in_flight(self.replies.len());
+            let _ = waiting.send(reply);
+        }
     }
 }
 
 /// Offer WASI and the host's functions to every component.
 pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    crate::bindings::bolt::host::host::add_to_linker::<_, GuestData>(linker, |state| state)
+    crate::bindings::bolt::host::host::add_to_linker::<_, GuestData>(linker, |state| state)?;
+    crate::bindings::bolt::host::http::add_to_linker::<_, GuestData>(linker, |state| state)
 }
 
 struct GuestData;
@@ -138,7 +118,7 @@ impl ResourceLimiter for GuestState {
     ) -> wasmtime::Result<bool> {
         let granted = desired <= self.memory_limit;
         if !granted {
-            self.vitals.exhausted.store(true, Ordering::Relaxed);
+            self.vitals.exhaust();
         }
         Ok(granted)
     }
@@ -160,10 +140,12 @@ impl Host for GuestState {
     }
 
     fn reply(&mut self, request: u64, reply: String) -> wasmtime::Result<()> {
-        // Nobody waits any more when the client hung up or the deadline passed.
-        if let Some(waiting) = self.replies.remove(&request) {
-            let _ = waiting.send(reply);
-        }
+        self.answer(request, reply);
+        Ok(())
+    }
+
+    fn serving(&mut self, request: u64) -> wasmtime::Result<()> {
+        self.serve(request);
         Ok(())
     }
 
@@ -200,10 +182,12 @@ impl From<Level> for GuestStream {
     }
 }
 
-/// The one timer of an instance.
+/// The one timer of an instance, and what else wakes it.
 #[derive(Debug, Default)]
-struct Alarm {
+pub struct Alarm {
     at: std::sync::Mutex<Option<Instant>>,
+    /// There is something to wake up for, whatever the timer says.
+    rung: AtomicBool,
     changed: Notify,
     parked: AtomicBool,
 }
@@ -217,10 +201,19 @@ impl Alarm {
         self.changed.notify_one();
     }
 
+    /// Wake the instance, from the host's side. The guest may set its timer meanwhile, so this is a thing of its own.
+    pub fn ring_now(&self) {
+        self.rung.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
     async fn ring(&self) {
         loop {
             let at = *lock(&self.at);
             let changed = self.changed.notified();
+            if self.rung.swap(false, Ordering::Relaxed) {
+                return;
+            }
             match at {
                 None => changed.await,
                 Some(at) => {

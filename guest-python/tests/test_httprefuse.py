@@ -1,0 +1,79 @@
+"""What cannot work in the sandbox, and what is not imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from bolt import http
+
+SENTENCE = "this app runs in a sandbox without sockets: use bolt.http"
+
+
+def test_sockets_are_refused() -> None:
+    program = f"""
+import http.client, socket, urllib.error, urllib.request
+from bolt.http import refuse_urllib
+opener = urllib.request.build_opener()
+with socket.socket() as s:
+    refuse_urllib()
+    refuse_urllib()
+    for ask in (
+        lambda: urllib.request.urlopen("http://127.0.0.1:9/"),
+        lambda: opener.open("http://127.0.0.1:9/"),
+        lambda: http.client.HTTPConnection("127.0.0.1", 9).request("GET", "/"),
+        lambda: socket.create_connection(("127.0.0.1", 9)),
+        lambda: socket.getaddrinfo("localhost", 9),
+        lambda: s.connect(("127.0.0.1", 9)),
+    ):
+        try:
+            ask()
+        except OSError as exc:
+            assert {SENTENCE!r} in str(exc), exc
+            print(type(exc).__name__)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert found.stderr == ""
+    assert found.stdout.split() == ["URLError"] * 2 + ["OSError"] * 4
+
+
+def test_refusing_needs_nothing_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sealed:
+        __slots__ = ()
+
+        def __getattr__(self, name: str) -> int:
+            return 1
+
+    for name in ("urllib.request", "urllib.error", "http.client"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "socket", Sealed())
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    http.refuse_urllib()
+
+
+def test_it_imports_without_httpx() -> None:
+    program = """
+import sys
+sys.modules["httpx"] = None
+from bolt import http
+from bolt.http import *
+assert "bolt.httptransport" not in sys.modules
+assert "urllib.request" not in sys.modules and "http.client" not in sys.modules
+try:
+    http.HTTPXTransport
+except ImportError as exc:
+    print(exc)
+try:
+    http.nothing
+except AttributeError as exc:
+    print(exc)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert found.stderr == ""
+    first, second = found.stdout.splitlines()
+    assert first.startswith("HTTPXTransport needs httpx")
+    assert second == "module 'bolt.http' has no attribute 'nothing'"

@@ -1,0 +1,107 @@
+//! The task that owns an instance: it starts handlers, polls the guest's event loop, tells of cancellations, and
+//! ends with the instance.
+
+use crate::guest::Instance as Guest;
+use crate::lane::{Instance, Lane, Work};
+use crate::store::{GuestState, lock};
+use crate::ticket::{Fatal, Job};
+use crate::vitals::OverBudget;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use wasmtime::component::Accessor;
+
+/// Make an instance and drive it until it is retired, traps, or is killed.
+pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
+    let signals = &instance.signals;
+    let mut guest = None;
+    let fatal = {
+        let mut life = pin!(async {
+            tokio::select! {
+                ended = live(&lane, &instance, &mut guest) => ended.err(),
+                () = signals.kill.notified() => Some(Fatal::Killed),
+            }
+        });
+        poll_fn(|cx| {
+            signals.vitals.resumed();
+            let poll = life.as_mut().poll(cx);
+            signals.vitals.suspended();
+            if poll.is_pending() {
+                lane.observe(&instance);
+            }
+            poll
+        })
+        .await
+    };
+    if let Some(fatal) = fatal {
+        let _ = signals.ended.set(fatal);
+    }
+    // Only now: requests that lose their reply with it look for the reason.
+    drop(guest);
+    lane.ended(&instance);
+}
+
+async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Guest>) -> Result<(), Fatal> {
+    let vitals = &instance.signals.vitals;
+    let guest = match Guest::new(&lane.component, vitals.clone(), lane.outbound.clone()).await {
+        Ok(guest) => place.insert(guest),
+        Err(error) => return Err(Fatal::NoInstance(format!("{error:#}"))),
+    };
+    let outcome = guest
+        .enter(async |guest, app| {
+            let handlers = app.bolt_host_handlers();
+            tokio::select! {
+                done = serve(lane, instance, guest, app) => done,
+                stopped = handlers.call_run(guest) => {
+                    stopped?;
+                    Err(wasmtime::format_err!("the event loop of the guest returned"))
+                }
+            }
+        })
+        .await;
+    outcome.map_err(|trap| match trap.downcast_ref::<OverBudget>() {
+        Some(&OverBudget(request)) => Fatal::OverBudget { request },
+        None => Fatal::Trapped { request: vitals.serving(), why: format!("{trap:#}") },
+    })
+}
+
+/// Work through the lane's queue, beside the guest's event loop.
+async fn serve(
+    lane: &Arc<Lane>,
+    instance: &Arc<Instance>,
+    guest: &Accessor<GuestState>,
+    app: &crate::bindings::App,
+) -> wasmtime::Result<()> {
+    let signals = &instance.signals;
+    loop {
+        let cancels = std::mem::take(&mut *lock(&signals.cancels));
+        for cancel in cancels {
+            signals.vitals.entered();
+            app.bolt_host_handlers().call_cancel(guest, cancel.request).await?;
+            signals.vitals.rested();
+            let _ = cancel.told.send(());
+        }
+        match lane.take(instance) {
+            Work::Job(job) => call(guest, app, job).await?,
+            Work::None => signals.wake.notified().await,
+            Work::Over => return Ok(()),
+        }
+    }
+}
+
+/// Run a handler: to its end, or, when it is `async def`, to its first wait.
+async fn call(guest: &Accessor<GuestState>, app: &crate::bindings::App, job: Job) -> wasmtime::Result<()> {
+    let Job { request, route, args, reply, .. } = job;
+    let vitals = guest.with(|mut access| {
+        let state = access.data_mut();
+        state.begin(request, reply);
+        state.vitals.clone()
+    });
+    vitals.entered();
+    let text = app.bolt_host_handlers().call_call(guest, request, route, args).await?;
+    vitals.rested();
+    if !text.is_empty() {
+        guest.with(|mut access| access.data_mut().answer(request, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! A request on its way through an instance: the job, what both sides know of it, and the wait for its reply.
+//!
+//! The wait may end early, because the client hung up or the deadline passed. Then a job that has not begun never
+//! begins, and one that has is cancelled: an `async def` handler is told and given a grace period, while a `def`
+//! handler cannot be told anything, so its instance goes.
+
+use crate::fault::Fault;
+use crate::store::lock;
+use crate::vitals::Vitals;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// What an instance is asked to do.
+pub struct Job {
+    pub request: u64,
+    pub route: u32,
+    /// Marshalled arguments.
+    pub args: Vec<u8>,
+    pub ticket: Arc<Ticket>,
+    pub reply: oneshot::Sender<String>,
+}
+
+/// How far a job has come. The request and the instance may be on different threads.
+#[derive(Debug, Default)]
+pub struct Ticket(Mutex<Progress>);
+
+#[derive(Debug, Default)]
+enum Progress {
+    #[default]
+    Queued,
+    Begun(Arc<Signals>),
+    Abandoned,
+}
+
+impl Ticket {
+    /// False when nobody waits for this job any more.
+    pub fn begin(&self, instance: &Arc<Signals>) -> bool {
+        let mut progress = lock(&self.0);
+        if matches!(*progress, Progress::Abandoned) {
+            return false;
+        }
+        *progress = Progress::Begun(instance.clone());
+        true
+    }
+
+    /// Give the job up; returns the instance that has begun it.
+    fn abandon(&self) -> Option<Arc<Signals>> {
+        match std::mem::replace(&mut *lock(&self.0), Progress::Abandoned) {
+            Progress::Begun(instance) => Some(instance),
+            Progress::Queued | Progress::Abandoned => None,
+        }
+    }
+}
+
+/// What requests may know of an instance, and tell it, while its driver owns it.
+#[derive(Debug)]
+pub struct Signals {
+    pub vitals: Arc<Vitals>,
+    /// There is a job or a cancellation for it.
+    pub wake: Notify,
+    pub cancels: Mutex<Vec<Cancel>>,
+    /// Ends the instance from outside, whatever the guest does.
+    pub kill: Notify,
+    /// Why the instance ended, when that was not its time.
+    pub ended: OnceLock<Fatal>,
+}
+
+/// Asks for the end of a request's handler.
+#[derive(Debug)]
+pub struct Cancel {
+    pub request: u64,
+    /// Used once the guest has been told.
+    pub told: oneshot::Sender<()>,
+}
+
+/// The end of an instance before its time.
+#[derive(Debug)]
+pub enum Fatal {
+    NoInstance(String),
+    Trapped { request: u64, why: String },
+    OverBudget { request: u64 },
+    Killed,
+}
+
+impl Signals {
+    pub fn new(vitals: Arc<Vitals>) -> Arc<Self> {
+        Arc::new(Self {
+            vitals,
+            wake: Notify::new(),
+            cancels: Mutex::default(),
+            kill: Notify::new(),
+            ended: OnceLock::new(),
+        })
+    }
+
+    /// What a request is told that has lost its instance.
+    fn fault(&self, request: u64) -> Fault {
+        match self.ended.get() {
+            Some(Fatal::NoInstance(why)) => Fault::NoInstance(why.clone()),
+            Some(Fatal::Trapped { request: culprit, why }) if *culprit == request => {
+                Fault::Trapped(why.clone())
+            }
+            Some(Fatal::OverBudget { request: culprit }) if *culprit == request => Fault::OverBudget,
+            _ => Fault::Lost,
+        }
+    }
+}
+
+/// A request whose reply is awaited.
+pub struct Waiting {
+    request: u64,
+    ticket: Arc<Ticket>,
+    reply: Option<oneshot::Receiver<String>>,
+    deadline: Instant,
+    patience: Patience,
+}
+
+impl Waiting {
+    /// A job, and the wait for it.
+    pub fn new(
+        request: u64,
+        route: usize,
+        args: Vec<u8>,
+        deadline: Instant,
+        patience: Patience,
+    ) -> (Job, Self) {
+        let (reply, inbox) = oneshot::channel();
+        let ticket = Arc::new(Ticket::default());
+        let job = Job { request, route: route as u32, args, ticket: ticket.clone(), reply };
+        (job, Self { request, ticket, reply: Some(inbox), deadline, patience })
+    }
+
+    /// The reply as the guest wrote it.
+    pub async fn reply(mut self) -> Result<String, Fault> {
+        let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+        // The instance runs first. A handler that never waits has then replied, and needs no timer.
+        line_up().await;
+        match tokio::time::timeout_at(self.deadline, reply).await {
+            Ok(Ok(text)) => {
+                self.reply = None;
+                Ok(text)
+            }
+            Ok(Err(_)) => {
+                self.reply = None;
+                Err(self.ticket.abandon().map_or(Fault::Lost, |instance| instance.fault(self.request)))
+            }
+            Err(_) if self.give_up() => Err(Fault::Deadline),
+            Err(_) => Err(Fault::Busy),
+        }
+    }
+
+    /// Stop waiting. True when the handler had begun; it is then seen to that it ends.
+    fn give_up(&mut self) -> bool {
+        let Some(reply) = self.reply.take() else { return false };
+        let Some(instance) = self.ticket.abandon() else { return false };
+        let patience = self.patience;
+        if !patience.cancels {
+            instance.kill.notify_one();
+            return true;
+        }
+        let (told, heard) = oneshot::channel();
+        lock(&instance.cancels).push(Cancel { request: self.request, told });
+        instance.wake.notify_one();
+        tokio::spawn(async move {
+            if !patience.ends(&instance.vitals, reply, heard).await {
+                instance.kill.notify_one();
+            }
+        });
+        true
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// Go to the back of the worker's queue once.
+async fn line_up() {
+    let mut lined_up = false;
+    std::future::poll_fn(|cx| {
+        if lined_up {
+            return Poll::Ready(());
+        }
+        lined_up = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// How long the end of a cancelled handler is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The handler can be told.
+    pub cancels: bool,
+    pub deadline: Duration,
+    pub grace: Duration,
+}
+
+impl Patience {
+    /// True when a cancelled handler ends without force. Others share its instance, which is therefore ended only
+    /// when the handler was told and does not yield within the grace period, or when the guest cannot be told
+    /// because it has held on for longer than any handler may run.
+    async fn ends(
+        self,
+        vitals: &Vitals,
+        reply: oneshot::Receiver<String>,
+        mut heard: oneshot::Receiver<()>,
+    ) -> bool {
+        loop {
+            match tokio::time::timeout(self.grace, &mut heard).await {
+                // The instance is gone already.
+                Ok(Err(_)) => return true,
+                Ok(Ok(())) => return tokio::time::timeout(self.grace, reply).await.is_ok(),
+                Err(_) if vitals.held() > self.deadline => return false,
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The vital signs of an instance: whether its guest runs, for whom, since when, and what it has used.
+//!
+//! They are written by the instance's driver and its host functions, and may be read from any thread.
+
+use crate::store::lock;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Microseconds since the first call, and never 0.
+fn clock() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_micros() as u64 + 1
+}
+
+/// Processor time of this thread.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// A request used more processor time than it may.
+#[derive(Debug)]
+pub struct OverBudget(pub u64);
+
+impl std::fmt::Display for OverBudget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "request {} used up its processor time", self.0)
+    }
+}
+
+impl std::error::Error for OverBudget {}
+
+#[derive(Debug)]
+pub struct Vitals {
+    /// When the guest was entered, in microseconds of [`clock`]; 0 while it rests.
+    entered: AtomicU64,
+    /// It was interrupted at a tick since then.
+    preempted: AtomicBool,
+    /// The request that it computes for.
+    serving: AtomicU64,
+    in_flight: AtomicUsize,
+    /// The guest asked for more memory than it may have. It may be half-broken: retire it.
+    exhausted: AtomicBool,
+    turns: Arc<Semaphore>,
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    meter: Option<Mutex<Meter>>,
+}
+
+/// Processor time by request. Kept only where there is a budget: reading the clock is a system call.
+#[derive(Debug)]
+struct Meter {
+    budget: Duration,
+    /// Reading of the thread's clock when the guest last got the thread.
+    since: Duration,
+    request: u64,
+    used: HashMap<u64, Duration>,
+}
+
+impl Meter {
+    fn read(&mut self) {
+        let now = thread_time();
+        *self.used.entry(self.request).or_default() += now.saturating_sub(self.since);
+        self.since = now;
+    }
+}
+
+impl Vitals {
+    /// `turns`: see [`Core`](crate::lane::Core). `budget`: processor time that a request may use.
+    pub fn new(turns: Arc<Semaphore>, budget: Option<Duration>) -> Arc<Self> {
+        let meter = budget.map(|budget| {
+            Mutex::new(Meter { budget, since: thread_time(), request: 0, used: HashMap::new() })
+        });
+        Arc::new(Self {
+            entered: AtomicU64::new(0),
+            preempted: AtomicBool::new(false),
+            serving: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            exhausted: AtomicBool::new(false),
+            turns,
+            turn: Mutex::default(),
+            meter,
+        })
+    }
+
+    /// For an instance that has a thread to itself.
+    pub fn alone() -> Arc<Self> {
+        Self::new(Arc::new(Semaphore::new(1)), None)
+    }
+
+    /// The guest is about to run.
+    pub fn entered(&self) {
+        self.preempted.store(false, Ordering::Relaxed);
+        self.entered.store(clock(), Ordering::Relaxed);
+    }
+
+    /// The guest gave the thread back of its own will.
+    pub fn rested(&self) {
+        self.entered.store(0, Ordering::Relaxed);
+    }
+
+    /// Between entering and resting. Seen from outside a poll of its driver: it was suspended midway.
+    pub fn is_inside(&self) -> bool {
+        self.entered.load(Ordering::Relaxed) != 0
+    }
+
+    /// It computes, or it did before it blocked.
+    pub fn is_preempted(&self) -> bool {
+        self.preempted.load(Ordering::Relaxed)
+    }
+
+    /// How long the guest has been running without a rest.
+    pub fn held(&self) -> Duration {
+        match self.entered.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            entered => Duration::from_micros(clock().saturating_sub(entered)),
+        }
+    }
+
+    /// Requests that were begun and have no reply yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub fn set_in_flight(&self, count: usize) {
+        self.in_flight.store(count, Ordering::Relaxed);
+    }
+
+    pub fn exhaust(&self) {
+        self.exhausted.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
+    }
+
+    /// The request that the guest computes for.
+    pub fn serving(&self) -> u64 {
+        self.serving.load(Ordering::Relaxed)
+    }
+
+    /// From now on the guest computes for `request`.
+    pub fn serve(&self, request: u64) {
+        self.serving.store(request, Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            let mut meter = lock(meter);
+            meter.read();
+            meter.request = request;
+        }
+    }
+
+    /// The account of `request` is closed.
+    pub fn settle(&self, request: u64) {
+        if let Some(meter) = &self.meter {
+            lock(meter).used.remove(&request);
+        }
+    }
+
+    /// The driver gets the thread.
+    pub fn resumed(&self) {
+        if let Some(meter) = &self.meter {
+            lock(meter).since = thread_time();
+        }
+    }
+
+    /// The driver gives the thread back, and whoever waits for a turn to compute gets it.
+    pub fn suspended(&self) {
+        if let Some(meter) = &self.meter {
+            lock(meter).read();
+        }
+        lock(&self.turn).take();
+    }
+
+    /// At a tick: an error when the request that the guest computes for has used up its budget.
+    pub fn check_budget(&self) -> Result<(), OverBudget> {
+        let Some(meter) = &self.meter else { return Ok(()) };
+        let mut meter = lock(meter);
+        meter.read();
+        let request = meter.request;
+        let used = meter.used.get(&request).copied().unwrap_or_default();
+        // Before the first request the guest computes for itself.
+        if request != 0 && used > meter.budget { Err(OverBudget(request)) } else { Ok(()) }
+    }
+
+    /// At a tick: return when the guest may go on. Handlers that compute take turns, and between two turns the
+    /// thread looks at its sockets once: another connection waits for one [`TICK`](crate::component::TICK), however many compute. Tokio's
+    /// own yield is used because it lets the I/O driver run first; after a plain wake-up sockets would be looked
+    /// at only at every 61st poll.
+    pub async fn give_way(self: Arc<Self>) {
+        self.preempted.store(true, Ordering::Relaxed);
+        drop(lock(&self.turn).take());
+        let turn = self.turns.clone().acquire_owned().await.ok();
+        tokio::task::yield_now().await;
+        *lock(&self.turn) = turn;
+    }
+}
