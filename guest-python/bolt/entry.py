@@ -162,7 +162,7 @@ def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> st
     context.run(_request.set, request)
     task = asyncio.Task(coroutine, loop=_loop, context=context, eager_start=True)
     if task.done():
-        if _loop._ready:
+        if _loop._ready or _loop._timers:
             _loop.run_ready()
         reply = context.run(_outcome, task, status)
         _forget(request)
@@ -294,6 +294,8 @@ class Handlers:
 def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
     global _base, _manifest
+    # Before the app is imported, which may take names out of asyncio.
+    _loop.install()
     try:
         api: Any = importlib.import_module(module)
         for part in attribute.split("."):
@@ -315,7 +317,6 @@ def load(module: str, attribute: str) -> None:
     _cache_sources()
     support.await_result = _await_result
     support.callback = _pump.resume
-    _loop.install()
     http.install(host_http)
     http.refuse_urllib()
     sys.stdout, sys.stderr = _stdout, _stderr

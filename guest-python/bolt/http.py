@@ -18,7 +18,9 @@ request are told by `Options`. A program written for httpx goes on with it:
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import httpexchange
 from . import httpsync as sync
@@ -106,6 +108,10 @@ def install(host: Any) -> None:
     object that has the same functions and classes; None takes it away again.
     """
     httpexchange.install(host)
+    for url in ("http://[::1]/", "http://\u00fc/"):
+        # It imports modules for such names when it meets the first one.
+        with suppress(ImportError):
+            urlsplit(url)
     if host is not None and "httpx" in sys.modules:
         # A handler may be the first to ask for it, and then nothing can be imported any more.
         from . import httptransport as httptransport

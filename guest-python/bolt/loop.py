@@ -19,7 +19,8 @@ import contextlib
 import heapq
 import sys
 import traceback
-from asyncio import events, format_helpers
+from asyncio import events
+from asyncio.format_helpers import _format_callback_source
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextvars import Context, ContextVar, copy_context
@@ -152,7 +153,7 @@ class BoltLoop(Unsupported):
                 except BaseException as exc:
                     self._report(handle, exc)
         self._running = False
-        # The traceback of a task's exception leads to this frame: it must not lead back to the task.
+        # A traceback leads to this frame: it must not lead back to the task that failed.
         handle = None
         self._arm()
 
@@ -189,10 +190,8 @@ class BoltLoop(Unsupported):
             # A task has kept it, and hands it to whoever awaits the task. In CPython it also ends
             # the loop; here that is the loop of all requests, and one of them asked.
             return
-        what = format_helpers._format_callback_source(callback, handle._args)
-        self.call_exception_handler(
-            {"message": f"Exception in callback {what}", "exception": exc, "handle": handle}
-        )
+        what = f"Exception in callback {_format_callback_source(callback, handle._args)}"
+        self.call_exception_handler({"message": what, "exception": exc, "handle": handle})
 
     # asyncio's side.
 

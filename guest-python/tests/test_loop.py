@@ -2,15 +2,14 @@
 
 import asyncio
 import contextvars
-import gc
 import json
-import subprocess
 import sys
 from asyncio import events
 from pathlib import Path
 
 import pytest
-from bolt import loop as loop_module
+from loop_host import REQUEST, loop_host
+
 from bolt.loop import BoltLoop
 
 FIXTURE = Path(__file__).parents[2] / "tests" / "fixture"
@@ -18,54 +17,10 @@ sys.path.insert(0, str(FIXTURE))
 
 from programs import PROGRAMS  # noqa: E402
 
-REQUEST = contextvars.ContextVar("request", default=0)
-
-
-class Host:
-    """What the host does: keeps one alarm, and ticks when it rings."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1000.0
-        self.alarm = None
-        self.alarms = 0
-        self.complaints = []
-        self.served = []
-        self.loop = BoltLoop(self.set_alarm, self.complaints.append, REQUEST, self.served.append)
-        monkeypatch.setattr(loop_module, "monotonic", lambda: self.now)
-
-    def set_alarm(self, delay):
-        assert isinstance(delay, int) and 0 <= delay < 2**64
-        self.alarm = self.now + delay / 1e9
-        self.alarms += 1
-
-    def ring(self):
-        assert self.alarm is not None, "nothing would ever wake the loop"
-        # The alarm has whole nanoseconds, and none is early.
-        self.now = max(self.now, self.alarm + 1e-6)
-        self.alarm = None
-        self.loop.tick()
-
-    def run(self, coroutine):
-        task = self.loop.create_task(coroutine)
-        self.loop.run_ready()
-        while not task.done():
-            self.ring()
-        return task.result()
-
 
 @pytest.fixture
 def host(monkeypatch):
-    host = Host(monkeypatch)
-    hooks = sys.get_asyncgen_hooks()
-    events._set_running_loop(host.loop)
-    sys.set_asyncgen_hooks(host.loop._asyncgens.add, host.loop._finalize_asyncgen)
-    yield host
-    events._set_running_loop(None)
-    sys.set_asyncgen_hooks(*hooks)
-
-
-async def fail(exc):
-    raise exc
+    yield from loop_host(monkeypatch)
 
 
 # Conformance.
@@ -344,151 +299,3 @@ def test_shutdown_of_generators(host):
 
     assert host.run(handler()) == ["closed", "closed"]
     assert "during closing of asynchronous generator" in host.complaints[0]
-
-
-# What goes wrong.
-
-
-def test_exception_never_retrieved(host):
-    # At once: not when the garbage collector comes by.
-    host.loop.create_task(fail(ValueError("nobody looks")))
-    host.loop.run_ready()
-    (text,) = host.complaints
-    assert text.startswith("Task exception was never retrieved\nfuture: <Task finished")
-    assert text.endswith("ValueError: nobody looks")
-
-
-def test_exception_in_callback(host):
-    ran = []
-    host.loop.call_soon(int, "x")
-    host.loop.call_soon(ran.append, 1)
-    host.loop.run_ready()
-    (text,) = host.complaints
-    assert text.startswith("Exception in callback int('x')\nhandle: <_Soon")
-    assert "ValueError: invalid literal" in text
-    assert ran == [1]
-
-
-def test_pending_task_destroyed(host):
-    async def handler():
-        await host.loop.create_future()
-
-    host.loop.create_task(handler())
-    host.loop.run_ready()
-    gc.collect()
-    assert host.complaints[0].startswith("Task was destroyed but it is pending!\ntask: <Task")
-
-
-def test_exit_in_a_handler_ends_nothing(host):
-    with pytest.raises(SystemExit):
-        host.run(fail(SystemExit(3)))
-    assert host.complaints == []
-    host.loop.call_soon(sys.exit, 1)
-    host.loop.run_ready()
-    assert "SystemExit" in host.complaints[0]
-
-
-def test_report_has_the_request_of_what_failed(host):
-    seen = []
-    context = contextvars.Context()
-    context.run(REQUEST.set, 8)
-    host.loop._complain = lambda text: seen.append(REQUEST.get())
-    host.loop.call_soon(int, "x", context=context)
-    host.loop.run_ready()
-    assert seen == [8 if sys.version_info >= (3, 12) else 0]
-
-
-def test_broken_exception_handlers(host):
-    def broken(loop, context):
-        raise KeyError("in the handler")
-
-    host.loop.set_exception_handler(broken)
-    host.loop.call_soon(int, "x")
-    host.loop.run_ready()
-    assert host.complaints[0].startswith("Unhandled error in exception handler\ncontext: {")
-    host.loop._complain = broken
-    host.loop.call_soon(int, "x")
-    ran = []
-    host.loop.call_soon(ran.append, 1)
-    host.loop.run_ready()
-    assert ran == [1]
-    with pytest.raises(TypeError):
-        host.loop.set_exception_handler("handler")
-
-
-# Refusals.
-
-RUNNERS = """
-import asyncio, warnings
-from bolt.loop import BoltLoop
-warnings.simplefilter("error")
-loop = BoltLoop(print, print)
-loop.install()
-from asyncio import run, new_event_loop
-async def main(): pass
-def with_loop():
-    own = new_event_loop()
-    own.run_until_complete(main())
-def with_runner():
-    with asyncio.Runner() as runner:
-        runner.run(main())
-for attempt in (
-    lambda: run(main()), lambda: asyncio.run(main(), debug=True), with_loop, with_runner,
-    lambda: asyncio.Runner().run(main()), lambda: loop.run_until_complete(main()),
-    lambda: asyncio.get_event_loop().run_until_complete(main()), loop.run_forever,
-):
-    try:
-        attempt()
-    except RuntimeError as exc:
-        assert str(exc).endswith("make the handler `async def` and await the coroutine"), exc
-        print("refused")
-assert asyncio.get_running_loop() is loop is asyncio.get_event_loop()
-"""
-
-
-def test_other_loops_are_refused():
-    # In a process of its own: a loop is installed for good.
-    command = [sys.executable, "-W", "error", "-c", RUNNERS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert done.stdout == "refused\n" * 8
-
-
-def test_input_and_output_is_refused(host):
-    loop = host.loop
-
-    async def handler():
-        with pytest.raises(OSError, match=r"no sockets in the sandbox: use bolt\.http"):
-            await asyncio.open_connection("example.com", 80)
-        with pytest.raises(OSError, match="sockets"):
-            await asyncio.start_server(print, port=80)
-        with pytest.raises(OSError, match="name resolution"):
-            await loop.getaddrinfo("example.com", 80)
-        with pytest.raises(OSError, match=r"loop\.sock_recv: there are no sockets"):
-            await loop.sock_recv(None, 1)
-        with pytest.raises(NotImplementedError, match="processes"):
-            await asyncio.create_subprocess_exec("ls")
-        with pytest.raises(NotImplementedError, match="pipes"):
-            await loop.connect_read_pipe(None, None)
-
-    host.run(handler())
-    with pytest.raises(NotImplementedError, match="descriptors"):
-        loop.add_reader(0, print)
-    with pytest.raises(NotImplementedError, match="signals"):
-        loop.add_signal_handler(2, print)
-    for end in (loop.stop, loop.close):
-        with pytest.raises(RuntimeError, match="all requests share it"):
-            end()
-
-
-def test_nothing_of_a_loop_is_missing(host):
-    abstract = asyncio.AbstractEventLoop
-    missing = [
-        name
-        for name in dir(abstract)
-        if not name.startswith("__") and getattr(BoltLoop, name) is getattr(abstract, name)
-    ]
-    assert missing == []
-    host.loop.set_debug(True)
-    host.loop.set_default_executor(None)
-    assert not host.loop.get_debug() and not host.loop.is_closed() and host.loop.is_running()
