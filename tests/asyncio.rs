@@ -22,7 +22,8 @@ fn programs_do_what_they_do_under_cpython() {
         .iter()
         .filter_map(|(name, wanted)| {
             let got = server.get(&format!("/programs/{name}"));
-            (got.status != 200 || got.json() != *wanted).then(|| format!("{name}: {wanted}\n  but {}", got.text()))
+            (got.status != 200 || got.json() != *wanted)
+                .then(|| format!("{name}: {wanted}\n  but {}", got.text()))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -139,7 +140,11 @@ fn a_processor_budget_ends_a_handler_and_only_that_one() {
     let server = Server::fixture(&["--workers", "1", "--instances", "1", "--max-cpu-ms", "150"]);
     for path in ["/spin?ms=60000", "/async-spin?ms=60000"] {
         let response = server.get(path);
-        assert_eq!((response.status, response.text()), (503, r#"{"detail":"Service Unavailable"}"#), "{path}");
+        assert_eq!(
+            (response.status, response.text()),
+            (503, r#"{"detail":"Service Unavailable"}"#),
+            "{path}"
+        );
         server.log_with("--max-cpu-ms");
     }
     // Waiting costs nothing, and what one request used is not billed to the next.

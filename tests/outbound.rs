@@ -131,7 +131,10 @@ fn apps_reach_what_they_were_granted() {
     let sync = server.get(&format!("/out/sync?url={}", at("/echo?a=b"))).json();
     assert_eq!(sync["status"], 200);
     let echo = &sync["json"];
-    assert_eq!((&echo["method"], &echo["path"], &echo["headers"]["x-app"]), (&json!("POST"), &json!("/echo?a=b"), &json!("yes")));
+    assert_eq!(
+        (&echo["method"], &echo["path"], &echo["headers"]["x-app"]),
+        (&json!("POST"), &json!("/echo?a=b"), &json!("yes"))
+    );
     assert_eq!(echo["headers"]["host"], json!(format!("127.0.0.1:{port}")));
 
     let many = server.get(&format!("/out/parallel?times=50&url={}", at("/slow"))).json();
@@ -175,7 +178,8 @@ fn what_was_not_granted_is_out_of_reach() {
 
     // Every public host: not this machine, by whatever name.
     let public = host(&["--allow-http", "*", "--allow-http", &format!("*:{port}")]);
-    for inside in ["127.0.0.1", "localhost.", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"] {
+    for inside in ["127.0.0.1", "localhost.", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"]
+    {
         let answer = ask(&public, &format!("http://{inside}:{port}/hello"));
         let kind = answer["error"].as_str().unwrap_or_default();
         assert!(matches!(kind, "AccessDenied" | "ConnectError"), "{inside}: {answer}");

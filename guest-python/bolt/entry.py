@@ -16,7 +16,6 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from functools import partial
 from marshal import loads
 from typing import Any
 
@@ -125,13 +124,6 @@ def _failed(exc: BaseException) -> str:
     return encode_reply(500, _INTERNAL)
 
 
-def _outcome(task: asyncio.Task[Any], status: int) -> str:
-    try:
-        return encode_reply(status, task.result())
-    except BaseException as exc:
-        return _failed(exc)
-
-
 def _forget(request: int) -> None:
     if _stdout._pending or _stderr._pending:
         _stdout.end(request)
@@ -152,36 +144,37 @@ def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> 
 
 _loop = BoltLoop(host.alarm, _complain, _request, host.serving)  # type: ignore[abstract]
 _starting = 0
-_early: str | None = None
+_early = ""
 
 
 def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
     """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
     global _starting, _early
-    context = _base.copy()
-    context.run(_request.set, request)
-    task = asyncio.Task(coroutine, loop=_loop, context=context, eager_start=True)
-    if task.done():
-        if _loop._ready or _loop._timers:
-            _loop.run_ready()
-        reply = context.run(_outcome, task, status)
-        _forget(request)
-        return reply
-    _tasks[request] = task
-    task.add_done_callback(partial(_finished, request, status), context=context)
-    _starting, _early = request, None
-    _loop.run_ready()
+    _starting, _early = request, ""
+    answer = _answer(request, status, coroutine)
+    task = asyncio.Task(answer, loop=_loop, context=_base.copy(), eager_start=True)
+    if not task.done():
+        _tasks[request] = task
+    if _loop._ready or _loop._timers:
+        _loop.run_ready()
     _starting = 0
-    # It may have been resumed by what was ready: then there is no need to send the reply aside.
-    early, _early = _early, None
-    return early or ""
+    return _early
 
 
-def _finished(request: int, status: int, task: asyncio.Task[Any]) -> None:
+async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """A handler and its reply, as one task: no callback has to run when the handler is done."""
     global _early
-    del _tasks[request]
-    reply = _outcome(task, status) if not task.cancelled() else encode_reply(500, _INTERNAL)
+    _request.set(request)
+    try:
+        reply = encode_reply(status, await coroutine)
+    except asyncio.CancelledError:
+        # Nobody waits for it any more, or the handler cancelled itself.
+        reply = encode_reply(500, _INTERNAL)
+    except BaseException as exc:
+        reply = _failed(exc)
+    _tasks.pop(request, None)
     _forget(request)
+    # While it is being started the reply need not be sent aside.
     if request == _starting:
         _early = reply
     else:

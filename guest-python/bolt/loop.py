@@ -28,6 +28,7 @@ from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
+from .sleep import install_sleep
 from .unsupported import Unsupported, refuse_runners
 
 __all__ = ["BoltLoop"]
@@ -76,6 +77,10 @@ class _Timer(asyncio.TimerHandle):
         self._scheduled = True
 
 
+def _is_dead(entry: _Timer | asyncio.Future[None]) -> bool:
+    return entry._cancelled if isinstance(entry, _Timer) else entry.done()
+
+
 class BoltLoop(Unsupported):
     """An asyncio event loop without a selector.
 
@@ -100,7 +105,7 @@ class BoltLoop(Unsupported):
         self.serving_now = 0
         self._running = False
         self._ready: deque[_Soon | _Timer] = deque()
-        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timers: list[tuple[float, int, _Timer | asyncio.Future[None]]] = []
         self._count = 0
         self._cancelled = 0
         self._armed = 0.0
@@ -113,6 +118,7 @@ class BoltLoop(Unsupported):
     def install(self) -> None:
         """Make this the running loop, for good. Best done before the app is imported."""
         refuse_runners()
+        install_sleep(self)
         asyncio.set_event_loop(self)
         events._set_running_loop(self)
         sys.set_asyncgen_hooks(self._asyncgens.add, self._finalize_asyncgen)
@@ -162,19 +168,26 @@ class BoltLoop(Unsupported):
         now = monotonic()
         # Not `<=`: a timer at NaN would keep back all that come after it.
         while timers and not timers[0][0] > now:
-            handle = heapq.heappop(timers)[2]
-            handle._scheduled = False
-            if handle._cancelled:
+            entry = heapq.heappop(timers)[2]
+            if not isinstance(entry, _Timer):
+                # A sleep. Its task gets its turn when the future says so.
+                if entry.done():
+                    self._cancelled -= 1
+                else:
+                    entry.set_result(None)
+                continue
+            entry._scheduled = False
+            if entry._cancelled:
                 self._cancelled -= 1
             else:
-                self._ready.append(handle)
+                self._ready.append(entry)
 
     def _arm(self) -> None:
         if self._ready:
             self._set_alarm(0)
             return
         timers = self._timers
-        while timers and timers[0][2]._cancelled:
+        while timers and _is_dead(timers[0][2]):
             heapq.heappop(timers)
             self._cancelled -= 1
         if timers and timers[0][0] != self._armed:
@@ -241,11 +254,13 @@ class BoltLoop(Unsupported):
 
     def _timer_handle_cancelled(self, handle: _Timer) -> None:
         """asyncio tells of a cancelled timer. Most timeouts never fire: clear them out in bulk."""
-        if not handle._scheduled:
-            return
+        if handle._scheduled:
+            self._timer_dropped()
+
+    def _timer_dropped(self) -> None:
         self._cancelled += 1
         if self._cancelled > 100 and self._cancelled * 2 > len(self._timers):
-            self._timers = [entry for entry in self._timers if not entry[2]._cancelled]
+            self._timers = [entry for entry in self._timers if not _is_dead(entry[2])]
             heapq.heapify(self._timers)
             self._cancelled = 0
 

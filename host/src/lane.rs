@@ -345,6 +345,8 @@ impl Lane {
     pub fn observe(self: &Arc<Self>, instance: &Arc<Instance>) {
         let vitals = &instance.signals.vitals;
         match (vitals.is_inside(), instance.is_stuck()) {
+            // A burst of short handlers may take longer than a tick as well. It is given another one.
+            (true, false) if vitals.interrupted() == 1 => {}
             (true, false) => self.stick(instance),
             (true, true) => {}
             (false, true) => {
@@ -377,7 +379,7 @@ impl Lane {
             State::Full | State::Leaving => {}
         }
         instance.stuck.store(true, Ordering::Relaxed);
-        if instance.signals.vitals.is_preempted() {
+        if instance.signals.vitals.interrupted() > 0 {
             instance.computing.store(true, Ordering::Relaxed);
             self.core.computing.fetch_add(1, Ordering::Relaxed);
         }

@@ -42,6 +42,7 @@ const FILES: &[(&str, &str)] = files![
     "responses.py",
     "route.py",
     "schema.py",
+    "sleep.py",
     "strict.py",
     "struct.py",
     "types.py",

@@ -4,7 +4,7 @@
 
 use crate::store::lock;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -37,8 +37,8 @@ impl std::error::Error for OverBudget {}
 pub struct Vitals {
     /// When the guest was entered, in microseconds of [`clock`]; 0 while it rests.
     entered: AtomicU64,
-    /// It was interrupted at a tick since then.
-    preempted: AtomicBool,
+    /// The ticks at which it was interrupted since then.
+    interrupted: AtomicU32,
     /// The request that it computes for.
     serving: AtomicU64,
     in_flight: AtomicUsize,
@@ -75,7 +75,7 @@ impl Vitals {
         });
         Arc::new(Self {
             entered: AtomicU64::new(0),
-            preempted: AtomicBool::new(false),
+            interrupted: AtomicU32::new(0),
             serving: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             exhausted: AtomicBool::new(false),
@@ -92,7 +92,7 @@ impl Vitals {
 
     /// The guest is about to run.
     pub fn entered(&self) {
-        self.preempted.store(false, Ordering::Relaxed);
+        self.interrupted.store(0, Ordering::Relaxed);
         self.entered.store(clock(), Ordering::Relaxed);
     }
 
@@ -106,9 +106,10 @@ impl Vitals {
         self.entered.load(Ordering::Relaxed) != 0
     }
 
-    /// It computes, or it did before it blocked.
-    pub fn is_preempted(&self) -> bool {
-        self.preempted.load(Ordering::Relaxed)
+    /// The ticks at which the guest was interrupted since it was entered: 0 when it is suspended midway because it
+    /// blocks, 1 when it may be a burst of short handlers, more when it computes.
+    pub fn interrupted(&self) -> u32 {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// How long the guest has been running without a rest.
@@ -189,7 +190,7 @@ impl Vitals {
     /// own yield is used because it lets the I/O driver run first; after a plain wake-up sockets would be looked
     /// at only at every 61st poll.
     pub async fn give_way(self: Arc<Self>) {
-        self.preempted.store(true, Ordering::Relaxed);
+        self.interrupted.fetch_add(1, Ordering::Relaxed);
         drop(lock(&self.turn).take());
         let turn = self.turns.clone().acquire_owned().await.ok();
         tokio::task::yield_now().await;
