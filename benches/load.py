@@ -27,6 +27,7 @@ class Sample:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    max_ms: float
     requests: int
     non_2xx: int
     # Connections refused or broken, and requests over wrk's own two-second limit.
@@ -52,6 +53,8 @@ def parse(text: str) -> Sample:
     latency = r"^\s+{}%\s+([\d.]+)(us|ms|s|m|h)$"
     p50 = find(latency.format(50), text, "50% latency")
     p99 = find(latency.format(99), text, "99% latency")
+    # Average, deviation and largest, of which only the last is of interest.
+    worst = find(r"^\s+Latency(?:\s+\S+){2}\s+([\d.]+)(us|ms|s|m|h)\s", text, "largest latency")
     rate = find(r"^Requests/sec:\s+([\d.]+)", text, "request rate")
     count = find(r"^\s+(\d+) requests in ", text, "request count")
     # wrk says "Non-2xx or 3xx": 3xx answers pass here, but the answer check
@@ -66,6 +69,7 @@ def parse(text: str) -> Sample:
         requests_per_second=float(rate[1]),
         p50_ms=milliseconds(p50[1], p50[2]),
         p99_ms=milliseconds(p99[1], p99[2]),
+        max_ms=milliseconds(worst[1], worst[2]),
         requests=int(count[1]),
         non_2xx=int(refused[1]) if refused else 0,
         socket_errors=sum(map(int, errors.groups())) if errors else 0,

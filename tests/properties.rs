@@ -66,7 +66,7 @@ fn manifest() -> Manifest {
     query.push(param("body", "body", json!({"t": "ref", "id": "N"})));
     let route = |path: &str, params: Value| json!({"method": "POST", "path": path, "name": "h", "file": "a.py", "line": 1, "async": false, "status": 200, "params": params});
     let described = json!({
-        "abi": 1, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api",
+        "abi": 2, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api",
         "defs": {
             "M": {"name": "M", "fields": [field("value", &t("str")), field("next", &node)]},
             "N": {"name": "N", "fields": [field("value", &t("int")), field("next", &node), field("when", &t("datetime"))]},
@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn no_manifest_panics(value in any_json(), name in "abi|defs|routes|marshal|title") {
-        let mut described = json!({"abi": 1, "sdk": "0", "interpreter": "3", "marshal": 4, "app": "a", "defs": {}, "routes": []});
+        let mut described = json!({"abi": 2, "sdk": "0", "interpreter": "3", "marshal": 4, "app": "a", "defs": {}, "routes": []});
         described[name] = value;
         if let Ok(manifest) = Manifest::parse(&described.to_string()) {
             let _ = Router::new(&manifest);

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bolt import BoltAPI, Struct
+from bolt import BoltAPI, Struct, http
 
 api = BoltAPI()
 
@@ -83,3 +83,43 @@ def spin(ms: int) -> dict[str, object]:
     while (time.perf_counter() - start) * 1000 < ms:
         rounds += 1
     return {"ms": ms, "computed": rounds > 0}
+
+
+# The routes from here on are asked for by modes.py alone.
+
+
+@api.get("/serial-async", isolation="serial")
+async def hello_serial_async() -> dict[str, object]:
+    return {"message": "hello", "n": 1}
+
+
+@api.get("/fresh", isolation="fresh")
+def hello_fresh() -> dict[str, object]:
+    return {"message": "hello", "n": 1}
+
+
+@api.get("/fresh-async", isolation="fresh")
+async def hello_fresh_async() -> dict[str, object]:
+    return {"message": "hello", "n": 1}
+
+
+@api.get("/wait")
+async def wait(ms: int) -> dict[str, object]:
+    await asyncio.sleep(ms / 1000)
+    return {"waited": ms}
+
+
+@api.get("/compute")
+def compute(rounds: int) -> dict[str, object]:
+    # The same amount of work however long it takes, and no call to the host in it.
+    done = 0
+    while done < rounds:
+        done += 1
+    return {"done": done}
+
+
+@api.get("/gather")
+async def gather(port: int) -> dict[str, object]:
+    url = f"http://127.0.0.1:{port}/"
+    answers = await asyncio.gather(http.get(url), http.get(url), http.get(url))
+    return {"total": sum(answer.json()["value"] for answer in answers)}

@@ -5,6 +5,7 @@
 
 import asyncio
 
+import httpx
 from fastapi import FastAPI
 from pydantic import BaseModel
 
@@ -75,3 +76,17 @@ async def rows() -> list[dict[str, object]]:
 async def sleep() -> dict[str, object]:
     await asyncio.sleep(0.01)
     return {"slept": 10}
+
+
+# The route from here on is asked for by modes.py alone. One client for the whole process; with
+# httpx's own limits (100 connections, 20 of them kept open) it would be the narrow place.
+client = httpx.AsyncClient(
+    limits=httpx.Limits(max_connections=1000, max_keepalive_connections=1000), trust_env=False
+)
+
+
+@app.get("/gather")
+async def gather(port: int) -> dict[str, object]:
+    url = f"http://127.0.0.1:{port}/"
+    answers = await asyncio.gather(client.get(url), client.get(url), client.get(url))
+    return {"total": sum(answer.json()["value"] for answer in answers)}

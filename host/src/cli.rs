@@ -28,7 +28,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build an app if it changed, and serve it.
-    Run(Run),
+    Run(Box<Run>),
     /// Build an app to one .wasm file, which any machine can serve.
     Build(Build),
     /// Show an app's routes, parameter types, imports and sizes.

@@ -10,8 +10,8 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// How often a computing guest gives its thread to others.
-pub const TICK: Duration = Duration::from_millis(4);
+/// How often a computing guest gives its thread to others: after one to two of these.
+pub const TICK: Duration = Duration::from_millis(2);
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
 const ABI_VERSION: &str = "0.2.0";

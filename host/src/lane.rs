@@ -291,10 +291,10 @@ impl Lane {
             }
         }
         drop(board);
-        if self.siblings.stranded.load(Ordering::Relaxed) {
-            if let Some(job) = self.help(instance) {
-                return Work::Job(job);
-            }
+        if self.siblings.stranded.load(Ordering::Relaxed)
+            && let Some(job) = self.help(instance)
+        {
+            return Work::Job(job);
         }
         let mut board = lock(&self.board);
         // Another thread may have brought a job since.
@@ -345,8 +345,7 @@ impl Lane {
     pub fn observe(self: &Arc<Self>, instance: &Arc<Instance>) {
         let vitals = &instance.signals.vitals;
         match (vitals.is_inside(), instance.is_stuck()) {
-            // A burst of short handlers may take longer than a tick as well. It is given another one.
-            (true, false) if vitals.interrupted() == 1 => {}
+            (true, false) if vitals.may_be_a_burst() => {}
             (true, false) => self.stick(instance),
             (true, true) => {}
             (false, true) => {

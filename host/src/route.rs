@@ -184,7 +184,7 @@ mod tests {
                     "async": false, "status": 200, "params": []})
             })
             .collect();
-        let manifest = serde_json::json!({"abi": 1, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "app:api",
+        let manifest = serde_json::json!({"abi": 2, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "app:api",
             "routes": routes});
         Router::new(&Manifest::parse(&manifest.to_string())?)
     }

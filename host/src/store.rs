@@ -60,6 +60,9 @@ impl GuestState {
         store.epoch_deadline_callback(|store| {
             let vitals = &store.data().vitals;
             vitals.check_budget()?;
+            if !vitals.is_due() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(vitals.clone().give_way())))
         });
         store

@@ -2,6 +2,7 @@
 //!
 //! They are written by the instance's driver and its host functions, and may be read from any thread.
 
+use crate::component::TICK;
 use crate::store::lock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -39,6 +40,8 @@ pub struct Vitals {
     entered: AtomicU64,
     /// The ticks at which it was interrupted since then.
     interrupted: AtomicU32,
+    /// It waits for its turn to compute.
+    yielding: AtomicBool,
     /// The request that it computes for.
     serving: AtomicU64,
     in_flight: AtomicUsize,
@@ -76,6 +79,7 @@ impl Vitals {
         Arc::new(Self {
             entered: AtomicU64::new(0),
             interrupted: AtomicU32::new(0),
+            yielding: AtomicBool::new(false),
             serving: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             exhausted: AtomicBool::new(false),
@@ -106,10 +110,14 @@ impl Vitals {
         self.entered.load(Ordering::Relaxed) != 0
     }
 
-    /// The ticks at which the guest was interrupted since it was entered: 0 when it is suspended midway because it
-    /// blocks, 1 when it may be a burst of short handlers, more when it computes.
+    /// The ticks at which the guest was interrupted since it was entered.
     pub fn interrupted(&self) -> u32 {
         self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// It was interrupted for the first time and waits to go on: a burst of short handlers may take that long.
+    pub fn may_be_a_burst(&self) -> bool {
+        self.yielding.load(Ordering::Relaxed) && self.interrupted() == 1
     }
 
     /// How long the guest has been running without a rest.
@@ -185,15 +193,23 @@ impl Vitals {
         if request != 0 && used > meter.budget { Err(OverBudget(request)) } else { Ok(()) }
     }
 
-    /// At a tick: return when the guest may go on. Handlers that compute take turns, and between two turns the
-    /// thread looks at its sockets once: another connection waits for one [`TICK`](crate::component::TICK), however many compute. Tokio's
-    /// own yield is used because it lets the I/O driver run first; after a plain wake-up sockets would be looked
-    /// at only at every 61st poll.
+    /// At a tick: true when the guest has run for a while. It may have been entered just before the tick, or have
+    /// rested for many.
+    pub fn is_due(&self) -> bool {
+        self.held() >= TICK
+    }
+
+    /// Return when the guest may go on. Handlers that compute take turns, and between two turns the thread looks at
+    /// its sockets once: another connection waits for one slice, however many compute. Tokio's own yield is used
+    /// because it lets the I/O driver run first; after a plain wake-up sockets would be looked at only at every
+    /// 61st poll.
     pub async fn give_way(self: Arc<Self>) {
         self.interrupted.fetch_add(1, Ordering::Relaxed);
+        self.yielding.store(true, Ordering::Relaxed);
         drop(lock(&self.turn).take());
         let turn = self.turns.clone().acquire_owned().await.ok();
         tokio::task::yield_now().await;
         *lock(&self.turn) = turn;
+        self.yielding.store(false, Ordering::Relaxed);
     }
 }

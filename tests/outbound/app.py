@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-
 from bolt import BoltAPI, http
-
 
 api = BoltAPI()
 
