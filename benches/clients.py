@@ -17,11 +17,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from load import BenchError
+from load import BenchError, send
 from memory import Usage
 
 UPSTREAM_DELAY = 0.02
@@ -78,6 +79,9 @@ class Crowd:
     statuses: dict[int, int]
     # From the first request sent to the last answer.
     seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 async def ended(reader: asyncio.StreamReader) -> tuple[int, float]:
@@ -141,6 +145,20 @@ def occupy(port: int, path: str) -> socket.socket:
 def answered(connections: Sequence[socket.socket]) -> int:
     """How many of them have got an answer, or were closed."""
     return len(select.select(connections, [], [], 0)[0])
+
+
+def loop_of(port: int, seconds: float) -> int:
+    """The rounds of /compute that take so long here when nothing else runs."""
+    rounds = 100_000
+    for _ in range(3):
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            if send(port, "GET", f"/compute?rounds={rounds}")[0] != 200:
+                raise BenchError("bolt-host does not answer /compute")
+            times.append(time.perf_counter() - begun)
+        rounds = max(1, round(rounds * seconds / median(times)))
+    return rounds
 
 
 class Upstream(asyncio.Protocol):

@@ -1,15 +1,22 @@
-"""What modes.py found: goals, tables and single results, as Markdown and JSON."""
+"""What modes.py measures and finds: samples, goals and tables, as Markdown and JSON."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cases import Case
+from environment import say
+from load import BenchError, Sample, verify, wrk
 from report import Results, table
+from servers import Running
+
+NO_BODY = Path(os.devnull)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,30 @@ class Findings:
 
     def goal(self, case: str, wanted: str, found: str, met: bool) -> None:
         self.goals.append(Goal(case, wanted, found, met))
+
+    def measure(self, case: str, label: str, running: Running, asked: Case) -> None:
+        """Warm up, measure and keep the sample; a label that fails does not end the others."""
+        settings = self.results.settings
+        if label in self.results.errors.get(case, {}):
+            return  # disqualified in an earlier round
+        try:
+            verify(asked, running.port, validates=False)
+            wrk(asked, running.port, settings["warmup"], NO_BODY)
+            sample = wrk(asked, running.port, settings["seconds"], NO_BODY)
+            running.check()
+        except BenchError as error:
+            self.results.fail(case, label, str(error))
+            say(f"  {label:24} FAILED: {error}")
+            running.check()
+            return
+        self.add(case, label, sample)
+
+    def add(self, case: str, label: str, sample: Sample) -> None:
+        self.results.add(case, label, sample)
+        say(
+            f"  {label:24} {sample.requests_per_second:10,.1f}/s  p50 {sample.p50_ms:8.2f} ms"
+            f"  p99 {sample.p99_ms:8.2f} ms  max {sample.max_ms:8.2f} ms"
+        )
 
     def ratio(self, case: str, label: str, other: str) -> float | None:
         """label / other in requests per second: the median of the rounds' ratios."""

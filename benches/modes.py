@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
-import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,15 +14,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import environment
 import memory
 from cases import HELLO, Case
-from clients import answered, crowd, occupy, paced, percentile, upstream
+from clients import answered, crowd, loop_of, occupy, paced, percentile, upstream
 from environment import say
-from findings import Findings, Section, write
-from load import BenchError, Sample, send, verify, wrk
+from findings import NO_BODY, Findings, Section, write
+from load import BenchError, verify, wrk
 from report import OURS, Results
 from run import names
 from servers import BENCHES, SERVERS, Running, bolt_command, start
@@ -36,44 +35,19 @@ MODES = {
 }
 WASMTIME = "wasmtime-0.2"
 RATES = ("requests/s", "p50 ms", "p99 ms")
-NO_BODY = Path(os.devnull)
 # More rounds of a loop than any run lasts.
 ENDLESS = 10**15
 
 
 @dataclass(frozen=True)
 class Bench:
-    """How long things take, where the peers are, and where results go."""
+    """How much is measured, where the peers are, and where results go."""
 
     quick: bool
     seconds: int
-    warmup: int
     rounds: int
     venv: Path
     findings: Findings
-
-    def measure(self, name: str, label: str, running: Running, case: Case) -> None:
-        """Warm up, measure and keep the sample; a label that fails does not end the others."""
-        results = self.findings.results
-        try:
-            verify(case, running.port, validates=False)
-            wrk(case, running.port, self.warmup, NO_BODY)
-            sample = wrk(case, running.port, self.seconds, NO_BODY)
-            running.check()
-        except BenchError as error:
-            results.fail(name, label, str(error))
-            say(f"  {label:24} FAILED: {error}")
-            running.check()
-            return
-        results.add(name, label, sample)
-        tell(label, sample)
-
-
-def tell(label: str, sample: Sample) -> None:
-    say(
-        f"  {label:24} {sample.requests_per_second:10,.1f}/s  p50 {sample.p50_ms:8.2f} ms"
-        f"  p99 {sample.p99_ms:8.2f} ms  max {sample.max_ms:8.2f} ms"
-    )
 
 
 def bolt(workers: int = 2, *flags: str) -> AbstractContextManager[Running]:
@@ -90,10 +64,12 @@ def modes(bench: Bench, name: str) -> Section:
     for _ in range(bench.rounds):
         with bolt() as running:
             for label, path in MODES.items():
-                bench.measure(name, label, running, Case(label, path, HELLO, connections=16))
+                findings.measure(name, label, running, Case(label, path, HELLO, connections=16))
         if not why:
             with start(SERVERS[WASMTIME], bench.venv, environment.cache_folder()) as running:
-                bench.measure(name, WASMTIME, running, Case(WASMTIME, "/", HELLO, connections=16))
+                findings.measure(
+                    name, WASMTIME, running, Case(WASMTIME, "/", HELLO, connections=16)
+                )
     ratio = findings.ratio(name, "def fresh", WASMTIME)
     if ratio is not None:
         found = f"{ratio:.2f}"
@@ -169,14 +145,7 @@ def waiting(bench: Bench, name: str) -> Section:
             ["with idle connections", f"{found.connected.private:,}", f"{alone:,.0f}"],
             ["while all wait", f"{found.during.private:,}", ""],
         ],
-        {
-            "before": before.as_json(),
-            "connected": found.connected.as_json(),
-            "waiting": found.during.as_json(),
-            "requests_waiting": found.waiting,
-            "statuses": found.statuses,
-            "seconds": round(found.seconds, 3),
-        },
+        {"before": before.as_json(), **found.as_json()},
     )
 
 
@@ -195,7 +164,7 @@ def upstream_calls(bench: Bench, name: str) -> Section:
                 with start(server, bench.venv, cache, command) as running:
                     for count in counts:
                         case = Case(name, f"/gather?port={port}", {"total": 21}, count)
-                        bench.measure(name, f"{server.name} -c{count}", running, case)
+                        findings.measure(name, f"{server.name} -c{count}", running, case)
     first = findings.results.middle(name, f"{OURS} -c1", lambda sample: sample.p50_ms)
     if first is not None:
         findings.goal(name, "p50 under 25 ms at -c1", f"{first:.2f} ms", first < 25)
@@ -257,7 +226,7 @@ def beside_computing(bench: Bench, name: str) -> Section:
     findings = bench.findings
     seconds = 2 if bench.quick else 3
     hello = Case(name, "/", HELLO, connections=8)
-    busy = []
+    busy: list[socket.socket] = []
     # Handlers must go on for longer than the run, and end soon when the server is told to.
     with bolt(2, "--deadline", "300s", "--drain", "1s") as running:
         wrk(hello, running.port, 1, NO_BODY)
@@ -269,8 +238,7 @@ def beside_computing(bench: Bench, name: str) -> Section:
             running.check()
             if answered(busy):
                 raise BenchError(f"{answered(busy)} of {count} computing handlers ended")
-            findings.results.add(name, f"{count} computing", sample)
-            tell(f"{count} computing", sample)
+            findings.add(name, f"{count} computing", sample)
         for connection in busy:
             connection.close()
     labels = list(findings.results.samples[name])
@@ -285,20 +253,6 @@ def beside_computing(bench: Bench, name: str) -> Section:
     )
 
 
-def loop_of(port: int, seconds: float) -> int:
-    """The rounds of /compute that take so long here when nothing else runs."""
-    rounds = 100_000
-    for _ in range(3):
-        times = []
-        for _ in range(3):
-            begun = time.perf_counter()
-            if send(port, "GET", f"/compute?rounds={rounds}")[0] != 200:
-                raise BenchError("bolt-host does not answer /compute")
-            times.append(time.perf_counter() - begun)
-        rounds = max(1, round(rounds * seconds / median(times)))
-    return rounds
-
-
 def two_cores(bench: Bench, name: str) -> Section:
     findings = bench.findings
     rounds = 0
@@ -308,7 +262,7 @@ def two_cores(bench: Bench, name: str) -> Section:
             with bolt(workers) as running:
                 rounds = rounds or loop_of(running.port, 0.1)
                 case = Case(name, f"/compute?rounds={rounds}", {"done": rounds}, connections=4)
-                bench.measure(name, label, running, case)
+                findings.measure(name, label, running, case)
     ratio = findings.ratio_text(name, "2 workers", "1 worker")
     say(f"  2 workers / 1 worker: {ratio}")
     return Section(
@@ -367,7 +321,7 @@ def main() -> int:
     environment.raise_file_limit()
     venv = prepare(chosen, args.python)
     findings = Findings(results)
-    bench = Bench(args.quick, seconds, warmup, rounds, venv or Path(), findings)
+    bench = Bench(args.quick, seconds, rounds, venv or Path(), findings)
     for name in chosen:
         say(name)
         try:

@@ -2,7 +2,8 @@
 //! ends with the instance.
 
 use crate::guest::Instance as Guest;
-use crate::lane::{Instance, Lane, Work};
+use crate::lane::Lane;
+use crate::roster::{Instance, Work};
 use crate::store::{GuestState, lock};
 use crate::ticket::{Fatal, Job};
 use crate::vitals::OverBudget;

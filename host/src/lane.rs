@@ -2,19 +2,20 @@
 //!
 //! Jobs lie in the lane's queue until an instance takes them, one by one, so none is ever stuck behind a handler
 //! that computes: when an instance is held up by its guest, another one is roused for the rest of the queue, on a
-//! worker whose core is free if there is one. Each instance is owned by a task of its own, its [`driver`](crate::driver).
+//! worker whose core is free if there is one. The [`roster`](crate::roster) says which instance does what. Each
+//! instance is owned by a task of its own, its [`driver`](crate::driver).
 
 use crate::component::Loaded;
 use crate::config::Limits;
 use crate::driver;
 use crate::outbound::Outbound;
 use crate::params::ValidArgs;
-use crate::policy::{self, Isolation, Rules};
+use crate::policy::{self, Rules};
+use crate::roster::{Board, Instance, State};
 use crate::store::lock;
-use crate::ticket::{Fatal, Job, Patience, Signals, Waiting};
+use crate::ticket::{Job, Patience, Waiting};
 use crate::vitals::Vitals;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -50,7 +51,7 @@ impl Core {
 pub struct Siblings {
     lanes: Mutex<Vec<Weak<Lane>>>,
     /// Some lane has jobs and no instance for them: whoever has nothing to do may help itself.
-    stranded: AtomicBool,
+    pub(crate) stranded: AtomicBool,
 }
 
 /// One lane of one worker.
@@ -59,75 +60,13 @@ pub struct Lane {
     pub rules: Rules,
     pub core: Arc<Core>,
     pub outbound: Arc<Outbound>,
-    most: usize,
+    pub(crate) most: usize,
     max_cpu: Option<std::time::Duration>,
     patience: Patience,
-    siblings: Arc<Siblings>,
-    board: Mutex<Board>,
+    pub(crate) siblings: Arc<Siblings>,
+    pub(crate) board: Mutex<Board>,
     /// An instance came to rest, or could not be made.
-    settled: Notify,
-}
-
-#[derive(Default)]
-struct Board {
-    queue: VecDeque<Job>,
-    /// Instances without work that could take some; the last one to rest is the warmest.
-    idle: Vec<Arc<Instance>>,
-    /// Instances that are about to look at the queue, or are working through it.
-    awake: usize,
-    alive: usize,
-    /// Retired, and still serving what they had begun.
-    leaving: usize,
-    /// Why an instance could not be made.
-    failure: Option<String>,
-}
-
-/// What a lane knows of an instance. Its state changes under the lane's lock only.
-#[derive(Debug)]
-pub struct Instance {
-    pub signals: Arc<Signals>,
-    state: AtomicU8,
-    /// The guest holds on to the thread's task: it computes, or blocks where it should await.
-    stuck: AtomicBool,
-    computing: AtomicBool,
-    served: AtomicU64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum State {
-    Awake,
-    Idle,
-    Full,
-    Leaving,
-}
-
-impl Instance {
-    fn state(&self) -> State {
-        match self.state.load(Ordering::Relaxed) {
-            0 => State::Awake,
-            1 => State::Idle,
-            2 => State::Full,
-            _ => State::Leaving,
-        }
-    }
-
-    fn set(&self, state: State) {
-        self.state.store(state as u8, Ordering::Relaxed);
-    }
-
-    fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Relaxed)
-    }
-}
-
-/// What an instance finds when it looks for work.
-pub enum Work {
-    Job(Job),
-    /// Nothing now: wait to be woken.
-    None,
-    /// Nothing ever: it is retired, and has answered all it had taken.
-    Over,
+    pub(crate) settled: Notify,
 }
 
 impl Lane {
@@ -186,14 +125,14 @@ impl Lane {
         self.rules.spares.min(self.most)
     }
 
-    fn replenish(self: &Arc<Self>, board: &mut Board) {
+    pub(crate) fn replenish(self: &Arc<Self>, board: &mut Board) {
         while board.idle.len() + board.awake < self.spares() && self.may_grow(board) {
             self.hire(board);
         }
     }
 
     /// Queue a job where a core is free for it.
-    fn submit(self: &Arc<Self>, job: Job) {
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) {
         let here = self.core.computing();
         if here > 0 {
             let others: Vec<_> = self.others().filter(|lane| lane.has_room()).collect();
@@ -225,7 +164,7 @@ impl Lane {
     }
 
     /// See to it that an instance looks at the queue.
-    fn rouse(self: &Arc<Self>, board: &mut Board) {
+    pub(crate) fn rouse(self: &Arc<Self>, board: &mut Board) {
         if board.awake > 0 {
             return;
         }
@@ -244,70 +183,12 @@ impl Lane {
     fn hire(self: &Arc<Self>, board: &mut Board) {
         board.alive += 1;
         board.awake += 1;
-        let vitals = Vitals::new(self.core.turns.clone(), self.max_cpu);
-        let instance = Arc::new(Instance {
-            signals: Signals::new(vitals),
-            state: AtomicU8::new(State::Awake as u8),
-            stuck: AtomicBool::new(false),
-            computing: AtomicBool::new(false),
-            served: AtomicU64::new(0),
-        });
+        let instance = Instance::new(Vitals::new(self.core.turns.clone(), self.max_cpu));
         self.core.runtime.spawn(driver::drive(self.clone(), instance));
     }
 
-    /// What `instance` does next.
-    pub fn take(self: &Arc<Self>, instance: &Arc<Instance>) -> Work {
-        let mut board = lock(&self.board);
-        self.unstick(&mut board, instance);
-        let vitals = &instance.signals.vitals;
-        if matches!(instance.state(), State::Idle | State::Full) {
-            // Woken for another reason than a job, or for a job that is gone.
-            board.idle.retain(|other| !Arc::ptr_eq(other, instance));
-            instance.set(State::Awake);
-            board.awake += 1;
-        }
-        if instance.state() == State::Leaving {
-            return if vitals.in_flight() == 0 { Work::Over } else { Work::None };
-        }
-        let worn = self.rules.retire(instance.served.load(Ordering::Relaxed), vitals.is_exhausted());
-        // While as many as may serve are still draining, worn ones go on serving: the pool has no room for more.
-        if worn && board.leaving < self.most {
-            self.rest(&mut board, instance, State::Leaving);
-            board.alive -= 1;
-            board.leaving += 1;
-            if self.rules.isolation == Isolation::Fresh && vitals.in_flight() > 0 {
-                self.replenish(&mut board);
-            }
-            return if vitals.in_flight() == 0 { Work::Over } else { Work::None };
-        }
-        if self.rules.is_full(vitals.in_flight()) {
-            self.rest(&mut board, instance, State::Full);
-            return Work::None;
-        }
-        while let Some(job) = board.queue.pop_front() {
-            if job.ticket.begin(&instance.signals) {
-                instance.served.fetch_add(1, Ordering::Relaxed);
-                return Work::Job(job);
-            }
-        }
-        drop(board);
-        if self.siblings.stranded.load(Ordering::Relaxed)
-            && let Some(job) = self.help(instance)
-        {
-            return Work::Job(job);
-        }
-        let mut board = lock(&self.board);
-        // Another thread may have brought a job since.
-        if board.queue.is_empty() {
-            self.rest(&mut board, instance, State::Idle);
-        } else {
-            instance.signals.wake.notify_one();
-        }
-        Work::None
-    }
-
     /// Take a job off another worker that has no instance for it.
-    fn help(&self, instance: &Instance) -> Option<Job> {
+    pub(crate) fn help(&self, instance: &Instance) -> Option<Job> {
         self.siblings.stranded.store(false, Ordering::Relaxed);
         for lane in self.others() {
             let mut board = lock(&lane.board);
@@ -317,121 +198,11 @@ impl Lane {
                 if !board.queue.is_empty() {
                     self.siblings.stranded.store(true, Ordering::Relaxed);
                 }
-                if job.ticket.begin(&instance.signals) {
-                    instance.served.fetch_add(1, Ordering::Relaxed);
+                if instance.begins(&job) {
                     return Some(job);
                 }
             }
         }
         None
-    }
-
-    /// `instance` stops taking jobs; others see to what is left.
-    fn rest(self: &Arc<Self>, board: &mut Board, instance: &Arc<Instance>, state: State) {
-        if instance.state() == State::Awake && !instance.is_stuck() {
-            board.awake -= 1;
-        }
-        if state == State::Idle && instance.state() != State::Idle {
-            board.idle.push(instance.clone());
-            self.settled.notify_one();
-        }
-        instance.set(state);
-        if !board.queue.is_empty() {
-            self.rouse(board);
-        }
-    }
-
-    /// Called each time an instance's task is about to give the thread back: notice what its guest is doing.
-    pub fn observe(self: &Arc<Self>, instance: &Arc<Instance>) {
-        let vitals = &instance.signals.vitals;
-        match (vitals.is_inside(), instance.is_stuck()) {
-            (true, false) if vitals.may_be_a_burst() => {}
-            (true, false) => self.stick(instance),
-            (true, true) => {}
-            (false, true) => {
-                let mut board = lock(&self.board);
-                self.unstick(&mut board, instance);
-                // It may have been kept from looking at the queue.
-                instance.signals.wake.notify_one();
-            }
-            (false, false) => match instance.state() {
-                State::Full if !self.rules.is_full(vitals.in_flight()) => {
-                    let mut board = lock(&self.board);
-                    instance.set(State::Awake);
-                    board.awake += 1;
-                    instance.signals.wake.notify_one();
-                }
-                State::Leaving if vitals.in_flight() == 0 => instance.signals.wake.notify_one(),
-                _ => {}
-            },
-        }
-    }
-
-    /// The guest of `instance` was suspended in the middle of something: the queue is for others.
-    fn stick(self: &Arc<Self>, instance: &Arc<Instance>) {
-        let mut board = lock(&self.board);
-        match instance.state() {
-            State::Awake => board.awake -= 1,
-            State::Idle => {
-                board.idle.retain(|other| !Arc::ptr_eq(other, instance));
-            }
-            State::Full | State::Leaving => {}
-        }
-        instance.stuck.store(true, Ordering::Relaxed);
-        if instance.signals.vitals.interrupted() > 0 {
-            instance.computing.store(true, Ordering::Relaxed);
-            self.core.computing.fetch_add(1, Ordering::Relaxed);
-        }
-        if board.awake == 0 {
-            let rest = std::mem::take(&mut board.queue);
-            drop(board);
-            rest.into_iter().for_each(|job| self.submit(job));
-        }
-    }
-
-    fn unstick(&self, board: &mut Board, instance: &Arc<Instance>) {
-        if !instance.stuck.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        if instance.computing.swap(false, Ordering::Relaxed) {
-            self.core.computing.fetch_sub(1, Ordering::Relaxed);
-        }
-        if matches!(instance.state(), State::Awake | State::Idle) {
-            instance.set(State::Awake);
-            board.awake += 1;
-        }
-    }
-
-    /// An instance has ended, for whatever reason.
-    pub fn ended(self: &Arc<Self>, instance: &Arc<Instance>) {
-        let mut board = lock(&self.board);
-        match instance.state() {
-            State::Leaving => board.leaving -= 1,
-            state => {
-                board.alive -= 1;
-                if state == State::Awake && !instance.is_stuck() {
-                    board.awake -= 1;
-                }
-                board.idle.retain(|other| !Arc::ptr_eq(other, instance));
-            }
-        }
-        if instance.is_stuck() && instance.computing.load(Ordering::Relaxed) {
-            self.core.computing.fetch_sub(1, Ordering::Relaxed);
-        }
-        if let Some(Fatal::NoInstance(why)) = instance.signals.ended.get() {
-            board.failure = Some(why.clone());
-            self.settled.notify_one();
-            // The one that waits longest is told; the next attempt is for the others.
-            while let Some(job) = board.queue.pop_front() {
-                if job.ticket.begin(&instance.signals) {
-                    break;
-                }
-            }
-        } else if self.rules.isolation == Isolation::Fresh {
-            self.replenish(&mut board);
-        }
-        if !board.queue.is_empty() {
-            self.rouse(&mut board);
-        }
     }
 }

@@ -11,12 +11,14 @@
 //! own, and hyper reads a request from the [`wire`]. [`pipeline`] is the request's whole path in one function: [`request`] refuses
 //! heads that are ambiguous, [`route`] finds the handler, [`request`] reads the body, [`params`] turns path,
 //! query and body into arguments ([`validate`] by type, [`mod@scalar`] by value, [`errors422`] for what does not
-//! fit), written as [`marshal`]. [`app`] then checks out an interpreter: alone, from the [`pool`], for a `def`
-//! handler; shared, from [`concurrent`], for an `async def` one. [`guest`] is the call itself. The reply comes
-//! back marshalled; [`reply`] decodes it, [`json`] encodes its values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
-//! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
+//! fit), written as [`marshal`]. The [`app`] has a [`lane`] of instances for the handler: the request waits there
+//! with a [`ticket`] until one of its [`roster`] takes it, on this worker or on one with a freer core. The
+//! [`driver`] of that instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed by the
+//! guest's own event loop. The reply comes back marshalled; [`reply`] decodes it, [`json`] encodes its values
+//! ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever goes wrong
+//! on the way is a [`fault`], and [`accesslog`] writes the line.
 //!
-//! The data moves forward: `RouteMatch → ValidArgs → Guest → Reply → HttpResponse`.
+//! The data moves forward: `RouteMatch → ValidArgs → Waiting → Reply → HttpResponse`.
 //!
 //! # How an app gets there
 //!
@@ -24,9 +26,11 @@
 //! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles
 //! it once into an [`artifact`], and asks it for its [`manifest`], which the host relies on from then on.
 //! [`component`] checks, loads and links; [`store`] is what an instance owns on this side of the wall, with
-//! [`guestlog`] for what it prints; [`policy`] decides when an instance is retired and which one serves next.
+//! [`guestlog`] for what it prints and [`exchanges`] for what it asks of other servers, which [`outbound`] sends to
+//! where the [`grants`] allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
 //!
-//! Pure stages (`route`, `params`, `validate`, `scalar`, `marshal`, `json`, `manifest`, `reply`, `policy`) know
+//! Pure stages (`route`, `params`, `validate`, `scalar`, `marshal`, `json`, `manifest`, `reply`, `policy`,
+//! `grants`) know
 //! nothing of wasmtime, hyper or tokio; a test over their `use` lines holds them to it.
 
 pub mod accesslog;
@@ -59,6 +63,7 @@ pub mod python;
 pub mod reply;
 pub mod request;
 pub mod response;
+pub mod roster;
 pub mod route;
 pub mod scalar;
 pub mod sdk;
