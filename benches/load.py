@@ -50,7 +50,8 @@ def milliseconds(number: str, unit: str) -> float:
 
 def parse(text: str) -> Sample:
     """Read the output of `wrk --latency`."""
-    latency = r"^\s+{}%\s+([\d.]+)(us|ms|s|m|h)$"
+    # It pads seconds with a space.
+    latency = r"^\s+{}%\s+([\d.]+)(us|ms|s|m|h) *$"
     p50 = find(latency.format(50), text, "50% latency")
     p99 = find(latency.format(99), text, "99% latency")
     # Average, deviation and largest, of which only the last is of interest.
