@@ -133,8 +133,8 @@ def markdown(findings: Findings) -> str:
     parts.append(
         f"{facts['cores']} cores ({facts['cpu']}), {facts['kernel']}. wrk -t1, "
         f"{settings['seconds']} s after {settings['warmup']} s of warm-up, median of "
-        f"{settings['rounds']} rounds where nothing else is said. Load generators run on the same "
-        "machine and take their share of the cores.\n"
+        f"{settings['rounds']} round(s) where nothing else is said. Load generators run on the "
+        "same machine and take their share of the cores.\n"
     )
     if findings.goals:
         parts += ["## Goals\n", goal_table(findings.goals), ""]

@@ -55,6 +55,12 @@ fn no_canary_survives_into_a_fresh_instance() {
 }
 
 #[test]
+fn what_the_snapshot_holds_is_not_counted() {
+    let found = narrow().get("/snapshot").json();
+    assert_eq!(found, json!([true, true, false, false]), "imported twice, made by the request twice");
+}
+
+#[test]
 fn serial_handlers_never_interleave_and_concurrent_ones_do_up_to_their_limit() {
     let server = narrow();
     let most = |path: &str| {

@@ -46,7 +46,7 @@ fn unit_tests_pass_in_plain_cpython() {
 #[test]
 fn types_are_strict() {
     tool("mypy", &["--no-incremental"], "guest-python");
-    tool("mypy", &["--no-incremental", "--strict", "run.py", "memory.py"], "benches");
+    tool("mypy", &["--no-incremental", "--strict", "run.py", "memory.py", "modes.py"], "benches");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """Calls other servers, several at a time, and shows the three kinds of isolation.
 
-    cargo run --release -- run examples/gateway/app.py --allow-http api.github.com
-    curl 'localhost:8000/stars?repo=python/cpython&repo=rust-lang/rust'
+cargo run --release -- run examples/gateway/app.py --allow-http api.github.com
+curl 'localhost:8000/stars?repo=python/cpython&repo=rust-lang/rust'
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 use crate::guestlog;
 use crate::response::HttpResponse;
 use clap::ValueEnum;
+use hyper::Method;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use tokio::time::Instant;
@@ -50,14 +51,27 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Str
     Ok(guard)
 }
 
-/// Log one request. Paths are escaped: they are a client's bytes.
-pub fn line(request: u64, head: &Parts, response: &HttpResponse, start: Instant) {
-    if !tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
-        return;
+/// What the line of a request says of the request; the request itself need not be kept until it is answered.
+pub struct Line {
+    request: u64,
+    /// Method and path, where lines are written.
+    head: Option<(Method, String)>,
+    start: Instant,
+}
+
+impl Line {
+    /// Paths are escaped: they are a client's bytes.
+    pub fn begin(request: u64, head: &Parts) -> Self {
+        let logged = tracing::enabled!(target: ACCESS, tracing::Level::INFO);
+        let head = logged.then(|| (head.method.clone(), head.uri.path().escape_debug().to_string()));
+        Self { request, head, start: Instant::now() }
     }
-    let ms = start.elapsed().as_micros() as f64 / 1000.0;
-    let bytes = response.body().size_hint().lower();
-    let (method, status) = (head.method.as_str(), response.status().as_u16());
-    let path = head.uri.path().escape_debug().to_string();
-    tracing::info!(target: ACCESS, request, method, path, status, ms, bytes);
+
+    pub fn end(self, response: &HttpResponse) {
+        let Some((method, path)) = self.head else { return };
+        let ms = self.start.elapsed().as_micros() as f64 / 1000.0;
+        let bytes = response.body().size_hint().lower();
+        let (request, method, status) = (self.request, method.as_str(), response.status().as_u16());
+        tracing::info!(target: ACCESS, request, method, path, status, ms, bytes);
+    }
 }

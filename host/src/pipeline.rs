@@ -23,16 +23,16 @@ static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 /// `ambiguous`: its head had both framings.
 pub async fn handle(apps: &Staffed, ambiguous: bool, http: Request<Incoming>) -> HttpResponse {
     let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
-    let start = Instant::now();
     let (head, body) = http.into_parts();
-    let outcome = answer(apps, id, ambiguous, &head, body).await;
+    let line = accesslog::Line::begin(id, &head);
+    let outcome = answer(apps, id, ambiguous, head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
         }
         response::from_failure(failure, id)
     });
-    accesslog::line(id, &head, &response, start);
+    line.end(&response);
     response
 }
 
@@ -40,15 +40,18 @@ async fn answer(
     apps: &Staffed,
     id: u64,
     ambiguous: bool,
-    head: &Parts,
+    head: Parts,
     body: Incoming,
 ) -> Result<HttpResponse, Failure> {
-    request::check_head(head, ambiguous)?;
+    request::check_head(&head, ambiguous)?;
     let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
-    let found = route(app, head)?;
+    let found = route(app, &head)?;
     let body = request::read_body(body, app.limits.max_body, app.limits.body_timeout).await?;
-    let args = validate(app, &found, head, &body)?;
-    let reply = call(app, lanes, id, &found, args).await?;
+    let args = validate(app, &found, &head, &body)?;
+    let route = found.route;
+    // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
+    drop((head, body));
+    let reply = call(app, lanes, id, route, args).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
     Ok(response::from_reply(reply)?)
 }
@@ -69,13 +72,7 @@ fn validate(app: &App, found: &RouteMatch<'_>, head: &Parts, body: &[u8]) -> Res
 }
 
 /// Run the handler in an instance of its lane. The deadline covers the wait for one.
-async fn call(
-    app: &App,
-    lanes: &Lanes,
-    id: u64,
-    found: &RouteMatch<'_>,
-    args: ValidArgs,
-) -> Result<String, Failure> {
+async fn call(app: &App, lanes: &Lanes, id: u64, route: usize, args: ValidArgs) -> Result<String, Failure> {
     let deadline = Instant::now() + app.limits.deadline;
-    Ok(lanes.of(found.route).call(id, found.route, args, deadline).reply().await?)
+    Ok(lanes.of(route).call(id, route, args, deadline).reply().await?)
 }

@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = files![
     "route.py",
     "schema.py",
     "sleep.py",
+    "snapshot.py",
     "strict.py",
     "struct.py",
     "types.py",
