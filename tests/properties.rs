@@ -3,7 +3,7 @@
 
 use bolt_host::escape::write_string;
 use bolt_host::json::Reader;
-use bolt_host::manifest::{Manifest, Method};
+use bolt_host::manifest::{ABI, Manifest, Method};
 use bolt_host::marshal::Writer;
 use bolt_host::params::{BadArgs, Input, validate};
 use bolt_host::reply::{self, latin1_bytes};
@@ -66,7 +66,7 @@ fn manifest() -> Manifest {
     query.push(param("body", "body", json!({"t": "ref", "id": "N"})));
     let route = |path: &str, params: Value| json!({"method": "POST", "path": path, "name": "h", "file": "a.py", "line": 1, "async": false, "status": 200, "params": params});
     let described = json!({
-        "abi": 2, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api",
+        "abi": ABI, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api",
         "defs": {
             "M": {"name": "M", "fields": [field("value", &t("str")), field("next", &node)]},
             "N": {"name": "N", "fields": [field("value", &t("int")), field("next", &node), field("when", &t("datetime"))]},
@@ -132,7 +132,7 @@ proptest! {
         let manifest = manifest();
         let router = Router::new(&manifest).unwrap();
         if let Ok(found) = router.find(Some(Method::Post), &path) {
-            let input = Input { query: query.as_deref(), body: &body, is_json: true };
+            let input = Input { query: query.as_deref(), body: &body, is_json: true, ..Input::default() };
             if let Err(BadArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
                 let body = errors.into_body();
                 prop_assert!(serde_json::from_slice::<Value>(&body).unwrap()["detail"].is_array());
@@ -147,7 +147,7 @@ proptest! {
         for path in ["/q", "/any"] {
             let found = router.find(Some(Method::Post), path).unwrap();
             let body = json!({"value": value, "next": {"next": [value]}}).to_string();
-            let input = Input { query: Some(&query), body: body.as_bytes(), is_json: true };
+            let input = Input { query: Some(&query), body: body.as_bytes(), is_json: true, ..Input::default() };
             if let Err(BadArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
                 prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
             }
@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn no_manifest_panics(value in any_json(), name in "abi|defs|routes|marshal|title") {
-        let mut described = json!({"abi": 2, "sdk": "0", "interpreter": "3", "marshal": 4, "app": "a", "defs": {}, "routes": []});
+        let mut described = json!({"abi": ABI, "sdk": "0", "interpreter": "3", "marshal": 4, "app": "a", "defs": {}, "routes": []});
         described[name] = value;
         if let Ok(manifest) = Manifest::parse(&described.to_string()) {
             let _ = Router::new(&manifest);

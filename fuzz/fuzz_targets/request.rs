@@ -21,6 +21,6 @@ fuzz_target!(|data: &[u8]| {
     let (Ok(path), Ok(query)) = (std::str::from_utf8(path), std::str::from_utf8(query)) else { return };
     let (manifest, router) = &*APP;
     if let Ok(found) = router.find(Some(Method::Post), path) {
-        let _ = validate(manifest, router, &found, Input { query: Some(query), body, is_json: true });
+        let _ = validate(manifest, router, &found, Input { query: Some(query), body, is_json: true, ..Input::default() });
     }
 });

@@ -1,19 +1,64 @@
 """Typed route handlers for Python web apps that run inside bolt-host."""
 
 from .app import BoltAPI
+from .background import BackgroundTask, BackgroundTasks
+from .depends import Depends, Security, SecurityScopes
 from .errors import HTTPException
+from .markers import Body, Cookie, Field, File, Form, Header, Path, Query
+from .request import Request
 from .responses import HTML, JSON, PlainText, Redirect, Response
+from .router import Router
 from .struct import Struct
+from .uploads import UploadFile
+from .validators import RequestValidationError, field_validator, model_validator
 from .version import __version__
+from .views import APIView, ViewSet, action
+
+APIRouter = Router
+field = Field
+HTMLResponse = HTML
+JSONResponse = JSON
+PlainTextResponse = PlainText
+RedirectResponse = Redirect
+FastAPI = BoltAPI
 
 __all__ = [
     "HTML",
     "JSON",
+    "APIRouter",
+    "APIView",
+    "BackgroundTask",
+    "BackgroundTasks",
+    "Body",
     "BoltAPI",
+    "Cookie",
+    "Depends",
+    "FastAPI",
+    "Field",
+    "File",
+    "Form",
+    "HTMLResponse",
     "HTTPException",
+    "Header",
+    "JSONResponse",
+    "Path",
     "PlainText",
+    "PlainTextResponse",
+    "Query",
     "Redirect",
+    "RedirectResponse",
+    "Request",
+    "RequestValidationError",
     "Response",
+    "Router",
+    "Security",
+    "SecurityScopes",
     "Struct",
+    "UploadFile",
+    "ViewSet",
     "__version__",
+    "action",
+    "field",
+    "field_validator",
+    "model_validator",
 ]

@@ -1,41 +1,43 @@
-"""The application object: decorators that register handlers as routes."""
+"""The application object: the routes, and everything that holds for all of them."""
 
 from __future__ import annotations
 
-import inspect
-import linecache
-import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
 
-from .errors import BuildError, Unsupported
+from .errors import Unsupported
+from .failures import ExceptionHandlers, Middleware
 from .models import walk_models
-from .params import read_params
+from .options import Isolation, wrong_rules
 from .path import PathError, parse_path
 from .route import Route
+from .router import Declaration, Routes, qualname
 
-__all__ = ["BoltAPI", "Isolation", "RouteOptions"]
+__all__ = ["BoltAPI", "Description"]
 
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
-
-
-Isolation = Literal["fresh", "serial", "concurrent"]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class RouteOptions(TypedDict, total=False):
-    """What every route decorator takes besides the path.
+class Description(TypedDict, total=False):
+    """What the description of the API says of the application, as in OpenAPI.
 
-    status_code: the status of replies that do not choose their own, 100 to 599; 200 by default.
-    isolation, max_concurrency, max_requests: as in `BoltAPI`, for this route.
+    openapi_url, docs_url, redoc_url: where the description and its pages are; None for nowhere.
     """
 
-    status_code: int
-    isolation: Isolation
-    max_concurrency: int
-    max_requests: int
+    summary: str
+    description: str
+    version: str
+    terms_of_service: str
+    contact: Mapping[str, str]
+    license_info: Mapping[str, str]
+    openapi_tags: Sequence[Mapping[str, Any]]
+    servers: Sequence[Mapping[str, Any]]
+    openapi_url: str | None
+    docs_url: str | None
+    redoc_url: str | None
 
 
-class BoltAPI:
+class BoltAPI(Routes):
     """An application: a title and the routes registered on it.
 
     title: shown to people who look at the application's description.
@@ -45,6 +47,13 @@ class BoltAPI:
         the default for `async def`, and the same as "serial" for `def`, which never waits.
     max_concurrency: requests that one interpreter takes up before they end, in "concurrent".
     max_requests: requests after which an interpreter is replaced.
+    dependencies: `Depends(...)` to be called for every route.
+    responses: described for every route.
+    exception_handlers: functions from request and exception to response, by status or class.
+    lifespan: an async context manager that takes the application; entered when an interpreter
+        starts to serve.
+    redirect_slashes: a path that is wrong by a final slash is redirected.
+    description: see `Description`.
 
     A route that says otherwise goes by what it says. Limits of the host hold in any case.
     """
@@ -56,122 +65,113 @@ class BoltAPI:
         isolation: Isolation | None = None,
         max_concurrency: int | None = None,
         max_requests: int | None = None,
+        dependencies: Sequence[Any] = (),
+        responses: Mapping[int | str, Mapping[str, Any]] | None = None,
+        exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
+        lifespan: Callable[[Any], Any] | None = None,
+        redirect_slashes: bool = True,
+        **description: Unpack[Description],
     ) -> None:
-        self.title = title
-        self.isolation = isolation
-        self.max_concurrency = max_concurrency
-        self.max_requests = max_requests
-        for problem in _wrong_rules(isolation, max_concurrency, max_requests):
+        for problem in wrong_rules(isolation, max_concurrency, max_requests):
             raise ValueError(problem)
+        unknown = description.keys() - Description.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"a BoltAPI has no option {', '.join(sorted(unknown))}")
+        self.title = title
+        self.description = description
+        self.isolation = isolation
+        self.lifespan = lifespan
+        self.redirect_slashes = redirect_slashes
+        self.route_options = {
+            name: value
+            for name, value in (
+                ("isolation", isolation),
+                ("max_concurrency", max_concurrency),
+                ("max_requests", max_requests),
+                ("dependencies", list(dependencies)),
+                ("responses", responses),
+            )
+            if value
+        }
+        self.failures = ExceptionHandlers()
+        for wanted, handler in (exception_handlers or {}).items():
+            self.failures.add(wanted, handler)
+        self.around = Middleware()
+        self.dependency_overrides: dict[Any, Callable[..., Any]] = {}
+        self.state: Any = type("State", (), {})()
         self.routes: list[Route] = []
         self._taken: dict[tuple[str, str], Route] = {}
 
-    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for GET requests.
+    def exception_handler(
+        self, wanted: int | type[BaseException]
+    ) -> Callable[[_Function], _Function]:
+        """Registers a function that answers an exception, or a status that was raised.
 
-        path: starts with "/"; `{name}` takes one segment, a final `{name:path}` the rest. Each
-            name is a parameter of the handler.
-        options: see `RouteOptions`.
-
-        The decorator gives back the function it was given. It raises BuildError, which names the
-        handler, file and line, for a handler or a path that cannot be served.
+        It takes the Request and the exception, and returns a response as a handler does.
         """
-        return self._route("GET", path, options)
 
-    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for POST requests; see `get`."""
-        return self._route("POST", path, options)
-
-    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for PUT requests; see `get`."""
-        return self._route("PUT", path, options)
-
-    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for PATCH requests; see `get`."""
-        return self._route("PATCH", path, options)
-
-    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for DELETE requests; see `get`."""
-        return self._route("DELETE", path, options)
-
-    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for HEAD requests; see `get`."""
-        return self._route("HEAD", path, options)
-
-    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for OPTIONS requests; see `get`."""
-        return self._route("OPTIONS", path, options)
-
-    def _route(
-        self, method: str, path: str, options: RouteOptions
-    ) -> Callable[[_Handler], _Handler]:
-        def register(handler: _Handler) -> _Handler:
-            self._register(method, path, options, handler)
-            return handler
+        def register(function: _Function) -> _Function:
+            self.failures.add(wanted, function)
+            return function
 
         return register
 
-    def _register(
-        self, method: str, path: str, options: RouteOptions, handler: Callable[..., Any]
-    ) -> None:
-        file, line = _location(handler)
+    def middleware(self, kind: str = "http") -> Callable[[_Function], _Function]:
+        """Registers `async def (request, call_next)` around every handler.
 
-        def fail(message: str) -> BuildError:
-            return BuildError(message, handler=_qualname(handler), file=file, line=line)
+        `await call_next(request)` gives the Response. With any middleware every request takes the
+        way of `async def` and its whole head is handed over: some 10 µs each.
+        """
+        if callable(kind):  # written without parentheses
+            return self.middleware()(kind)
+        if kind != "http":
+            raise ValueError(f"middleware is for 'http', not {kind!r}")
 
-        unknown = options.keys() - RouteOptions.__annotations__.keys()
-        if unknown:
-            raise fail(f"a route has no option {', '.join(sorted(unknown))}")
-        status_code = int(options.get("status_code", 200))
-        isolation = options.get("isolation", self.isolation)
-        max_concurrency = options.get("max_concurrency", self.max_concurrency)
-        max_requests = options.get("max_requests", self.max_requests)
-        for problem in _wrong_rules(isolation, max_concurrency, max_requests):
-            raise fail(problem)
-        if not 100 <= status_code <= 599:
-            raise fail(f"an HTTP status lies between 100 and 599, not {status_code}")
+        def register(function: _Function) -> _Function:
+            self.around.functions.append(function)
+            return function
+
+        return register
+
+    def mount(self, path: str, api: BoltAPI) -> None:
+        """Serve another application below a path. Its handlers, middleware and title stay its own.
+
+        Routes that are added to it later are not seen.
+        """
+        for route in api.routes:
+            declared = route.declared.below(path, {"include_in_schema": False})
+            self._register(declared, api)
+
+    def declare(self, route: Declaration) -> None:
+        """Take a route."""
+        self._register(route.below("", self.route_options), self)
+
+    def _register(self, declared: Declaration, owner: BoltAPI) -> None:
         try:
-            template = parse_path(path)
-            params = read_params(handler, template.names)
+            template = parse_path(declared.path)
+            route = Route(len(self.routes), declared, owner, template.names)
         except (PathError, Unsupported) as error:
-            raise fail(str(error)) from None
-        for param in params:
+            raise declared.failure(str(error)) from None
+        for param in route.params:
             try:
                 walk_models(param.type, {})
             except Unsupported as error:
-                raise fail(f"parameter {param.name!r}: {error}") from None
+                raise declared.failure(f"parameter {param.name!r}: {error}") from None
             except NameError:
                 # A record may mention one that is defined further down. `finish` looks again.
                 continue
-
-        key = (method, template.shape)
+        key = (declared.method, template.shape)
         other = self._taken.get(key)
         if other is not None:
-            raise fail(
-                f"{method} {path} is already served by {_qualname(other.handler)}, "
-                f"{other.file}:{other.line}"
+            raise declared.failure(
+                f"{declared.method} {declared.path} is already served by "
+                f"{qualname(other.handler)}, {other.file}:{other.line}"
             )
-        route = Route(
-            id=len(self.routes),
-            method=method,
-            path=path,
-            handler=handler,
-            name=getattr(handler, "__name__", type(handler).__name__),
-            status_code=status_code,
-            is_async=inspect.iscoroutinefunction(handler),
-            file=file,
-            line=line,
-            doc=_first_paragraph(handler),
-            isolation=isolation,
-            max_concurrency=max_concurrency,
-            max_requests=max_requests,
-            params=params,
-        )
         self._taken[key] = route
         self.routes.append(route)
 
     def finish(self) -> None:
-        """Compiles every route, now that all classes are defined.
+        """Compiles every route, now that all classes, handlers and overrides are there.
 
         Raises BuildError for a record that cannot be resolved.
         """
@@ -179,61 +179,4 @@ class BoltAPI:
             try:
                 route.compile()
             except (Unsupported, NameError) as error:
-                raise BuildError(
-                    str(error), handler=_qualname(route.handler), file=route.file, line=route.line
-                ) from None
-
-
-def _wrong_rules(
-    isolation: str | None, max_concurrency: int | None, max_requests: int | None
-) -> Iterator[str]:
-    known = get_args(Isolation)
-    if isolation is not None and isolation not in known:
-        yield f"isolation is one of {', '.join(known)}, not {isolation!r}"
-    for name, most in (("max_concurrency", max_concurrency), ("max_requests", max_requests)):
-        if most is not None and (type(most) is not int or not 1 <= most < 2**31):
-            yield f"{name} is a number from 1 on, not {most!r}"
-
-
-def _qualname(handler: Any) -> str:
-    return str(getattr(handler, "__qualname__", type(handler).__qualname__))
-
-
-def _first_paragraph(handler: Any) -> str:
-    lines: list[str] = []
-    for line in (inspect.getdoc(handler) or "").splitlines():
-        if not line.strip():
-            break
-        lines.append(line.strip())
-    return " ".join(lines)
-
-
-def _location(handler: Any) -> tuple[str, int]:
-    """The file of a handler relative to the import root, and the line of its `def`."""
-    function: Any = inspect.unwrap(handler)
-    function = getattr(function, "func", function)  # functools.partial
-    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    if code is None:
-        return "<unknown>", 0
-    # A function's first line is that of its first decorator, which is not what one looks for.
-    line: int = code.co_firstlineno
-    for number in range(line, line + 50):
-        text = linecache.getline(code.co_filename, number).lstrip()
-        if text.startswith(("def ", "async def ")):
-            line = number
-            break
-    return _relative(code.co_filename, str(getattr(function, "__module__", ""))), line
-
-
-def _relative(filename: str, module: str) -> str:
-    """The file as the application's author names it, wherever the application was built."""
-    path = filename.replace("\\", "/")
-    loaded = getattr(sys.modules.get(module), "__file__", None)
-    if loaded is not None and loaded.replace("\\", "/") == path:
-        parts = module.split(".")
-        if path.endswith("/__init__.py"):
-            parts.append("__init__")
-        wanted = "/".join(parts) + ".py"
-        if path.endswith(wanted):
-            return wanted
-    return path.rsplit("/", 1)[-1]
+                raise route.declared.failure(str(error)) from None

@@ -61,14 +61,16 @@ class Source:
             self.namespace[name] = value
         return name
 
-    def text(self, name: str, parameters: str) -> str:
-        """The source of the function."""
+    def text(self, name: str, parameters: str, word: str = "def") -> str:
+        """The source of the function; `word` is "def" or "async def"."""
         body = self.lines or ["    pass"]
-        return "\n".join([f"def {name}({parameters}):", *body, ""])
+        return "\n".join([f"{word} {name}({parameters}):", *body, ""])
 
-    def build(self, name: str, parameters: str, qualname: str | None = None) -> Callable[..., Any]:
+    def build(
+        self, name: str, parameters: str, qualname: str | None = None, word: str = "def"
+    ) -> Callable[..., Any]:
         """Compiles the function. `qualname` is what its tracebacks and TypeErrors call it."""
-        code = compile(self.text(name, parameters), f"<bolt {qualname or name}>", "exec")
+        code = compile(self.text(name, parameters, word), f"<bolt {qualname or name}>", "exec")
         exec(code, self.namespace)
         # Typed Any because a function's names are writable only on the concrete type.
         built: Any = self.namespace[name]

@@ -17,6 +17,7 @@ from uuid import UUID
 from .codegen import Source, is_identifier
 from .models import Field, Model, model_of
 from .types import Type, is_host_default
+from .uploads import UploadFile
 
 __all__ = ["Emitter", "converter", "model_converter"]
 
@@ -148,6 +149,8 @@ class Emitter:
                 return f"{constant(UUID)}(int={name})"
             case "decimal":
                 return f"{constant(Decimal)}({name})"
+            case "upload":
+                return f"{constant(UploadFile)}({name})"
             case "set" | "frozenset" | "vartuple":
                 items = name if kind.args[0].plain else self._list(kind.args[0], name)
                 return f"{constant(_BUILDERS[kind.kind])}({items})"
@@ -296,6 +299,8 @@ class Emitter:
             source.line(f"{out} = {source.constant(object.__new__)}({cls})")
             for item, finish in zip(model.fields, finishers, strict=True):
                 source.line(f"{out}.{item.name} = {finish()}")
+            if model.cls.__struct_validators__:
+                source.line(f"{out} = {source.constant(model.cls.__struct_run__)}({out})")
             return out
         positional, keywords = [], []
         for item, finish in zip(model.fields, finishers, strict=True):

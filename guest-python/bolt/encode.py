@@ -11,6 +11,7 @@ import marshal
 from collections.abc import Callable
 from typing import Any
 
+from .background import pending
 from .errors import HTTPException
 from .plain import RECORDS, plain
 from .responses import JSON, Response, header_list
@@ -84,15 +85,18 @@ def _encode(status: int, result: object, head: tuple[Any, ...]) -> str:
 def _encode_response(status: int, response: Response) -> str:
     # The status may be an IntEnum such as http.HTTPStatus, which marshal does not take.
     code = status if response.status_code is None else int(response.status_code)
+    if response.after is not None:
+        pending.append(response.after)
+        response.after = None
     if not isinstance(response, JSON):
         content_type, pairs = response.reply_type()
         body = response.content
         body = str.__str__(body) if isinstance(body, str) else bytes(body)
         return dumps((code, content_type, pairs, body), _VERSION).decode("latin-1")
-    if not response.headers:
+    if not response.headers and not response.cookies:
         return _encode(code, response.data, ())
-    if not any(name.lower() == "content-type" for name in response.headers):
-        return _encode(code, response.data, (None, header_list(response.headers)))
+    if "content-type" not in response.headers:
+        return _encode(code, response.data, (None, response.header_pairs()))
     # Another content type than JSON's own makes the body raw, so it is written here.
     content_type, pairs = response.reply_type()
     text = json.dumps(

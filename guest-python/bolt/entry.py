@@ -25,13 +25,15 @@ from componentize_py_types import Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
 
-from . import http
+from . import http, uploads
 from .app import BoltAPI
+from .background import Exits, pending
 from .encode import encode_exception, encode_reply
 from .errors import BuildError, HTTPException
 from .loop import BoltLoop
 from .manifest import manifest
 from .snapshot import fill_holes, immortalize
+from .validators import RequestValidationError
 
 __all__ = ["Handlers", "load"]
 
@@ -121,8 +123,36 @@ def _failed(exc: BaseException) -> str:
             return encode_exception(exc)
         except Exception as unencodable:
             exc = unencodable
+    if isinstance(exc, RequestValidationError):
+        return encode_reply(422, {"detail": exc.errors()})
     _complain(_traceback(exc))
     return encode_reply(500, _INTERNAL)
+
+
+def _see_to_the_rest(request: int) -> None:
+    """Have done, after the reply, what the reply that was just encoded left to be done."""
+    for exits in pending:
+        host.linger(request, False)
+        _loop.call_later(0, _begin_rest, request, exits)
+    pending.clear()
+
+
+def _begin_rest(request: int, exits: Exits) -> None:
+    task = asyncio.Task(_rest(request, exits), loop=_loop)
+    _afterwards.add(task)
+    task.add_done_callback(_afterwards.discard)
+
+
+async def _rest(request: int, exits: Exits) -> None:
+    _request.set(request)
+    try:
+        await exits.run(lambda exc: _complain(_traceback(exc)))
+    finally:
+        _forget(request)
+        host.linger(request, True)
+
+
+_afterwards: set[asyncio.Task[None]] = set()
 
 
 def _forget(request: int) -> None:
@@ -136,9 +166,12 @@ def _forget(request: int) -> None:
 
 def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
     try:
-        return encode_reply(status, invoke(loads(args)))
+        reply = encode_reply(status, invoke(loads(args)))
     except BaseException as exc:
         return _failed(exc)
+    if pending:
+        _see_to_the_rest(_loop.serving_now)
+    return reply
 
 
 # `async def` handlers.
@@ -175,6 +208,8 @@ async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]
         reply = _failed(exc)
     _tasks.pop(request, None)
     _forget(request)
+    if pending:
+        _see_to_the_rest(request)
     # While it is being started the reply need not be sent aside.
     if request == _starting:
         _early = reply
@@ -313,6 +348,7 @@ def load(module: str, attribute: str) -> None:
     support.callback = _pump.resume
     http.install(host_http)
     http.refuse_urllib()
+    uploads.install(host.upload)
     sys.stdout, sys.stderr = _stdout, _stderr
     _rehearse()
     gc.collect()

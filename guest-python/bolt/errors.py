@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["BuildError", "HTTPException", "Unsupported"]
+__all__ = ["BuildError", "HTTPException", "Refused", "Unsupported"]
 
 
 class HTTPException(Exception):
@@ -62,6 +62,13 @@ class BuildError(TypeError):
         self.handler = handler
         self.file = file
         self.line = line
+
+
+class Refused(Exception):
+    """A validator refused a value; where it is in the request is found out afterwards.
+
+    Internal: `validators.explain` makes a 422 of it.
+    """
 
 
 class Unsupported(TypeError):

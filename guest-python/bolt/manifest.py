@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .app import BoltAPI
 from .models import Field, Model, walk_models
+from .openapi import openapi
 from .params import Param
 from .plain import compile_plain
 from .route import Route
@@ -18,7 +20,7 @@ from .version import __version__
 
 __all__ = ["ABI", "manifest"]
 
-ABI = 2
+ABI = 3
 """The version of the contract between host and guest."""
 
 
@@ -64,8 +66,24 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "marshal": 4,
         "app": app_ref,
         "title": api.title,
+        "redirect_slashes": api.redirect_slashes,
+        "docs": _docs(api),
         "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
         "routes": [_route(route, ids) for route in api.routes],
+    }
+
+
+def _docs(api: BoltAPI) -> dict[str, Any] | None:
+    """Where the description of the API is, and its text."""
+    about = api.description
+    url = about.get("openapi_url", "/openapi.json")
+    if url is None:
+        return None
+    return {
+        "openapi_url": url,
+        "docs_url": about.get("docs_url", "/docs"),
+        "redoc_url": about.get("redoc_url", "/redoc"),
+        "openapi": json.dumps(openapi(api), separators=(",", ":"), ensure_ascii=False),
     }
 
 
@@ -91,7 +109,7 @@ def _compile_results(api: BoltAPI, models: Iterable[type]) -> None:
         records.update(children)
         known.extend(children)
     for cls in records:
-        if model_kind(cls) in ("struct", "dataclass"):
+        if model_kind(cls) in ("struct", "dataclass", "attrs"):
             compile_plain(cls)
 
 
@@ -99,13 +117,15 @@ def _model(model: Model, ids: _Ids) -> dict[str, Any]:
     return {
         "kind": model.kind,
         "name": model.name,
+        "forbid": model.forbid,
+        "tag": model.tag,
         "fields": [_field(item, ids) for item in model.fields],
     }
 
 
 def _field(item: Field, ids: _Ids) -> dict[str, Any]:
     out = {
-        "name": item.name,
+        "name": item.alias or item.name,
         "type": type_json(item.type, ids),
         "required": item.required,
     }
@@ -140,6 +160,18 @@ def _param(param: Param, ids: _Ids) -> dict[str, Any]:
         "type": type_json(param.type, ids),
         "required": param.required,
     }
-    if not param.required and is_host_default(param.type, param.default):
+    if param.spread:
+        out["spread"] = True
+    elif not param.required and is_host_default(param.type, param.default):
         out["default"] = param.default
+    if param.marker.embed:
+        out["embed"] = True
+    if param.source == "header" and param.spread and param.marker.convert_underscores:
+        out["hyphens"] = True
+    for name in ("max_size", "max_files"):
+        limit = getattr(param.marker, name)
+        if limit is not None:
+            out[name] = limit
+    if param.marker.allowed_types is not None:
+        out["allowed_types"] = [str(kind) for kind in param.marker.allowed_types]
     return out

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
 
+from .checks import checks_of, constrained
 from .errors import Unsupported
+from .markers import Marker
 from .schema import model_kind, type_of
 from .types import MISSING, Type
 
@@ -22,6 +24,9 @@ class Field:
     default: the value when absent, or MISSING.
     factory: makes the value when absent (dataclass default_factory), or None.
     keyword: it has to be passed to the constructor by keyword.
+    alias: its name in requests; "" for its own.
+    out: its name in replies; "" for its own.
+    marker: what `Field` said of it, or None.
     A TypedDict key that may be absent has neither default nor factory.
     """
 
@@ -31,16 +36,26 @@ class Field:
     default: Any = MISSING
     factory: Callable[[], Any] | None = None
     keyword: bool = False
+    alias: str = ""
+    out: str = ""
+    marker: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A record type: kind is "struct", "dataclass" or "typeddict"; fields are in wire order."""
+    """A record type: kind is "struct", "dataclass", "namedtuple", "attrs" or "typeddict".
+
+    fields: in wire order.
+    forbid: a key that is no field is an error.
+    tag: the key that tells this record from others, and its value here; None for none.
+    """
 
     kind: str
     cls: Any
     name: str
     fields: tuple[Field, ...]
+    forbid: bool = False
+    tag: tuple[str, str] | None = None
 
 
 # Classes live as long as the program, so the table is never trimmed.
@@ -57,13 +72,16 @@ def model_of(cls: type) -> Model:
     if model is None:
         kind = model_kind(cls)
         hints = hints_of(cls)
-        if kind == "struct":
-            fields = _struct_fields(cls, hints)
-        elif kind == "dataclass":
-            fields = _dataclass_fields(cls, hints)
-        else:
-            fields = _typeddict_fields(cls, hints)
-        model = _MODELS[cls] = Model(kind or "", cls, cls.__name__, fields)
+        fields = _FIELDS[kind or ""](cls, hints)
+        record: Any = cls
+        model = _MODELS[cls] = Model(
+            kind or "",
+            cls,
+            cls.__name__,
+            fields,
+            forbid=bool(getattr(record, "__struct_forbid__", False)),
+            tag=getattr(record, "__struct_tag__", None),
+        )
     return model
 
 
@@ -87,16 +105,47 @@ def _field_type(cls: type, name: str, annotation: Any) -> Type:
 
 def _struct_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
     defaults: dict[str, Any] = cls.__struct_defaults__
-    return tuple(
-        Field(
-            name,
-            _field_type(cls, name, hints[name]),
-            name not in defaults,
-            defaults.get(name, MISSING),
-            keyword=True,
+    factories: dict[str, Any] = cls.__struct_factories__
+    renamed: Callable[[str], str] = cls.__struct_rename__
+    fields = []
+    for name in cls.__struct_fields__:
+        marker = cls.__struct_markers__.get(name) or _marker(hints[name])
+        kind = _field_type(cls, name, hints[name])
+        if marker is not None:
+            kind = _constrained(cls, name, kind, marker)
+        alias = (marker and marker.alias) or renamed(name)
+        out = (marker and marker.serialization_alias) or alias
+        fields.append(
+            Field(
+                name,
+                kind,
+                name not in defaults and name not in factories,
+                defaults.get(name, MISSING),
+                factories.get(name),
+                keyword=True,
+                alias="" if alias == name else alias,
+                out="" if out == name else out,
+                marker=marker,
+            )
         )
-        for name in cls.__struct_fields__
-    )
+    return tuple(fields)
+
+
+def _marker(annotation: Any) -> Any:
+    """What `Annotated` says through `Field`."""
+    found = None
+    if get_origin(annotation) is Annotated:
+        for item in get_args(annotation)[1:]:
+            if isinstance(item, Marker):
+                found = item
+    return found
+
+
+def _constrained(cls: type, name: str, kind: Type, marker: Marker) -> Type:
+    try:
+        return constrained(kind, checks_of(marker))
+    except Unsupported as error:
+        raise Unsupported(f"field {name!r} of {cls.__qualname__}: {error}") from None
 
 
 def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
@@ -137,6 +186,57 @@ def _typeddict_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
                 required = marker is Required
         fields.append(Field(name, _field_type(cls, name, annotation), required))
     return tuple(fields)
+
+
+def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
+    defaults: dict[str, Any] = cls._field_defaults
+    return tuple(
+        Field(
+            name,
+            _field_type(cls, name, hints.get(name, Any)),
+            name not in defaults,
+            defaults.get(name, MISSING),
+        )
+        for name in cls._fields
+    )
+
+
+def _attrs_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
+    fields = []
+    for item in cls.__attrs_attrs__:
+        if not item.init:
+            continue
+        default, factory = item.default, None
+        # A factory is told by its attribute; the package itself need not be imported for that.
+        if hasattr(default, "takes_self"):
+            if default.takes_self:
+                raise Unsupported(
+                    f"field {item.name!r} of {cls.__qualname__}: "
+                    "a factory that takes the instance is not supported"
+                )
+            factory, default = default.factory, MISSING
+        elif type(default).__name__ == "_Nothing":
+            default = MISSING
+        fields.append(
+            Field(
+                item.alias or item.name,
+                _field_type(cls, item.name, hints.get(item.name, Any)),
+                default is MISSING and factory is None,
+                default,
+                factory,
+                keyword=True,
+            )
+        )
+    return tuple(fields)
+
+
+_FIELDS: dict[str, Callable[[Any, dict[str, Any]], tuple[Field, ...]]] = {
+    "struct": _struct_fields,
+    "dataclass": _dataclass_fields,
+    "typeddict": _typeddict_fields,
+    "namedtuple": _namedtuple_fields,
+    "attrs": _attrs_fields,
+}
 
 
 def _markers(annotation: Any) -> Iterator[Any]:

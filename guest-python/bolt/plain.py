@@ -15,13 +15,13 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from .codegen import Source
+from .codegen import Source, is_identifier
 from .errors import Unsupported
 from .models import Model, hints_of, model_of
 from .schema import model_kind, type_of
 from .types import Type
 
-__all__ = ["RECORDS", "compile_plain", "plain"]
+__all__ = ["RECORDS", "compile_plain", "moment", "plain", "record_names"]
 
 RECORDS: dict[type, Callable[[Any], Any]] = {}
 """The compiled functions of the Structs and dataclasses met so far."""
@@ -29,6 +29,8 @@ RECORDS: dict[type, Callable[[Any], Any]] = {}
 # Fields of these types go out as they are. `any` is among them because it most often holds plain
 # data; when it does not, marshal refuses the reply and the strict way is taken.
 _AS_IS = frozenset({"str", "int", "float", "bool", "none", "any", "literal"})
+# A NamedTuple goes out as what it is, a tuple.
+_RECORD_KINDS = frozenset({"struct", "dataclass", "attrs"})
 _KEYS_AS_IS = frozenset({"str", "int", "float", "bool"})
 
 # See `Emitter` in convert.py: the same bound for the same reason.
@@ -73,6 +75,12 @@ def _key(key: Any) -> Any:
     return made
 
 
+def moment(value: datetime) -> str:
+    """ISO 8601, with "Z" for UTC."""
+    text = value.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
 def _enum(value: Any) -> Any:
     return plain(value.value)
 
@@ -90,7 +98,7 @@ _TABLE: dict[type, Callable[[Any], Any]] = {
     dict: _pairs,
     bytes: bytes.decode,
     # Unbound methods of the exact types: one call, and no way to reach an unrelated __str__.
-    datetime: datetime.isoformat,
+    datetime: moment,
     date: date.isoformat,
     time: time.isoformat,
     UUID: UUID.__str__,
@@ -110,7 +118,7 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (frozenset, _items),
     (Mapping, _pairs),
     (bytes, bytes.decode),
-    (datetime, datetime.isoformat),
+    (datetime, moment),
     (date, date.isoformat),
     (time, time.isoformat),
     (UUID, UUID.__str__),
@@ -119,7 +127,7 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 
 
 def _learn(cls: type) -> Callable[[Any], Any]:
-    if model_kind(cls) is not None:
+    if model_kind(cls) in _RECORD_KINDS:
         return compile_plain(cls)
     for base, convert in _BASES:
         if issubclass(cls, base):
@@ -129,7 +137,7 @@ def _learn(cls: type) -> Callable[[Any], Any]:
 
 
 def compile_plain(cls: type) -> Callable[[Any], Any]:
-    """The function that turns an instance of a Struct or dataclass into a dict of its fields."""
+    """The function that turns an instance of a record into a dict of its fields."""
     made = _TABLE.get(cls)
     if made is None:
         writer = _Writer(cls)
@@ -137,24 +145,33 @@ def compile_plain(cls: type) -> Callable[[Any], Any]:
     return made
 
 
-def _output_fields(cls: Any) -> list[tuple[str, Type]]:
-    """Names and types of the fields, `any` where a type is unknown: output needs no types."""
+def _output_fields(cls: Any) -> list[tuple[str, str, Type]]:
+    """Name, key and type of the fields, `any` where a type is unknown: output needs no types."""
     try:
         model: Model | None = model_of(cls)
     except (Unsupported, NameError, TypeError):
         model = None
-    declared = {item.name: item.type for item in model.fields} if model is not None else {}
-    if cls.__dict__.get("__struct_fields__") is not None:
-        names = cls.__struct_fields__
-    else:
-        names = tuple(item.name for item in dataclasses.fields(cls))
+    found = model.fields if model is not None else ()
+    declared = {item.name: item.type for item in found}
+    names = record_names(cls)
     if len(declared) == len(names):
-        return list(declared.items())
+        return [(item.name, item.out or item.name, item.type) for item in found]
     try:
         hints = hints_of(cls)
     except Exception:
         hints = {}
-    return [(name, declared.get(name) or _type_or_any(hints.get(name))) for name in names]
+    return [(name, name, declared.get(name) or _type_or_any(hints.get(name))) for name in names]
+
+
+def record_names(cls: Any) -> tuple[str, ...]:
+    """The attributes of a record that are sent."""
+    if cls.__dict__.get("__struct_fields__") is not None:
+        fields: tuple[str, ...] = cls.__struct_fields__
+        return fields
+    attributes = cls.__dict__.get("__attrs_attrs__")
+    if attributes is not None:
+        return tuple(item.name for item in attributes)
+    return tuple(item.name for item in dataclasses.fields(cls))
 
 
 # A type whose values are converted by looking at them.
@@ -191,7 +208,14 @@ class _Writer:
         """The dict of the record in the local `name`."""
         fields = _output_fields(cls)
         self.fields += len(fields) + 1
-        parts = [f"{key!r}: {self.value(kind, f'{name}.{key}', stack)}" for key, kind in fields]
+        parts = []
+        tag = getattr(cls, "__struct_tag__", None)
+        if tag is not None and tag[0] not in (key for _, key, _ in fields):
+            parts.append(f"{self.source.constant(tag[0])}: {self.source.constant(tag[1])}")
+        for field, key, kind in fields:
+            # A key that was chosen freely does not enter the source.
+            written = repr(key) if is_identifier(key) else self.source.constant(key)
+            parts.append(f"{written}: {self.value(kind, f'{name}.{field}', stack)}")
         return f"{{{', '.join(parts)}}}"
 
     def value(self, kind: Type, source: str, stack: tuple[type, ...]) -> str:
@@ -215,14 +239,16 @@ class _Writer:
                     return f"(None if {test} is None else {inner})"
             case "enum":
                 return f"{source}._value_"
-            case "datetime" | "date":
+            case "datetime":
+                return f"{constant(moment)}({source})"
+            case "date":
                 return f"{source}.isoformat()"
             # On anything but their own type these raise, where str() would make up a text.
             case "uuid":
                 return f"{constant(UUID.__str__)}({source})"
             case "decimal":
                 return f"{constant(Decimal.__str__)}({source})"
-            case "ref" if model_kind(kind.data) != "typeddict":
+            case "ref" if model_kind(kind.data) in _RECORD_KINDS:
                 return self._ref(kind.data, source, stack)
         return f"{constant(plain)}({source})"
 

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-__all__ = ["HTML", "JSON", "PlainText", "Redirect", "Response", "header_list"]
+from .cookies import cookie_header
+from .strict import to_plain
+
+__all__ = [
+    "HTML",
+    "JSON",
+    "MutableHeaders",
+    "PlainText",
+    "Redirect",
+    "Response",
+    "as_response",
+    "header_list",
+]
 
 # RFC 9110 token characters besides letters and digits.
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -39,6 +54,40 @@ def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
     return pairs
 
 
+class MutableHeaders(dict[str, str]):
+    """Headers of a reply; names are kept in lower case, so each is there once."""
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        for name, value in (headers or {}).items():
+            self[name] = value
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name.lower() if isinstance(name, str) else name, value)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name, or the default."""
+        return super().get(name.lower(), default)
+
+    def setdefault(self, name: str, default: str = "") -> str:
+        """The value of a name, which is set first where it is not there."""
+        return super().setdefault(name.lower(), default)
+
+    def update(self, *others: Any, **more: str) -> None:
+        """Set many."""
+        for name, value in dict(*others, **more).items():
+            self[name] = value
+
+
 class Response:
     """A reply whose body is already made.
 
@@ -52,11 +101,13 @@ class Response:
     """
 
     media_type: ClassVar[str | None] = None
+    # What is left to be done after it was sent: an `Exits`.
+    after: Any = None
 
     def __init__(
         self,
         content: bytes | str = b"",
-        status_code: int = 200,
+        status_code: int | None = 200,
         headers: dict[str, str] | None = None,
         media_type: str | None = None,
     ) -> None:
@@ -76,11 +127,76 @@ class Response:
         # more when it is sent, because `headers` may be changed until then.
         header_list(headers)
         self.status_code = status_code
-        self.headers: dict[str, str] = dict(headers or {})
+        self.headers = MutableHeaders(headers)
+        self.cookies: list[str] = []
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: int | None = None,
+        expires: datetime | str | int | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: Literal["lax", "strict", "none"] | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Have the client keep a cookie.
+
+        expires: a moment, or seconds from now. Raises ValueError for what no cookie can hold.
+        """
+        self.cookies.append(
+            cookie_header(
+                key,
+                value,
+                max_age=max_age,
+                expires=expires,
+                path=path,
+                domain=domain,
+                secure=secure,
+                httponly=httponly,
+                samesite=samesite,
+                partitioned=partitioned,
+            )
+        )
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: Literal["lax", "strict", "none"] | None = "lax",
+    ) -> None:
+        """Have the client forget a cookie that was set with the same path and domain."""
+        self.set_cookie(
+            key,
+            max_age=0,
+            expires=0,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+        )
+
+    @property
+    def body(self) -> bytes:
+        """The body as it is sent."""
+        return self.content.encode() if isinstance(self.content, str) else bytes(self.content)
+
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """The headers to send, a `set-cookie` for each cookie."""
+        pairs = header_list(self.headers)
+        pairs.extend(("set-cookie", cookie) for cookie in self.cookies)
+        return pairs
 
     def reply_type(self) -> tuple[str, list[tuple[str, str]]]:
         """The content type to send, and the headers without it."""
-        pairs = header_list(self.headers)
+        pairs = self.header_pairs()
         found = None
         for pair in pairs:
             if pair[0].lower() == "content-type":
@@ -143,3 +259,18 @@ class JSON(Response):
         self.content = b""
         self._begin(status_code, headers)
         self.content_type = None
+
+    @property
+    def body(self) -> bytes:
+        """The JSON, as middleware sees it; otherwise the host writes it."""
+        plain = to_plain(self.data)
+        text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+
+
+def as_response(result: Any, status: int) -> Response:
+    """What a handler returned, as a Response; `status` is that of the route."""
+    response = result if isinstance(result, Response) else JSON(result)
+    if response.status_code is None:
+        response.status_code = status
+    return response

@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from .codegen import Source
-from .convert import Emitter
+from .depends import call_tree
+from .errors import Refused
+from .invoke import Plan, compile_invoke, wire_params
+from .models import Model, walk_models
 from .params import Param
-from .types import is_host_default
+from .responses import JSON
+from .results import Shape, as_class, compile_result, declared_result
+from .validators import RequestValidationError, explain
+
+if TYPE_CHECKING:
+    from .app import BoltAPI
+    from .router import Declaration
 
 __all__ = ["Route"]
 
 
-@dataclass(slots=True, eq=False)
 class Route:
     """What the host needs to know to serve a handler.
 
     id: its place in `BoltAPI.routes`.
+    declared: how it was written.
+    owner: the application whose middleware and exception handlers hold for it.
     method: upper case.
     path: the template as written.
     name: the name of the function.
     status_code: the status of replies that do not choose their own.
-    is_async: the handler gives a coroutine.
-    file, line: where its `def` is; the file is relative to the import root.
+    is_async: `invoke` gives a coroutine.
     doc: the first paragraph of its docstring on one line, or "".
     isolation, max_concurrency, max_requests: how its instances are used; see `BoltAPI`.
     params: in the order of the wire tuple.
     invoke: takes the wire tuple, one value for each parameter, and calls the handler: the result
-        is what the handler returns, a coroutine if it is async. Ellipsis stands for an absent
+        is what the handler returns, a coroutine if `is_async`. Ellipsis stands for an absent
         value whose default the host cannot write.
     source: the text of the compiled `invoke`, "" until it is compiled.
     """
 
-    id: int
-    method: str
-    path: str
-    handler: Callable[..., Any]
-    name: str
-    status_code: int
-    is_async: bool
-    file: str
-    line: int
-    doc: str
-    isolation: str | None
-    max_concurrency: int | None
-    max_requests: int | None
-    params: tuple[Param, ...]
-    invoke: Callable[[tuple[Any, ...]], Any] = field(init=False, repr=False)
-    source: str = field(init=False, repr=False, default="")
+    def __init__(
+        self, id: int, declared: Declaration, owner: BoltAPI, path_names: tuple[str, ...]
+    ) -> None:
+        self.id = id
+        self.declared = declared
+        self.owner = owner
+        self.path_names = path_names
+        options = declared.options
+        self.method = declared.method
+        self.path = declared.path
+        self.handler = declared.handler
+        self.file = declared.file
+        self.line = declared.line
+        given = getattr(declared.handler, "__name__", type(declared.handler).__name__)
+        self.name = str(options.get("name") or given)
+        self.status_code = int(options.get("status_code") or 200)
+        self.doc = _first_paragraph(declared.handler)
+        self.isolation: str | None = options.get("isolation")
+        self.max_concurrency: int | None = options.get("max_concurrency")
+        self.max_requests: int | None = options.get("max_requests")
+        self.source = ""
+        self.invoke: Callable[[tuple[Any, ...]], Any] = self._first_invoke
+        self._prepare()
 
-    def __post_init__(self) -> None:
-        self.invoke = self._first_invoke
+    def _prepare(self) -> None:
+        """Look at the handler, and at what stands around it by now."""
+        options, owner = self.declared.options, self.owner
+        root = call_tree(
+            self.handler,
+            self.path_names,
+            options.get("dependencies") or (),
+            owner.dependency_overrides,
+            self.declared.view,
+        )
+        failures = owner.failures
+        on_error = None
+        if failures:
+            on_error = failures.handle_async if failures.waits else failures.handle
+        self.result = declared_result(self.handler, options)
+        self.plan = Plan(
+            root,
+            owner,
+            around=owner.around.around(self.status_code) if owner.around else None,
+            on_error=on_error,
+            waits=bool(failures and failures.waits),
+        )
+        self.is_async = self.plan.is_async
+        self.params: tuple[Param, ...] = wire_params(self.plan)
 
     def _first_invoke(self, wire: tuple[Any, ...]) -> Any:
         self.compile()
@@ -65,28 +103,62 @@ class Route:
         """
         if self.source:
             return
-        code = Source()
-        emitter = Emitter(code)
-        parts = [
-            emitter.bind_optional(param.type, _default(emitter, param)) for param in self.params
-        ]
-        if parts:
-            code.line(f"({''.join(f'{target}, ' for target, _ in parts)}) = wire")
-        positional, keywords = [], []
-        for param, (_, finish) in zip(self.params, parts, strict=True):
-            expression = finish()
-            if param.keyword:
-                keywords.append(f"{param.name}={expression}")
-            else:
-                positional.append(expression)
-        call = code.constant(self.handler)
-        code.line(f"return {call}({', '.join(positional + keywords)})")
-        self.source = code.text("invoke", "wire")
-        self.invoke = code.build("invoke", "wire", f"{self.name}.invoke")
+        self._prepare()
+        finish = self._finish()
+        if finish is not None:
+            self.plan = replace(self.plan, finish=finish)
+        invoke, self.source = compile_invoke(self.plan, self.params, self.name)
+        models: dict[type, Model] = {}
+        for param in self.params:
+            walk_models(param.type, models)
+        if any(getattr(cls, "__struct_validators__", ()) for cls in models):
+            invoke = self._explaining(invoke)
+        self.invoke = invoke
+
+    def _finish(self) -> Callable[[Any], Any] | None:
+        """What is done with the handler's result, if anything."""
+        options = self.declared.options
+        check = None
+        if self.result is not None:
+            check = compile_result(self.result, Shape.of(options))
+        cls = options.get("response_class")
+        if cls is None or issubclass(cls, JSON):
+            return check
+        if check is None:
+            return lambda result: as_class(cls, result)
+        checked = check
+        return lambda result: as_class(cls, checked(result))
+
+    def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`invoke`, where validators may refuse what the host let pass."""
+
+        def failed(wire: tuple[Any, ...], cause: Refused) -> BaseException:
+            errors = explain(self.params, wire)
+            error: BaseException = RequestValidationError(errors)
+            if not errors:
+                # It was not the request that was refused, but a record that the handler made.
+                error = cause.__cause__ or cause
+            return error
+
+        def explaining(wire: tuple[Any, ...]) -> Any:
+            try:
+                return invoke(wire)
+            except Refused as exc:
+                raise failed(wire, exc) from exc.__cause__
+
+        async def explaining_async(wire: tuple[Any, ...]) -> Any:
+            try:
+                return await invoke(wire)
+            except Refused as exc:
+                raise failed(wire, exc) from exc.__cause__
+
+        return explaining_async if self.is_async else explaining
 
 
-def _default(emitter: Emitter, param: Param) -> Callable[[], str] | None:
-    if param.required or is_host_default(param.type, param.default):
-        return None
-    # As with records, a mutable default is not shared between calls.
-    return lambda: emitter.default_object(param.default)
+def _first_paragraph(handler: Any) -> str:
+    lines: list[str] = []
+    for line in (inspect.getdoc(handler) or "").splitlines():
+        if not line.strip():
+            break
+        lines.append(line.strip())
+    return " ".join(lines)

@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 from uuid import UUID
 
+from .checks import all_checks, constrained
 from .errors import Unsupported
 from .types import ANY, NONE, STR, Type
+from .uploads import UploadFile
 
 __all__ = ["model_kind", "show", "type_of"]
 
@@ -31,6 +33,7 @@ _LEAVES: dict[Any, Type] = {
     date: Type("date"),
     UUID: Type("uuid"),
     Decimal: Type("decimal"),
+    UploadFile: Type("upload"),
 }
 
 _SEQUENCES: dict[Any, str] = {
@@ -57,14 +60,18 @@ _WRAPPERS = (Annotated, Required, NotRequired, getattr(typing, "ReadOnly", Annot
 
 
 def model_kind(cls: Any) -> str | None:
-    """The kind of record, "struct", "dataclass" or "typeddict" if the class is one, else None."""
+    """The kind of record that a class is, as in `Model`; None for another class."""
     if not isinstance(cls, type):
         return None
     if getattr(cls, "__struct_fields__", None) is not None:
         return "struct"
     if typing.is_typeddict(cls):
         return "typeddict"
-    return "dataclass" if dataclasses.is_dataclass(cls) else None
+    if dataclasses.is_dataclass(cls):
+        return "dataclass"
+    if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):
+        return "namedtuple"
+    return "attrs" if "__attrs_attrs__" in cls.__dict__ else None
 
 
 def show(annotation: Any) -> str:
@@ -101,7 +108,8 @@ def _type_of(annotation: Any, aliases: tuple[Any, ...]) -> Type:
         value = annotation.__value__ if origin is None else origin.__value__[get_args(annotation)]
         return _type_of(value, (*aliases, annotation))
     if origin in _WRAPPERS:
-        return _type_of(get_args(annotation)[0], aliases)
+        inner, *metadata = get_args(annotation)
+        return constrained(_type_of(inner, aliases), all_checks(metadata))
     if origin is None:
         return _bare(annotation)
 

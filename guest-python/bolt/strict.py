@@ -10,6 +10,8 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from .errors import Unsupported
+from .models import model_of
 from .schema import model_kind
 
 __all__ = ["MAX_DEPTH", "to_plain"]
@@ -86,7 +88,8 @@ class _Walk:
         if isinstance(value, float):
             return float.__float__(value)
         if isinstance(value, (datetime, date, time)):
-            return value.isoformat()
+            text = value.isoformat()
+            return text[:-6] + "Z" if text.endswith("+00:00") else text
         if isinstance(value, (UUID, Decimal)):
             return str(value)
         if isinstance(value, bytes):
@@ -100,11 +103,8 @@ class _Walk:
 
     def container(self, value: Any, place: _Place | None, depth: int) -> Any:
         kind = None if isinstance(value, type) else model_kind(type(value))
-        if kind == "struct":
-            return self.record(value, value.__struct_fields__, place, depth)
-        if kind == "dataclass":
-            names = tuple(item.name for item in dataclasses.fields(value))
-            return self.record(value, names, place, depth)
+        if kind in ("struct", "dataclass", "attrs"):
+            return self.record(value, _keys(value), place, depth)
         if isinstance(value, Mapping):
             return {
                 self.key(key, place): self.convert(item, (place, _step(key)), depth)
@@ -120,10 +120,11 @@ class _Walk:
         )
 
     def record(
-        self, value: Any, names: tuple[str, ...], place: _Place | None, depth: int
+        self, value: Any, names: list[tuple[str, str]], place: _Place | None, depth: int
     ) -> dict[str, Any]:
-        out = {}
-        for name in names:
+        tag = getattr(value, "__struct_tag__", None)
+        out = {} if tag is None else {tag[0]: tag[1]}
+        for name, key in names:
             try:
                 item = getattr(value, name)
             except AttributeError:
@@ -132,7 +133,7 @@ class _Walk:
                     f"cannot turn {type(value).__qualname__} into JSON: "
                     f"{_show((place, _step(name)))} is not set"
                 ) from None
-            out[name] = self.convert(item, (place, _step(name)), depth)
+            out[key] = self.convert(item, (place, _step(name)), depth)
         return out
 
     def key(self, key: Any, place: _Place | None) -> Any:
@@ -143,6 +144,20 @@ class _Walk:
                 f"it is a key of {_show(place)}, and keys must be text or numbers"
             )
         return made
+
+
+def _keys(value: Any) -> list[tuple[str, str]]:
+    """The attributes of a record and the keys under which they are sent."""
+    cls = type(value)
+    if model_kind(cls) == "dataclass":
+        return [(item.name, item.name) for item in dataclasses.fields(value)]
+    if model_kind(cls) == "attrs":
+        return [(item.name, item.name) for item in cls.__attrs_attrs__]
+    try:
+        fields = model_of(cls).fields
+    except (Unsupported, NameError, TypeError):
+        return [(name, name) for name in cls.__struct_fields__]
+    return [(item.name, item.out or item.name) for item in fields]
 
 
 _NOT_SCALAR: Any = object()

@@ -9,7 +9,11 @@ from typing import Any, ClassVar, dataclass_transform, get_origin
 
 from .codegen import Source, is_identifier
 from .convert import Emitter, model_converter
+from .errors import Refused
+from .markers import Field, Marker
 from .plain import compile_plain
+from .rename import Rename, renamer
+from .types import MISSING
 
 __all__ = ["Struct", "StructMeta"]
 
@@ -36,7 +40,12 @@ def _is_class_var(annotation: Any) -> bool:
     return annotation is ClassVar or get_origin(annotation) is ClassVar
 
 
-def _initializer(qualname: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+def _initializer(
+    qualname: str,
+    fields: tuple[str, ...],
+    defaults: dict[str, Any],
+    factories: dict[str, Callable[[], Any]],
+) -> Any:
     """`__init__` as one would write it by hand, so that Python itself reports bad arguments."""
     source = Source(fields)
     emitter = Emitter(source)
@@ -48,7 +57,11 @@ def _initializer(qualname: str, fields: tuple[str, ...], defaults: dict[str, Any
         parameters.append("*")
     for name in fields:
         value = name
-        if name not in defaults:
+        if name in factories:
+            absent = source.constant(_ABSENT)
+            parameters.append(f"{name}={absent}")
+            value = f"{emitter.default(None, factories[name])} if {name} is {absent} else {name}"
+        elif name not in defaults:
             parameters.append(name)
         elif type(defaults[name]) in (list, dict, set):
             absent = source.constant(_ABSENT)
@@ -60,7 +73,40 @@ def _initializer(qualname: str, fields: tuple[str, ...], defaults: dict[str, Any
     return source.build("__init__", ", ".join(parameters), f"{qualname}.__init__")
 
 
-@dataclass_transform(kw_only_default=True)
+def _validators(namespace: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    """The validators of a class body; see `validators`."""
+    found = []
+    for value in namespace.values():
+        function = getattr(value, "__func__", value)
+        fields = getattr(function, "__bolt_validates__", None)
+        if fields is None:
+            continue
+        if fields:
+            call = (lambda f: lambda cls, item: f(item))(function)
+            if not isinstance(value, staticmethod):
+                call = function
+        else:
+            call = (lambda f: lambda cls, item: f(item))(function)
+        found.append((fields, call))
+    return found
+
+
+def run_validators(made: Any) -> Any:
+    """Have a record's validators look at it. Raises what they raise, as Refused."""
+    cls = type(made)
+    try:
+        for fields, call in cls.__struct_validators__:
+            for name in fields:
+                setattr(made, name, call(cls, getattr(made, name)))
+        for fields, call in cls.__struct_validators__:
+            if not fields:
+                made = call(cls, made)
+    except (ValueError, AssertionError) as exc:
+        raise Refused from exc
+    return made
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
 class StructMeta(type):
     """Turns annotations into slots and writes the constructor."""
 
@@ -69,17 +115,30 @@ class StructMeta(type):
     __struct_custom_init__: bool
 
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        rename: Rename | None = None,
+        forbid_unknown: bool | None = None,
+        tag: str | None = None,
+        tag_field: str | None = None,
+        **options: Any,
     ) -> StructMeta:
         if not any(isinstance(base, StructMeta) for base in bases):  # Struct itself
             return super().__new__(mcs, name, bases, namespace, **options)
         fields: dict[str, None] = {}
         defaults: dict[str, Any] = {}
+        factories: dict[str, Callable[[], Any]] = {}
+        markers: dict[str, Marker] = {}
         custom_init = "__init__" in namespace
         for base in reversed(bases):
             if isinstance(base, StructMeta):
                 fields.update(dict.fromkeys(base.__struct_fields__ or ()))
                 defaults.update(getattr(base, "__struct_defaults__", {}))
+                factories.update(getattr(base, "__struct_factories__", {}))
+                markers.update(getattr(base, "__struct_markers__", {}))
                 custom_init = custom_init or getattr(base, "__struct_custom_init__", False)
 
         slots = []
@@ -93,12 +152,21 @@ class StructMeta(type):
             else:
                 # A field declared again is required again, unless it has a new default.
                 defaults.pop(field, None)
+                factories.pop(field, None)
+                markers.pop(field, None)
             fields[field] = None
         # A slot and a class attribute cannot share a name. An inherited field may get a new
         # default without being annotated again.
         for field in fields:
             if field in namespace:
-                defaults[field] = namespace.pop(field)
+                value = namespace.pop(field)
+                if isinstance(value, Marker):
+                    markers[field] = value
+                    if value.default_factory is not None:
+                        factories[field] = value.default_factory
+                    value = value.given()
+                if value is not MISSING:
+                    defaults[field] = value
 
         # Annotations computed on demand look names up here. Left to `type`, they would look in the
         # finished class, where in `date: date` the second word finds the slot of the first.
@@ -108,10 +176,24 @@ class StructMeta(type):
         namespace["__slots__"] = (*slots, *namespace.get("__slots__", ()))
         namespace["__struct_fields__"] = names
         namespace["__struct_defaults__"] = defaults
+        namespace["__struct_factories__"] = factories
+        namespace["__struct_markers__"] = markers
         namespace["__struct_custom_init__"] = custom_init
+        validators = _validators(namespace)
+        if validators:
+            inherited = [
+                entry for base in bases for entry in getattr(base, "__struct_validators__", ())
+            ]
+            namespace["__struct_validators__"] = (*inherited, *validators)
+        if rename is not None:
+            namespace["__struct_rename__"] = staticmethod(renamer(rename))
+        if forbid_unknown is not None:
+            namespace["__struct_forbid__"] = forbid_unknown
+        if tag is not None or tag_field is not None:
+            namespace["__struct_tag__"] = (tag_field or "type", name if tag is None else tag)
         if not custom_init:
             namespace["__init__"] = _initializer(
-                namespace.get("__qualname__", name), names, defaults
+                namespace.get("__qualname__", name), names, defaults, factories
             )
         # Bound anew for every class: an inherited one would leave out the added fields.
         namespace["_from_wire"] = staticmethod(_lazy_from_wire(lambda: cls))
@@ -146,12 +228,26 @@ class Struct(metaclass=StructMeta):
     not check types (values that come from a request have been checked). A default that is a list,
     dict or set is copied for every instance. Instances compare equal when they are of the same
     class and their fields are, can be changed, and cannot be hashed.
+
+    Options of the class: `class User(Struct, rename="camel", forbid_unknown=True)`.
+    rename: names in JSON: "camel", "pascal", "kebab", "lower", "upper", or a function.
+    forbid_unknown: a key that is no field is an error, rather than ignored.
+    tag, tag_field: in a union of Structs, the value of which key tells this one; the class's name
+        and "type" where only the other is given. Replies have the key as well.
     """
 
     __slots__ = ()
     __struct_fields__: ClassVar[tuple[str, ...] | None] = None
     __struct_defaults__: ClassVar[dict[str, Any]] = {}
+    __struct_factories__: ClassVar[dict[str, Callable[[], Any]]] = {}
+    __struct_markers__: ClassVar[dict[str, Marker]] = {}
     __struct_custom_init__: ClassVar[bool] = False
+    # The fields that a validator is for, none for the whole, and the call of it with the class.
+    __struct_validators__: ClassVar[tuple[tuple[tuple[str, ...], Any], ...]] = ()
+    __struct_run__: ClassVar[Callable[[Any], Any]] = staticmethod(run_validators)
+    __struct_rename__: ClassVar[Callable[[str], str]] = staticmethod(str)
+    __struct_forbid__: ClassVar[bool] = False
+    __struct_tag__: ClassVar[tuple[str, str] | None] = None
 
     @staticmethod
     def _from_wire(values: tuple[Any, ...]) -> Any:

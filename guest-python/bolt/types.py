@@ -43,12 +43,14 @@ class Type:
     args: element types: the item of list/set/frozenset/vartuple, (key, value) of dict, the items
         of tuple, the arms of union; empty otherwise.
     data: the values of a literal (tuple), the Enum class of an enum, the class of a ref.
+    checks: constraints as (name, value) pairs; see `checks`.
     plain: the wire value already is the Python value, so nothing has to be converted.
     """
 
     kind: str
     args: tuple[Type, ...] = ()
     data: Any = None
+    checks: tuple[tuple[str, Any], ...] = ()
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,4 +104,6 @@ def type_json(kind: Type, ref_id: Callable[[type], str]) -> dict[str, Any]:
         out["values"] = [member.value for member in members]
     elif tag == "ref":
         out["id"] = ref_id(kind.data)
+    if kind.checks:
+        out["check"] = dict(kind.checks)
     return out

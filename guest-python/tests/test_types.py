@@ -158,7 +158,6 @@ class Pair(NamedTuple):
     "annotation",
     [
         complex,
-        Pair,
         timedelta,
         Bad,
         Literal[b"x"],

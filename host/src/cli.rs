@@ -117,6 +117,9 @@ pub struct LimitArgs {
     /// Largest request body; then 413.
     #[arg(long, default_value = "1MiB", value_parser = size, value_name = "SIZE")]
     pub max_body: usize,
+    /// Most bytes of all files of a multipart form; then 413.
+    #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
+    pub max_upload: usize,
     /// Largest response body; then 500.
     #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
     pub max_response: usize,
@@ -159,6 +162,7 @@ impl Run {
                 instances: usize::from(self.instances),
                 max_exchanges: given.max_exchanges as usize,
                 max_body: given.max_body,
+                max_upload: given.max_upload,
                 max_response: given.max_response,
                 max_head: given.max_head,
                 header_timeout: given.header_timeout,

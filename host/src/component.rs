@@ -14,7 +14,7 @@ use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationCon
 pub const TICK: Duration = Duration::from_millis(2);
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.2.0";
+const ABI_VERSION: &str = "0.3.0";
 
 /// The unit in which a component states its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;

@@ -29,6 +29,8 @@ pub struct Limits {
     pub max_exchanges: usize,
     /// Size of a request's body, in bytes.
     pub max_body: usize,
+    /// Size of all files of a form, in bytes.
+    pub max_upload: usize,
     /// Size of a reply's body, in bytes.
     pub max_response: usize,
     /// Size of a request's head, in bytes.
@@ -54,6 +56,7 @@ impl Default for Limits {
             instances: 16,
             max_exchanges: 1000,
             max_body: MIB,
+            max_upload: 64 * MIB,
             max_response: 64 * MIB,
             max_head: 64 * 1024,
             header_timeout: Duration::from_secs(15),

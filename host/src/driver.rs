@@ -92,10 +92,10 @@ async fn serve(
 
 /// Run a handler: to its end, or, when it is `async def`, to its first wait.
 async fn call(guest: &Accessor<GuestState>, app: &crate::bindings::App, job: Job) -> wasmtime::Result<()> {
-    let Job { request, route, args, reply, .. } = job;
+    let Job { request, route, args, uploads, reply, .. } = job;
     let vitals = guest.with(|mut access| {
         let state = access.data_mut();
-        state.begin(request, reply);
+        state.begin(request, reply, uploads);
         state.vitals.clone()
     });
     vitals.entered();

@@ -41,6 +41,27 @@ impl Errors {
         self.count = mark.1;
     }
 
+    /// In the errors since `mark`, put a name for the step at `depth` of their locations.
+    pub fn rename(&mut self, mark: Mark, depth: usize, name: &str) {
+        let added = self.items.split_off(mark.0);
+        let mut text = b"[".to_vec();
+        text.extend_from_slice(added.strip_prefix(b",").unwrap_or(&added));
+        text.push(b']');
+        let Ok(Value::Array(mut errors)) = serde_json::from_slice(&text) else {
+            self.items.extend_from_slice(&added);
+            return;
+        };
+        for error in &mut errors {
+            if let Some(step) = error["loc"].get_mut(depth) {
+                *step = Value::from(name);
+            }
+            if !self.items.is_empty() {
+                self.items.push(b',');
+            }
+            self.items.extend_from_slice(error.to_string().as_bytes());
+        }
+    }
+
     /// Add one error. `kind` is pydantic's name for it.
     pub fn push(&mut self, kind: &str, loc: &[Loc<'_>], msg: &str, input: &JsonValue<'_>) {
         if self.count >= MAX_ERRORS {

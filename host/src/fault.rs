@@ -16,14 +16,22 @@ pub enum Failure {
 #[derive(Debug)]
 pub enum Rejection {
     NotFound,
+    /// 307: the same path with or without its final slash is served.
+    Elsewhere {
+        location: String,
+    },
     MethodNotAllowed {
         allow: String,
     },
     /// 400 and a sentence.
     Malformed(String),
+    /// `flag` is the one to raise.
     TooLarge {
         limit: usize,
+        flag: &'static str,
     },
+    /// 507: a file that came with the request could not be kept.
+    Unstored,
     BodyTimeout,
     Invalid(Errors),
 }
@@ -106,10 +114,12 @@ impl Fault {
 impl Rejection {
     pub fn status(&self) -> u16 {
         match self {
+            Self::Elsewhere { .. } => 307,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::Malformed(_) => 400,
             Self::TooLarge { .. } => 413,
+            Self::Unstored => 507,
             Self::BodyTimeout => 408,
             Self::Invalid(_) => 422,
         }
@@ -118,10 +128,14 @@ impl Rejection {
     /// The sentence in `{"detail": …}`; a 422 has a body of its own.
     pub fn told(&self) -> String {
         match self {
+            Self::Elsewhere { .. } => "Temporary Redirect".to_owned(),
             Self::NotFound => "Not Found".to_owned(),
             Self::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
             Self::Malformed(sentence) => sentence.clone(),
-            Self::TooLarge { limit } => format!("The request body is larger than {limit} bytes (--max-body)"),
+            Self::TooLarge { limit, flag } => {
+                format!("The request body is larger than {limit} bytes ({flag})")
+            }
+            Self::Unstored => "Insufficient Storage".to_owned(),
             Self::BodyTimeout => "The request body did not arrive in time (--body-timeout)".to_owned(),
             Self::Invalid(_) => "Unprocessable Entity".to_owned(),
         }

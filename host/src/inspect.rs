@@ -70,9 +70,10 @@ pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<S
 
 fn parameter(param: &Param, manifest: &Manifest) -> String {
     let place = match param.source {
-        Source::Path => "path",
-        Source::Query => "query",
-        Source::Body => "body",
+        Source::Header => "header",
+        Source::Cookie => "cookie",
+        Source::Form | Source::File => "form",
+        source => source.place(),
     };
     let optional = if matches!(param.absent, Absent::Refuse) { "" } else { "?" };
     format!("{}{optional}: {} in {place}", param.alias, param.ty.display(&manifest.models))

@@ -14,6 +14,7 @@ use crate::policy::{self, Rules};
 use crate::roster::{Board, Instance, State};
 use crate::store::lock;
 use crate::ticket::{Job, Patience, Waiting};
+use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -97,8 +98,14 @@ impl Lane {
     }
 
     /// Have a request's handler run; the reply comes to the returned wait.
-    pub fn call(self: &Arc<Self>, request: u64, route: usize, args: ValidArgs, deadline: Instant) -> Waiting {
-        let (job, waiting) = Waiting::new(request, route, args.0, deadline, self.patience);
+    pub fn call(
+        self: &Arc<Self>,
+        request: u64,
+        route: usize,
+        given: (ValidArgs, Option<Arc<Uploads>>),
+        deadline: Instant,
+    ) -> Waiting {
+        let (job, waiting) = Waiting::new(request, route, given, deadline, self.patience);
         self.submit(job);
         waiting
     }

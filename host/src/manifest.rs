@@ -3,24 +3,34 @@
 //! The JSON comes from a guest and is hostile: it is checked whole here, and everything behind this
 //! module relies on what it checked (types resolved, references valid, defaults already marshalled).
 
+use crate::check::Check;
+use crate::docs::Docs;
+use crate::manifest_wire as wire;
 use crate::marshal::Writer;
 use crate::policy::Wishes;
+use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// The ABI this host speaks; see `wit/bolt.wit`.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 /// The marshal format both sides agreed on.
 const MARSHAL_VERSION: u32 = 4;
 /// Deepest type expression accepted.
 const MAX_TYPE_DEPTH: usize = 64;
+/// Most memory of a compiled pattern, in bytes.
+const MAX_PATTERN: usize = 1 << 20;
 
 /// An app's manifest, checked and resolved.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     pub app: String,
     pub title: String,
+    /// A path that is wrong by a final slash is redirected.
+    pub redirect_slashes: bool,
+    /// The pages that describe it.
+    pub docs: Option<Docs>,
     pub sdk: String,
     pub interpreter: String,
     pub models: Vec<Model>,
@@ -41,6 +51,26 @@ pub struct Route {
     pub wishes: Wishes,
     pub status: u16,
     pub params: Vec<Param>,
+    pub needs: Needs,
+}
+
+/// What of a request a handler's parameters are made of, besides path and query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub headers: bool,
+    pub body: BodyKind,
+    pub request: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BodyKind {
+    #[default]
+    None,
+    /// One parameter takes it whole.
+    Json,
+    /// Parameters are its keys.
+    Keys,
+    Form,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -81,7 +111,27 @@ impl Method {
 pub enum Source {
     Path,
     Query,
+    Header,
+    Cookie,
+    Form,
+    File,
     Body,
+    /// The whole request, for handlers that ask for it.
+    Request,
+}
+
+impl Source {
+    /// The name of the source in an error's location.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Form | Self::File | Self::Body => "body",
+            Self::Request => "request",
+        }
+    }
 }
 
 /// One argument of a handler.
@@ -91,6 +141,23 @@ pub struct Param {
     pub source: Source,
     pub ty: Type,
     pub absent: Absent,
+    /// The type is a model, and each of its fields is a value of the source.
+    pub spread: bool,
+    /// `_` in the names of those fields stands for `-`.
+    pub hyphens: bool,
+    /// A key of the body, rather than all of it.
+    pub embed: bool,
+    pub files: FileRules,
+}
+
+/// What the files of a parameter are held to.
+#[derive(Debug, Clone, Default)]
+pub struct FileRules {
+    /// Bytes of each.
+    pub max_size: Option<u64>,
+    pub max_files: Option<usize>,
+    /// `image/png`, or `image/*`; all when absent.
+    pub allowed_types: Option<Vec<String>>,
 }
 
 /// What to do when a value is not given.
@@ -108,6 +175,10 @@ pub enum Absent {
 #[derive(Debug, Clone)]
 pub struct Model {
     pub name: String,
+    /// A key that is no field is an error.
+    pub forbid: bool,
+    /// In a union, the key that tells this model from others, and its value here.
+    pub tag: Option<(String, String)>,
     pub fields: Vec<Field>,
 }
 
@@ -149,6 +220,10 @@ pub enum Type {
         tagged: bool,
     },
     Model(usize),
+    /// A file of a form.
+    Upload,
+    /// A type whose values are held to more.
+    Checked(Box<Type>, Box<Check>),
 }
 
 impl Type {
@@ -158,7 +233,8 @@ impl Type {
             Self::Str | Self::Int | Self::Float | Self::Bool | Self::None | Self::Any | Self::Bytes => false,
             Self::Literal(_) => false,
             Self::DateTime | Self::Date | Self::Uuid | Self::Decimal => true,
-            Self::Set(_) | Self::Enum { .. } | Self::Model(_) => true,
+            Self::Set(_) | Self::Enum { .. } | Self::Model(_) | Self::Upload => true,
+            Self::Checked(inner, _) => inner.needs_conversion(),
             Self::List(item) | Self::Sequence(item) => item.needs_conversion(),
             Self::Tuple(items) => items.iter().any(Self::needs_conversion),
             Self::Dict(key, value) => key.needs_conversion() || value.needs_conversion(),
@@ -195,6 +271,8 @@ impl Type {
             }
             Self::Union { arms, .. } => list(arms, " | "),
             Self::Model(index) => models[*index].name.clone(),
+            Self::Upload => "UploadFile".into(),
+            Self::Checked(inner, _) => inner.display(models),
         }
     }
 }
@@ -236,6 +314,8 @@ impl Resolver {
         Ok(Manifest {
             app: wire.app.clone(),
             title: wire.title.clone(),
+            redirect_slashes: wire.redirect_slashes,
+            docs: wire.docs.clone(),
             sdk: wire.sdk.clone(),
             interpreter: wire.interpreter.clone(),
             models,
@@ -250,19 +330,13 @@ impl Resolver {
             Ok(Field { name: field.name.clone(), ty, absent })
         };
         let fields = def.fields.iter().map(field).collect::<Result<_, String>>()?;
-        Ok(Model { name: def.name.clone(), fields })
+        Ok(Model { name: def.name.clone(), forbid: def.forbid, tag: def.tag.clone(), fields })
     }
 
     fn route(&self, route: &wire::Route) -> Result<Route, String> {
-        let param = |param: &wire::Param| {
-            let ty = self.ty(&param.ty, 0)?;
-            let absent = absent(param.required, param.default.as_ref(), &ty)?;
-            Ok(Param { alias: param.alias.clone(), source: param.source, ty, absent })
-        };
-        let params = route.params.iter().map(param).collect::<Result<Vec<_>, String>>()?;
-        if params.iter().filter(|p| p.source == Source::Body).count() > 1 {
-            return Err(format!("handler {} has more than one body", route.name));
-        }
+        let params =
+            route.params.iter().map(|param| self.param(param)).collect::<Result<Vec<_>, String>>()?;
+        let needs = needs(&params).map_err(|why| format!("handler {} {why}", route.name))?;
         if !(100..=999).contains(&route.status) {
             return Err(format!("handler {} has the status {}", route.name, route.status));
         }
@@ -279,16 +353,47 @@ impl Resolver {
             },
             status: route.status,
             params,
+            needs,
         })
     }
 
-    fn ty(&self, ty: &wire::Type, depth: usize) -> Result<Type, String> {
+    fn param(&self, param: &wire::Param) -> Result<Param, String> {
+        let ty = self.ty(&param.ty, 0)?;
+        let absent = absent(param.required, param.default.as_ref(), &ty)?;
+        if param.spread && !matches!(ty, Type::Model(_)) {
+            return Err(format!("parameter {} has no fields to be read one by one", param.alias));
+        }
+        Ok(Param {
+            alias: param.alias.clone(),
+            source: param.source,
+            ty,
+            absent,
+            spread: param.spread,
+            hyphens: param.hyphens,
+            embed: param.embed,
+            files: FileRules {
+                max_size: param.max_size,
+                max_files: param.max_files,
+                allowed_types: param.allowed_types.clone(),
+            },
+        })
+    }
+
+    fn ty(&self, typed: &wire::Typed, depth: usize) -> Result<Type, String> {
+        let ty = self.unchecked(&typed.ty, depth)?;
+        match &typed.check {
+            None => Ok(ty),
+            Some(limits) => Ok(Type::Checked(Box::new(ty), Box::new(check(limits)?))),
+        }
+    }
+
+    fn unchecked(&self, ty: &wire::Type, depth: usize) -> Result<Type, String> {
         use wire::Type as W;
         if depth > MAX_TYPE_DEPTH {
             return Err(format!("a type is nested more than {MAX_TYPE_DEPTH} levels deep"));
         }
-        let one = |ty: &wire::Type| self.ty(ty, depth + 1).map(Box::new);
-        let many = |types: &[wire::Type]| {
+        let one = |ty: &wire::Typed| self.ty(ty, depth + 1).map(Box::new);
+        let many = |types: &[wire::Typed]| {
             types.iter().map(|ty| self.ty(ty, depth + 1)).collect::<Result<Vec<_>, _>>()
         };
         Ok(match ty {
@@ -303,6 +408,8 @@ impl Resolver {
             W::Date => Type::Date,
             W::Uuid => Type::Uuid,
             W::Decimal => Type::Decimal,
+            W::Upload => Type::Upload,
+            W::Request => Type::Any,
             W::List { item } => Type::List(one(item)?),
             W::Set { item } | W::Frozenset { item } => Type::Set(one(item)?),
             W::Vartuple { item } => Type::Sequence(one(item)?),
@@ -345,103 +452,39 @@ fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, 
     Ok(Absent::Default(writer.buf))
 }
 
-/// The manifest as the guest writes it.
-mod wire {
-    use super::{Method, Source};
-    use crate::policy::Isolation;
-    use serde::{Deserialize, Deserializer};
-    use serde_json::Value;
-    use std::collections::BTreeMap;
+/// The error ends a sentence that begins with the handler's name.
+fn needs(params: &[Param]) -> Result<Needs, String> {
+    let count = |wanted: &[Source]| params.iter().filter(|param| wanted.contains(&param.source)).count();
+    let (bodies, forms) = (count(&[Source::Body]), count(&[Source::Form, Source::File]));
+    let body = match (bodies, forms) {
+        (0, 0) => BodyKind::None,
+        (0, _) => BodyKind::Form,
+        (_, 1..) => return Err("reads the body both as JSON and as a form".to_owned()),
+        (1, 0) if !params.iter().any(|param| param.source == Source::Body && param.embed) => BodyKind::Json,
+        _ => BodyKind::Keys,
+    };
+    Ok(Needs {
+        headers: count(&[Source::Header, Source::Cookie]) > 0,
+        body,
+        request: count(&[Source::Request]) > 0,
+    })
+}
 
-    #[derive(Deserialize)]
-    pub struct Manifest {
-        pub abi: u32,
-        pub sdk: String,
-        pub interpreter: String,
-        pub marshal: u32,
-        pub app: String,
-        #[serde(default)]
-        pub title: String,
-        #[serde(default)]
-        pub defs: BTreeMap<String, Def>,
-        pub routes: Vec<Route>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Def {
-        pub name: String,
-        pub fields: Vec<Field>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Field {
-        pub name: String,
-        #[serde(rename = "type")]
-        pub ty: Type,
-        pub required: bool,
-        #[serde(default, deserialize_with = "present")]
-        pub default: Option<Value>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Route {
-        pub method: Method,
-        pub path: String,
-        pub name: String,
-        pub file: String,
-        pub line: u32,
-        #[serde(rename = "async")]
-        pub is_async: bool,
-        #[serde(default)]
-        pub isolation: Option<Isolation>,
-        #[serde(default)]
-        pub max_concurrency: Option<u32>,
-        #[serde(default)]
-        pub max_requests: Option<u64>,
-        pub status: u16,
-        pub params: Vec<Param>,
-    }
-
-    #[derive(Deserialize)]
-    pub struct Param {
-        #[serde(rename = "in")]
-        pub source: Source,
-        pub alias: String,
-        #[serde(rename = "type")]
-        pub ty: Type,
-        pub required: bool,
-        #[serde(default, deserialize_with = "present")]
-        pub default: Option<Value>,
-    }
-
-    /// Tells `"default": null`, a default of None, from no default at all.
-    fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-        Value::deserialize(deserializer).map(Some)
-    }
-
-    #[derive(Deserialize)]
-    #[serde(tag = "t", rename_all = "lowercase")]
-    pub enum Type {
-        Str,
-        Int,
-        Float,
-        Bool,
-        None,
-        Any,
-        Bytes,
-        Datetime,
-        Date,
-        Uuid,
-        Decimal,
-        List { item: Box<Type> },
-        Set { item: Box<Type> },
-        Frozenset { item: Box<Type> },
-        Vartuple { item: Box<Type> },
-        Tuple { items: Vec<Type> },
-        Dict { key: Box<Type>, value: Box<Type> },
-        Literal { values: Vec<Value> },
-        Enum { values: Vec<Value> },
-        Union { of: Vec<Type> },
-        Ref { id: String },
-    }
+fn check(limits: &wire::Check) -> Result<Check, String> {
+    let compile = |pattern: &String| {
+        RegexBuilder::new(pattern)
+            .size_limit(MAX_PATTERN)
+            .build()
+            .map_err(|e| format!("the pattern {pattern:?} cannot be used: {e}"))
+    };
+    Ok(Check {
+        gt: limits.gt.clone(),
+        ge: limits.ge.clone(),
+        lt: limits.lt.clone(),
+        le: limits.le.clone(),
+        multiple_of: limits.multiple_of.clone(),
+        min_length: limits.min_length,
+        max_length: limits.max_length,
+        pattern: limits.pattern.as_ref().map(compile).transpose()?,
+    })
 }

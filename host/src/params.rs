@@ -1,10 +1,12 @@
-//! A request's path, query and body become the arguments of its handler, or a refusal.
+//! A request's path, query, headers and body become the arguments of its handler, or a refusal.
 
 use crate::errors422::{Errors, Loc};
-use crate::manifest::{Absent, Manifest, Param, Route, Source, Type};
+use crate::form::{self, Form};
+use crate::manifest::{Absent, BodyKind, Manifest, Param, Route, Source, Type};
 use crate::marshal::Writer;
 use crate::route::{RouteMatch, Router};
 use crate::validate::{Validator, write_absent};
+use crate::values::{Named, Pair, cookies};
 use jiter::{JsonValue, PartialMode};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -23,12 +25,27 @@ pub enum BadArgs {
 }
 
 /// What of a request the arguments are made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Input<'r> {
     pub query: Option<&'r str>,
     pub body: &'r [u8],
     /// `application/json` or `application/…+json`.
     pub is_json: bool,
+    /// Empty where the route needs none.
+    pub headers: &'r [Pair<'r>],
+    /// The body of a route that takes a form, where it is one.
+    pub form: Option<&'r Form>,
+    pub head: Head<'r>,
+}
+
+/// The rest of a request, for handlers that ask for all of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Head<'r> {
+    pub id: u64,
+    pub method: &'r str,
+    pub path: &'r str,
+    /// The address of the sender.
+    pub client: Option<(&'r str, u16)>,
 }
 
 /// Make the arguments of the matched route.
@@ -41,7 +58,7 @@ pub fn validate(
     let route = &manifest.routes[found.route];
     let path = found.segments.iter().map(|raw| decode(raw, false)).collect::<Result<Vec<_>, _>>()?;
     let query = match input.query {
-        Some(query) => parse_query(query)?,
+        Some(query) => parse_pairs(query)?,
         None => Vec::new(),
     };
     let mut out = Writer::with_capacity(64 + input.body.len());
@@ -49,20 +66,100 @@ pub fn validate(
     if route.params.is_empty() {
         return Ok(ValidArgs(out.buf));
     }
-    let mut validator = Validator::new(&manifest.models, input.body.len() + input.query.map_or(0, str::len));
+    let names = router.names(found.route);
+    let cookies = if route.needs.headers { cookies(input.headers) } else { Vec::new() };
+    let no_form = Form::default();
+    let form = input.form.unwrap_or(&no_form);
+    let given = form.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let size = input.body.len() + input.query.map_or(0, str::len) + given;
+    let mut validator = Validator::new(&manifest.models, size);
     let body = body_value(route, input, &mut validator.errors)?;
+    let texts = |source, pairs| Named { source, pairs };
     for param in &route.params {
-        match param.source {
+        let named = match param.source {
             Source::Path => {
-                let position = router.names(found.route).iter().position(|name| *name == param.alias);
+                let position = names.iter().position(|name| *name == param.alias);
                 let text = position.and_then(|index| path.get(index)).map_or("", |text| text.as_ref());
-                check_text(&mut validator, "path", param, text, &mut out);
+                let loc = [Loc::Key("path"), Loc::Key(&param.alias)];
+                validator.check(&loc, &param.ty, &JsonValue::Str(Cow::Borrowed(text)), &mut out);
+                continue;
             }
-            Source::Query => check_query(&mut validator, param, &query, &mut out),
-            Source::Body => check_body(&mut validator, param, &body, &mut out),
-        }
+            Source::Body => {
+                check_body(&mut validator, param, route.needs.body, &body, &mut out);
+                continue;
+            }
+            Source::File => {
+                form::write_files(param, form, input.head.id, &mut validator.errors, &mut out);
+                continue;
+            }
+            Source::Request => {
+                write_request(&mut out, names, &path, input);
+                continue;
+            }
+            Source::Query => texts(param.source, query.as_slice()),
+            Source::Header => texts(param.source, input.headers),
+            Source::Cookie => texts(param.source, cookies.as_slice()),
+            Source::Form => texts(param.source, form.fields.as_slice()),
+        };
+        check_named(&mut validator, manifest, param, named, &mut out);
     }
     if validator.errors.is_empty() { Ok(ValidArgs(out.buf)) } else { Err(BadArgs::Invalid(validator.errors)) }
+}
+
+fn check_named<'m>(
+    validator: &mut Validator<'m>,
+    manifest: &'m Manifest,
+    param: &'m Param,
+    named: Named<'_>,
+    out: &mut Writer,
+) {
+    let place = Loc::Key(param.source.place());
+    if let (true, Type::Model(index)) = (param.spread, &param.ty) {
+        let fields = named.fields(&manifest.models[*index], param);
+        return validator.check(&[place], &param.ty, &fields, out);
+    }
+    let loc = [place, Loc::Key(&param.alias)];
+    match named.value(&param.alias, &param.ty) {
+        Some(value) => validator.check(&loc, &param.ty, &value, out),
+        None => absent(validator, &loc, &param.absent, out),
+    }
+}
+
+fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent, out: &mut Writer) {
+    match absent {
+        Absent::Refuse => validator.missing(loc),
+        absent => write_absent(absent, out),
+    }
+}
+
+/// `(method, scheme, path, query, headers, client, path parameters, body)`.
+fn write_request(out: &mut Writer, names: &[String], path: &[Cow<'_, str>], input: Input<'_>) {
+    out.tuple(8);
+    out.str(input.head.method);
+    out.str("http");
+    out.str(input.head.path);
+    out.str(input.query.unwrap_or_default());
+    out.list(input.headers.len());
+    for (name, value) in input.headers {
+        out.tuple(2);
+        out.str(name);
+        out.str(value);
+    }
+    match input.head.client {
+        Some((address, port)) => {
+            out.tuple(2);
+            out.str(address);
+            out.int(i64::from(port));
+        }
+        None => out.none(),
+    }
+    out.dict();
+    for (name, text) in names.iter().zip(path) {
+        out.str(name);
+        out.str(text);
+    }
+    out.end_dict();
+    out.bytes(input.body);
 }
 
 /// The body as a handler's parameter sees it.
@@ -74,7 +171,7 @@ enum BodyValue<'r> {
 }
 
 fn body_value<'r>(route: &Route, input: Input<'r>, errors: &mut Errors) -> Result<BodyValue<'r>, BadArgs> {
-    if !route.params.iter().any(|param| param.source == Source::Body) {
+    if !matches!(route.needs.body, BodyKind::Json | BodyKind::Keys) {
         return Ok(BodyValue::Unused);
     }
     if input.body.is_empty() {
@@ -123,63 +220,36 @@ fn duplicate_key(value: &JsonValue<'_>) -> Option<String> {
     }
 }
 
-fn check_text<'m>(
+fn check_body<'m>(
     validator: &mut Validator<'m>,
-    place: &'static str,
     param: &'m Param,
-    text: &str,
+    kind: BodyKind,
+    body: &BodyValue<'_>,
     out: &mut Writer,
 ) {
-    let value = JsonValue::Str(Cow::Borrowed(text));
-    validator.check(&[Loc::Key(place), Loc::Key(&param.alias)], &param.ty, &value, out);
-}
-
-fn check_query<'m>(validator: &mut Validator<'m>, param: &'m Param, query: &[Pair<'_>], out: &mut Writer) {
-    let given = || query.iter().filter(|(name, _)| *name == param.alias).map(|(_, value)| value.as_ref());
-    if takes_many(&param.ty) {
-        let values: Vec<_> = given().map(|text| JsonValue::Str(Cow::Borrowed(text))).collect();
-        if !values.is_empty() {
-            let value = JsonValue::Array(values.into());
-            return validator.check(&[Loc::Key("query"), Loc::Key(&param.alias)], &param.ty, &value, out);
-        }
-    // Of a repeated single value the last counts, as in Starlette.
-    } else if let Some(text) = given().next_back() {
-        return check_text(validator, "query", param, text, out);
+    let whole = [Loc::Key("body")];
+    if kind == BodyKind::Json {
+        return match body {
+            BodyValue::Unused => {}
+            BodyValue::Json(value) => validator.check(&whole, &param.ty, value, out),
+            BodyValue::Absent => absent(validator, &whole, &param.absent, out),
+        };
     }
-    absent(validator, "query", param, out);
-}
-
-/// A query parameter whose repeated keys are collected.
-fn takes_many(ty: &Type) -> bool {
-    match ty {
-        Type::List(_) | Type::Set(_) | Type::Sequence(_) | Type::Tuple(_) => true,
-        Type::Union { arms, .. } => arms.iter().any(takes_many),
-        _ => false,
+    let loc = [whole[0], Loc::Key(&param.alias)];
+    let pairs = match body {
+        BodyValue::Unused => return,
+        BodyValue::Json(JsonValue::Object(pairs)) => pairs.as_slice(),
+        BodyValue::Json(_) => return validator.missing(&loc),
+        BodyValue::Absent => &[],
+    };
+    match pairs.iter().find(|(name, _)| *name == param.alias) {
+        Some((_, value)) => validator.check(&loc, &param.ty, value, out),
+        None => absent(validator, &loc, &param.absent, out),
     }
 }
 
-fn check_body<'m>(validator: &mut Validator<'m>, param: &'m Param, body: &BodyValue<'_>, out: &mut Writer) {
-    match body {
-        BodyValue::Unused => {}
-        BodyValue::Json(value) => validator.check(&[Loc::Key("body")], &param.ty, value, out),
-        BodyValue::Absent => match param.absent {
-            Absent::Refuse => validator.missing(&[Loc::Key("body")]),
-            ref absent => write_absent(absent, out),
-        },
-    }
-}
-
-fn absent<'m>(validator: &mut Validator<'m>, place: &'static str, param: &'m Param, out: &mut Writer) {
-    match &param.absent {
-        Absent::Refuse => validator.missing(&[Loc::Key(place), Loc::Key(&param.alias)]),
-        absent => write_absent(absent, out),
-    }
-}
-
-/// A decoded name and value of the query.
-type Pair<'q> = (Cow<'q, str>, Cow<'q, str>);
-
-fn parse_query(query: &str) -> Result<Vec<Pair<'_>>, BadArgs> {
+/// The pairs of a query.
+fn parse_pairs(query: &str) -> Result<Vec<Pair<'_>>, BadArgs> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -188,6 +258,15 @@ fn parse_query(query: &str) -> Result<Vec<Pair<'_>>, BadArgs> {
             Ok((decode(name, true)?, decode(value, true)?))
         })
         .collect()
+}
+
+/// The fields of a url-encoded form. The error is a sentence.
+pub fn parse_form(body: &[u8]) -> Result<Form, BadArgs> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| BadArgs::Malformed("The form is not valid UTF-8".to_owned()))?;
+    let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    let fields = parse_pairs(text)?.into_iter().map(|(name, value)| (owned(name), owned(value))).collect();
+    Ok(Form { fields, files: Vec::new() })
 }
 
 /// Undo percent-encoding; in a query `+` is a space too.

@@ -4,15 +4,21 @@
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::app::{App, Lanes, Staffed};
+use crate::body::{self, Sent};
+use crate::docs::Page;
 use crate::fault::{Failure, Rejection};
-use crate::params::{self, BadArgs, Input, ValidArgs};
+use crate::manifest::Method;
+use crate::params::{self, BadArgs, Head, Input, ValidArgs};
 use crate::request;
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
+use crate::uploads::Uploads;
 use crate::{accesslog, reply};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -20,12 +26,16 @@ use tokio::time::Instant;
 static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 
 /// Answer one request, whatever happens, and log it.
-/// `ambiguous`: its head had both framings.
-pub async fn handle(apps: &Staffed, ambiguous: bool, http: Request<Incoming>) -> HttpResponse {
+/// `peer`: who sent it. `ambiguous`: its head had both framings.
+pub async fn handle(
+    apps: &Staffed,
+    (peer, ambiguous): (SocketAddr, bool),
+    http: Request<Incoming>,
+) -> HttpResponse {
     let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
     let (head, body) = http.into_parts();
     let line = accesslog::Line::begin(id, &head);
-    let outcome = answer(apps, id, ambiguous, head, body).await;
+    let outcome = answer(apps, id, (peer, ambiguous), head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
@@ -39,32 +49,80 @@ pub async fn handle(apps: &Staffed, ambiguous: bool, http: Request<Incoming>) ->
 async fn answer(
     apps: &Staffed,
     id: u64,
-    ambiguous: bool,
+    (peer, ambiguous): (SocketAddr, bool),
     head: Parts,
     body: Incoming,
 ) -> Result<HttpResponse, Failure> {
     request::check_head(&head, ambiguous)?;
     let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
+    if let Some(page) = page(app, &head) {
+        return Ok(response::from_page(page));
+    }
     let found = route(app, &head)?;
-    let body = request::read_body(body, app.limits.max_body, app.limits.body_timeout).await?;
-    let args = validate(app, &found, &head, &body)?;
-    let route = found.route;
+    let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
+    let args = validate(app, (id, peer), &found, &head, &sent)?;
+    let (route, uploads) = (found.route, sent.uploads.clone());
     // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
-    drop((head, body));
-    let reply = call(app, lanes, id, route, args).await?;
+    drop((head, sent));
+    let reply = call(app, lanes, id, route, (args, uploads)).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
     Ok(response::from_reply(reply)?)
 }
 
+/// The pages that describe the app, for paths that it does not serve itself.
+fn page(app: &App, head: &Parts) -> Option<Page> {
+    let docs = app.manifest.docs.as_ref()?;
+    let path = head.uri.path();
+    let is_page = matches!(head.method, hyper::Method::GET | hyper::Method::HEAD) && docs.has(path);
+    if !is_page || app.router.find(Some(Method::Get), path).is_ok() {
+        return None;
+    }
+    docs.page(path)
+}
+
 fn route<'h>(app: &App, head: &'h Parts) -> Result<RouteMatch<'h>, Rejection> {
     app.router.find(request::method(&head.method), head.uri.path()).map_err(|no_route| match no_route {
-        NoRoute::NotFound => Rejection::NotFound,
+        NoRoute::NotFound => elsewhere(app, head).unwrap_or(Rejection::NotFound),
         NoRoute::MethodNotAllowed(allow) => Rejection::MethodNotAllowed { allow },
     })
 }
 
-fn validate(app: &App, found: &RouteMatch<'_>, head: &Parts, body: &[u8]) -> Result<ValidArgs, Rejection> {
-    let input = Input { query: head.uri.query(), body, is_json: request::is_json(&head.headers) };
+/// A path that is wrong by its final slash.
+fn elsewhere(app: &App, head: &Parts) -> Option<Rejection> {
+    if !app.manifest.redirect_slashes {
+        return None;
+    }
+    let mut location = app.router.other_slash(head.uri.path())?;
+    if let Some(query) = head.uri.query() {
+        location.push('?');
+        location.push_str(query);
+    }
+    Some(Rejection::Elsewhere { location })
+}
+
+fn validate(
+    app: &App,
+    (id, peer): (u64, SocketAddr),
+    found: &RouteMatch<'_>,
+    head: &Parts,
+    sent: &Sent,
+) -> Result<ValidArgs, Rejection> {
+    let needs = app.manifest.routes[found.route].needs;
+    let headers = if needs.headers || needs.request { request::pairs(&head.headers) } else { Vec::new() };
+    let address = if needs.request { peer.ip().to_string() } else { String::new() };
+    let input = Input {
+        query: head.uri.query(),
+        body: &sent.bytes,
+        is_json: request::is_json(&head.headers),
+        headers: &headers,
+        form: sent.form.as_ref(),
+        head: Head {
+            id,
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            client: Some((&address, peer.port())),
+        },
+    };
     params::validate(&app.manifest, &app.router, found, input).map_err(|bad| match bad {
         BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),
         BadArgs::Invalid(errors) => Rejection::Invalid(errors),
@@ -72,7 +130,13 @@ fn validate(app: &App, found: &RouteMatch<'_>, head: &Parts, body: &[u8]) -> Res
 }
 
 /// Run the handler in an instance of its lane. The deadline covers the wait for one.
-async fn call(app: &App, lanes: &Lanes, id: u64, route: usize, args: ValidArgs) -> Result<String, Failure> {
+async fn call(
+    app: &App,
+    lanes: &Lanes,
+    id: u64,
+    route: usize,
+    given: (ValidArgs, Option<Arc<Uploads>>),
+) -> Result<String, Failure> {
     let deadline = Instant::now() + app.limits.deadline;
-    Ok(lanes.of(route).call(id, route, args, deadline).reply().await?)
+    Ok(lanes.of(route).call(id, route, given, deadline).reply().await?)
 }

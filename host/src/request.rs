@@ -2,6 +2,7 @@
 
 use crate::fault::Rejection;
 use crate::manifest::Method;
+use crate::values::Pair;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -9,6 +10,7 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Version};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
@@ -38,6 +40,21 @@ pub fn method(method: &hyper::Method) -> Option<Method> {
     Method::parse(method.as_str())
 }
 
+/// Headers as text. Names are in lower case; values are latin-1, as Python reads them.
+pub fn pairs(headers: &HeaderMap) -> Vec<Pair<'_>> {
+    let text = |value: &'_ [u8]| -> String { value.iter().map(|byte| char::from(*byte)).collect() };
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match value.to_str() {
+                Ok(ascii) => Cow::Borrowed(ascii),
+                Err(_) => Cow::Owned(text(value.as_bytes())),
+            };
+            (Cow::Borrowed(name.as_str()), value)
+        })
+        .collect()
+}
+
 /// `application/json`, or a type that ends in `+json`.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
@@ -54,7 +71,7 @@ pub async fn read_body(mut body: Incoming, limit: usize, patience: Duration) -> 
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limit as u64 {
-        return Err(Rejection::TooLarge { limit });
+        return Err(Rejection::TooLarge { limit, flag: "--max-body" });
     }
     tokio::time::timeout(patience, collect(&mut body, limit)).await.map_err(|_| Rejection::BodyTimeout)?
 }
@@ -67,7 +84,7 @@ async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Rejection> 
             frame.map_err(|_| Rejection::Malformed("The request body is not well formed".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + joined.len() + data.len() > limit {
-            return Err(Rejection::TooLarge { limit });
+            return Err(Rejection::TooLarge { limit, flag: "--max-body" });
         }
         if first.is_empty() && joined.is_empty() {
             // Most bodies arrive in one piece, which is then not copied.

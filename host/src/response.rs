@@ -1,11 +1,12 @@
 //! Replies and failures become HTTP responses.
 
+use crate::docs::Page;
 use crate::escape::write_string;
 use crate::fault::{Failure, Fault, Rejection};
 use crate::reply::{ContentType, Reply};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 pub type HttpResponse = Response<Full<Bytes>>;
@@ -53,6 +54,13 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     Ok(response)
 }
 
+/// A page of the app's description.
+pub fn from_page(page: Page) -> HttpResponse {
+    let mut response = Response::new(Full::new(page.body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
+    response
+}
+
 /// Header values are latin-1, as Python writes them.
 fn header_value(text: &str) -> Result<HeaderValue, Fault> {
     let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
@@ -80,13 +88,23 @@ pub fn from_failure(failure: Failure, request: u64) -> HttpResponse {
         Failure::Rejected(rejection) => {
             let mut response = detail(rejection.status(), &rejection.told());
             match rejection {
+                Rejection::Elsewhere { location } => {
+                    *response.body_mut() = Full::default();
+                    response.headers_mut().remove(CONTENT_TYPE);
+                    if let Ok(location) = HeaderValue::try_from(location) {
+                        response.headers_mut().insert(LOCATION, location);
+                    }
+                }
                 Rejection::MethodNotAllowed { allow } => {
                     if let Ok(allow) = HeaderValue::try_from(allow) {
                         response.headers_mut().insert(ALLOW, allow);
                     }
                 }
                 // What remains of the body is not read, so nothing after it can be understood.
-                Rejection::TooLarge { .. } | Rejection::BodyTimeout | Rejection::Malformed(_) => {
+                Rejection::TooLarge { .. }
+                | Rejection::BodyTimeout
+                | Rejection::Malformed(_)
+                | Rejection::Unstored => {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 _ => {}

@@ -101,6 +101,16 @@ impl Router {
         Ok(())
     }
 
+    /// The path that differs by its final slash, where that one is served.
+    pub fn other_slash(&self, path: &str) -> Option<String> {
+        let other = match path.strip_suffix('/') {
+            Some("") => return None,
+            Some(shorter) => shorter.to_owned(),
+            None => format!("{path}/"),
+        };
+        self.paths.at(&other).is_ok().then_some(other)
+    }
+
     /// The names of a route's path parameters, in the order of [`RouteMatch::segments`].
     pub fn names(&self, route: RouteId) -> &[String] {
         &self.names[route]
@@ -184,7 +194,7 @@ mod tests {
                     "async": false, "status": 200, "params": []})
             })
             .collect();
-        let manifest = serde_json::json!({"abi": 2, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "app:api",
+        let manifest = serde_json::json!({"abi": crate::manifest::ABI, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "app:api",
             "routes": routes});
         Router::new(&Manifest::parse(&manifest.to_string())?)
     }

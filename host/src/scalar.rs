@@ -282,10 +282,15 @@ pub fn decimal(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
         JsonValue::Float(float) if float.is_finite() => out.str(ryu::Buffer::new().format_finite(*float)),
         JsonValue::Str(text) => {
             let text = text.trim();
-            if !is_decimal(text) {
+            if is_decimal(text) {
+                out.str(text);
+            } else if is_infinite(text) {
+                return refuse("finite_number", "Input should be a finite number");
+            } else if text.contains('_') && is_decimal(&text.replace('_', "")) {
+                out.str(&text.replace('_', ""));
+            } else {
                 return refuse("decimal_parsing", "Input should be a valid decimal");
             }
-            out.str(text);
         }
         _ => {
             return refuse(
@@ -295,6 +300,12 @@ pub fn decimal(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
         }
     }
     Ok(())
+}
+
+/// What Python's `Decimal` accepts and JSON cannot hold.
+fn is_infinite(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    ["nan", "snan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name))
 }
 
 fn is_decimal(text: &str) -> bool {

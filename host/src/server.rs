@@ -183,8 +183,8 @@ async fn accept(
             next = next => next,
             _ = stopping.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: accepting again at once would only spin.
                 tracing::warn!("a connection could not be accepted: {error}");
@@ -201,7 +201,7 @@ async fn accept(
         let service = service_fn(move |request| {
             let (apps, framing) = (apps.clone(), framing.clone());
             async move {
-                let response = pipeline::handle(&apps, framing.is_ambiguous(), request).await;
+                let response = pipeline::handle(&apps, (peer, framing.is_ambiguous()), request).await;
                 framing.answered();
                 Ok::<_, Infallible>(response)
             }

@@ -8,8 +8,9 @@ use crate::component::Loaded;
 use crate::exchanges::Exchanges;
 use crate::guestlog::{GuestLog, GuestStream};
 use crate::outbound::Outbound;
+use crate::uploads::Uploads;
 use crate::vitals::Vitals;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +32,10 @@ pub struct GuestState {
     alarm: Arc<Alarm>,
     /// Where the replies of handlers that were begun go, by request.
     replies: HashMap<u64, oneshot::Sender<String>>,
+    /// The files that those requests came with.
+    uploads: HashMap<u64, Arc<Uploads>>,
+    /// Requests that are answered, and have something left to be done.
+    lingering: HashSet<u64>,
     log: GuestLog,
     pub exchanges: Exchanges,
 }
@@ -51,6 +56,8 @@ impl GuestState {
             exchanges: Exchanges::new(outbound, component.max_exchanges, alarm.clone()),
             alarm,
             replies: HashMap::new(),
+            uploads: HashMap::new(),
+            lingering: HashSet::new(),
             log,
         };
         let mut store = Store::new(&component.engine, state);
@@ -69,10 +76,15 @@ impl GuestState {
     }
 
     /// A handler is about to be started; `reply` is where its reply goes.
-    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>) {
+    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
         self.serve(request);
         self.replies.insert(request, reply);
-        self.vitals.set_in_flight(self.replies.len());
+        self.uploads.extend(uploads.map(|uploads| (request, uploads)));
+        self.count();
+    }
+
+    fn count(&self) {
+        self.vitals.set_in_flight(self.replies.len() + self.lingering.len());
     }
 
     /// From now on the guest computes for `request`.
@@ -85,7 +97,8 @@ impl GuestState {
     pub fn answer(&mut self, request: u64, reply: String) {
         if let Some(waiting) = self.replies.remove(&request) {
             self.vitals.settle(request);
-            self.vitals.set_in_flight(self.replies.len());
+            self.uploads.remove(&request);
+            self.count();
             let _ = waiting.send(reply);
         }
     }
@@ -150,6 +163,21 @@ impl Host for GuestState {
     fn serving(&mut self, request: u64) -> wasmtime::Result<()> {
         self.serve(request);
         Ok(())
+    }
+
+    fn linger(&mut self, request: u64, done: bool) -> wasmtime::Result<()> {
+        if done {
+            self.lingering.remove(&request);
+        } else if self.replies.contains_key(&request) {
+            self.lingering.insert(request);
+        }
+        self.count();
+        Ok(())
+    }
+
+    fn upload(&mut self, request: u64, file: u32, offset: u64, size: u32) -> wasmtime::Result<Vec<u8>> {
+        let uploads = self.uploads.get(&request);
+        Ok(uploads.map(|uploads| uploads.read(file as usize, offset, size as usize)).unwrap_or_default())
     }
 
     fn alarm(&mut self, delay: u64) -> wasmtime::Result<()> {

@@ -5,7 +5,9 @@
 //! handler cannot be told anything, so its instance goes.
 
 use crate::fault::Fault;
+use crate::params::ValidArgs;
 use crate::store::lock;
+use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
@@ -19,6 +21,8 @@ pub struct Job {
     pub route: u32,
     /// Marshalled arguments.
     pub args: Vec<u8>,
+    /// The files it came with.
+    pub uploads: Option<Arc<Uploads>>,
     pub ticket: Arc<Ticket>,
     pub reply: oneshot::Sender<String>,
 }
@@ -123,13 +127,13 @@ impl Waiting {
     pub fn new(
         request: u64,
         route: usize,
-        args: Vec<u8>,
+        (args, uploads): (ValidArgs, Option<Arc<Uploads>>),
         deadline: Instant,
         patience: Patience,
     ) -> (Job, Self) {
         let (reply, inbox) = oneshot::channel();
         let ticket = Arc::new(Ticket::default());
-        let job = Job { request, route: route as u32, args, ticket: ticket.clone(), reply };
+        let job = Job { request, route: route as u32, args: args.0, uploads, ticket: ticket.clone(), reply };
         (job, Self { request, ticket, reply: Some(inbox), deadline, patience })
     }
 

@@ -9,6 +9,7 @@ use crate::marshal::Writer;
 use crate::scalar::{self, Refusal};
 use jiter::JsonValue;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Deepest nesting of a value against recursive models; the JSON parser stops at 200 as well.
 const MAX_DEPTH: usize = 220;
@@ -112,6 +113,15 @@ impl<'m> Validator<'m> {
             Type::Dict(key, item) => return self.dict(key, item, value, mode, out),
             Type::Union { arms, tagged } => return self.union(arms, *tagged, value, mode, out),
             Type::Model(index) => return self.model(&self.models[*index], value, mode, out),
+            Type::Checked(inner, check) => {
+                let start = out.buf.len();
+                if !self.value(inner, value, mode, out) {
+                    return false;
+                }
+                check.refusal(inner, value, &out.buf[start..]).map_or(Ok(()), Err)
+            }
+            // Files are written by the stage that has the form.
+            Type::Upload => Err(("value_error", "Value error, Expected UploadFile".to_owned())),
         };
         match checked {
             Ok(()) => true,
@@ -190,14 +200,19 @@ impl<'m> Validator<'m> {
         out.dict();
         let mut fits = true;
         for (index, (name, value)) in pairs.iter().enumerate() {
-            // Errors name the pair by its number: a client's key does not live as long as the location.
-            fits &= self.at(Loc::Index(index), |v| {
+            // Errors name the pair by its number first: a client's key does not live as long as the location.
+            let mark = self.errors.mark();
+            let pair_fits = self.at(Loc::Index(index), |v| {
                 let name_fits = matches!(key, Type::Str).then(|| out.str(name)).is_some()
                     || v.at(Loc::Key("[key]"), |v| {
                         v.value(key, &JsonValue::Str(name.clone()), Mode::Lax, out)
                     });
                 v.value(item, value, mode, out) && name_fits
             });
+            if !pair_fits {
+                self.errors.rename(mark, self.loc.len(), name);
+                fits = false;
+            }
         }
         out.end_dict();
         fits
@@ -221,7 +236,74 @@ impl<'m> Validator<'m> {
                 None => v.absent(field, value, out),
             });
         }
+        if model.forbid {
+            fits &= self.no_others(model, pairs);
+        }
         fits
+    }
+
+    fn no_others(&mut self, model: &Model, pairs: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
+        let known = |name: &str| {
+            let tag = model.tag.as_ref().is_some_and(|(key, _)| key == name);
+            tag || model.fields.iter().any(|field| field.name == name)
+        };
+        let mut fits = true;
+        for (name, value) in pairs.iter().filter(|(name, _)| !known(name)) {
+            fits = false;
+            if self.trials == 0 {
+                let mut loc: Vec<Loc<'_>> = self.loc.clone();
+                loc.push(Loc::Key(name));
+                self.errors.push("extra_forbidden", &loc, "Extra inputs are not permitted", value);
+            }
+        }
+        fits
+    }
+
+    /// The arm of a union of tagged models that a value names. `None` where the union is not of that kind.
+    fn tagged(
+        &mut self,
+        arms: &'m [Type],
+        tagged: bool,
+        value: &JsonValue<'_>,
+        mode: Mode,
+        out: &mut Writer,
+    ) -> Option<bool> {
+        let mut key = None;
+        for arm in arms.iter().filter(|arm| !matches!(arm, Type::None)) {
+            let Type::Model(index) = arm else { return None };
+            let (own, _) = self.models[*index].tag.as_ref()?;
+            if *key.get_or_insert(own) != own {
+                return None;
+            }
+        }
+        let key = key?;
+        let JsonValue::Object(pairs) = value else { return None };
+        let Some((_, given)) = pairs.iter().find(|(name, _)| name == key) else {
+            let msg = format!("Unable to extract tag using discriminator '{key}'");
+            return Some(self.refuse(("union_tag_not_found", msg), value));
+        };
+        let named = |arm: &Type| match arm {
+            Type::Model(index) => self.models[*index].tag.as_ref().map(|(_, tag)| tag.as_str()),
+            _ => None,
+        };
+        let found = arms.iter().position(|arm| match given {
+            JsonValue::Str(text) => named(arm) == Some(text.as_ref()),
+            _ => false,
+        });
+        let Some(index) = found else {
+            let tags: Vec<_> = arms.iter().filter_map(named).map(|tag| format!("'{tag}'")).collect();
+            let msg = format!(
+                "Input tag found using '{key}' does not match any of the expected tags: {}",
+                tags.join(", ")
+            );
+            return Some(self.refuse(("union_tag_invalid", msg), value));
+        };
+        if tagged {
+            out.tuple(2);
+            out.int(index as i64);
+        }
+        let step = Loc::Key(named(&arms[index]).unwrap_or_default());
+        Some(self.at(step, |v| v.value(&arms[index], value, mode, out)))
     }
 
     fn absent(&mut self, field: &'m Field, parent: &JsonValue<'_>, out: &mut Writer) -> bool {
@@ -242,6 +324,9 @@ impl<'m> Validator<'m> {
         mode: Mode,
         out: &mut Writer,
     ) -> bool {
+        if let Some(fits) = self.tagged(arms, tagged, value, mode, out) {
+            return fits;
+        }
         let start = out.buf.len();
         for mode in [Mode::Exact, Mode::Strict, Mode::Lax].into_iter().filter(|tried| *tried <= mode) {
             for (index, arm) in arms.iter().enumerate() {
@@ -293,6 +378,8 @@ impl<'m> Validator<'m> {
             Type::Enum { .. } => "enum",
             Type::Union { .. } => "union",
             Type::Model(index) => &self.models[*index].name,
+            Type::Upload => "file",
+            Type::Checked(inner, _) => self.arm_name(inner),
             Type::Any => "any",
             Type::None => "none",
         }
@@ -335,7 +422,7 @@ fn enumeration(
 ) -> Result<(), Refusal> {
     let as_number = |value: &Value| match given {
         JsonValue::Str(text) if !strict => {
-            value.as_i64().is_some_and(|number| text.trim().parse() == Ok(number))
+            value.as_i64().is_some_and(|number| text.trim().parse() == Ok(number as f64))
         }
         _ => false,
     };

@@ -1,0 +1,190 @@
+"""Checks that an application writes for its records, and the 422 when they refuse a request.
+
+The host has checked types and constraints before. A validator that refuses raises out of compiled
+code that does not know where in the request it is; `explain` then does the conversion once more,
+step by step, and finds every refusal with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+from .convert import converter
+from .models import Field, Model, model_of
+from .params import Param
+from .strict import to_plain
+from .types import MISSING, Type
+
+__all__ = ["RequestValidationError", "explain", "field_validator", "model_validator"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class RequestValidationError(ValueError):
+    """A request that does not fit. errors(): a list of `{"type", "loc", "msg", "input"}`."""
+
+    def __init__(self, errors: Sequence[Any] = ()) -> None:
+        super().__init__(list(errors))
+        self._errors = list(errors)
+
+    def errors(self) -> list[Any]:
+        """What does not fit, and where."""
+        return self._errors
+
+
+def field_validator(
+    *fields: str, mode: Literal["after"] = "after"
+) -> Callable[[_Function], _Function]:
+    """A method of a Struct that checks a field, and returns what it shall be.
+
+    It takes the class and the value; a ValueError or a failed assertion becomes a 422. Values have
+    their type already, so there is no mode "before".
+    """
+    _only_after(mode)
+
+    def mark(function: _Function) -> _Function:
+        target: Any = getattr(function, "__func__", function)
+        target.__bolt_validates__ = fields
+        return function
+
+    return mark
+
+
+def model_validator(*, mode: Literal["after"] = "after") -> Callable[[_Function], _Function]:
+    """A method of a Struct that checks the whole, and returns `self`; see `field_validator`."""
+    _only_after(mode)
+
+    def mark(function: _Function) -> _Function:
+        target: Any = getattr(function, "__func__", function)
+        target.__bolt_validates__ = ()
+        return function
+
+    return mark
+
+
+def _only_after(mode: str) -> None:
+    if mode != "after":
+        raise TypeError(
+            f"a validator with mode={mode!r} is not supported: values are checked and converted "
+            "by the host before Python sees them; use mode='after'"
+        )
+
+
+def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Every refusal of a validator, as FastAPI tells it."""
+    errors: list[dict[str, Any]] = []
+    for param, value in zip(params, wire, strict=True):
+        if value is ... or param.source == "request":
+            continue
+        place: tuple[Any, ...] = ("body" if param.source in ("form", "file") else param.source,)
+        if not param.spread and not (param.source == "body" and _whole_body(params, param)):
+            place = (*place, param.alias)
+        _convert(param.type, value, place, errors)
+    return errors
+
+
+def _whole_body(params: Sequence[Param], param: Param) -> bool:
+    return not param.marker.embed and sum(one.source == "body" for one in params) == 1
+
+
+_BAD: Any = object()
+
+
+def _convert(kind: Type, wire: Any, loc: tuple[Any, ...], errors: list[dict[str, Any]]) -> Any:
+    """The object, or _BAD when something in it was refused."""
+    if kind.plain:
+        return wire
+    tag = kind.kind
+    if tag == "ref":
+        return _record(model_of(kind.data), wire, loc, errors)
+    if tag == "union":
+        arm, value = wire
+        return _convert(kind.args[arm], value, loc, errors)
+    if tag in ("list", "set", "frozenset", "vartuple"):
+        found = [
+            _convert(kind.args[0], item, (*loc, index), errors) for index, item in enumerate(wire)
+        ]
+        return _BAD if any(item is _BAD for item in found) else _container(tag)(found)
+    if tag == "tuple":
+        found = [
+            _convert(one, item, (*loc, index), errors)
+            for index, (one, item) in enumerate(zip(kind.args, wire, strict=True))
+        ]
+        return _BAD if any(item is _BAD for item in found) else tuple(found)
+    if tag == "dict":
+        pairs = {
+            _convert(kind.args[0], key, loc, errors): _convert(
+                kind.args[1], value, (*loc, key), errors
+            )
+            for key, value in wire.items()
+        }
+        return _BAD if any(value is _BAD for value in pairs.values()) else pairs
+    convert = converter(kind)
+    return wire if convert is None else convert(wire)
+
+
+def _container(tag: str) -> Callable[[list[Any]], Any]:
+    if tag == "vartuple":
+        return tuple
+    return {"list": list, "set": set, "frozenset": frozenset}[tag]
+
+
+def _record(model: Model, wire: Any, loc: tuple[Any, ...], errors: list[dict[str, Any]]) -> Any:
+    before = len(errors)
+    values: dict[str, Any] = {}
+    for item, value in zip(model.fields, wire, strict=True):
+        if value is ...:
+            made = _default(item)
+        else:
+            made = _convert(item.type, value, (*loc, item.alias or item.name), errors)
+        if made is not MISSING and made is not _BAD:
+            values[item.name] = made
+    if len(errors) > before:
+        return _BAD
+    if model.kind == "typeddict":
+        return values
+    return _validated(model, values, loc, errors)
+
+
+def _default(item: Field) -> Any:
+    return item.default if item.factory is None else item.factory()
+
+
+def _validated(
+    model: Model, values: dict[str, Any], loc: tuple[Any, ...], errors: list[dict[str, Any]]
+) -> Any:
+    before = len(errors)
+    cls = model.cls
+    validators = getattr(cls, "__struct_validators__", ())
+    for fields, call in validators:
+        for name in fields:
+            if name not in values:
+                continue
+            alias = next((item.alias for item in model.fields if item.name == name), "") or name
+            try:
+                values[name] = call(cls, values[name])
+            except (ValueError, AssertionError) as exc:
+                errors.append(_refusal(exc, (*loc, alias), values[name]))
+    if len(errors) > before:
+        return _BAD
+    made = cls(**values)
+    for fields, call in validators:
+        if not fields:
+            try:
+                made = call(cls, made)
+            except (ValueError, AssertionError) as exc:
+                errors.append(_refusal(exc, loc, values))
+                return _BAD
+    return made
+
+
+def _refusal(exc: BaseException, loc: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    kind, words = ("value_error", "Value error")
+    if isinstance(exc, AssertionError):
+        kind, words = ("assertion_error", "Assertion failed")
+    try:
+        shown = to_plain(value)
+    except (TypeError, ValueError):
+        shown = None
+    return {"type": kind, "loc": list(loc), "msg": f"{words}, {exc}", "input": shown}

@@ -1,0 +1,160 @@
+//! The body of a request: read whole within limits, or, when it is a form with files, taken apart as it arrives.
+
+use crate::config::Limits;
+use crate::fault::Rejection;
+use crate::form::{FilePart, Form};
+use crate::manifest::{BodyKind, Param, Route, Source, Type};
+use crate::params::{self, BadArgs};
+use crate::request;
+use crate::uploads::{Spool, Uploads};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Most parts of a multipart form.
+const MAX_PARTS: usize = 1000;
+
+/// What a request came with behind its head.
+#[derive(Default)]
+pub struct Sent {
+    pub bytes: Bytes,
+    pub form: Option<Form>,
+    pub uploads: Option<Arc<Uploads>>,
+}
+
+/// Receive the body in the way that its route asks for.
+pub async fn receive(
+    body: Incoming,
+    headers: &HeaderMap,
+    route: &Route,
+    limits: &Limits,
+) -> Result<Sent, Rejection> {
+    let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
+    if let FormKind::Multipart(boundary) = kind {
+        let reading = multipart(body, boundary, route, limits);
+        return tokio::time::timeout(limits.body_timeout, reading)
+            .await
+            .map_err(|_| Rejection::BodyTimeout)?;
+    }
+    let bytes = request::read_body(body, limits.max_body, limits.body_timeout).await?;
+    let form = match kind {
+        FormKind::UrlEncoded => Some(params::parse_form(&bytes).map_err(|bad| match bad {
+            BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),
+            BadArgs::Invalid(errors) => Rejection::Invalid(errors),
+        })?),
+        _ => None,
+    };
+    Ok(Sent { bytes, form, uploads: None })
+}
+
+enum FormKind {
+    None,
+    UrlEncoded,
+    Multipart(String),
+}
+
+fn form_kind(headers: &HeaderMap) -> FormKind {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return FormKind::None;
+    };
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return FormKind::UrlEncoded;
+    }
+    match multer::parse_boundary(value) {
+        Ok(boundary) => FormKind::Multipart(boundary),
+        Err(_) => FormKind::None,
+    }
+}
+
+async fn multipart(
+    body: Incoming,
+    boundary: String,
+    route: &Route,
+    limits: &Limits,
+) -> Result<Sent, Rejection> {
+    let mut left = Left { fields: limits.max_body, files: limits.max_upload };
+    let malformed =
+        |error: multer::Error| Rejection::Malformed(format!("The form is not well formed: {error}"));
+    let mut parts = multer::Multipart::new(body.into_data_stream(), boundary);
+    let (mut form, mut uploads) = (Form::default(), Uploads::default());
+    let mut count = 0;
+    while let Some(mut part) = parts.next_field().await.map_err(malformed)? {
+        count += 1;
+        if count > MAX_PARTS {
+            return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")));
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        let Some(filename) = part.file_name().map(str::to_owned) else {
+            let mut text = Vec::new();
+            while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+                left.take_field(chunk.len(), limits)?;
+                text.extend_from_slice(&chunk);
+            }
+            left.take_field(name.len(), limits)?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            form.fields.push((Cow::Owned(name), Cow::Owned(text)));
+            continue;
+        };
+        let mut spool = Spool::default();
+        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            left.take_file(chunk.len(), limits)?;
+            spool.take(&chunk).await.map_err(unstored)?;
+        }
+        spool.finish().await.map_err(unstored)?;
+        let content = takes_bytes(route, &name).then(|| spool.content()).flatten();
+        if content.is_none() && takes_bytes(route, &name) {
+            return Err(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" });
+        }
+        let text =
+            |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = part.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let content_type = part.content_type().map(ToString::to_string).unwrap_or_default();
+        form.files.push(FilePart { name, filename, content_type, headers, size: spool.size, content });
+        uploads.push(spool);
+    }
+    Ok(Sent { bytes: Bytes::new(), form: Some(form), uploads: Some(Arc::new(uploads)) })
+}
+
+fn unstored(error: std::io::Error) -> Rejection {
+    tracing::error!("an uploaded file could not be stored: {error}");
+    Rejection::Unstored
+}
+
+/// What a form may still bring, in bytes.
+struct Left {
+    fields: usize,
+    files: usize,
+}
+
+impl Left {
+    fn take_field(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+        let left = self.fields.checked_sub(bytes);
+        self.fields = left.ok_or(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" })?;
+        Ok(())
+    }
+
+    fn take_file(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+        let left = self.files.checked_sub(bytes);
+        self.files = left.ok_or(Rejection::TooLarge { limit: limits.max_upload, flag: "--max-upload" })?;
+        Ok(())
+    }
+}
+
+/// Whether a file goes to its handler as bytes, and not to be read in parts.
+fn takes_bytes(route: &Route, name: &str) -> bool {
+    fn bytes(ty: &Type) -> bool {
+        match ty {
+            Type::Bytes => true,
+            Type::List(inner) | Type::Checked(inner, _) => bytes(inner),
+            Type::Union { arms, .. } => arms.iter().any(bytes),
+            _ => false,
+        }
+    }
+    let takes = |param: &Param| param.source == Source::File && param.alias == name && bytes(&param.ty);
+    route.params.iter().any(takes)
+}

@@ -1,0 +1,98 @@
+//! The files that a request came with, kept until it is answered: small ones in memory, others on disk.
+
+use bytes::BytesMut;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+/// Files up to this size stay in memory, in bytes.
+const IN_MEMORY: usize = 1024 * 1024;
+/// What is gathered before it is written to disk, in bytes.
+const WRITE: usize = 256 * 1024;
+/// Most that a guest gets at a time, in bytes.
+const MAX_PART: usize = 256 * 1024;
+
+/// The files of a request, by the numbers that its handler knows them by.
+#[derive(Debug, Default)]
+pub struct Uploads(Vec<Stored>);
+
+#[derive(Debug)]
+enum Stored {
+    Memory(BytesMut),
+    Disk(File),
+}
+
+impl Uploads {
+    pub fn push(&mut self, spool: Spool) {
+        self.0.push(match spool.file {
+            Some(file) => Stored::Disk(file),
+            None => Stored::Memory(spool.pending),
+        });
+    }
+
+    /// Up to `size` bytes from `offset` on; none at the end, for a number that is not there, and when the disk fails.
+    pub fn read(&self, file: usize, offset: u64, size: usize) -> Vec<u8> {
+        let size = size.min(MAX_PART);
+        match self.0.get(file) {
+            None => Vec::new(),
+            Some(Stored::Memory(bytes)) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                bytes[start..start.saturating_add(size).min(bytes.len())].to_vec()
+            }
+            Some(Stored::Disk(file)) => {
+                let mut part = vec![0; size];
+                let read = file.read_at(&mut part, offset).unwrap_or_else(|error| {
+                    tracing::error!("an uploaded file could not be read back: {error}");
+                    0
+                });
+                part.truncate(read);
+                part
+            }
+        }
+    }
+}
+
+/// A file that is arriving.
+#[derive(Debug, Default)]
+pub struct Spool {
+    pub size: u64,
+    pending: BytesMut,
+    file: Option<File>,
+}
+
+impl Spool {
+    /// Take a part. What is large goes to a file without a name, which vanishes with the process.
+    pub async fn take(&mut self, part: &[u8]) -> io::Result<()> {
+        self.size += part.len() as u64;
+        self.pending.extend_from_slice(part);
+        if self.file.is_none() && self.pending.len() <= IN_MEMORY || self.pending.len() < WRITE {
+            return Ok(());
+        }
+        self.write_out().await
+    }
+
+    /// All parts have arrived.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        if self.file.is_some() { self.write_out().await } else { Ok(()) }
+    }
+
+    /// The content, of a file that is still in memory.
+    pub fn content(&self) -> Option<Vec<u8>> {
+        self.file.is_none().then(|| self.pending.to_vec())
+    }
+
+    /// Disks are slow at times, so this is not done on the worker's thread.
+    async fn write_out(&mut self) -> io::Result<()> {
+        let (file, pending) = (self.file.take(), std::mem::take(&mut self.pending));
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = match file {
+                Some(file) => file,
+                None => tempfile::tempfile()?,
+            };
+            file.write_all(&pending)?;
+            Ok::<_, io::Error>(file)
+        });
+        self.file = Some(written.await.map_err(io::Error::other)??);
+        Ok(())
+    }
+}

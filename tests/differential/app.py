@@ -1,0 +1,570 @@
+"""One app for two frameworks: only `framework` differs. What they answer is compared."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from framework import (
+    APIRouter,
+    BackgroundTasks,
+    Body,
+    Cookie,
+    Depends,
+    FastAPI,
+    Field,
+    File,
+    Form,
+    Header,
+    HTMLResponse,
+    HTTPException,
+    JSONResponse,
+    Path,
+    PlainTextResponse,
+    Query,
+    RedirectResponse,
+    Request,
+    Response,
+    Struct,
+    UploadFile,
+)
+
+app = FastAPI()
+
+
+class Color(str, Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(int, Enum):
+    LOW = 1
+    HIGH = 2
+
+
+class Item(Struct):
+    name: str
+    price: float = 1.5
+    tags: list[str] = []
+    note: str | None = None
+
+
+class Order(Struct):
+    id: int
+    items: list[Item]
+    at: datetime | None = None
+
+
+class Filters(Struct):
+    limit: Annotated[int, Field(gt=0, le=100)] = 10
+    offset: int = 0
+    tags: list[str] = []
+
+
+class Bounded(Struct):
+    age: Annotated[int, Field(ge=0, lt=150)]
+    code: Annotated[str, Field(min_length=2, max_length=4, pattern="^[a-z]+$")]
+    scores: Annotated[list[int], Field(min_length=1, max_length=3)]
+    ratio: Annotated[float, Field(gt=0, multiple_of=0.5)] = 0.5
+
+
+# Paths and queries.
+
+
+@app.get("/path/int/{value}")
+def path_int(value: int) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/float/{value}")
+def path_float(value: float) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/bool/{value}")
+def path_bool(value: bool) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/uuid/{value}")
+def path_uuid(value: UUID) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/date/{value}")
+def path_date(value: date) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/color/{value}")
+def path_color(value: Color) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/level/{value}")
+def path_level(value: Level) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/literal/{value}")
+def path_literal(value: Literal["a", "b"]) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/bounded/{value}")
+def path_bounded(value: Annotated[int, Path(gt=2, le=10)]) -> Any:
+    return {"value": value}
+
+
+@app.get("/path/rest/{value:path}")
+def path_rest(value: str) -> Any:
+    return {"value": value}
+
+
+@app.get("/query/plain")
+def query_plain(a: int, b: str = "x", c: float | None = None, d: bool = False) -> Any:
+    return {"a": a, "b": b, "c": c, "d": d}
+
+
+@app.get("/query/list")
+def query_list(a: Annotated[list[int], Query()], b: Annotated[list[str], Query()] = ["z"]) -> Any:
+    return {"a": a, "b": b}
+
+
+@app.get("/query/alias")
+def query_alias(
+    a: Annotated[str, Query(alias="item-query", min_length=2, max_length=5)] = "none",
+    b: Annotated[str | None, Query(pattern="^x+$")] = None,
+    c: Annotated[int, Query(ge=1, lt=5, multiple_of=2)] = 2,
+) -> Any:
+    return {"a": a, "b": b, "c": c}
+
+
+@app.get("/query/default")
+def query_default(a: int = Query(3, gt=1), b: str = Query(..., max_length=3)) -> Any:
+    return {"a": a, "b": b}
+
+
+@app.get("/query/factory")
+def query_factory(a: Annotated[list[int], Query(default_factory=lambda: [1, 2])]) -> Any:
+    return {"a": a}
+
+
+@app.get("/query/types")
+def query_types(
+    when: datetime | None = None,
+    day: date | None = None,
+    amount: Decimal | None = None,
+    key: UUID | None = None,
+    color: Color | None = None,
+    either: int | str | None = None,
+) -> Any:
+    return {
+        "when": when,
+        "day": day,
+        "amount": None if amount is None else str(amount),
+        "key": key,
+        "color": color,
+        "either": either,
+    }
+
+
+@app.get("/query/model")
+def query_model(filters: Annotated[Filters, Query()]) -> Any:
+    return {"limit": filters.limit, "offset": filters.offset, "tags": filters.tags}
+
+
+# Headers and cookies.
+
+
+@app.get("/header")
+def header(
+    x_token: Annotated[str, Header()],
+    user_agent: Annotated[str | None, Header()] = None,
+    x_many: Annotated[list[str] | None, Header()] = None,
+    x_number: Annotated[int, Header(gt=1)] = 2,
+) -> Any:
+    return {"token": x_token, "agent": user_agent, "many": x_many, "number": x_number}
+
+
+@app.get("/header/underscored")
+def header_underscored(odd_one: Annotated[str, Header(convert_underscores=False)] = "no") -> Any:
+    return {"odd": odd_one}
+
+
+@app.get("/cookie")
+def cookie(session: Annotated[str, Cookie()], count: Annotated[int, Cookie(ge=0)] = 0) -> Any:
+    return {"session": session, "count": count}
+
+
+# Bodies.
+
+
+@app.post("/body/item")
+def body_item(item: Item) -> Any:
+    return {"name": item.name, "price": item.price, "tags": item.tags, "note": item.note}
+
+
+@app.post("/body/order")
+async def body_order(order: Order) -> Any:
+    return {"id": order.id, "names": [item.name for item in order.items], "at": order.at}
+
+
+@app.post("/body/bounded")
+def body_bounded(value: Bounded) -> Any:
+    return {"age": value.age, "code": value.code, "scores": value.scores, "ratio": value.ratio}
+
+
+@app.post("/body/optional")
+def body_optional(item: Item | None = None) -> Any:
+    return {"name": None if item is None else item.name}
+
+
+@app.post("/body/embed")
+def body_embed(item: Annotated[Item, Body(embed=True)]) -> Any:
+    return {"name": item.name}
+
+
+@app.post("/body/two")
+def body_two(item: Item, other: Item, q: int = 1) -> Any:
+    return {"names": [item.name, other.name], "q": q}
+
+
+@app.post("/body/keys")
+def body_keys(
+    item: Item, importance: Annotated[int, Body(gt=0)], flag: Annotated[bool, Body()] = False
+) -> Any:
+    return {"name": item.name, "importance": importance, "flag": flag}
+
+
+@app.post("/body/scalar")
+def body_scalar(value: Annotated[int, Body()]) -> Any:
+    return {"value": value}
+
+
+@app.post("/body/list")
+def body_list(items: list[Item]) -> Any:
+    return {"names": [item.name for item in items]}
+
+
+@app.post("/body/dict")
+def body_dict(values: dict[str, int]) -> Any:
+    return values
+
+
+@app.post("/body/any")
+def body_any(value: Annotated[Any, Body()]) -> Any:
+    return {"value": value}
+
+
+@app.put("/body/mixed/{item_id}")
+async def body_mixed(
+    item_id: Annotated[int, Path(ge=1)],
+    item: Item,
+    q: str | None = None,
+    x_token: Annotated[str | None, Header()] = None,
+) -> Any:
+    return {"id": item_id, "name": item.name, "q": q, "token": x_token}
+
+
+# Forms.
+
+
+@app.post("/form")
+def form(
+    name: Annotated[str, Form()],
+    age: Annotated[int, Form(gt=0)] = 1,
+    tags: Annotated[list[str] | None, Form()] = None,
+) -> Any:
+    return {"name": name, "age": age, "tags": tags}
+
+
+class Login(Struct):
+    user: str
+    password: Annotated[str, Field(min_length=3)]
+
+
+@app.post("/form/model")
+def form_model(login: Annotated[Login, Form()]) -> Any:
+    return {"user": login.user, "password": login.password}
+
+
+@app.post("/file/bytes")
+def file_bytes(file: Annotated[bytes, File()]) -> Any:
+    return {"size": len(file)}
+
+
+@app.post("/file/upload")
+async def file_upload(file: UploadFile, note: Annotated[str, Form()] = "none") -> Any:
+    content = await file.read()
+    return {
+        "name": file.filename,
+        "type": file.content_type,
+        "size": len(content),
+        "note": note,
+        "sum": sum(content),
+    }
+
+
+@app.post("/file/many")
+async def file_many(files: list[UploadFile]) -> Any:
+    return {"names": [file.filename for file in files]}
+
+
+@app.post("/file/optional")
+async def file_optional(file: UploadFile | None = None) -> Any:
+    return {"name": None if file is None else file.filename}
+
+
+# Dependencies.
+
+
+CALLS: list[str] = []
+
+
+def paging(page: Annotated[int, Query(ge=1)] = 1, size: int = 10) -> dict[str, int]:
+    return {"page": page, "size": size}
+
+
+async def who(x_user: Annotated[str | None, Header()] = None) -> str:
+    if x_user is None:
+        raise HTTPException(401, "no user", headers={"WWW-Authenticate": "Bearer"})
+    return x_user
+
+
+class Common:
+    def __init__(self, q: str | None = None, skip: int = 0) -> None:
+        self.q = q
+        self.skip = skip
+
+
+def counted() -> int:
+    CALLS.append("counted")
+    return len(CALLS)
+
+
+def first(count: Annotated[int, Depends(counted)]) -> int:
+    return count
+
+
+def second(count: Annotated[int, Depends(counted)]) -> int:
+    return count
+
+
+@app.get("/depends/plain")
+def depends_plain(paging: Annotated[dict[str, int], Depends(paging)]) -> Any:
+    return paging
+
+
+@app.get("/depends/async")
+def depends_async(user: Annotated[str, Depends(who)], q: int = 0) -> Any:
+    return {"user": user, "q": q}
+
+
+@app.get("/depends/class")
+async def depends_class(common: Annotated[Common, Depends()]) -> Any:
+    return {"q": common.q, "skip": common.skip}
+
+
+@app.get("/depends/cached")
+def depends_cached(a: Annotated[int, Depends(first)], b: Annotated[int, Depends(second)]) -> Any:
+    return {"same": a == b}
+
+
+@app.get("/depends/uncached")
+def depends_uncached(
+    a: Annotated[int, Depends(counted)], b: Annotated[int, Depends(counted, use_cache=False)]
+) -> Any:
+    return {"same": a == b}
+
+
+EVENTS: list[str] = []
+
+
+def opened() -> Any:
+    EVENTS.append("open")
+    try:
+        yield "resource"
+    except ValueError:
+        EVENTS.append("caught")
+        raise
+    finally:
+        EVENTS.append("close")
+
+
+async def opened_async() -> Any:
+    EVENTS.append("open async")
+    try:
+        yield "other"
+    finally:
+        EVENTS.append("close async")
+
+
+@app.get("/depends/yield")
+def depends_yield(a: Annotated[str, Depends(opened)]) -> Any:
+    return {"a": a}
+
+
+@app.get("/depends/yield-async")
+async def depends_yield_async(
+    a: Annotated[str, Depends(opened)], b: Annotated[str, Depends(opened_async)]
+) -> Any:
+    return {"a": a, "b": b}
+
+
+@app.get("/depends/yield-http")
+def depends_yield_http(a: Annotated[str, Depends(opened)]) -> Any:
+    raise HTTPException(418, "teapot")
+
+
+@app.get("/depends/events")
+def depends_events() -> Any:
+    seen = list(EVENTS)
+    EVENTS.clear()
+    return seen
+
+
+@app.get("/depends/route", dependencies=[Depends(who)])
+def depends_route() -> Any:
+    return "in"
+
+
+# Routers.
+
+inner = APIRouter(prefix="/inner")
+outer = APIRouter(prefix="/outer", dependencies=[Depends(who)])
+
+
+@inner.get("/{number}")
+def inner_get(number: int) -> Any:
+    return {"number": number}
+
+
+@outer.get("/own")
+def outer_own() -> Any:
+    return "own"
+
+
+outer.include_router(inner)
+app.include_router(outer, prefix="/api")
+
+
+@app.api_route("/methods", methods=["GET", "POST"])
+def methods(request: Request) -> Any:
+    return request.method
+
+
+# Requests and responses.
+
+
+@app.get("/request/{name}")
+async def request_all(request: Request, name: str) -> Any:
+    return {
+        "method": request.method,
+        "path": request.url.path,
+        "query": request.url.query,
+        "params": request.path_params,
+        "args": dict(request.query_params),
+        "many": request.query_params.getlist("a"),
+        "cookies": request.cookies,
+        "token": request.headers.get("X-Token"),
+        "host": request.client is not None and request.client.host,
+    }
+
+
+@app.post("/request/body")
+async def request_body(request: Request) -> Any:
+    return {"size": len(await request.body())}
+
+
+@app.post("/request/json")
+async def request_json(request: Request) -> Any:
+    return await request.json()
+
+
+@app.get("/response/set")
+def response_set(response: Response) -> Any:
+    response.headers["X-Set"] = "yes"
+    response.set_cookie("a", "b", max_age=10, httponly=True)
+    response.set_cookie("c", "d", path="/x", secure=True, samesite="strict")
+    response.status_code = 202
+    return {"set": True}
+
+
+@app.get("/response/delete-cookie")
+def response_delete_cookie() -> Any:
+    response = JSONResponse({"gone": True})
+    response.delete_cookie("a")
+    return response
+
+
+@app.get("/response/html", response_class=HTMLResponse)
+def response_html() -> Any:
+    return "<p>hello</p>"
+
+
+@app.get("/response/text")
+def response_text() -> Any:
+    return PlainTextResponse("hello", status_code=203, headers={"X-A": "b"})
+
+
+@app.get("/response/redirect")
+def response_redirect() -> Any:
+    return RedirectResponse("/elsewhere?a=b c")
+
+
+@app.get("/response/none")
+def response_none() -> None:
+    return None
+
+
+@app.delete("/response/204", status_code=204)
+def response_204() -> None:
+    return None
+
+
+@app.get("/response/error")
+def response_error() -> Any:
+    raise HTTPException(409, {"reason": ["a", 1]}, headers={"X-Why": "because"})
+
+
+TASKS: list[str] = []
+
+
+@app.post("/background/{name}")
+async def background(name: str, tasks: BackgroundTasks) -> Any:
+    tasks.add_task(TASKS.append, name)
+    tasks.add_task(later, name, suffix="!")
+    return {"before": len(TASKS)}
+
+
+async def later(name: str, suffix: str) -> None:
+    TASKS.append(name + suffix)
+
+
+@app.get("/background")
+async def background_seen() -> Any:
+    seen = list(TASKS)
+    TASKS.clear()
+    return seen
+
+
+class Refused(Exception):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@app.exception_handler(Refused)
+async def refused(request: Request, exc: Refused) -> JSONResponse:
+    return JSONResponse({"refused": exc.name, "path": request.url.path}, status_code=451)
+
+
+@app.get("/refused/{name}")
+def get_refused(name: str) -> Any:
+    raise Refused(name)
+
+
+@app.get("/refused-async/{name}")
+async def get_refused_async(name: str) -> Any:
+    raise Refused(name)

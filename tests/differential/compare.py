@@ -1,0 +1,295 @@
+"""Sends the same requests to two servers and tells where their answers differ.
+
+usage: compare.py NATIVE_URL SANDBOX_URL [seed]
+
+Compared are the status, the headers that matter, and the body; of a 422 the `type` and `loc` of
+each error. What may differ is in `expected`, with its reason. Exits with 1 where more does.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+HEADERS = ("content-type", "location", "www-authenticate", "x-set", "x-a", "x-why", "allow")
+
+TEXTS = ["", "a", "abc", "é", "abcdef", "xx", "null", "None", " 5 ", "a b", "x" * 300]
+NUMBERS = [
+    *("0", "1", "2", "3", "4", "5", "10", "11", "-1", "+1", "007", "1_000", " 7 ", "1.0", "1.5"),
+    *("1e3", "-0", "0x10", "1e400", "nan", "inf", "9223372036854775808", "٣", ""),
+]
+BOOLS = ["true", "True", "1", "on", "yes", "t", "y", "false", "0", "off", "no", "f", "n", "2", ""]
+DATES = [
+    *("2024-02-29", "2023-02-29", "2024-1-1", "2024-01-01T00:00:00", "2024-01-01T10:00:00Z"),
+    *("2024-01-01T10:00:00+02:00", "1700000000", "2024-01-01 10:00", "x", "0", "20240101"),
+]
+UUIDS = [
+    "12345678-1234-5678-1234-567812345678",
+    "12345678123456781234567812345678",
+    "{12345678-1234-5678-1234-567812345678}",
+    "urn:uuid:12345678-1234-5678-1234-567812345678",
+    "12345678-1234-5678-1234-56781234567",
+    "x",
+]
+JSONS: list[Any] = [
+    *(None, True, False, 0, 1, 2, -1, 1.0, 1.5, 1e3, 10**20, "", "a", "ab", "abcde", "1", "1.5"),
+    *("true", [], [1], ["a"], [1, 2, 3, 4], {}, {"a": 1}, {"name": "n"}, [[1]], [None]),
+]
+
+
+@dataclass
+class Sent:
+    """One request."""
+
+    method: str
+    path: str
+    params: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    json: Any = ...
+    content: bytes | None = None
+    data: dict[str, Any] | None = None
+    files: list[Any] | None = None
+
+    def send(self, client: httpx.Client) -> httpx.Response:
+        more: dict[str, Any] = {}
+        if self.json is not ...:
+            more["json"] = self.json
+        if self.content is not None:
+            more["content"] = self.content
+        if self.data is not None:
+            more["data"] = self.data
+        if self.files is not None:
+            more["files"] = self.files
+        for attempt in range(3):
+            try:
+                return client.request(
+                    self.method, self.path, params=self.params, headers=self.headers, **more
+                )
+            except httpx.ReadError:
+                # Some servers close the connection behind a 500, and this request met that.
+                if attempt == 2:
+                    raise
+        raise AssertionError
+
+
+def item(dice: random.Random) -> dict[str, Any]:
+    """An item, mostly good."""
+    made: dict[str, Any] = {"name": dice.choice(["n", "é", "", 1, None])}
+    if dice.random() < 0.6:
+        made["price"] = dice.choice([1, 2.5, "3", "x", None, True])
+    if dice.random() < 0.5:
+        made["tags"] = dice.choice([[], ["a"], ["a", 1], "a", None])
+    if dice.random() < 0.4:
+        made["note"] = dice.choice(["text", None, 1])
+    if dice.random() < 0.3:
+        made["extra"] = 1
+    return made
+
+
+def good() -> dict[str, Any]:
+    return {"name": "n", "price": 2.5, "tags": ["a"]}
+
+
+def fixed() -> Iterator[Sent]:
+    """Requests that need no luck."""
+    for kind, values in (
+        ("int", NUMBERS),
+        ("float", NUMBERS),
+        ("bool", BOOLS),
+        ("uuid", UUIDS),
+        ("date", DATES),
+        ("color", ["red", "blue", "RED", "green"]),
+        ("level", ["1", "2", "3", "LOW", "1.0"]),
+        ("literal", ["a", "b", "c"]),
+        ("bounded", NUMBERS),
+        ("rest", ["a/b/c", "a", "a%20b", "a//b"]),
+    ):
+        for value in values:
+            if value and "{" not in value:
+                yield Sent("GET", f"/path/{kind}/{value}")
+    for value in NUMBERS:
+        yield Sent("GET", "/query/plain", [("a", value)])
+        yield Sent("GET", "/query/alias", [("c", value)])
+        yield Sent("GET", "/query/list", [("a", "1"), ("a", value)])
+        if value.isascii():
+            yield Sent("GET", "/header", headers=[("x-token", "t"), ("x-number", value.strip())])
+        yield Sent("POST", "/form", data={"name": "n", "age": value})
+        yield Sent("POST", "/body/item", json={"name": "n", "price": value})
+    for value in TEXTS:
+        yield Sent("GET", "/query/alias", [("item-query", value)])
+        yield Sent("GET", "/query/alias", [("b", value)])
+        yield Sent("GET", "/query/default", [("b", value)])
+        yield Sent("POST", "/form", data={"name": value})
+        yield Sent("POST", "/form/model", data={"user": value, "password": value})
+    for value in (*DATES, *UUIDS, *NUMBERS):
+        for name in ("when", "day", "amount", "key", "either"):
+            yield Sent("GET", "/query/types", [(name, value)])
+    for value in JSONS:
+        for path in (
+            *("item", "order", "bounded", "optional", "embed", "two", "keys", "scalar", "list"),
+            *("dict", "any"),
+        ):
+            yield Sent("POST", f"/body/{path}", json=value)
+        yield Sent("POST", "/body/embed", json={"item": value})
+        yield Sent("POST", "/body/keys", json={"item": good(), "importance": value})
+        yield Sent("POST", "/body/keys", json={"item": good(), "importance": 1, "flag": value})
+        yield Sent("POST", "/body/dict", json={"a": value})
+        yield Sent("POST", "/request/json", json=value)
+        base = {"age": 5, "code": "ab", "scores": [1]}
+        for name in ("age", "code", "scores", "ratio"):
+            yield Sent("POST", "/body/bounded", json={**base, name: value})
+    for content in (b"", b"{", b"[1", b"nul", b'{"name": "n"', b"\xff", b'{"name": NaN}'):
+        json_type = [("content-type", "application/json")]
+        yield Sent("POST", "/body/item", content=content, headers=json_type)
+        yield Sent("POST", "/body/optional", content=content, headers=json_type)
+        yield Sent("POST", "/request/body", content=content)
+    yield Sent("POST", "/body/item", content=b'{"name": "n"}', headers=[("content-type", "a/b")])
+    yield from plain_ones()
+
+
+def plain_ones() -> Iterator[Sent]:
+    """One of each."""
+    yield Sent("GET", "/query/plain")
+    yield Sent("GET", "/query/factory")
+    yield Sent("GET", "/query/list")
+    yield Sent("GET", "/query/list", [("a", "1"), ("a", "2"), ("b", "x"), ("b", "y")])
+    yield Sent("GET", "/query/model", [("limit", "5"), ("tags", "a"), ("tags", "b")])
+    yield Sent("GET", "/query/model", [("limit", "500"), ("offset", "x")])
+    yield Sent("GET", "/header")
+    yield Sent("GET", "/header", headers=[("x-token", "a"), ("x-many", "1"), ("x-many", "2")])
+    yield Sent("GET", "/header/underscored", headers=[("odd_one", "yes")])
+    yield Sent("GET", "/cookie")
+    for value in ("session=a", "session=a; count=5", "session=a; count=-1", 'session="q"; x', "=a"):
+        yield Sent("GET", "/cookie", headers=[("cookie", value)])
+    yield Sent("POST", "/body/two", [("q", "3")], json={"item": good(), "other": good()})
+    yield Sent("POST", "/body/two", json={"item": good()})
+    yield Sent("PUT", "/body/mixed/1", [("q", "z")], [("x-token", "t")], json=good())
+    yield Sent("PUT", "/body/mixed/0", json={"price": "x"})
+    yield Sent("POST", "/form", data={"name": "n", "tags": ["a", "b"]})
+    yield Sent("POST", "/form")
+    yield Sent("POST", "/form", json={"name": "n"})
+    yield Sent("POST", "/form/model", data={"user": "u", "password": "secret"})
+    text = ("a.txt", b"hello", "text/plain")
+    yield Sent("POST", "/file/bytes", files=[("file", text)])
+    yield Sent("POST", "/file/bytes")
+    yield Sent("POST", "/file/upload", files=[("file", text)], data={"note": "x"})
+    yield Sent("POST", "/file/upload", files=[("file", ("b.bin", bytes(range(256)) * 9000))])
+    yield Sent("POST", "/file/upload", data={"note": "x"})
+    yield Sent("POST", "/file/many", files=[("files", text), ("files", ("b", b"", "a/b"))])
+    yield Sent("POST", "/file/many", files=[("other", text)])
+    yield Sent("POST", "/file/optional", files=[("file", text)])
+    yield Sent("POST", "/file/optional")
+    for path in ("plain", "class", "cached", "uncached", "route", "async"):
+        yield Sent("GET", f"/depends/{path}")
+        yield Sent("GET", f"/depends/{path}", [("page", "0"), ("q", "5"), ("skip", "x")])
+        yield Sent("GET", f"/depends/{path}", [("page", "2")], [("x-user", "me")])
+    for path in ("yield", "yield-async", "yield-http"):
+        yield Sent("GET", f"/depends/{path}")
+        yield Sent("GET", "/depends/events")
+    for path in ("/api/outer/own", "/api/outer/inner/5", "/api/outer/inner/x", "/api/outer/none"):
+        yield Sent("GET", path)
+        yield Sent("GET", path, headers=[("x-user", "me")])
+    for method in ("GET", "POST", "PUT", "OPTIONS"):
+        yield Sent(method, "/methods")
+    yield Sent("GET", "/methods/")
+    yield Sent("GET", "/request/nam%C3%A9", [("a", "1"), ("a", "2")], [("cookie", "c=d; e=f")])
+    for path in ("set", "delete-cookie", "html", "text", "redirect", "none", "error"):
+        yield Sent("GET", f"/response/{path}")
+    yield Sent("DELETE", "/response/204")
+    yield Sent("POST", "/background/one")
+    yield Sent("GET", "/background")
+    yield Sent("GET", "/refused/x")
+    yield Sent("GET", "/refused-async/y")
+    yield Sent("GET", "/nowhere")
+
+
+def thrown(dice: random.Random) -> Iterator[Sent]:
+    """Requests by chance."""
+    for _ in range(200):
+        yield Sent("POST", "/body/item", json=item(dice))
+        yield Sent("POST", "/body/list", json=[item(dice) for _ in range(dice.randrange(4))])
+        order = {"id": dice.choice([1, "2", "x", None, 1.5]), "items": [item(dice)]}
+        if dice.random() < 0.5:
+            order["at"] = dice.choice([*DATES, 5, None])
+        yield Sent("POST", "/body/order", json=order)
+        query = [(dice.choice("abcd"), dice.choice([*NUMBERS, *BOOLS])) for _ in range(4)]
+        yield Sent("GET", "/query/plain", query)
+
+
+def told(response: httpx.Response) -> Any:
+    """What of an answer is compared."""
+    headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
+    cookies = response.headers.get_list("set-cookie")
+    # The order of a cookie's attributes means nothing, and so does the case of their names.
+    headers["set-cookie"] = sorted(str(sorted(one.lower().split("; "))) for one in cookies)
+    try:
+        body = response.json()
+    except ValueError:
+        body = response.text
+    if response.status_code == 422 and isinstance(body, dict):
+        errors = [(e["type"], [str(step) for step in e["loc"]]) for e in body["detail"]]
+        body = sorted(errors, key=repr)
+    return {"status": response.status_code, "headers": headers, "body": body}
+
+
+def expected(sent: Sent, native: Any, sandbox: Any) -> str | None:
+    """Why two answers may differ, where they may."""
+    if native["status"] == sandbox["status"] == 405:
+        return "the sandbox's Allow lists every method of the path"
+    if native["status"] == sandbox["status"] == 500:
+        return "the sandbox answers in JSON"
+    finite = "finite_number" in kinds(sandbox) and set(kinds(native)) <= set(kinds(sandbox))
+    if finite or (sent.content and b"NaN" in sent.content):
+        return "JSON has no NaN and no infinity; FastAPI takes them, and answers null or 500"
+    if "json_invalid" in kinds(native) + kinds(sandbox) and native["status"] in (400, 422):
+        return "the place of a syntax error is told in another way"
+    if native["status"] == 401 and sandbox["status"] == 422:
+        return "all values are checked before any dependency runs"
+    if native["status"] == sandbox["status"] == 204:
+        return "without a body there is no content type"
+    if "٣" in str(sent):
+        return "digits are those of ASCII"
+    location = native["headers"].get("location", "")
+    if location and location.endswith(sandbox["headers"].get("location", "?")):
+        return "a redirect of the sandbox is relative"
+    return None
+
+
+def kinds(answer: Any) -> list[str]:
+    """The types of a 422's errors."""
+    return [error[0] for error in answer["body"]] if answer["status"] == 422 else []
+
+
+def main() -> int:
+    native_url, sandbox_url = sys.argv[1:3]
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    count = differences = 0
+    with httpx.Client(base_url=native_url) as native, httpx.Client(base_url=sandbox_url) as sandbox:
+        for sent in (*fixed(), *thrown(random.Random(seed))):
+            count += 1
+            try:
+                ours = sent.send(sandbox)
+            except httpx.HTTPError as error:
+                print(f"{sent}\n  sandbox {error!r}")
+                differences += 1
+                continue
+            left, right = told(sent.send(native)), told(ours)
+            if left != right and expected(sent, left, right) is None:
+                differences += 1
+                shown = {
+                    key: value for key, value in vars(sent).items() if value not in ([], None, ...)
+                }
+                print(json.dumps(shown, default=repr)[:300])
+                print(f"  native  {str(left)[:600]}\n  sandbox {str(right)[:600]}")
+    print(f"{count} requests, {differences} differences")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
