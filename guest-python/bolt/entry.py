@@ -135,6 +135,7 @@ def _see_to_the_rest(request: int) -> None:
         host.linger(request, False)
         _loop.call_later(0, _begin_rest, request, exits)
     pending.clear()
+    _loop.rouse()
 
 
 def _begin_rest(request: int, exits: Exits) -> None:

@@ -227,6 +227,11 @@ class BoltLoop(Unsupported):
             self._set_alarm(0)
         return handle
 
+    def rouse(self) -> None:
+        """Ask to be woken for what was scheduled where the loop does not run."""
+        if not self._running:
+            self._set_alarm(0)
+
     def call_later(
         self,
         delay: float,

@@ -164,6 +164,8 @@ pub struct Loaded {
     pub pre: AppPre<GuestState>,
     pub memory_limit: usize,
     pub max_exchanges: usize,
+    /// How long work after a reply may take.
+    pub linger: Duration,
 }
 
 impl Loaded {
@@ -184,6 +186,7 @@ impl Loaded {
             pre,
             memory_limit: limits.memory,
             max_exchanges: limits.max_exchanges,
+            linger: limits.deadline,
         })
     }
 }

@@ -21,6 +21,7 @@ pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
             tokio::select! {
                 ended = live(&lane, &instance, &mut guest) => ended.err(),
                 () = signals.kill.notified() => Some(Fatal::Killed),
+                () = signals.vitals.overstayed.notified() => Some(Fatal::Killed),
             }
         });
         poll_fn(|cx| {

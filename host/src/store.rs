@@ -10,11 +10,12 @@ use crate::guestlog::{GuestLog, GuestStream};
 use crate::outbound::Outbound;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
@@ -34,8 +35,9 @@ pub struct GuestState {
     replies: HashMap<u64, oneshot::Sender<String>>,
     /// The files that those requests came with.
     uploads: HashMap<u64, Arc<Uploads>>,
-    /// Requests that are answered, and have something left to be done.
-    lingering: HashSet<u64>,
+    /// Requests that are answered and have something left to be done, each with the timer that bounds it.
+    lingering: HashMap<u64, AbortOnDrop>,
+    linger: Duration,
     log: GuestLog,
     pub exchanges: Exchanges,
 }
@@ -57,7 +59,8 @@ impl GuestState {
             alarm,
             replies: HashMap::new(),
             uploads: HashMap::new(),
-            lingering: HashSet::new(),
+            lingering: HashMap::new(),
+            linger: component.linger,
             log,
         };
         let mut store = Store::new(&component.engine, state);
@@ -109,6 +112,15 @@ pub fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     crate::bindings::bolt::host::host::add_to_linker::<_, GuestData>(linker, |state| state)?;
     crate::bindings::bolt::host::http::add_to_linker::<_, GuestData>(linker, |state| state)
+}
+
+/// A task that goes with whoever asked for it.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct GuestData;
@@ -169,7 +181,16 @@ impl Host for GuestState {
         if done {
             self.lingering.remove(&request);
         } else if self.replies.contains_key(&request) {
-            self.lingering.insert(request);
+            let (vitals, linger) = (self.vitals.clone(), self.linger);
+            let timer = tokio::spawn(async move {
+                tokio::time::sleep(linger).await;
+                tracing::error!(
+                    request,
+                    "the work after the reply took longer than the deadline, and its instance was ended (--deadline)"
+                );
+                vitals.overstayed.notify_one();
+            });
+            self.lingering.insert(request, AbortOnDrop(timer.abort_handle()));
         }
         self.count();
         Ok(())

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Microseconds since the first call, and never 0.
 fn clock() -> u64 {
@@ -47,6 +47,8 @@ pub struct Vitals {
     in_flight: AtomicUsize,
     /// The guest asked for more memory than it may have. It may be half-broken: retire it.
     exhausted: AtomicBool,
+    /// Work after a reply took too long: the instance has to end.
+    pub overstayed: Notify,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
     meter: Option<Mutex<Meter>>,
@@ -83,6 +85,7 @@ impl Vitals {
             serving: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             exhausted: AtomicBool::new(false),
+            overstayed: Notify::new(),
             turns,
             turn: Mutex::default(),
             meter,
