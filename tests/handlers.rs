@@ -239,6 +239,22 @@ fn middleware_and_exception_handlers_stand_around_handlers() {
 }
 
 #[test]
+fn a_lifespan_is_entered_once_before_the_first_request() {
+    let server = narrow();
+    let mut first: Vec<_> = (0..3)
+        .map(|_| {
+            let mut connection = server.connect();
+            connection.start("GET", "/handlers/living/async", &[], b"");
+            connection
+        })
+        .collect();
+    for connection in &mut first {
+        assert_eq!(connection.finish("GET").json(), json!(1));
+    }
+    assert_eq!(server.get("/handlers/living/def").json(), json!(["open", true, 1]));
+}
+
+#[test]
 fn a_path_that_is_wrong_by_its_slash_is_redirected() {
     let server = narrow();
     let response = server.get("/handlers/hidden?a=1");

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from .errors import Unsupported
 from .failures import ExceptionHandlers, Middleware
+from .lifespan import Lifespan
 from .models import walk_models
 from .options import Isolation, wrong_rules
 from .path import PathError, parse_path
@@ -50,8 +51,9 @@ class BoltAPI(Routes):
     dependencies: `Depends(...)` to be called for every route.
     responses: described for every route.
     exception_handlers: functions from request and exception to response, by status or class.
-    lifespan: an async context manager that takes the application; entered when an interpreter
-        starts to serve.
+    lifespan: an async context manager that takes the application, entered by an interpreter before
+        its first request. What it yields, a dict, is in `request.state`. Interpreters come and go
+        with the load and end without notice: do not depend on what stands behind its `yield`.
     redirect_slashes: a path that is wrong by a final slash is redirected.
     description: see `Description`.
 
@@ -80,7 +82,7 @@ class BoltAPI(Routes):
         self.title = title
         self.description = description
         self.isolation = isolation
-        self.lifespan = lifespan
+        self.life = None if lifespan is None else Lifespan(self, lifespan)
         self.redirect_slashes = redirect_slashes
         self.route_options = {
             name: value

@@ -11,6 +11,7 @@ from .codegen import Source
 from .convert import Emitter
 from .depends import Argument, Call, SecurityScopes
 from .errors import Unsupported
+from .lifespan import Lifespan
 from .params import Param
 from .request import Request
 from .responses import JSON, Response
@@ -31,6 +32,7 @@ class Plan:
     finish: turns the handler's result into what is sent, or None.
     around: the middleware: takes a request and the function that goes on with it. None for none.
     on_error: takes a request and an exception and gives a response or raises. None for none.
+    lifespan: what has to be entered before the first request of an interpreter, or None.
     waits: `around` or `on_error` are async.
     """
 
@@ -39,13 +41,15 @@ class Plan:
     finish: Callable[[Any], Any] | None = None
     around: Callable[..., Any] | None = None
     on_error: Callable[..., Any] | None = None
+    lifespan: Lifespan | None = None
     waits: bool = False
 
     @property
     def is_async(self) -> bool:
         """Whether the call gives a coroutine."""
         kinds = {call.kind for call in self.root.walk()}
-        return self.waits or self.around is not None or bool(kinds & {"async", "async generator"})
+        around = self.waits or self.around is not None or self.lifespan is not None
+        return around or bool(kinds & {"async", "async generator"})
 
     @property
     def asks_for_request(self) -> bool:
@@ -97,7 +101,8 @@ class _Writer:
         self.response = "response" in specials
         # A handler without anything behind it may give its coroutine away instead of awaiting it.
         others = {call.kind for call in plan.root.walk() if call is not plan.root}
-        plain = not (self.exits or self.response or plan.around or plan.on_error or plan.finish)
+        wrapped = plan.around or plan.on_error or plan.finish or plan.lifespan
+        plain = not (self.exits or self.response or wrapped)
         self.hands_over = plain and not others & {"async", "async generator"}
         self.word = "async def" if plan.is_async and not self.hands_over else "def"
 
@@ -109,6 +114,12 @@ class _Writer:
             # It comes last.
             app = source.constant(plan.app)
             source.line(f"request = {source.constant(Request)}(wire[-1], {app})")
+        if plan.lifespan is not None:
+            life = source.constant(plan.lifespan)
+            source.line(f"if not {life}.entered:")
+            source.line(f"    await {life}.enter()")
+            if plan.asks_for_request:
+                source.line(f"{life}.share(request)")
         if plan.around is None:
             self.with_handlers()
             return

@@ -143,6 +143,7 @@ def _route(route: Route, ids: _Ids) -> dict[str, Any]:
         "file": route.file,
         "line": route.line,
         "async": route.is_async,
+        "handler_is_async": route.plan.root.kind == "async",
         "isolation": route.isolation,
         "max_concurrency": route.max_concurrency,
         "max_requests": route.max_requests,

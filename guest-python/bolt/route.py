@@ -87,6 +87,7 @@ class Route:
             owner,
             around=owner.around.around(self.status_code) if owner.around else None,
             on_error=on_error,
+            lifespan=owner.life,
             waits=bool(failures and failures.waits),
         )
         self.is_async = self.plan.is_async

@@ -153,6 +153,7 @@ def test_manifest():
         "file": "app_example.py",
         "line": wanted + 1,
         "async": False,
+        "handler_is_async": False,
         "isolation": None,
         "max_concurrency": None,
         "max_requests": None,

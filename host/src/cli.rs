@@ -16,7 +16,8 @@ use std::time::Duration;
   bolt-host run app.py --port 0 --workers 1  a free port, one thread
   bolt-host build app.py -o app.wasm         build once …
   bolt-host run app.wasm                     … and serve on a machine without Python
-  bolt-host inspect app.wasm                 routes, types, imports, sizes")]
+  bolt-host inspect app.wasm                 routes, types, imports, sizes
+  bolt-host openapi app.py > openapi.json    what /openapi.json answers")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -33,6 +34,8 @@ pub enum Command {
     Build(Build),
     /// Show an app's routes, parameter types, imports and sizes.
     Inspect(Inspect),
+    /// Print the OpenAPI description of an app.
+    Openapi(Inspect),
 }
 
 #[derive(Debug, Args)]

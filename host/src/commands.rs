@@ -9,6 +9,7 @@ use crate::manifest::Manifest;
 use crate::server::Server;
 use crate::{accesslog, artifact, inspect};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +20,9 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     let config = args.config();
     let log = accesslog::start(args.log_format, args.log_filter.as_deref())?;
     let app = load(&args.source, &config, cache)?;
-    print!("{}", inspect::routes(&app.manifest));
+    say(&inspect::routes(&app.manifest));
     let server = Server::start(&config, &AppTable::of_one(app))?;
-    println!("listening on http://{}", server.address);
+    say(&format!("listening on http://{}\n", server.address));
     wait_for_signal()?;
     eprintln!("draining: requests in flight may finish; a second signal ends them");
     std::thread::spawn(|| {
@@ -42,8 +43,8 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
     let output = args.output.display();
     let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
     artifact::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
-    print!("{}", inspect::routes(&manifest));
-    println!("wrote {}", args.output.display());
+    say(&inspect::routes(&manifest));
+    say(&format!("wrote {}\n", args.output.display()));
     Ok(())
 }
 
@@ -53,7 +54,20 @@ pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
     let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
     let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
-    print!("{}", inspect::report(&wasm, &artifact, &manifest)?);
+    say(&inspect::report(&wasm, &artifact, &manifest)?);
+    Ok(())
+}
+
+/// Print an app's OpenAPI description.
+pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
+    let config = Config::default();
+    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
+    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
+    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
+    let docs = manifest.docs.ok_or("the app has no description: it was made with openapi_url=None")?;
+    let document: serde_json::Value = serde_json::from_str(&docs.openapi)
+        .map_err(|e| format!("the app's description cannot be read: {e}"))?;
+    say(&format!("{document:#}\n"));
     Ok(())
 }
 
@@ -88,6 +102,12 @@ fn component_path(source: &Source, cache: &Path) -> Result<PathBuf, String> {
             path.display()
         )),
     }
+}
+
+/// Print. Whoever reads may stop reading, as `head` does; that is no failure.
+fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Return when the process is asked to end.

@@ -3,6 +3,7 @@
 use crate::artifact::Artifact;
 use crate::component;
 use crate::manifest::{Absent, Manifest, Param, Route, Source};
+use crate::policy::Wishes;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,16 @@ pub fn routes(manifest: &Manifest) -> String {
 }
 
 fn kind(route: &Route) -> &'static str {
-    if route.is_async { "async def" } else { "def" }
+    if route.handler_is_async { "async def" } else { "def" }
+}
+
+/// What a route asks of its instances, where it does.
+fn wishes(wishes: &Wishes) -> String {
+    let isolation =
+        wishes.isolation.map(|isolation| format!("  {}", format!("{isolation:?}").to_lowercase()));
+    let concurrency = wishes.max_concurrency.map(|most| format!("  max_concurrency={most}"));
+    let requests = wishes.max_requests.map(|most| format!("  max_requests={most}"));
+    [isolation, concurrency, requests].into_iter().flatten().collect()
 }
 
 /// Routes with their parameters, imports and sizes.
@@ -34,13 +44,14 @@ pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<S
         let kind = kind(route);
         let _ = writeln!(
             text,
-            "  {} {}  →  {kind} {}({})  {}  {}",
+            "  {} {}  →  {kind} {}({})  {}  {}{}",
             route.method.as_str(),
             route.path,
             route.name,
             params.join(", "),
             route.status,
-            route.source
+            route.source,
+            wishes(&route.wishes)
         );
     }
     if !manifest.models.is_empty() {

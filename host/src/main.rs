@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run(args, &cache),
         Command::Build(args) => commands::build(args, &cache),
         Command::Inspect(args) => commands::inspect(args, &cache),
+        Command::Openapi(args) => commands::openapi(args, &cache),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -45,8 +45,10 @@ pub struct Route {
     pub name: String,
     /// `app.py:12`, for messages.
     pub source: String,
-    /// `async def`.
+    /// It is started, and may reply later.
     pub is_async: bool,
+    /// It was written as `async def`. What stands around a `def` handler may be async all the same.
+    pub handler_is_async: bool,
     /// How its instances are to be used.
     pub wishes: Wishes,
     pub status: u16,
@@ -346,6 +348,7 @@ impl Resolver {
             name: route.name.clone(),
             source: format!("{}:{}", route.file, route.line),
             is_async: route.is_async,
+            handler_is_async: route.handler_is_async.unwrap_or(route.is_async),
             wishes: Wishes {
                 isolation: route.isolation,
                 max_concurrency: route.max_concurrency.map(|most| most as usize),

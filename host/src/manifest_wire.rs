@@ -55,6 +55,8 @@ pub struct Route {
     #[serde(rename = "async")]
     pub is_async: bool,
     #[serde(default)]
+    pub handler_is_async: Option<bool>,
+    #[serde(default)]
     pub isolation: Option<Isolation>,
     #[serde(default)]
     pub max_concurrency: Option<u32>,

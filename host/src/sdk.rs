@@ -40,6 +40,7 @@ const FILES: &[(&str, &str)] = files![
     "httptransport.py",
     "invoke.py",
     "jsonschema.py",
+    "lifespan.py",
     "loop.py",
     "manifest.py",
     "markers.py",
