@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const TOOLS: [&str; 3] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5"];
+const TOOLS: [&str; 4] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -41,6 +41,16 @@ fn tool(name: &str, args: &[&str], folder: &str) {
 #[test]
 fn unit_tests_pass_in_plain_cpython() {
     tool("pytest", &["-q", "-p", "no:cacheprovider"], "guest-python");
+}
+
+/// `bolt.testing` as a project would use it: with pytest, against the program.
+#[test]
+fn a_project_is_tested_through_the_test_client() {
+    run(Command::new(tools().join("pytest"))
+        .args(["-q", "-p", "no:cacheprovider", "tests/testclient"])
+        .env("PYTHONPATH", root().join("guest-python"))
+        .env("BOLT_HOST", env!("CARGO_BIN_EXE_bolt-host"))
+        .current_dir(root()));
 }
 
 #[test]

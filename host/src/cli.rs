@@ -36,6 +36,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Print the OpenAPI description of an app.
     Openapi(Inspect),
+    /// Print a folder with the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
+    Sdk,
 }
 
 #[derive(Debug, Args)]

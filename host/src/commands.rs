@@ -7,7 +7,7 @@ use crate::component::{self, Loaded};
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::server::Server;
-use crate::{accesslog, artifact, inspect};
+use crate::{accesslog, artifact, inspect, sdk};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,13 @@ pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
     let document: serde_json::Value = serde_json::from_str(&docs.openapi)
         .map_err(|e| format!("the app's description cannot be read: {e}"))?;
     say(&format!("{document:#}\n"));
+    Ok(())
+}
+
+/// Print where the SDK is, for the Python of people.
+pub fn sdk(cache: &Path) -> Outcome {
+    let place = sdk::unpack_for_people(cache).map_err(|e| format!("the SDK cannot be written: {e}"))?;
+    say(&format!("{}\n", place.display()));
     Ok(())
 }
 

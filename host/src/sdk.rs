@@ -3,7 +3,7 @@
 use crate::artifact;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
@@ -81,6 +81,19 @@ pub fn unpack(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What only tests and editors need: not part of a build.
+const EXTRAS: &[(&str, &str)] = files!["py.typed", "testing.py"];
+
+/// Write the SDK for the Python of people: below a folder of the cache, which is returned.
+pub fn unpack_for_people(cache: &Path) -> io::Result<PathBuf> {
+    let place = cache.join(format!("sdk-{}", &digest()[..12]));
+    unpack(&place)?;
+    for (name, text) in EXTRAS {
+        fs::write(place.join(name), text)?;
+    }
+    Ok(place)
+}
+
 /// Changes when any file of the SDK does.
 pub fn digest() -> String {
     let all: Vec<u8> = FILES
@@ -98,7 +111,8 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
             if name.ends_with(".py") {
-                let carried = super::FILES.iter().any(|(carried, _)| *carried == format!("bolt/{name}"));
+                let mut files = super::FILES.iter().chain(super::EXTRAS);
+                let carried = files.any(|(carried, _)| *carried == format!("bolt/{name}"));
                 assert!(carried, "{name} is missing from sdk.rs");
             }
         }
