@@ -44,7 +44,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
             .linear_memory_keep_resident(KEEP_RESIDENT)
             .table_keep_resident(TABLE_KEEP_RESIDENT);
     }
-    let mut settings = base();
+    let mut settings = settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&settings)?;
     start_ticker(&engine)?;
@@ -65,7 +65,7 @@ fn may_reset_in_place() -> bool {
 }
 
 /// The settings that a compiled artifact depends on.
-fn base() -> wasmtime::Config {
+pub fn settings() -> wasmtime::Config {
     let mut settings = wasmtime::Config::new();
     settings
         .wasm_component_model_async(true)
@@ -78,7 +78,7 @@ fn base() -> wasmtime::Config {
 }
 
 /// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
-fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
