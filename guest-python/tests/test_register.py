@@ -88,7 +88,7 @@ def test_parameter_sources():
         many: list[int],
         unique: set[str],
         several: tuple[int, ...],
-        maybe: Optional[list[int]] = None,  # noqa: UP045
+        maybe: Optional[list[int]] = None,
     ): ...
 
     assert sources(handler, "/{p}") == {

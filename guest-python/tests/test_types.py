@@ -117,7 +117,7 @@ EXPRESSIONS = [
     (UUID, {"t": "uuid"}),
     (Decimal, {"t": "decimal"}),
     (int | None, {"t": "union", "of": [T, {"t": "none"}]}),
-    (typing.Optional[int], {"t": "union", "of": [T, {"t": "none"}]}),  # noqa: UP045
+    (typing.Optional[int], {"t": "union", "of": [T, {"t": "none"}]}),
     (typing.Union[int, str], {"t": "union", "of": [T, {"t": "str"}]}),  # noqa: UP007
     (list[int], {"t": "list", "item": T}),
     (typing.List[int], {"t": "list", "item": T}),  # noqa: UP006

@@ -1,6 +1,6 @@
 //! Why a request has no reply of its handler: the client's fault or the host's.
 //!
-//! What the client is told and what the log is told are two things: see [`Failure::told`] and [`Failure::logged`].
+//! What the client is told and what the log is told are two things: see [`Fault::told`] and [`Fault::logged`].
 
 use crate::errors422::Errors;
 use crate::json::EncodeError;

@@ -1,6 +1,6 @@
 //! One request, from its head to its response.
 //!
-//! [`answer`] is the whole path, a line a step: route, read the body, validate, call, decode.
+//! `answer` is the whole path, a line a step: route, read the body, validate, call, decode.
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::app::{App, Lanes, Staffed};

@@ -1,0 +1,157 @@
+"""Options of Structs, other records, validators, and the places of their refusals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import pytest
+
+from bolt import BoltAPI, Field, Query, Struct, field_validator, model_validator
+from bolt.encode import encode_reply
+from bolt.errors import Unsupported
+from bolt.manifest import manifest
+from bolt.models import model_of
+from bolt.plain import plain
+from bolt.schema import type_of
+from bolt.strict import to_plain
+from bolt.validators import RequestValidationError
+
+
+class User(Struct, rename="camel", forbid_unknown=True):
+    first_name: Annotated[str, Field(min_length=1)]
+    e_mail: str = Field("x", alias="e-mail", serialization_alias="mail")
+    tags: list[str] = Field(default_factory=list, max_length=3)
+
+    @field_validator("first_name")
+    @classmethod
+    def checked(cls, value: str) -> str:
+        if value == "bad":
+            raise ValueError("no")
+        return value.upper()
+
+
+class Child(User):
+    age: int = 1
+
+    @model_validator(mode="after")
+    def whole(self) -> "Child":
+        assert self.age > 0, "too young"
+        return self
+
+
+class Team(Struct):
+    users: list[User]
+    by_name: dict[str, Child] = {}
+
+
+class Cat(Struct, tag="cat"):
+    lives: int
+
+
+class Point(NamedTuple):
+    x: int
+    y: int = 2
+
+
+def test_fields_have_their_names_and_constraints():
+    fields = {item.name: item for item in model_of(User).fields}
+    assert [(f.alias, f.out) for f in fields.values()] == [
+        ("firstName", "firstName"),
+        ("e-mail", "mail"),
+        ("", ""),
+    ]
+    assert fields["first_name"].type.checks == (("min_length", 1),)
+    assert fields["tags"].type.checks == (("max_length", 3),) and fields["tags"].factory is list
+    assert model_of(Child).forbid and len(model_of(Child).fields) == 4
+
+
+def test_constructors_make_defaults_anew():
+    one, two = User(first_name="a"), User(first_name="b")
+    assert one.tags == [] and one.tags is not two.tags and one.e_mail == "x"
+    with pytest.raises(TypeError):
+        User()
+
+
+def test_records_are_sent_under_their_names():
+    user = Child(first_name="a")
+    expected = {"firstName": "a", "mail": "x", "tags": [], "age": 1}
+    assert plain(user) == to_plain(user) == expected
+    assert plain(Cat(lives=9)) == to_plain(Cat(lives=9)) == {"type": "cat", "lives": 9}
+    assert "firstName" in encode_reply(200, user)
+    assert plain(Point(1)) == [1, 2]
+
+
+def test_the_manifest_tells_of_names_tags_and_strictness():
+    api = BoltAPI()
+
+    @api.post("/")
+    def handler(user: User, pet: Cat | None = None, point: Point | None = None): ...
+
+    defs = {d["name"]: d for d in manifest(api, "a:api")["defs"].values()}
+    assert [f["name"] for f in defs["User"]["fields"]] == ["firstName", "e-mail", "tags"]
+    assert defs["User"]["forbid"] and defs["Cat"]["tag"] == ("type", "cat")
+    assert defs["Point"]["fields"][1]["default"] == 2
+
+
+def refusals(handler: Any, *wire: Any) -> list[tuple[str, list[Any]]]:
+    api = BoltAPI()
+    api.post("/")(handler)
+    api.finish()
+    with pytest.raises(RequestValidationError) as caught:
+        api.routes[0].invoke(wire)
+    return [(error["type"], error["loc"]) for error in caught.value.errors()]
+
+
+def user(name: str) -> tuple[Any, ...]:
+    return (name, "x", ...)
+
+
+def test_refusals_of_validators_name_their_place():
+    def one(user: User): ...
+    def team(team: Team, other: Child): ...
+
+    assert refusals(one, user("bad")) == [("value_error", ["body", "firstName"])]
+    wire = ([user("ok"), user("bad")], {"k": (*user("a"), 0)})
+    assert refusals(team, wire, (*user("bad"), 0)) == [
+        ("value_error", ["body", "team", "users", 1, "firstName"]),
+        ("assertion_error", ["body", "team", "by_name", "k"]),
+        ("value_error", ["body", "other", "firstName"]),
+    ]
+
+
+def test_validators_may_change_values():
+    api = BoltAPI()
+
+    @api.post("/")
+    def handler(user: User) -> str:
+        return user.first_name
+
+    assert api.routes[0].invoke((user("ann"),)) == "ANN"
+
+
+def test_a_validator_before_the_types_is_refused():
+    with pytest.raises(TypeError, match="mode='after'"):
+        field_validator("x", mode="before")
+
+
+def test_constraints_that_make_no_sense_are_refused():
+    for annotation in (Annotated[str, Query(gt=1)], Annotated[int, Field(pattern="x")]):
+        with pytest.raises(Unsupported, match="cannot be asked of"):
+            type_of(annotation)
+
+
+def test_constraints_hold_inside_of_unions_and_lists():
+    kind = type_of(Annotated[Sequence[Annotated[int, Field(gt=0)]] | None, Field(min_length=1)])
+    several = kind.args[0]
+    assert several.checks == (("min_length", 1),)
+    assert several.args[0].checks == (("gt", 0),)
+
+
+def test_a_dataclass_may_be_nested_in_a_validated_struct():
+    @dataclass
+    class Box:
+        user: User
+
+    def handler(box: Box): ...
+
+    assert refusals(handler, (user("bad"),)) == [("value_error", ["body", "user", "firstName"])]
