@@ -122,10 +122,8 @@ fn nothing_is_built_again_when_nothing_changed() {
     let server = Server::fixture(&["--workers", "1"]);
     assert!(!server.log().contains("building") && !server.log().contains("compiling"), "{}", server.log());
     let table = server.greeting.join("\n");
-    assert!(
-        table.contains("GET   /types/path/{number}/{text}") && table.contains("def path_types  app.py:"),
-        "{table}"
-    );
+    let line = table.lines().find(|line| line.contains("/types/path/{number}/{text}")).unwrap();
+    assert!(line.contains("GET ") && line.contains("def path_types  app.py:"), "{table}");
 }
 
 #[test]

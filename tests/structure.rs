@@ -39,6 +39,8 @@ fn pure_stages_know_no_engine_and_no_network() {
         "policy",
         "grants",
         "check",
+        "types",
+        "unions",
         "values",
         "form",
         "docs",

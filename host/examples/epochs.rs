@@ -7,6 +7,7 @@ use bolt_host::component::{self, Loaded};
 use bolt_host::config::Limits;
 use bolt_host::grants::Grants;
 use bolt_host::guest::Instance;
+use bolt_host::manifest::Route;
 use bolt_host::outbound::Outbound;
 use bolt_host::vitals::Vitals;
 use std::path::Path;
@@ -17,13 +18,12 @@ use wasmtime::{Engine, Result, format_err};
 const ROUNDS: usize = 21;
 const ROUND: Duration = Duration::from_millis(200);
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let usage = "usage: epochs APP.wasm NAME…";
     let wasm = words.next().ok_or_else(|| format_err!(usage))?;
     let cache = std::env::temp_dir().join("bolt-host-epochs");
-    let mut instances = Vec::new();
+    let mut components = Vec::new();
     let mut routes = Vec::new();
     for epochs in [true, false] {
         let mut settings = component::settings();
@@ -33,14 +33,22 @@ async fn main() -> Result<()> {
         let limits = Limits::default();
         let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &limits, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
-        let loaded = Loaded::open(&engine, &artifact.code, "epochs", &limits)
-            .map_err(|sentence| format_err!("{sentence}"))?;
-        let outbound = Outbound::new(Arc::new(Grants::default()));
-        instances.push(Instance::new(&loaded, Vitals::alone(), outbound).await?);
+        let loaded = Loaded::open(&engine, &artifact.code, "epochs", &limits);
+        components.push(loaded.map_err(|sentence| format_err!("{sentence}"))?);
         routes = manifest.routes;
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(compare(&components, &routes, words))
+}
+
+async fn compare(components: &[Loaded], routes: &[Route], names: impl Iterator<Item = String>) -> Result<()> {
+    let mut instances = Vec::new();
+    for loaded in components {
+        let outbound = Outbound::new(Arc::new(Grants::default()));
+        instances.push(Instance::new(loaded, Vitals::alone(), outbound).await?);
+    }
     println!("handler: with epochs, without, ratio (medians of {ROUNDS} rounds of {ROUND:?}, in turn)");
-    for name in words {
+    for name in names {
         let route = routes.iter().position(|route| route.name == name);
         let route = route.ok_or_else(|| format_err!("there is no handler {name}"))? as u32;
         let mut found = [Vec::new(), Vec::new()];

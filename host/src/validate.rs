@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 220;
 
 /// Checks the values of one request.
 pub struct Validator<'m> {
-    models: &'m [Model],
+    pub(crate) models: &'m [Model],
     loc: Vec<Loc<'m>>,
     pub errors: Errors,
     /// Values that may still be looked at. Unions that nest try arms again and again: without a bound, a
@@ -24,13 +24,13 @@ pub struct Validator<'m> {
     budget: usize,
     /// Above zero while an arm of a union is only tried: its errors would be thrown away, and each of them would
     /// render the value that it is about.
-    trials: usize,
+    pub(crate) trials: usize,
     most_written: usize,
 }
 
 /// How far a value may be from its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mode {
+pub(crate) enum Mode {
     /// Its type is the type.
     Exact,
     /// No text becomes a number, and the like.
@@ -64,7 +64,13 @@ impl<'m> Validator<'m> {
     }
 
     /// Write `value` for `ty`. False when it does not fit and errors were added.
-    fn value(&mut self, ty: &'m Type, value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
+    pub(crate) fn value(
+        &mut self,
+        ty: &'m Type,
+        value: &JsonValue<'_>,
+        mode: Mode,
+        out: &mut Writer,
+    ) -> bool {
         if self.loc.len() > MAX_DEPTH {
             return self
                 .refuse(("recursion_loop", "Input is nested too deeply".to_owned()), &JsonValue::Null);
@@ -129,14 +135,14 @@ impl<'m> Validator<'m> {
         }
     }
 
-    fn refuse(&mut self, (kind, msg): Refusal, value: &JsonValue<'_>) -> bool {
+    pub(crate) fn refuse(&mut self, (kind, msg): Refusal, value: &JsonValue<'_>) -> bool {
         if self.trials == 0 {
             self.errors.push(kind, &self.loc, &msg, value);
         }
         false
     }
 
-    fn at(&mut self, step: Loc<'m>, check: impl FnOnce(&mut Self) -> bool) -> bool {
+    pub(crate) fn at(&mut self, step: Loc<'m>, check: impl FnOnce(&mut Self) -> bool) -> bool {
         self.loc.push(step);
         let fits = check(self);
         self.loc.pop();
@@ -259,130 +265,12 @@ impl<'m> Validator<'m> {
         fits
     }
 
-    /// The arm of a union of tagged models that a value names. `None` where the union is not of that kind.
-    fn tagged(
-        &mut self,
-        arms: &'m [Type],
-        tagged: bool,
-        value: &JsonValue<'_>,
-        mode: Mode,
-        out: &mut Writer,
-    ) -> Option<bool> {
-        let mut key = None;
-        for arm in arms.iter().filter(|arm| !matches!(arm, Type::None)) {
-            let Type::Model(index) = arm else { return None };
-            let (own, _) = self.models[*index].tag.as_ref()?;
-            if *key.get_or_insert(own) != own {
-                return None;
-            }
-        }
-        let key = key?;
-        let JsonValue::Object(pairs) = value else { return None };
-        let Some((_, given)) = pairs.iter().find(|(name, _)| name == key) else {
-            let msg = format!("Unable to extract tag using discriminator '{key}'");
-            return Some(self.refuse(("union_tag_not_found", msg), value));
-        };
-        let named = |arm: &Type| match arm {
-            Type::Model(index) => self.models[*index].tag.as_ref().map(|(_, tag)| tag.as_str()),
-            _ => None,
-        };
-        let found = arms.iter().position(|arm| match given {
-            JsonValue::Str(text) => named(arm) == Some(text.as_ref()),
-            _ => false,
-        });
-        let Some(index) = found else {
-            let tags: Vec<_> = arms.iter().filter_map(named).map(|tag| format!("'{tag}'")).collect();
-            let msg = format!(
-                "Input tag found using '{key}' does not match any of the expected tags: {}",
-                tags.join(", ")
-            );
-            return Some(self.refuse(("union_tag_invalid", msg), value));
-        };
-        if tagged {
-            out.tuple(2);
-            out.int(index as i64);
-        }
-        let step = Loc::Key(named(&arms[index]).unwrap_or_default());
-        Some(self.at(step, |v| v.value(&arms[index], value, mode, out)))
-    }
-
     fn absent(&mut self, field: &'m Field, parent: &JsonValue<'_>, out: &mut Writer) -> bool {
         if matches!(field.absent, Absent::Refuse) {
             return self.refuse(("missing", "Field required".to_owned()), parent);
         }
         write_absent(&field.absent, out);
         true
-    }
-
-    /// pydantic's smart mode: an arm of exactly the value's type wins, then one that fits without coercion, then the
-    /// first that fits with it.
-    fn union(
-        &mut self,
-        arms: &'m [Type],
-        tagged: bool,
-        value: &JsonValue<'_>,
-        mode: Mode,
-        out: &mut Writer,
-    ) -> bool {
-        if let Some(fits) = self.tagged(arms, tagged, value, mode, out) {
-            return fits;
-        }
-        let start = out.buf.len();
-        for mode in [Mode::Exact, Mode::Strict, Mode::Lax].into_iter().filter(|tried| *tried <= mode) {
-            for (index, arm) in arms.iter().enumerate() {
-                if tagged {
-                    out.tuple(2);
-                    out.int(index as i64);
-                }
-                self.trials += 1;
-                let fits = self.value(arm, value, mode, out);
-                self.trials -= 1;
-                if fits {
-                    return true;
-                }
-                out.buf.truncate(start);
-            }
-        }
-        if self.trials > 0 {
-            return false;
-        }
-        // Optional[X] reports X's errors as they are; a real union names the arm of each.
-        let others: Vec<_> = arms.iter().filter(|arm| !matches!(arm, Type::None)).collect();
-        match others.as_slice() {
-            [only] => self.value(only, value, mode, out),
-            _ => {
-                for arm in others {
-                    self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, mode, out));
-                }
-                false
-            }
-        }
-    }
-
-    fn arm_name(&self, arm: &'m Type) -> &'m str {
-        match arm {
-            Type::Str => "str",
-            Type::Int => "int",
-            Type::Float => "float",
-            Type::Bool => "bool",
-            Type::Bytes => "bytes",
-            Type::DateTime => "datetime",
-            Type::Date => "date",
-            Type::Uuid => "uuid",
-            Type::Decimal => "decimal",
-            Type::List(_) => "list",
-            Type::Set(_) => "set",
-            Type::Tuple(_) | Type::Sequence(_) => "tuple",
-            Type::Dict(..) => "dict",
-            Type::Literal(_) => "literal",
-            Type::Enum { .. } => "enum",
-            Type::Union { .. } => "union",
-            Type::Model(index) => &self.models[*index].name,
-            Type::Upload => "file",
-            Type::Checked(inner, _) => self.arm_name(inner),
-            Type::Any => "any",
-            Type::None => "none",
-        }
     }
 }
 
