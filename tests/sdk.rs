@@ -54,6 +54,22 @@ fn a_project_is_tested_through_the_test_client() {
 }
 
 #[test]
+fn a_new_project_runs_and_its_tests_pass() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-project");
+    let _ = std::fs::remove_dir_all(&folder);
+    let program = env!("CARGO_BIN_EXE_bolt-host");
+    run(Command::new(program).arg("new").arg(&folder));
+    let again = Command::new(program).arg("new").arg(&folder).output().unwrap();
+    assert!(!again.status.success(), "it must not write over a project");
+    let sdk = Command::new(program).arg("sdk").output().unwrap();
+    run(Command::new(tools().join("pytest"))
+        .args(["-q", "-p", "no:cacheprovider"])
+        .env("PYTHONPATH", String::from_utf8(sdk.stdout).unwrap().trim())
+        .env("BOLT_HOST", program)
+        .current_dir(&folder));
+}
+
+#[test]
 fn types_are_strict() {
     tool("mypy", &["--no-incremental"], "guest-python");
     tool("mypy", &["--no-incremental", "--strict", "run.py", "memory.py", "modes.py"], "benches");

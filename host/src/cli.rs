@@ -12,6 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "bolt-host", version, max_term_width = 100)]
 #[command(after_help = "Examples:
+  bolt-host new shop                         a project to begin with
   bolt-host run app.py                       build the app and serve it on http://127.0.0.1:8000
   bolt-host run app.py --port 0 --workers 1  a free port, one thread
   bolt-host build app.py -o app.wasm         build once …
@@ -36,6 +37,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Print the OpenAPI description of an app.
     Openapi(Inspect),
+    /// Make a project: an app that runs, and its tests.
+    New(New),
     /// Print a folder with the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
     Sdk,
 }
@@ -66,6 +69,13 @@ pub struct Build {
 pub struct Inspect {
     #[command(flatten)]
     pub source: Source,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// The folder to make, whose name is the app's.
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

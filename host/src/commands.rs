@@ -2,12 +2,12 @@
 
 use crate::app::{App, AppTable};
 use crate::builder::{self, AppRef};
-use crate::cli::{Build, Inspect, Run, Source};
+use crate::cli::{Build, Inspect, New, Run, Source};
 use crate::component::{self, Loaded};
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::server::Server;
-use crate::{accesslog, artifact, inspect, sdk};
+use crate::{accesslog, artifact, inspect, project, sdk};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,14 @@ pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
     let document: serde_json::Value = serde_json::from_str(&docs.openapi)
         .map_err(|e| format!("the app's description cannot be read: {e}"))?;
     say(&format!("{document:#}\n"));
+    Ok(())
+}
+
+/// Make a project.
+pub fn new(args: &New) -> Outcome {
+    project::create(&args.folder)?;
+    let folder = args.folder.display();
+    say(&format!("made {folder}; next:\n  cd {folder}\n  bolt-host run app.py\n"));
     Ok(())
 }
 

@@ -27,7 +27,7 @@
 //! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles
 //! it once into an [`artifact`], and asks it for its [`manifest`] ([`manifest_wire`] as it is written), which the host
 //! relies on from then on; its [`types`] are what values may be.
-//! [`component`] checks, loads and links; [`store`] is what an instance owns on this side of the wall, with
+//! [`project`] is what `new` makes. [`component`] checks, loads and links; [`store`] is what an instance owns on this side of the wall, with
 //! [`guestlog`] for what it prints and [`exchanges`] for what it asks of other servers, which [`outbound`] sends to
 //! where the [`grants`] allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
 //!
@@ -66,6 +66,7 @@ pub mod outbound;
 pub mod params;
 pub mod pipeline;
 pub mod policy;
+pub mod project;
 pub mod python;
 pub mod reply;
 pub mod request;

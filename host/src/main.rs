@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Build(args) => commands::build(args, &cache),
         Command::Inspect(args) => commands::inspect(args, &cache),
         Command::Openapi(args) => commands::openapi(args, &cache),
+        Command::New(args) => commands::new(args),
         Command::Sdk => commands::sdk(&cache),
     });
     match outcome {
