@@ -3,14 +3,14 @@
 from .app import BoltAPI
 from .background import BackgroundTask, BackgroundTasks
 from .depends import Depends, Security, SecurityScopes
-from .errors import HTTPException
+from .errors import HTTPException, RequestValidationError
 from .markers import Body, Cookie, Field, File, Form, Header, Path, Query
 from .request import Request
 from .responses import HTML, JSON, PlainText, Redirect, Response
 from .router import Router
 from .struct import Struct
 from .uploads import UploadFile
-from .validators import RequestValidationError, field_validator, model_validator
+from .validators import field_validator, model_validator
 from .version import __version__
 from .views import APIView, ViewSet, action
 

@@ -29,11 +29,11 @@ from . import http, uploads
 from .app import BoltAPI
 from .background import Exits, pending
 from .encode import encode_exception, encode_reply
-from .errors import BuildError, HTTPException
+from .errors import BuildError, HTTPException, RequestValidationError
 from .loop import BoltLoop
 from .manifest import manifest
+from .refusals import refusals
 from .snapshot import fill_holes, immortalize
-from .validators import RequestValidationError
 
 __all__ = ["Handlers", "load"]
 
@@ -343,6 +343,8 @@ def load(module: str, attribute: str) -> None:
     _manifest = json.dumps(described)
     for route in api.routes:
         _routes.append((route.invoke, route.status_code, route.is_async))
+    for refusal in refusals(api):
+        _routes.append((refusal.invoke, refusal.status_code, refusal.is_async))
     _base = copy_context()
     _cache_sources()
     support.await_result = _await_result

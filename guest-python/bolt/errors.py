@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["BuildError", "HTTPException", "Refused", "Unsupported"]
+__all__ = ["BuildError", "HTTPException", "Refused", "RequestValidationError", "Unsupported"]
 
 
 class HTTPException(Exception):
@@ -62,6 +63,18 @@ class BuildError(TypeError):
         self.handler = handler
         self.file = file
         self.line = line
+
+
+class RequestValidationError(ValueError):
+    """A request that does not fit. errors(): a list of `{"type", "loc", "msg", "input"}`."""
+
+    def __init__(self, errors: Sequence[Any] = ()) -> None:
+        super().__init__(list(errors))
+        self._errors = list(errors)
+
+    def errors(self) -> list[Any]:
+        """What does not fit, and where."""
+        return self._errors
 
 
 class Refused(Exception):

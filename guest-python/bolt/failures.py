@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .errors import HTTPException
+from .errors import HTTPException, Refused, RequestValidationError
 from .request import Request
 from .responses import JSON, Response, as_response
 
 __all__ = ["ExceptionHandlers", "Middleware", "http_error"]
+
+_ANY = frozenset({Exception, BaseException, ValueError})
 
 Handler = Callable[[Request, Any], Any]
 CallNext = Callable[[Request], Awaitable[Response]]
@@ -52,15 +54,17 @@ class ExceptionHandlers:
             found = self.by_status.get(int(exc.status_code))
             if found is not None:
                 return found
+        answers = isinstance(exc, (HTTPException, RequestValidationError))
         for cls in type(exc).__mro__:
-            found = self.by_class.get(cls)
+            # A handler of all exceptions is for those that have no answer of their own.
+            found = None if answers and cls in _ANY else self.by_class.get(cls)
             if found is not None:
                 return found
-        return None if isinstance(exc, HTTPException) else self.by_status.get(500)
+        return None if answers else self.by_status.get(500)
 
     def handle(self, request: Request, exc: BaseException) -> Any:
         """The response of the exception's handler. Without one the exception is raised again."""
-        handler = self.find(exc)
+        handler = None if isinstance(exc, Refused) else self.find(exc)
         if handler is None:
             raise exc
         return handler(request, exc)

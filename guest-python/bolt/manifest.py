@@ -12,6 +12,7 @@ from .models import Field, Model, walk_models
 from .openapi import openapi
 from .params import Param
 from .plain import compile_plain
+from .refusals import refusals
 from .route import Route
 from .schema import model_kind
 from .struct import Struct
@@ -70,6 +71,10 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "docs": _docs(api),
         "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
         "routes": [_route(route, ids) for route in api.routes],
+        # They come after the routes, in this order.
+        "refusals": [
+            {"status": refusal.status_code, "async": refusal.is_async} for refusal in refusals(api)
+        ],
     }
 
 

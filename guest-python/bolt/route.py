@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .depends import call_tree
-from .errors import Refused
+from .errors import Refused, RequestValidationError
 from .invoke import Plan, compile_invoke, wire_params
 from .models import Model, walk_models
 from .params import Param
+from .request import Request
 from .responses import JSON
 from .results import Shape, as_class, compile_result, declared_result
-from .validators import RequestValidationError, explain
+from .validators import explain
 
 if TYPE_CHECKING:
     from .app import BoltAPI
@@ -133,25 +134,30 @@ class Route:
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """`invoke`, where validators may refuse what the host let pass."""
 
-        def failed(wire: tuple[Any, ...], cause: Refused) -> BaseException:
+        failures = self.owner.failures
+
+        def failed(wire: tuple[Any, ...], cause: Refused) -> Any:
             errors = explain(self.params, wire)
             error: BaseException = RequestValidationError(errors)
             if not errors:
                 # It was not the request that was refused, but a record that the handler made.
                 error = cause.__cause__ or cause
-            return error
+            if failures.find(error) is None:
+                raise error from cause.__cause__
+            return failures.handle(Request(wire[-1], self.owner), error)
 
         def explaining(wire: tuple[Any, ...]) -> Any:
             try:
                 return invoke(wire)
             except Refused as exc:
-                raise failed(wire, exc) from exc.__cause__
+                return failed(wire, exc)
 
         async def explaining_async(wire: tuple[Any, ...]) -> Any:
             try:
                 return await invoke(wire)
             except Refused as exc:
-                raise failed(wire, exc) from exc.__cause__
+                result = failed(wire, exc)
+                return await result if inspect.isawaitable(result) else result
 
         return explaining_async if self.is_async else explaining
 

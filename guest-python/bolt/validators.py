@@ -16,21 +16,9 @@ from .params import Param
 from .strict import to_plain
 from .types import MISSING, Type
 
-__all__ = ["RequestValidationError", "explain", "field_validator", "model_validator"]
+__all__ = ["explain", "field_validator", "model_validator"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-class RequestValidationError(ValueError):
-    """A request that does not fit. errors(): a list of `{"type", "loc", "msg", "input"}`."""
-
-    def __init__(self, errors: Sequence[Any] = ()) -> None:
-        super().__init__(list(errors))
-        self._errors = list(errors)
-
-    def errors(self) -> list[Any]:
-        """What does not fit, and where."""
-        return self._errors
 
 
 def field_validator(

@@ -8,13 +8,12 @@ import pytest
 
 from bolt import BoltAPI, Field, Query, Struct, field_validator, model_validator
 from bolt.encode import encode_reply
-from bolt.errors import Unsupported
+from bolt.errors import RequestValidationError, Unsupported
 from bolt.manifest import manifest
 from bolt.models import model_of
 from bolt.plain import plain
 from bolt.schema import type_of
 from bolt.strict import to_plain
-from bolt.validators import RequestValidationError
 
 
 class User(Struct, rename="camel", forbid_unknown=True):

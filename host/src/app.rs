@@ -6,7 +6,7 @@ use crate::grants::Grants;
 use crate::lane::{Core, Lane, Siblings};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-use crate::policy::Rules;
+use crate::policy::{Rules, Wishes};
 use crate::route::Router;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct App {
     pub grants: Arc<Grants>,
     /// The different rules of its routes, a lane for each on every worker.
     lanes: Vec<(Rules, Arc<Siblings>)>,
-    /// The lane of each route.
+    /// The lane of each route, and of each refusal behind them.
     lane_of: Vec<usize>,
 }
 
@@ -35,8 +35,10 @@ impl App {
         let router = Router::new(&manifest)?;
         let mut lanes: Vec<(Rules, Arc<Siblings>)> = Vec::new();
         let mut lane_of = Vec::with_capacity(manifest.routes.len());
-        for route in &manifest.routes {
-            let rules = Rules::new(route.is_async, route.wishes, limits.max_requests);
+        let routes = manifest.routes.iter().map(|route| (route.is_async, route.wishes));
+        let refusals = manifest.refusals.iter().map(|refusal| (refusal.is_async, Wishes::default()));
+        for (is_async, wishes) in routes.chain(refusals) {
+            let rules = Rules::new(is_async, wishes, limits.max_requests);
             let known = lanes.iter().position(|(other, _)| *other == rules);
             lane_of.push(known.unwrap_or(lanes.len()));
             if known.is_none() {

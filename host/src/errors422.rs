@@ -1,7 +1,7 @@
 //! The body of a 422 answer: `{"detail":[{"type","loc","msg","input"}, …]}`, as FastAPI writes it.
 
 use crate::escape::write_string;
-use jiter::JsonValue;
+use jiter::{JsonValue, PartialMode};
 use serde_json::Value;
 
 /// Most errors told of one request; the rest are left out.
@@ -89,6 +89,12 @@ impl Errors {
         out.extend_from_slice(b",\"input\":");
         echo(input, out);
         out.push(b'}');
+    }
+
+    /// The errors as values.
+    pub fn into_values(self) -> JsonValue<'static> {
+        let text = [b"[", self.items.as_slice(), b"]"].concat();
+        JsonValue::parse_owned(&text, false, PartialMode::Off).unwrap_or(JsonValue::Null)
     }
 
     /// The whole answer.

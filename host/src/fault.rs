@@ -4,6 +4,7 @@
 
 use crate::errors422::Errors;
 use crate::json::EncodeError;
+use jiter::JsonValue;
 
 /// A request that got no reply.
 #[derive(Debug)]
@@ -112,6 +113,14 @@ impl Fault {
 }
 
 impl Rejection {
+    /// What an app is told that answers refusals itself: the errors of a 422, or a sentence.
+    pub fn told_to_app(self) -> JsonValue<'static> {
+        match self {
+            Self::Invalid(errors) => errors.into_values(),
+            other => JsonValue::Str(other.told().into()),
+        }
+    }
+
     pub fn status(&self) -> u16 {
         match self {
             Self::Elsewhere { .. } => 307,

@@ -36,6 +36,15 @@ pub struct Manifest {
     pub interpreter: String,
     pub models: Vec<Model>,
     pub routes: Vec<Route>,
+    /// Handlers of requests that the host refuses: numbered after the routes.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A handler that answers refusals of one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    pub is_async: bool,
 }
 
 /// One handler and how its arguments are made.
@@ -193,6 +202,12 @@ pub struct Field {
 }
 
 impl Manifest {
+    /// The number by which the guest knows the handler of a refusal, if the app has one.
+    pub fn refusal(&self, status: u16) -> Option<usize> {
+        let position = self.refusals.iter().position(|refusal| refusal.status == status)?;
+        Some(self.routes.len() + position)
+    }
+
     /// Read and check a manifest. The error is a sentence.
     pub fn parse(json: &str) -> Result<Self, String> {
         let wire: wire::Manifest =
@@ -235,6 +250,7 @@ impl Resolver {
             interpreter: wire.interpreter.clone(),
             models,
             routes,
+            refusals: wire.refusals.iter().map(|r| Refusal { status: r.status, is_async: r.is_async }).collect(),
         })
     }
 

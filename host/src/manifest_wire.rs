@@ -23,6 +23,16 @@ pub struct Manifest {
     #[serde(default)]
     pub defs: BTreeMap<String, Def>,
     pub routes: Vec<Route>,
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
+}
+
+/// A handler that answers requests which the host refuses.
+#[derive(Deserialize)]
+pub struct Refusal {
+    pub status: u16,
+    #[serde(rename = "async")]
+    pub is_async: bool,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use crate::form::{self, Form};
 use crate::manifest::{Absent, BodyKind, Manifest, Param, Route, Source, Type};
 use crate::marshal::Writer;
 use crate::route::{RouteMatch, Router};
-use crate::validate::{Validator, write_absent};
+use crate::validate::{Validator, plain, write_absent};
 use crate::values::{Named, Pair, cookies};
 use jiter::{JsonValue, PartialMode};
 use percent_encoding::percent_decode_str;
@@ -130,6 +130,22 @@ fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent
         Absent::Refuse => validator.missing(loc),
         absent => write_absent(absent, out),
     }
+}
+
+/// The arguments of a refusal's handler: what it is told, and the request, as [`whole_request`] wrote it.
+pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
+    let mut out = Writer::default();
+    out.tuple(2);
+    plain(told, &mut out);
+    out.raw(request);
+    ValidArgs(out.buf)
+}
+
+/// A request without path parameters and body.
+pub fn whole_request(input: Input<'_>) -> Vec<u8> {
+    let mut out = Writer::default();
+    write_request(&mut out, &[], &[], input);
+    out.buf
 }
 
 /// `(method, scheme, path, query, headers, client, path parameters, body)`.

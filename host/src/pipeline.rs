@@ -58,6 +58,20 @@ async fn answer(
     if let Some(page) = page(app, &head) {
         return Ok(response::from_page(page));
     }
+    let request = own_refusals(app, (id, peer), &head);
+    match serve(app, lanes, (id, peer), head, body).await {
+        Err(Failure::Rejected(rejection)) => refuse(app, lanes, id, rejection, request).await,
+        outcome => outcome,
+    }
+}
+
+async fn serve(
+    app: &App,
+    lanes: &Lanes,
+    (id, peer): (u64, SocketAddr),
+    head: Parts,
+    body: Incoming,
+) -> Result<HttpResponse, Failure> {
     let found = route(app, &head)?;
     let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
     let args = validate(app, (id, peer), &found, &head, &sent)?;
@@ -67,6 +81,37 @@ async fn answer(
     let reply = call(app, lanes, id, route, (args, uploads)).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
     Ok(response::from_reply(reply)?)
+}
+
+/// The request as an app sees it that answers refusals itself. The head is gone when a refusal is known.
+fn own_refusals(app: &App, (id, peer): (u64, SocketAddr), head: &Parts) -> Option<Vec<u8>> {
+    if app.manifest.refusals.is_empty() {
+        return None;
+    }
+    let (headers, address) = (request::pairs(&head.headers), peer.ip().to_string());
+    let query = head.uri.query();
+    let head = request_head(head, id, (&address, peer.port()));
+    Some(params::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
+}
+
+/// Have the app answer a request that was refused, if it wants to.
+async fn refuse(
+    app: &App,
+    lanes: &Lanes,
+    id: u64,
+    rejection: Rejection,
+    request: Option<Vec<u8>>,
+) -> Result<HttpResponse, Failure> {
+    let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
+        return Err(rejection.into());
+    };
+    let args = params::refusal(&rejection.told_to_app(), &request);
+    let reply = call(app, lanes, id, route, (args, None)).await?;
+    Ok(response::from_reply(reply::decode(reply, app.limits.max_response)?)?)
+}
+
+fn request_head<'r>(head: &'r Parts, id: u64, client: (&'r str, u16)) -> Head<'r> {
+    Head { id, method: head.method.as_str(), path: head.uri.path(), client: Some(client) }
 }
 
 /// The pages that describe the app, for paths that it does not serve itself.
@@ -116,12 +161,7 @@ fn validate(
         is_json: request::is_json(&head.headers),
         headers: &headers,
         form: sent.form.as_ref(),
-        head: Head {
-            id,
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            client: Some((&address, peer.port())),
-        },
+        head: request_head(head, id, (&address, peer.port())),
     };
     params::validate(&app.manifest, &app.router, found, input).map_err(|bad| match bad {
         BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),

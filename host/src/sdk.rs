@@ -50,6 +50,7 @@ const FILES: &[(&str, &str)] = files![
     "params.py",
     "path.py",
     "plain.py",
+    "refusals.py",
     "rename.py",
     "request.py",
     "responses.py",

@@ -324,7 +324,7 @@ fn enumeration(
 }
 
 /// Write any JSON value as it is.
-fn plain(value: &JsonValue<'_>, out: &mut Writer) {
+pub fn plain(value: &JsonValue<'_>, out: &mut Writer) {
     match value {
         JsonValue::Null => out.none(),
         JsonValue::Bool(flag) => out.bool(*flag),

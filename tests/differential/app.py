@@ -560,6 +560,11 @@ async def refused(request: Request, exc: Refused) -> JSONResponse:
     return JSONResponse({"refused": exc.name, "path": request.url.path}, status_code=451)
 
 
+@app.exception_handler(404)
+async def lost(request: Request, exc: HTTPException) -> JSONResponse:
+    return JSONResponse({"lost": request.url.path, "detail": exc.detail}, status_code=404)
+
+
 @app.get("/refused/{name}")
 def get_refused(name: str) -> Any:
     raise Refused(name)

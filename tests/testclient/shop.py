@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any
 
-from bolt import BoltAPI, Depends, HTTPException, Struct
+from bolt import (
+    JSON,
+    BoltAPI,
+    Depends,
+    HTTPException,
+    Request,
+    RequestValidationError,
+    Struct,
+    field_validator,
+)
 
 api = BoltAPI(title="Shop")
 SOLD: list[str] = []
@@ -11,6 +20,24 @@ SOLD: list[str] = []
 class Item(Struct):
     name: str
     price: float = 1.0
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, value: str) -> str:
+        if value == "sword":
+            raise ValueError("we sell none")
+        return value
+
+
+@api.exception_handler(RequestValidationError)
+async def wrong(request: Request, exc: RequestValidationError) -> JSON:
+    places = [".".join(map(str, error["loc"])) for error in exc.errors()]
+    return JSON({"wrong": places, "path": request.path}, 400)
+
+
+@api.exception_handler(404)
+def lost(request: Request, exc: HTTPException) -> JSON:
+    return JSON({"lost": request.path, "detail": exc.detail}, 404)
 
 
 def store() -> str:
