@@ -213,6 +213,12 @@ fn broken_and_oversized_forms_are_refused() {
         let status = send(body).status;
         assert!(status == 400 || status == 422, "{status} for {body:?}");
     }
+    // A head without an end must not be kept until it has one.
+    let mut endless = b"--edge\r\ncontent-disposition: form-data; name=\"".to_vec();
+    endless.resize(1_900_000, b'x');
+    let refused = send(&endless);
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("head is too long"), "{}", refused.text());
     let many: Vec<_> = (0..1001).map(|_| ("x", "y", "a/b", &b""[..])).collect();
     assert_eq!(send(&multipart(&many)).status, 400);
     server.assert_well();

@@ -8,15 +8,21 @@ use crate::params::{self, BadArgs};
 use crate::request;
 use crate::uploads::{Spool, Uploads};
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use std::borrow::Cow;
+use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most parts of a multipart form.
 const MAX_PARTS: usize = 1000;
+
+/// Most bytes of a form that belong to no part yet.
+const MAX_UNREAD: usize = 1024 * 1024;
 
 /// What a request came with behind its head.
 #[derive(Default)]
@@ -80,10 +86,12 @@ async fn multipart(
     let mut left = Left { fields: limits.max_body, files: limits.max_upload };
     let malformed =
         |error: multer::Error| Rejection::Malformed(format!("The form is not well formed: {error}"));
-    let mut parts = multer::Multipart::new(body.into_data_stream(), boundary);
+    let unread = Arc::new(AtomicUsize::new(0));
+    let mut parts = multer::Multipart::new(bounded(body, unread.clone()), boundary);
     let (mut form, mut uploads) = (Form::default(), Uploads::default());
     let mut count = 0;
     while let Some(mut part) = parts.next_field().await.map_err(malformed)? {
+        unread.store(0, Ordering::Relaxed);
         count += 1;
         if count > MAX_PARTS {
             return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")));
@@ -92,6 +100,7 @@ async fn multipart(
         let Some(filename) = part.file_name().map(str::to_owned) else {
             let mut text = Vec::new();
             while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+                unread.store(0, Ordering::Relaxed);
                 left.take_field(chunk.len(), limits)?;
                 text.extend_from_slice(&chunk);
             }
@@ -102,6 +111,7 @@ async fn multipart(
         };
         let mut spool = Spool::default();
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            unread.store(0, Ordering::Relaxed);
             left.take_file(chunk.len(), limits)?;
             spool.take(&chunk).await.map_err(unstored)?;
         }
@@ -118,6 +128,19 @@ async fn multipart(
         uploads.push(spool);
     }
     Ok(Sent { bytes: Bytes::new(), form: Some(form), uploads: Some(Arc::new(uploads)) })
+}
+
+/// The body, which fails when too much of it arrives in which the reader finds neither a part nor its content: it
+/// keeps what it cannot make sense of, such as a head without end.
+fn bounded(
+    body: Incoming,
+    unread: Arc<AtomicUsize>,
+) -> impl Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> {
+    body.into_data_stream().map(move |frame| {
+        let frame = frame?;
+        let so_far = unread.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
+        if so_far > MAX_UNREAD { Err("a part's head is too long".into()) } else { Ok(frame) }
+    })
 }
 
 fn unstored(error: std::io::Error) -> Rejection {

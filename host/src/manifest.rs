@@ -250,7 +250,11 @@ impl Resolver {
             interpreter: wire.interpreter.clone(),
             models,
             routes,
-            refusals: wire.refusals.iter().map(|r| Refusal { status: r.status, is_async: r.is_async }).collect(),
+            refusals: wire
+                .refusals
+                .iter()
+                .map(|r| Refusal { status: r.status, is_async: r.is_async })
+                .collect(),
         })
     }
 
