@@ -84,8 +84,6 @@ async fn multipart(
     limits: &Limits,
 ) -> Result<Sent, Rejection> {
     let mut left = Left { fields: limits.max_body, files: limits.max_upload };
-    let malformed =
-        |error: multer::Error| Rejection::Malformed(format!("The form is not well formed: {error}"));
     let unread = Arc::new(AtomicUsize::new(0));
     let mut parts = multer::Multipart::new(bounded(body, unread.clone()), boundary);
     let (mut form, mut uploads) = (Form::default(), Uploads::default());
@@ -141,6 +139,14 @@ fn bounded(
         let so_far = unread.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
         if so_far > MAX_UNREAD { Err("a part's head is too long".into()) } else { Ok(frame) }
     })
+}
+
+fn malformed(error: multer::Error) -> Rejection {
+    let why = match error {
+        multer::Error::StreamReadFailed(why) => why.to_string(),
+        other => other.to_string(),
+    };
+    Rejection::Malformed(format!("The form is not well formed: {why}"))
 }
 
 fn unstored(error: std::io::Error) -> Rejection {
