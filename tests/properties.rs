@@ -5,7 +5,7 @@ use bolt_host::escape::write_string;
 use bolt_host::json::Reader;
 use bolt_host::manifest::{ABI, Manifest, Method};
 use bolt_host::marshal::Writer;
-use bolt_host::params::{BadArgs, Input, validate};
+use bolt_host::params::{BadArgs, Input, parse_form, validate};
 use bolt_host::reply::{self, latin1_bytes};
 use bolt_host::route::Router;
 use proptest::prelude::*;
@@ -64,17 +64,35 @@ fn manifest() -> Manifest {
     query.push(param("query", "many", json!({"t": "list", "item": t("int")})));
     query.push(param("query", "pick", json!({"t": "enum", "values": ["a", 1]})));
     query.push(param("body", "body", json!({"t": "ref", "id": "N"})));
+    let checked = |ty: &str, check: Value| json!({"t": ty, "check": check});
+    let spread = |place: &str| json!({"name": "s", "alias": "s", "in": place, "type": {"t": "ref", "id": "F"}, "required": false, "spread": true});
+    let named = [
+        param("header", "x-number", checked("int", json!({"gt": 0, "multiple_of": 3}))),
+        param("cookie", "c", checked("str", json!({"min_length": 2, "pattern": "^a+$"}))),
+        param("form", "f", checked("float", json!({"ge": 0.5, "lt": 9}))),
+        param("form", "many", json!({"t": "list", "item": checked("decimal", json!({"le": 5}))})),
+        spread("query"),
+        spread("header"),
+        spread("form"),
+        param("request", "request", t("request")),
+    ];
     let route = |path: &str, params: Value| json!({"method": "POST", "path": path, "name": "h", "file": "a.py", "line": 1, "async": false, "status": 200, "params": params});
     let described = json!({
         "abi": ABI, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api",
         "defs": {
-            "M": {"name": "M", "fields": [field("value", &t("str")), field("next", &node)]},
+            "F": {"name": "F", "forbid": true, "fields": [field("q", &t("int")), field("r", &json!({"t": "list", "item": t("bool")}))]},
+            "M": {"name": "M", "tag": ["value", "m"], "fields": [field("value", &t("str")), field("next", &node)]},
             "N": {"name": "N", "fields": [field("value", &t("int")), field("next", &node), field("when", &t("datetime"))]},
         },
         "routes": [
             route("/{p}/{rest:path}", json!([param("path", "p", t("int")), param("path", "rest", t("str"))])),
             route("/q", json!(query)),
             route("/any", json!([param("body", "body", t("any"))])),
+            route("/named", json!(named)),
+            route("/keys", json!([
+                param("body", "a", t("int")),
+                param("body", "b", json!({"t": "list", "item": t("str"), "check": {"min_length": 1, "max_length": 2}})),
+            ])),
         ],
     });
     Manifest::parse(&described.to_string()).unwrap()
@@ -148,6 +166,42 @@ proptest! {
             let found = router.find(Some(Method::Post), path).unwrap();
             let body = json!({"value": value, "next": {"next": [value]}}).to_string();
             let input = Input { query: Some(&query), body: body.as_bytes(), is_json: true, ..Input::default() };
+            if let Err(BadArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
+                prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn no_header_cookie_or_form_panics(
+        headers in prop::collection::vec(("(x-number|cookie|q|r|[a-z]{1,3})", "[ -~é]{0,20}"), 0..5),
+        body in "((f|many|q|r|x)=[-0-9a-z.%+&]{0,8}&?){0,5}",
+        raw in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let manifest = manifest();
+        let router = Router::new(&manifest).unwrap();
+        let found = router.find(Some(Method::Post), "/named").unwrap();
+        let headers: Vec<_> = headers.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect();
+        let _ = parse_form(&raw);
+        let Ok(form) = parse_form(body.as_bytes()) else { return Ok(()) };
+        let input = Input { headers: &headers, form: Some(&form), query: Some("q=1&r=on"), ..Input::default() };
+        match validate(&manifest, &router, &found, input) {
+            Err(BadArgs::Invalid(errors)) => {
+                prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
+            }
+            Err(BadArgs::Malformed(_)) => {}
+            // A tuple of as many values as there are parameters.
+            Ok(args) => prop_assert_eq!(&args.0[..2], b")\x08"),
+        }
+    }
+
+    #[test]
+    fn keys_of_a_body_are_taken_one_by_one(value in any_json()) {
+        let manifest = manifest();
+        let router = Router::new(&manifest).unwrap();
+        let found = router.find(Some(Method::Post), "/keys").unwrap();
+        for body in [value.to_string(), json!({"a": value, "b": [value]}).to_string()] {
+            let input = Input { body: body.as_bytes(), is_json: true, ..Input::default() };
             if let Err(BadArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
                 prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
             }
