@@ -63,6 +63,10 @@ fn tagged_unions_go_by_their_tag() {
     assert_eq!(errors(&pet(json!({"kind": "dog"}))), [told("missing", "body.dog.name")]);
     assert_eq!(errors(&pet(json!({"kind": "cow"}))), [told("union_tag_invalid", "body")]);
     assert_eq!(errors(&pet(json!({"lives": 9}))), [told("union_tag_not_found", "body")]);
+    let page = |body| post(&server, "/handlers/page", body);
+    let cats = json!({"items": [{"kind": "cat", "lives": 9}], "next": 2});
+    assert_eq!(page(json!({"items": ["9"], "next": 2})).json(), cats);
+    assert_eq!(errors(&page(json!({"items": ["x"]}))), [told("int_parsing", "body.items.0")]);
     let point = post(&server, "/handlers/point", json!({"x": 3}));
     assert_eq!(point.json(), json!({"sum": 3, "point": [3, 0]}));
 }

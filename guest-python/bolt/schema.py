@@ -126,6 +126,8 @@ def _type_of(annotation: Any, aliases: tuple[Any, ...]) -> Type:
         return _sequence(annotation, _SEQUENCES[origin], _type_of(args[0], aliases))
     if origin in _MAPPINGS:
         return _mapping(annotation, _type_of(args[0], aliases), _type_of(args[1], aliases))
+    if model_kind(origin) == "struct":
+        return Type("ref", data=origin.__struct_of__(args))
     raise Unsupported(f"the annotation {show(annotation)} is not supported")
 
 

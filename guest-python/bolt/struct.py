@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, dataclass_transform, get_origin
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 from .codegen import Source, is_identifier
 from .convert import Emitter, model_converter
@@ -89,6 +89,45 @@ def _validators(namespace: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
             call = (lambda f: lambda cls, item: f(item))(function)
         found.append((fields, call))
     return found
+
+
+_PARAMETRIZED: dict[tuple[Any, ...], Any] = {}
+
+
+def parametrized(cls: Any, args: tuple[Any, ...]) -> Any:
+    """A subclass of a generic Struct whose fields have the types that the parameters stand for.
+
+    Raises NameError while an annotation refers to a name that is not defined (yet).
+    """
+    made = _PARAMETRIZED.get((cls, args))
+    if made is not None:
+        return made
+    values = dict(zip(cls.__parameters__, args, strict=True))
+    hints = get_type_hints(cls, include_extras=True)
+    fields = {name: _filled_in(hints[name], values) for name in cls.__struct_fields__}
+    shown = ", ".join(getattr(arg, "__name__", str(arg)) for arg in args)
+    name = f"{cls.__name__}[{shown}]"
+    # What is declared again is required again, so defaults are handed over as well.
+    namespace: dict[str, Any] = {**cls.__struct_defaults__}
+    for field, factory in cls.__struct_factories__.items():
+        namespace[field] = Marker("", default_factory=factory)
+    namespace.update(
+        __annotations__=fields,
+        __module__=cls.__module__,
+        __qualname__=name,
+        __doc__=cls.__doc__,
+    )
+    made = _PARAMETRIZED[cls, args] = StructMeta(name, (cls,), namespace)
+    return made
+
+
+def _filled_in(hint: Any, values: dict[Any, Any]) -> Any:
+    if isinstance(hint, TypeVar):
+        return values.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ())
+    if not parameters or isinstance(hint, type):
+        return hint
+    return hint[tuple(values.get(parameter, parameter) for parameter in parameters)]
 
 
 def run_validators(made: Any) -> Any:
@@ -248,6 +287,12 @@ class Struct(metaclass=StructMeta):
     __struct_rename__: ClassVar[Callable[[str], str]] = staticmethod(str)
     __struct_forbid__: ClassVar[bool] = False
     __struct_tag__: ClassVar[tuple[str, str] | None] = None
+
+    @classmethod
+    def __struct_of__(cls, args: tuple[Any, ...]) -> type:
+        """The class for `Page[Item]`, where `class Page(Struct, Generic[T])`."""
+        made: type = parametrized(cls, args)
+        return made
 
     @staticmethod
     def _from_wire(values: tuple[Any, ...]) -> Any:

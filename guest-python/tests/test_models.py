@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import pytest
 
@@ -131,6 +131,47 @@ def test_validators_may_change_values():
 def test_a_validator_before_the_types_is_refused():
     with pytest.raises(TypeError, match="mode='after'"):
         field_validator("x", mode="before")
+
+
+T = TypeVar("T")
+
+
+class Page(Struct, Generic[T]):
+    """Some of many."""
+
+    items: list[T]
+    first: T | None = None
+    tags: list[str] = Field(default_factory=list)
+
+
+def test_a_generic_struct_is_a_record_for_each_of_its_types():
+    numbers, names = type_of(Page[int]), type_of(Page[str])
+    assert type_of(Page[int]).data is numbers.data is not names.data
+    assert numbers.data.__name__ == "Page[int]" and issubclass(numbers.data, Page)
+    items, first, tags = model_of(numbers.data).fields
+    assert (items.type.args[0].kind, first.type.args[0].kind) == ("int", "int")
+    assert items.required and not first.required and tags.factory is list
+    made = numbers.data(items=[1])
+    assert plain(made) == {"items": [1], "first": None, "tags": []}
+    users = type_of(Page[User])
+    assert model_of(users.data).fields[0].type.args[0].data is User
+
+
+def test_a_generic_struct_may_be_a_parameter_and_a_result():
+    api = BoltAPI()
+
+    @api.post("/")
+    def handler(page: Page[int]) -> Page[str]:
+        return {"items": [str(item) for item in page.items], "more": 1}
+
+    api.finish()
+    assert api.routes[0].invoke((([1, 2], 1, ...),)) == {
+        "items": ["1", "2"],
+        "first": None,
+        "tags": [],
+    }
+    made = manifest(api, "a:api")
+    assert [model["name"] for model in made["defs"].values()] == ["Page[int]"]
 
 
 def test_constraints_that_make_no_sense_are_refused():
