@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from .errors import Unsupported
-from .failures import ExceptionHandlers, Middleware
 from .lifespan import Lifespan
 from .models import walk_models
 from .options import Isolation, wrong_rules
 from .path import PathError, parse_path
 from .route import Route
 from .router import Declaration, Routes, qualname
+from .surroundings import Surroundings
 
 __all__ = ["BoltAPI", "Description"]
 
@@ -82,7 +82,8 @@ class BoltAPI(Routes):
         self.title = title
         self.description = description
         self.isolation = isolation
-        self.life = None if lifespan is None else Lifespan(self, lifespan)
+        life = None if lifespan is None else Lifespan(self, lifespan)
+        self.surroundings = Surroundings(self, life)
         self.redirect_slashes = redirect_slashes
         self.route_options = {
             name: value
@@ -95,14 +96,16 @@ class BoltAPI(Routes):
             )
             if value
         }
-        self.failures = ExceptionHandlers()
         for wanted, handler in (exception_handlers or {}).items():
-            self.failures.add(wanted, handler)
-        self.around = Middleware()
-        self.dependency_overrides: dict[Any, Callable[..., Any]] = {}
+            self.surroundings.failures.add(wanted, handler)
         self.state: Any = type("State", (), {})()
         self.routes: list[Route] = []
         self._taken: dict[tuple[str, str], Route] = {}
+
+    @property
+    def dependency_overrides(self) -> dict[Any, Callable[..., Any]]:
+        """What is called in place of dependencies: for tests."""
+        return self.surroundings.overrides
 
     def exception_handler(
         self, wanted: int | type[BaseException]
@@ -113,7 +116,7 @@ class BoltAPI(Routes):
         """
 
         def register(function: _Function) -> _Function:
-            self.failures.add(wanted, function)
+            self.surroundings.failures.add(wanted, function)
             return function
 
         return register
@@ -130,7 +133,7 @@ class BoltAPI(Routes):
             raise ValueError(f"middleware is for 'http', not {kind!r}")
 
         def register(function: _Function) -> _Function:
-            self.around.functions.append(function)
+            self.surroundings.middleware.functions.append(function)
             return function
 
         return register
@@ -142,16 +145,16 @@ class BoltAPI(Routes):
         """
         for route in api.routes:
             declared = route.declared.below(path, {"include_in_schema": False})
-            self._register(declared, api)
+            self._register(declared, api.surroundings)
 
     def declare(self, route: Declaration) -> None:
         """Take a route."""
-        self._register(route.below("", self.route_options), self)
+        self._register(route.below("", self.route_options), self.surroundings)
 
-    def _register(self, declared: Declaration, owner: BoltAPI) -> None:
+    def _register(self, declared: Declaration, around: Surroundings) -> None:
         try:
             template = parse_path(declared.path)
-            route = Route(len(self.routes), declared, owner, template.names)
+            route = Route(len(self.routes), declared, around, template.names)
         except (PathError, Unsupported) as error:
             raise declared.failure(str(error)) from None
         for param in route.params:

@@ -34,7 +34,7 @@ def refusals(api: BoltAPI) -> list[Refusal]:
     """Those that the application has exception handlers for, in a fixed order."""
     found = []
     for status in (404, 405, 422):
-        handler = api.failures.find(_exception(status, ()))
+        handler = api.surroundings.failures.find(_exception(status, ()))
         if handler is not None:
             is_async = inspect.iscoroutinefunction(handler)
             found.append(Refusal(status, is_async, _invoke(api, status, handler)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .depends import call_tree
 from .errors import Refused, RequestValidationError
@@ -15,11 +15,9 @@ from .params import Param
 from .request import Request
 from .responses import JSON
 from .results import Shape, as_class, compile_result, declared_result
+from .router import Declaration
+from .surroundings import Surroundings
 from .validators import explain
-
-if TYPE_CHECKING:
-    from .app import BoltAPI
-    from .router import Declaration
 
 __all__ = ["Route"]
 
@@ -29,7 +27,7 @@ class Route:
 
     id: its place in `BoltAPI.routes`.
     declared: how it was written.
-    owner: the application whose middleware and exception handlers hold for it.
+    around: the middleware, exception handlers and overrides that hold for it.
     method: upper case.
     path: the template as written.
     name: the name of the function.
@@ -45,11 +43,11 @@ class Route:
     """
 
     def __init__(
-        self, id: int, declared: Declaration, owner: BoltAPI, path_names: tuple[str, ...]
+        self, id: int, declared: Declaration, around: Surroundings, path_names: tuple[str, ...]
     ) -> None:
         self.id = id
         self.declared = declared
-        self.owner = owner
+        self.around = around
         self.path_names = path_names
         options = declared.options
         self.method = declared.method
@@ -70,25 +68,25 @@ class Route:
 
     def _prepare(self) -> None:
         """Look at the handler, and at what stands around it by now."""
-        options, owner = self.declared.options, self.owner
+        options, around = self.declared.options, self.around
         root = call_tree(
             self.handler,
             self.path_names,
             options.get("dependencies") or (),
-            owner.dependency_overrides,
+            around.overrides,
             self.declared.view,
         )
-        failures = owner.failures
+        failures = around.failures
         on_error = None
         if failures:
             on_error = failures.handle_async if failures.waits else failures.handle
         self.result = declared_result(self.handler, options)
         self.plan = Plan(
             root,
-            owner,
-            around=owner.around.around(self.status_code) if owner.around else None,
+            around.app,
+            around=around.middleware.around(self.status_code) if around.middleware else None,
             on_error=on_error,
-            lifespan=owner.life,
+            lifespan=around.life,
             waits=bool(failures and failures.waits),
         )
         self.is_async = self.plan.is_async
@@ -134,7 +132,7 @@ class Route:
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """`invoke`, where validators may refuse what the host let pass."""
 
-        failures = self.owner.failures
+        failures = self.around.failures
 
         def failed(wire: tuple[Any, ...], cause: Refused) -> Any:
             errors = explain(self.params, wire)
@@ -144,7 +142,7 @@ class Route:
                 error = cause.__cause__ or cause
             if failures.find(error) is None:
                 raise error from cause.__cause__
-            return failures.handle(Request(wire[-1], self.owner), error)
+            return failures.handle(Request(wire[-1], self.around.app), error)
 
         def explaining(wire: tuple[Any, ...]) -> Any:
             try:

@@ -1,11 +1,20 @@
 //! Constraints on values: `gt`, `max_length`, `pattern` and their like, with pydantic's names and messages.
 
-use crate::manifest::Type;
 use crate::marshal::code;
 use crate::scalar::Refusal;
 use jiter::JsonValue;
 use regex::Regex;
 use serde_json::Number;
+
+/// What of its type a value's check depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Bytes,
+    Decimal,
+    Set,
+    Tuple,
+    Other,
+}
 
 /// What a value is held to, besides its type.
 #[derive(Debug, Clone, Default)]
@@ -62,12 +71,12 @@ impl Num {
 }
 
 impl Check {
-    /// Why `value` is refused, if it is. It fits `ty`, and was written as `written`.
-    pub fn refusal(&self, ty: &Type, value: &JsonValue<'_>, written: &[u8]) -> Option<Refusal> {
-        if let Some(number) = number(ty, value, written) {
+    /// Why `value` is refused, if it is. It fits a type of this kind, and was written as `written`.
+    pub fn refusal(&self, kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Refusal> {
+        if let Some(number) = number(kind, value, written) {
             return self.bounds(number);
         }
-        self.length(ty, value).or_else(|| match (&self.pattern, value) {
+        self.length(kind, value).or_else(|| match (&self.pattern, value) {
             (Some(pattern), JsonValue::Str(text)) if !pattern.is_match(text) => {
                 Some(("string_pattern_mismatch", format!("String should match pattern '{pattern}'")))
             }
@@ -101,14 +110,14 @@ impl Check {
         None
     }
 
-    fn length(&self, ty: &Type, value: &JsonValue<'_>) -> Option<Refusal> {
+    fn length(&self, kind: Kind, value: &JsonValue<'_>) -> Option<Refusal> {
         if self.min_length.is_none() && self.max_length.is_none() {
             return None;
         }
         let (is_text, name, length) = match value {
-            JsonValue::Str(text) if matches!(ty, Type::Bytes) => (true, "Data", text.len()),
+            JsonValue::Str(text) if kind == Kind::Bytes => (true, "Data", text.len()),
             JsonValue::Str(text) => (true, "String", text.chars().count()),
-            JsonValue::Array(items) => (false, collection(ty), items.len()),
+            JsonValue::Array(items) => (false, collection(kind), items.len()),
             JsonValue::Object(pairs) => (false, "Dictionary", pairs.len()),
             _ => return None,
         };
@@ -152,17 +161,17 @@ impl Check {
     }
 }
 
-fn collection(ty: &Type) -> &'static str {
-    match ty {
-        Type::Set(_) => "Set",
-        Type::Tuple(_) | Type::Sequence(_) => "Tuple",
+fn collection(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Set => "Set",
+        Kind::Tuple => "Tuple",
         _ => "List",
     }
 }
 
 /// The number that was written for the guest: "5" in a query became 5. A decimal is written as text, so it is
 /// read from the value.
-fn number(ty: &Type, value: &JsonValue<'_>, written: &[u8]) -> Option<Num> {
+fn number(kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Num> {
     let (code, rest) = written.split_first()?;
     match *code {
         code::INT => Some(Num::Int(i64::from(i32::from_le_bytes(rest.get(..4)?.try_into().ok()?)))),
@@ -171,7 +180,7 @@ fn number(ty: &Type, value: &JsonValue<'_>, written: &[u8]) -> Option<Num> {
         _ => match value {
             JsonValue::Int(int) => Some(Num::Int(*int)),
             JsonValue::Float(float) => Some(Num::Float(*float)),
-            JsonValue::Str(text) if matches!(ty, Type::Decimal) => text.trim().parse().ok().map(Num::Float),
+            JsonValue::Str(text) if kind == Kind::Decimal => text.trim().parse().ok().map(Num::Float),
             _ => None,
         },
     }
@@ -215,19 +224,19 @@ mod tests {
     fn int(check: &Check, value: i64) -> Option<&'static str> {
         let mut out = Writer::default();
         out.int(value);
-        check.refusal(&Type::Int, &JsonValue::Int(value), &out.buf).map(|(kind, _)| kind)
+        check.refusal(Kind::Other, &JsonValue::Int(value), &out.buf).map(|(kind, _)| kind)
     }
 
     fn float(check: &Check, value: f64) -> Option<&'static str> {
         let mut out = Writer::default();
         out.float(value);
-        check.refusal(&Type::Float, &JsonValue::Float(value), &out.buf).map(|(kind, _)| kind)
+        check.refusal(Kind::Other, &JsonValue::Float(value), &out.buf).map(|(kind, _)| kind)
     }
 
     fn text(check: &Check, value: &str) -> Option<&'static str> {
         let mut out = Writer::default();
         out.str(value);
-        check.refusal(&Type::Str, &JsonValue::Str(value.into()), &out.buf).map(|(kind, _)| kind)
+        check.refusal(Kind::Other, &JsonValue::Str(value.into()), &out.buf).map(|(kind, _)| kind)
     }
 
     #[test]

@@ -6,11 +6,11 @@
 use crate::check::Check;
 use crate::docs::Docs;
 use crate::manifest_wire as wire;
+pub use crate::manifest_wire::{Method, Source};
 use crate::marshal::Writer;
 use crate::policy::Wishes;
-pub use crate::types::Type;
+pub use crate::types::{Absent, Field, Model, Type};
 use regex::RegexBuilder;
-use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -85,67 +85,6 @@ pub enum BodyKind {
     Form,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-    Options,
-}
-
-impl Method {
-    pub const ALL: [Method; 7] =
-        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    Path,
-    Query,
-    Header,
-    Cookie,
-    Form,
-    File,
-    Body,
-    /// The whole request, for handlers that ask for it.
-    Request,
-}
-
-impl Source {
-    /// The name of the source in an error's location.
-    pub fn place(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Query => "query",
-            Self::Header => "header",
-            Self::Cookie => "cookie",
-            Self::Form | Self::File | Self::Body => "body",
-            Self::Request => "request",
-        }
-    }
-}
-
 /// One argument of a handler.
 #[derive(Debug, Clone)]
 pub struct Param {
@@ -170,35 +109,6 @@ pub struct FileRules {
     pub max_files: Option<usize>,
     /// `image/png`, or `image/*`; all when absent.
     pub allowed_types: Option<Vec<String>>,
-}
-
-/// What to do when a value is not given.
-#[derive(Debug, Clone)]
-pub enum Absent {
-    /// Answer with a "missing" error.
-    Refuse,
-    /// Write this marshalled default.
-    Default(Vec<u8>),
-    /// Write Ellipsis; the guest fills in.
-    Guest,
-}
-
-/// A Struct, dataclass or TypedDict.
-#[derive(Debug, Clone)]
-pub struct Model {
-    pub name: String,
-    /// A key that is no field is an error.
-    pub forbid: bool,
-    /// In a union, the key that tells this model from others, and its value here.
-    pub tag: Option<(String, String)>,
-    pub fields: Vec<Field>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Field {
-    pub name: String,
-    pub ty: Type,
-    pub absent: Absent,
 }
 
 impl Manifest {

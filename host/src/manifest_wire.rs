@@ -1,11 +1,71 @@
 //! The manifest as the guest writes it: JSON, read but not checked.
 
 use crate::docs::Docs;
-use crate::manifest::{Method, Source};
 use crate::policy::Isolation;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+}
+
+impl Method {
+    pub const ALL: [Method; 7] =
+        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Path,
+    Query,
+    Header,
+    Cookie,
+    Form,
+    File,
+    Body,
+    /// The whole request, for handlers that ask for it.
+    Request,
+}
+
+impl Source {
+    /// The name of the source in an error's location.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Form | Self::File | Self::Body => "body",
+            Self::Request => "request",
+        }
+    }
+}
 
 #[derive(Deserialize)]
 pub struct Manifest {

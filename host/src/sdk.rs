@@ -64,6 +64,7 @@ const FILES: &[(&str, &str)] = files![
     "special.py",
     "strict.py",
     "struct.py",
+    "surroundings.py",
     "types.py",
     "unsupported.py",
     "uploads.py",

@@ -1,10 +1,38 @@
-//! The type model: what a value may be, resolved from the manifest.
+//! The type model: what a value may be, and the records among them, resolved from the manifest.
 
-use crate::check::Check;
-use crate::manifest::Model;
+use crate::check::{Check, Kind};
 use serde_json::Value;
 
-/// A resolved type. `Model` holds an index into [`Manifest::models`].
+/// What to do when a value is not given.
+#[derive(Debug, Clone)]
+pub enum Absent {
+    /// Answer with a "missing" error.
+    Refuse,
+    /// Write this marshalled default.
+    Default(Vec<u8>),
+    /// Write Ellipsis; the guest fills in.
+    Guest,
+}
+
+/// A Struct, dataclass or TypedDict.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub name: String,
+    /// A key that is no field is an error.
+    pub forbid: bool,
+    /// In a union, the key that tells this model from others, and its value here.
+    pub tag: Option<(String, String)>,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Field {
+    pub name: String,
+    pub ty: Type,
+    pub absent: Absent,
+}
+
+/// A resolved type. `Model` holds an index into the manifest's models.
 #[derive(Debug, Clone)]
 pub enum Type {
     Str,
@@ -54,6 +82,18 @@ impl Type {
             Self::Tuple(items) => items.iter().any(Self::needs_conversion),
             Self::Dict(key, value) => key.needs_conversion() || value.needs_conversion(),
             Self::Union { tagged, .. } => *tagged,
+        }
+    }
+
+    /// What the check of a value depends on.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Bytes => Kind::Bytes,
+            Self::Decimal => Kind::Decimal,
+            Self::Set(_) => Kind::Set,
+            Self::Tuple(_) | Self::Sequence(_) => Kind::Tuple,
+            Self::Checked(inner, _) => inner.kind(),
+            _ => Kind::Other,
         }
     }
 

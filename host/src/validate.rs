@@ -124,7 +124,7 @@ impl<'m> Validator<'m> {
                 if !self.value(inner, value, mode, out) {
                     return false;
                 }
-                check.refusal(inner, value, &out.buf[start..]).map_or(Ok(()), Err)
+                check.refusal(inner.kind(), value, &out.buf[start..]).map_or(Ok(()), Err)
             }
             // Files are written by the stage that has the form.
             Type::Upload => Err(("value_error", "Value error, Expected UploadFile".to_owned())),
