@@ -3,6 +3,7 @@
 use crate::bindings::AppPre;
 use crate::config::{Config, Limits};
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
+use crate::vitals::TICK;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,6 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// How often a computing guest gives its thread to others: after one to two of these.
-pub const TICK: Duration = Duration::from_millis(2);
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
 const ABI_VERSION: &str = "0.3.0";

@@ -4,7 +4,8 @@
 use crate::guest::Instance as Guest;
 use crate::lane::Lane;
 use crate::roster::{Instance, Work};
-use crate::store::{GuestState, lock};
+use crate::store::GuestState;
+use crate::sync::lock;
 use crate::ticket::{Fatal, Job};
 use crate::vitals::OverBudget;
 use std::future::poll_fn;

@@ -1,8 +1,10 @@
 //! The interface `http` of `wit/bolt.wit` as an instance has it: its exchanges, each a task, and their news.
 
+use crate::alarm::Alarm;
 use crate::bindings::bolt::host::http::{Chunk, Host};
 use crate::outbound::{self, Outbound, Problem, Sending};
-use crate::store::{Alarm, GuestState, lock};
+use crate::store::GuestState;
+use crate::sync::lock;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::{HeaderName, HeaderValue};

@@ -1,6 +1,6 @@
 //! What a guest prints, line by line, under the id of the request that printed it.
 
-use crate::store::lock;
+use crate::sync::lock;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -12,7 +12,7 @@ use crate::outbound::Outbound;
 use crate::params::ValidArgs;
 use crate::policy::{self, Rules};
 use crate::roster::{Board, Instance, State};
-use crate::store::lock;
+use crate::sync::lock;
 use crate::ticket::{Job, Patience, Waiting};
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;

@@ -7,35 +7,37 @@
 //!  └────────────── Rust, no Python touched ──────┘ └──── one interpreter ──┘ └──── Rust ───┘
 //! ```
 //!
-//! [`server`] accepts a connection on one of its workers, each a thread with a listener and instances of its
-//! own, and hyper reads a request from the [`wire`]. [`pipeline`] is the request's whole path in one function: [`request`] refuses
-//! heads that are ambiguous, [`docs`] answers for the app's description, [`route`] finds the handler, [`mod@body`] receives
-//! what comes behind the head ([`uploads`] keeps its files), [`params`] turns path, query, headers, body and [`form`]
-//! into arguments ([`values`] by name, [`validate`] by type with its [`unions`], [`mod@scalar`] by value, [`check`] for constraints,
-//! [`errors422`] for what does not fit), written as [`marshal`]. The [`app`] has a [`lane`] of instances for the handler: the request waits there
-//! with a [`ticket`] until one of its [`roster`] takes it, on this worker or on one with a freer core. The
-//! [`driver`] of that instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed by the
-//! guest's own event loop. The reply comes back marshalled; [`reply`] decodes it, [`json`] encodes its values
-//! ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever goes wrong
-//! on the way is a [`fault`], and [`accesslog`] writes the line.
+//! [`server`] accepts a connection on one of its workers, each a thread with a listener and instances of its own,
+//! and hyper reads a request from the [`wire`]. [`pipeline`] is the request's whole path in one function:
+//! [`request`] refuses heads that are ambiguous, [`docs`] answers for the app's description, [`route`] finds the
+//! handler, [`mod@body`] receives what comes behind the head ([`uploads`] keeps its files), [`params`] turns path,
+//! query, headers, body and [`form`] into arguments ([`values`] by name, [`validate`] by type with its [`unions`],
+//! [`mod@scalar`] by value, [`check`] for constraints, [`errors422`] for what does not fit), written as
+//! [`marshal`]. The [`app`] has a [`lane`] of instances for the handler: the request waits there with a [`ticket`]
+//! until one of its [`roster`] takes it, on this worker or on one with a freer core. The [`driver`] of that
+//! instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed by the guest's own event
+//! loop when its [`alarm`] rings. The reply comes back marshalled; [`reply`] decodes it, [`json`] encodes its
+//! values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
+//! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
 //!
 //! The data moves forward: `RouteMatch → ValidArgs → Waiting → Reply → HttpResponse`.
 //!
 //! # How an app gets there
 //!
 //! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command.
-//! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles
-//! it once into an [`artifact`], and asks it for its [`manifest`] ([`manifest_wire`] as it is written), which the host
-//! relies on from then on; its [`types`] are what values may be.
-//! [`project`] is what `new` makes. [`component`] checks, loads and links; [`store`] is what an instance owns on this side of the wall, with
-//! [`guestlog`] for what it prints and [`exchanges`] for what it asks of other servers, which [`outbound`] sends to
-//! where the [`grants`] allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
+//! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles it
+//! once into an [`artifact`], and asks it for its [`manifest`] ([`manifest_wire`] as it is written), which the host
+//! relies on from then on; its [`types`] are what values may be. [`project`] is what `new` makes. [`component`]
+//! checks, loads and links; [`store`] is what an instance owns on this side of the wall, with [`guestlog`] for what
+//! it prints and [`exchanges`] for what it asks of other servers, which [`outbound`] sends to where the [`grants`]
+//! allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
 //!
 //! Pure stages (`route`, `params`, `values`, `form`, `validate`, `scalar`, `check`, `marshal`, `json`, `manifest`,
 //! `docs`, `reply`, `policy`, `grants`) know nothing of wasmtime, hyper or tokio; a test over their `use` lines holds
 //! them to it.
 
 pub mod accesslog;
+pub mod alarm;
 pub mod app;
 pub mod artifact;
 pub mod bindings;
@@ -77,6 +79,7 @@ pub mod scalar;
 pub mod sdk;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod ticket;
 pub mod types;
 pub mod unencodable;

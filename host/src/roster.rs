@@ -5,7 +5,7 @@
 
 use crate::lane::Lane;
 use crate::policy::Isolation;
-use crate::store::lock;
+use crate::sync::lock;
 use crate::ticket::{Fatal, Job, Signals};
 use crate::vitals::Vitals;
 use std::collections::VecDeque;

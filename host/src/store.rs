@@ -3,6 +3,7 @@
 //! The host functions of `wit/bolt.wit` are implemented here. A guest sees no files, no network, no
 //! environment and no arguments.
 
+use crate::alarm::Alarm;
 use crate::bindings::bolt::host::host::{Host, HostWithStore, Level};
 use crate::component::Loaded;
 use crate::exchanges::Exchanges;
@@ -12,11 +13,9 @@ use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -213,13 +212,8 @@ impl HostWithStore<GuestState> for GuestData {
             let state = access.get();
             (state.alarm.clone(), state.vitals.clone())
         });
-        // The SDK parks once. A guest that parks a million times must not make the host hold a million timers.
-        if alarm.parked.swap(true, Ordering::Relaxed) {
-            return std::future::pending().await;
-        }
         vitals.rested();
-        alarm.ring().await;
-        alarm.parked.store(false, Ordering::Relaxed);
+        alarm.park().await;
         vitals.entered();
     }
 }
@@ -232,54 +226,4 @@ impl From<Level> for GuestStream {
             Level::Error => Self::Error,
         }
     }
-}
-
-/// The one timer of an instance, and what else wakes it.
-#[derive(Debug, Default)]
-pub struct Alarm {
-    at: std::sync::Mutex<Option<Instant>>,
-    /// There is something to wake up for, whatever the timer says.
-    rung: AtomicBool,
-    changed: Notify,
-    parked: AtomicBool,
-}
-
-impl Alarm {
-    /// A century stands for "never" and keeps the addition from overflowing.
-    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-    fn set(&self, delay: Duration) {
-        *lock(&self.at) = Some(Instant::now() + delay.min(Self::FAR));
-        self.changed.notify_one();
-    }
-
-    /// Wake the instance, from the host's side. The guest may set its timer meanwhile, so this is a thing of its own.
-    pub fn ring_now(&self) {
-        self.rung.store(true, Ordering::Relaxed);
-        self.changed.notify_one();
-    }
-
-    async fn ring(&self) {
-        loop {
-            let at = *lock(&self.at);
-            let changed = self.changed.notified();
-            if self.rung.swap(false, Ordering::Relaxed) {
-                return;
-            }
-            match at {
-                None => changed.await,
-                Some(at) => {
-                    if tokio::time::timeout_at(at, changed).await.is_err() {
-                        *lock(&self.at) = None;
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// No code panics while it holds one of these locks, and the data stays whole if it did.
-pub fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@
 
 use crate::fault::Fault;
 use crate::params::ValidArgs;
-use crate::store::lock;
+use crate::sync::lock;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::sync::{Arc, Mutex, OnceLock};

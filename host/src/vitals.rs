@@ -2,13 +2,15 @@
 //!
 //! They are written by the instance's driver and its host functions, and may be read from any thread.
 
-use crate::component::TICK;
-use crate::store::lock;
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// How often a computing guest gives its thread to others: after one to two of these.
+pub const TICK: Duration = Duration::from_millis(2);
 
 /// Microseconds since the first call, and never 0.
 fn clock() -> u64 {

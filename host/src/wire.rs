@@ -5,7 +5,7 @@
 //! pipelines behind another one nothing is noted; for those hyper's own rule holds (the encoding counts, and the
 //! connection ends with the answer).
 
-use crate::store::lock;
+use crate::sync::lock;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
