@@ -1,6 +1,6 @@
 //! One request, from its head to its response.
 //!
-//! `answer` is the whole path, a line a step: route, read the body, validate, call, decode.
+//! `serve` is the whole path, a line a step: route, receive the body, validate, call, decode.
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::app::{App, Lanes, Staffed};
@@ -58,13 +58,14 @@ async fn answer(
     if let Some(page) = page(app, &head) {
         return Ok(response::from_page(page));
     }
-    let request = own_refusals(app, (id, peer), &head);
+    let seen = own_refusals(app, (id, peer), &head);
     match serve(app, lanes, (id, peer), head, body).await {
-        Err(Failure::Rejected(rejection)) => refuse(app, lanes, id, rejection, request).await,
+        Err(Failure::Rejected(rejection)) => refuse(app, lanes, id, rejection, seen).await,
         outcome => outcome,
     }
 }
 
+/// The path of a request that is served, a line a step.
 async fn serve(
     app: &App,
     lanes: &Lanes,
@@ -138,6 +139,10 @@ fn elsewhere(app: &App, head: &Parts) -> Option<Rejection> {
         return None;
     }
     let mut location = app.router.other_slash(head.uri.path())?;
+    // A browser takes this for another host.
+    if location.starts_with("//") {
+        return None;
+    }
     if let Some(query) = head.uri.query() {
         location.push('?');
         location.push_str(query);
