@@ -9,7 +9,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-const PEERS: [&str; 4] = ["fastapi==0.165.0", "uvicorn==0.54.0", "httpx==0.28.1", "python-multipart==0.0.34"];
+const PEERS: [&str; 6] = [
+    "fastapi==0.165.0",
+    "starlette==1.10.0",
+    "pydantic==2.14.3",
+    "uvicorn==0.54.0",
+    "httpx==0.28.1",
+    "python-multipart==0.0.34",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/differential")
