@@ -50,6 +50,13 @@ ORDER_ANSWER: Final = {
     "lines": 8,
 }
 
+SHOP_ANSWER: Final = {
+    "shop": 7,
+    "user": "user of shop 7",
+    "first": 40,
+    "total": ORDER_ANSWER["total"],
+}
+
 # One line item has no number as its quantity: a server that validates refuses it.
 BAD_ORDER_BODY: Final = json.dumps(
     ORDER | {"lines": [{"sku": "PART-0001", "qty": "many", "price": 1.5}]}
@@ -68,6 +75,8 @@ class Case:
     # A request that a server which checks its input must refuse with a 4xx.
     bad_path: str | None = None
     bad_body: bytes | None = None
+    # Servers without the features that it is about do not take part.
+    only: tuple[str, ...] | None = None
 
     @property
     def method(self) -> str:
@@ -81,6 +90,14 @@ CASES: Final = {
         Case("hello-async", "/async", HELLO),
         Case("typed", "/items/42?q=abc&limit=10", ITEM, bad_path="/items/x?q=abc&limit=10"),
         Case("post-1k", "/orders", ORDER_ANSWER, body=ORDER_BODY, bad_body=BAD_ORDER_BODY),
+        Case(
+            "handler-1k",
+            "/shops/7/orders?page=3&size=20",
+            SHOP_ANSWER,
+            body=ORDER_BODY,
+            bad_path="/shops/7/orders?page=0&size=20",
+            only=("bolt-host", "fastapi", "django-bolt"),
+        ),
         Case("rows-10k", "/rows", ROWS),
         Case("sleep-10ms", "/sleep", {"slept": 10}, connections=1000),
     )

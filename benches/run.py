@@ -117,6 +117,8 @@ def turn(plan: Plan, server: Server, venv: Path, results: Results) -> None:
         body = Path(folder) / "body"
         with start(server, venv, environment.cache_folder()) as running:
             for case in cases:
+                if case.only is not None and server.name not in case.only:
+                    continue
                 if server.name in results.errors.get(case.name, {}):
                     continue  # disqualified in an earlier round
                 try:

@@ -4,9 +4,10 @@
 # What it imports is installed only in the peers' environment, not where mypy runs.
 
 import asyncio
+from typing import Annotated
 
 import httpx
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Query
 from pydantic import BaseModel
 
 app = FastAPI()
@@ -65,6 +66,28 @@ async def item(item_id: int, q: str, limit: int) -> dict[str, object]:
 async def order(order: Order) -> dict[str, object]:
     total = sum(line.qty * line.price for line in order.lines)
     return {"id": order.id, "total": total, "lines": len(order.lines)}
+
+
+# Three parameters, two dependencies, and a body of 1 KB.
+
+
+def current_user(shop_id: int) -> str:
+    return f"user of shop {shop_id}"
+
+
+def paging(page: Annotated[int, Query(ge=1)], size: Annotated[int, Query(le=100)]) -> int:
+    return (page - 1) * size
+
+
+@app.post("/shops/{shop_id}/orders")
+async def shop_order(
+    shop_id: int,
+    order: Order,
+    user: Annotated[str, Depends(current_user)],
+    first: Annotated[int, Depends(paging)],
+) -> dict[str, object]:
+    total = sum(line.qty * line.price for line in order.lines)
+    return {"shop": shop_id, "user": user, "first": first, "total": total}
 
 
 @app.get("/rows")

@@ -4,8 +4,10 @@
 # What it imports is installed only in the peers' environment, not where mypy runs.
 
 import asyncio
+from typing import Annotated
 
-from django_bolt import BoltAPI
+from django_bolt import BoltAPI, Depends
+from django_bolt.param_functions import Query
 from msgspec import Struct
 
 api = BoltAPI(enable_logging=False)
@@ -64,6 +66,28 @@ async def item(item_id: int, q: str, limit: int) -> dict[str, object]:
 async def order(order: Order) -> dict[str, object]:
     total = sum(line.qty * line.price for line in order.lines)
     return {"id": order.id, "total": total, "lines": len(order.lines)}
+
+
+# Three parameters, two dependencies, and a body of 1 KB.
+
+
+def current_user(shop_id: int) -> str:
+    return f"user of shop {shop_id}"
+
+
+def paging(page: Annotated[int, Query(ge=1)], size: Annotated[int, Query(le=100)]) -> int:
+    return (page - 1) * size
+
+
+@api.post("/shops/{shop_id}/orders")
+async def shop_order(
+    shop_id: int,
+    order: Order,
+    user: Annotated[str, Depends(current_user)],
+    first: Annotated[int, Depends(paging)],
+) -> dict[str, object]:
+    total = sum(line.qty * line.price for line in order.lines)
+    return {"shop": shop_id, "user": user, "first": first, "total": total}
 
 
 @api.get("/rows")
