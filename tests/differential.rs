@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::Server;
+use common::{Server, python_tools, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -22,17 +22,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/differential")
 }
 
-/// Python with FastAPI; made once.
+/// Python with FastAPI.
 fn python() -> PathBuf {
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fastapi");
-    let wanted = PEERS.join(" ");
-    if fs::read_to_string(venv.join("ready")).ok().as_deref() != Some(&wanted) {
-        let run = |command: &mut Command| assert!(command.status().unwrap().success(), "{command:?}");
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-        run(Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet"]).args(PEERS));
-        fs::write(venv.join("ready"), wanted).unwrap();
-    }
-    venv.join("bin/python")
+    python_tools("fastapi", &PEERS).join("python")
 }
 
 /// The app beside the framework it is to run on.
@@ -77,11 +69,6 @@ fn answers_are_those_of_fastapi() {
         &["--app", "app:app", "--workers", "1", "--instances", "1", "--log-format", "off"],
     );
     let (_native, address) = native();
-    let output = Command::new(python())
-        .arg(folder().join("compare.py"))
-        .args([&address, &format!("http://{}", server.address)])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let sandbox = format!("http://{}", server.address);
+    run(Command::new(python()).arg(folder().join("compare.py")).args([&address, &sandbox]));
 }

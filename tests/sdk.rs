@@ -1,37 +1,17 @@
 //! All Python of the project, under plain CPython: pytest, mypy --strict and ruff in an environment of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 const TOOLS: [&str; 4] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1"];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}\n{said}");
-}
-
-/// The folder with the tools' programs; made once.
-fn tools() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-tools");
-        let wanted = TOOLS.join(" ");
-        if std::fs::read_to_string(folder.join("ready")).ok().as_deref() != Some(&wanted) {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-            run(Command::new(folder.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet"])
-                .args(TOOLS));
-            std::fs::write(folder.join("ready"), wanted).unwrap();
-        }
-        folder.join("bin")
-    })
+/// The folder with the tools' programs.
+fn tools() -> PathBuf {
+    python_tools("python-tools", &TOOLS)
 }
 
 fn tool(name: &str, args: &[&str], folder: &str) {

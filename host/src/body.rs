@@ -4,7 +4,7 @@ use crate::config::Limits;
 use crate::fault::Rejection;
 use crate::form::{FilePart, Form};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
-use crate::params::{self, BadArgs};
+use crate::params;
 use crate::request;
 use crate::uploads::{Spool, Uploads};
 use bytes::Bytes;
@@ -48,10 +48,7 @@ pub async fn receive(
     }
     let bytes = request::read_body(body, limits.max_body, limits.body_timeout).await?;
     let form = match kind {
-        FormKind::UrlEncoded => Some(params::parse_form(&bytes).map_err(|bad| match bad {
-            BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),
-            BadArgs::Invalid(errors) => Rejection::Invalid(errors),
-        })?),
+        FormKind::UrlEncoded => Some(params::parse_form(&bytes)?),
         _ => None,
     };
     Ok(Sent { bytes, form, uploads: None })
@@ -114,10 +111,12 @@ async fn multipart(
             spool.take(&chunk).await.map_err(unstored)?;
         }
         spool.finish().await.map_err(unstored)?;
-        let content = takes_bytes(route, &name).then(|| spool.content()).flatten();
-        if content.is_none() && takes_bytes(route, &name) {
-            return Err(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" });
-        }
+        let content = if takes_bytes(route, &name) {
+            let too_large = Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" };
+            Some(spool.content().ok_or(too_large)?)
+        } else {
+            None
+        };
         let text =
             |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = part.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();

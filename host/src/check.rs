@@ -114,50 +114,29 @@ impl Check {
         if self.min_length.is_none() && self.max_length.is_none() {
             return None;
         }
-        let (is_text, name, length) = match value {
-            JsonValue::Str(text) if kind == Kind::Bytes => (true, "Data", text.len()),
-            JsonValue::Str(text) => (true, "String", text.chars().count()),
-            JsonValue::Array(items) => (false, collection(kind), items.len()),
-            JsonValue::Object(pairs) => (false, "Dictionary", pairs.len()),
+        // What is counted, what it is called, and the names of the two errors.
+        let (name, unit, length, [short, long]) = match value {
+            JsonValue::Str(text) if kind == Kind::Bytes => {
+                ("Data", "byte", text.len(), ["bytes_too_short", "bytes_too_long"])
+            }
+            JsonValue::Str(text) => {
+                ("String", "character", text.chars().count(), ["string_too_short", "string_too_long"])
+            }
+            JsonValue::Array(items) => (collection(kind), "item", items.len(), ["too_short", "too_long"]),
+            JsonValue::Object(pairs) => ("Dictionary", "item", pairs.len(), ["too_short", "too_long"]),
             _ => return None,
         };
-        let unit = if name == "Data" { "byte" } else { "character" };
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        if let Some(least) = self.min_length.filter(|least| length < *least) {
-            return Some(match (is_text, name) {
-                (true, "Data") => (
-                    "bytes_too_short",
-                    format!("{name} should have at least {least} {unit}{}", plural(least)),
-                ),
-                (true, _) => (
-                    "string_too_short",
-                    format!("{name} should have at least {least} {unit}{}", plural(least)),
-                ),
-                _ => (
-                    "too_short",
-                    format!(
-                        "{name} should have at least {least} item{} after validation, not {length}",
-                        plural(least)
-                    ),
-                ),
-            });
+        let refused = |error, bound: &str, limit: usize| {
+            let plural = if limit == 1 { "" } else { "s" };
+            let found =
+                if unit == "item" { format!(" after validation, not {length}") } else { String::new() };
+            Some((error, format!("{name} should have at {bound} {limit} {unit}{plural}{found}")))
+        };
+        match (self.min_length, self.max_length) {
+            (Some(least), _) if length < least => refused(short, "least", least),
+            (_, Some(most)) if length > most => refused(long, "most", most),
+            _ => None,
         }
-        let most = self.max_length.filter(|most| length > *most)?;
-        Some(match (is_text, name) {
-            (true, "Data") => {
-                ("bytes_too_long", format!("{name} should have at most {most} {unit}{}", plural(most)))
-            }
-            (true, _) => {
-                ("string_too_long", format!("{name} should have at most {most} {unit}{}", plural(most)))
-            }
-            _ => (
-                "too_long",
-                format!(
-                    "{name} should have at most {most} item{} after validation, not {length}",
-                    plural(most)
-                ),
-            ),
-        })
     }
 }
 

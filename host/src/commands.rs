@@ -1,6 +1,7 @@
 //! What each command does, step by step.
 
 use crate::app::{App, AppTable};
+use crate::artifact::Artifact;
 use crate::builder::{self, AppRef};
 use crate::cli::{Build, Inspect, New, Run, Source};
 use crate::component::{self, Loaded};
@@ -36,10 +37,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
 
 /// Build to a file of its own.
 pub fn build(args: &Build, cache: &Path) -> Outcome {
-    let config = Config::default();
-    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
-    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
+    let (wasm, _, manifest) = compiled(&args.source, cache)?;
     let output = args.output.display();
     let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
     artifact::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
@@ -50,20 +48,14 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 
 /// Show what an app is made of.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
-    let config = Config::default();
-    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
-    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
+    let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
     say(&inspect::report(&wasm, &artifact, &manifest)?);
     Ok(())
 }
 
 /// Print an app's OpenAPI description.
 pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
-    let config = Config::default();
-    let (wasm, rebuild) = (component_path(&args.source, cache)?, args.source.rebuild);
-    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (_, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
+    let (_, _, manifest) = compiled(&args.source, cache)?;
     let docs = manifest.docs.ok_or("the app has no description: it was made with openapi_url=None")?;
     let document: serde_json::Value = serde_json::from_str(&docs.openapi)
         .map_err(|e| format!("the app's description cannot be read: {e}"))?;
@@ -84,6 +76,15 @@ pub fn sdk(cache: &Path) -> Outcome {
     let place = sdk::unpack_for_people(cache).map_err(|e| format!("the SDK cannot be written: {e}"))?;
     say(&format!("{}\n", place.display()));
     Ok(())
+}
+
+/// An app for the commands that do not serve it: its component, the compiled code, and what it says of itself.
+fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
+    let config = Config::default();
+    let wasm = component_path(source, cache)?;
+    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, source.rebuild)?;
+    Ok((wasm, artifact, manifest))
 }
 
 fn load(source: &Source, config: &Config, cache: &Path) -> Result<App, String> {

@@ -4,6 +4,7 @@
 
 use crate::errors422::Errors;
 use crate::json::EncodeError;
+use crate::params::BadArgs;
 use jiter::JsonValue;
 
 /// A request that got no reply.
@@ -56,6 +57,15 @@ pub enum Fault {
     BadReply(String),
     /// The reply holds what JSON cannot.
     Unencodable(EncodeError),
+}
+
+impl From<BadArgs> for Rejection {
+    fn from(bad: BadArgs) -> Self {
+        match bad {
+            BadArgs::Malformed(sentence) => Self::Malformed(sentence),
+            BadArgs::Invalid(errors) => Self::Invalid(errors),
+        }
+    }
 }
 
 impl From<Rejection> for Failure {

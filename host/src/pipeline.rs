@@ -8,7 +8,7 @@ use crate::body::{self, Sent};
 use crate::docs::Page;
 use crate::fault::{Failure, Rejection};
 use crate::manifest::Method;
-use crate::params::{self, BadArgs, Head, Input, ValidArgs};
+use crate::params::{self, Head, Input, ValidArgs};
 use crate::request;
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
@@ -168,10 +168,7 @@ fn validate(
         form: sent.form.as_ref(),
         head: request_head(head, id, (&address, peer.port())),
     };
-    params::validate(&app.manifest, &app.router, found, input).map_err(|bad| match bad {
-        BadArgs::Malformed(sentence) => Rejection::Malformed(sentence),
-        BadArgs::Invalid(errors) => Rejection::Invalid(errors),
-    })
+    Ok(params::validate(&app.manifest, &app.router, found, input)?)
 }
 
 /// Run the handler in an instance of its lane. The deadline covers the wait for one.

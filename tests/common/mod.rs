@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_bolt-host");
@@ -29,6 +30,28 @@ pub fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// Run a program to its end, and show what it said when it failed.
+pub fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{said}");
+}
+
+/// The programs of a Python environment with these packages; made once, also when several tests ask at a time.
+pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let wanted = packages.join(" ");
+    if std::fs::read_to_string(folder.join("ready")).ok().as_deref() != Some(&wanted) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        let pip = ["-m", "pip", "install", "--quiet"];
+        run(Command::new(folder.join("bin/python")).args(pip).args(packages));
+        std::fs::write(folder.join("ready"), wanted).unwrap();
+    }
+    folder.join("bin")
 }
 
 /// A server that runs until it is dropped.
