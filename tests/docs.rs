@@ -66,7 +66,7 @@ fn pages_do_what_they_say() {
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(|c: char| c.is_ascii_digit()))
         .collect();
     pages.sort();
-    assert!(pages.len() >= 6, "{pages:?}");
+    assert!(pages.len() >= 7, "{pages:?}");
     // One build for all: each page is an app below a path of its own.
     let folder = scratch("docs");
     let mut main = "from bolt import BoltAPI\n\napi = BoltAPI()\n".to_owned();
@@ -77,7 +77,10 @@ fn pages_do_what_they_say() {
         main += &format!("import page{index}\napi.mount('/page{index}', page{index}.api)\n");
     }
     fs::write(folder.join("app.py"), main).unwrap();
-    let server = Server::start(&folder.join("app.py"), &["--workers", "1", "--log-format", "off"]);
+    fs::create_dir(folder.join("reports")).unwrap();
+    fs::write(folder.join("reports/report.txt"), "a report").unwrap();
+    let files = format!("--files=/data={}", folder.join("reports").display());
+    let server = Server::start(&folder.join("app.py"), &["--workers", "1", "--log-format", "off", &files]);
     let mut count = 0;
     for (index, page) in pages.iter().enumerate() {
         let text = fs::read_to_string(page).unwrap();

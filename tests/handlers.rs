@@ -249,8 +249,8 @@ fn middleware_and_exception_handlers_stand_around_handlers() {
 }
 
 #[test]
-fn a_lifespan_is_entered_once_before_the_first_request() {
-    let server = narrow();
+fn a_lifespan_is_entered_once_before_the_first_request_and_left_at_the_end() {
+    let mut server = narrow();
     let mut first: Vec<_> = (0..3)
         .map(|_| {
             let mut connection = server.connect();
@@ -262,6 +262,11 @@ fn a_lifespan_is_entered_once_before_the_first_request() {
         assert_eq!(connection.finish("GET").json(), json!(1));
     }
     assert_eq!(server.get("/handlers/living/def").json(), json!(["open", true, 1]));
+    assert!(!server.log().contains("the pool is closed"));
+    server.signal("-TERM");
+    assert_eq!(server.wait(), Some(0));
+    // Once in each interpreter that entered it.
+    assert_eq!(server.log().matches("the pool is closed").count(), 1, "{}", server.log());
 }
 
 #[test]

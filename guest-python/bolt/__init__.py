@@ -6,7 +6,18 @@ from .depends import Depends, Security, SecurityScopes
 from .errors import HTTPException, RequestValidationError
 from .markers import Body, Cookie, Field, File, Form, Header, Path, Query
 from .request import Request
-from .responses import HTML, JSON, PlainText, Redirect, Response
+from .responses import (
+    HTML,
+    JSON,
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainText,
+    PlainTextResponse,
+    Redirect,
+    RedirectResponse,
+    Response,
+)
 from .router import Router
 from .struct import Struct
 from .uploads import UploadFile
@@ -16,10 +27,6 @@ from .views import APIView, ViewSet, action
 
 APIRouter = Router
 field = Field
-HTMLResponse = HTML
-JSONResponse = JSON
-PlainTextResponse = PlainText
-RedirectResponse = Redirect
 FastAPI = BoltAPI
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "FastAPI",
     "Field",
     "File",
+    "FileResponse",
     "Form",
     "HTMLResponse",
     "HTTPException",

@@ -8,7 +8,7 @@ from typing import Any
 
 from .responses import JSON, Response
 
-__all__ = ["BackgroundTask", "BackgroundTasks", "Exits", "pending"]
+__all__ = ["BackgroundTask", "BackgroundTasks", "Exits", "note_rest", "pending"]
 
 pending: list[Exits] = []
 """What replies that were just encoded leave to be done. The entry empties it."""
@@ -125,6 +125,18 @@ class Exits:
                 complain(exc)
             else:
                 complain(_yielded_twice())
+
+
+def note_rest(response: Response) -> None:
+    """Note what is left to be done after a response that is about to be sent."""
+    exits, background = response.after, response.background
+    response.after = response.background = None
+    if background is not None:
+        exits = exits or Exits()
+        # As in FastAPI, the response's own tasks take the place of those asked for as a parameter.
+        exits.background = BackgroundTasks([BackgroundTask(background)])
+    if exits is not None:
+        pending.append(exits)
 
 
 def _swallowed(exc: BaseException) -> BaseException:

@@ -1,7 +1,8 @@
 """Results to reply strings: the last step of every request.
 
 A reply is a marshal (version 4) of `(status, value)` or `(status, content_type, headers, value)`,
-as latin-1 text. The host writes `value` as JSON where content_type is None or left out.
+as latin-1 text. The host writes `value` as JSON where content_type is None or left out. With
+"file" behind it, `value` is the path of a file.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import marshal
 from collections.abc import Callable
 from typing import Any
 
-from .background import pending
+from .background import note_rest
 from .errors import HTTPException
+from .headers import header_list
 from .plain import RECORDS, plain
-from .responses import JSON, Response, header_list
+from .responses import JSON, FileResponse, Response
 from .strict import to_plain
 
 __all__ = ["encode_exception", "encode_reply"]
@@ -85,11 +87,14 @@ def _encode(status: int, result: object, head: tuple[Any, ...]) -> str:
 def _encode_response(status: int, response: Response) -> str:
     # The status may be an IntEnum such as http.HTTPStatus, which marshal does not take.
     code = status if response.status_code is None else int(response.status_code)
-    if response.after is not None:
-        pending.append(response.after)
-        response.after = None
+    if response.after is not None or response.background is not None:
+        note_rest(response)
     if not isinstance(response, JSON):
         content_type, pairs = response.reply_type()
+        if isinstance(response, FileResponse):
+            return dumps((code, content_type, pairs, response.path, "file"), _VERSION).decode(
+                "latin-1"
+            )
         body = response.content
         body = str.__str__(body) if isinstance(body, str) else bytes(body)
         return dumps((code, content_type, pairs, body), _VERSION).decode("latin-1")

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-import io
 import json
-import linecache
+import os
 import sys
-import traceback
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from marshal import dumps, loads
@@ -21,26 +19,32 @@ from typing import Any
 
 import componentize_py_async_support as support
 import componentize_py_runtime as runtime
-from componentize_py_types import Ok
+from componentize_py_types import Err, Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
 
 from . import http, uploads
-from .app import BoltAPI
 from .background import Exits, pending
 from .encode import encode_exception, encode_reply
 from .errors import BuildError, HTTPException, RequestValidationError
+from .library import Library
+from .lifespan import Lifespan
+from .loading import LoadError, import_app, keep_sources, without_our_frames
 from .loop import BoltLoop
 from .manifest import manifest
+from .output import Output
 from .refusals import refusals
+from .responses import PlainText
 from .snapshot import fill_holes, immortalize
 
-__all__ = ["Handlers", "load"]
+__all__ = ["Handlers", "Loader", "load", "load_runner"]
 
 # The host looks for this in front of what a failed build says.
 _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
-_HERE = __file__.rpartition("/")[0] + "/"
+# Where the app's folder is, while it is built or loaded.
+APP_FOLDER = "/0"
+_MOST_FOLDERS = 16
 _WAIT = 2
 _SUBTASK = 1
 _RETURNED = 2
@@ -49,6 +53,7 @@ _request: ContextVar[int] = ContextVar("bolt_request", default=0)
 _routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
 _manifest = ""
+_lifespans: list[Lifespan] = []
 # What the app's imports left set; each request starts from a copy.
 _base = Context()
 
@@ -56,61 +61,21 @@ _base = Context()
 # Output.
 
 
-class _Output(io.TextIOBase):
-    """`sys.stdout` and `sys.stderr`: whole lines go to the host, under the request of each."""
-
-    def __init__(self, level: host.Level) -> None:
-        self._level = level
-        self._pending: dict[int, str] = {}
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str, /) -> int:
-        request = _request.get() or _loop.serving_now
-        whole, newline, rest = (self._pending.pop(request, "") + text).rpartition("\n")
-        if newline:
-            _log(request, self._level, whole)
-        if rest:
-            self._pending[request] = rest
-        return len(text)
-
-    def flush(self) -> None:
-        self.end(_request.get() or _loop.serving_now)
-
-    def end(self, request: int) -> None:
-        """Log a last line without its line end."""
-        rest = self._pending.pop(request, "")
-        if rest:
-            _log(request, self._level, rest)
-
-
-_stdout, _stderr = _Output(host.Level.STDOUT), _Output(host.Level.STDERR)
-
-
 def _log(request: int, level: host.Level, text: str) -> None:
     # A lone surrogate cannot cross the boundary.
     host.log(request, level, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+def _current() -> int:
+    return _request.get() or _loop.serving_now
+
+
+_stdout = Output(_current, lambda request, text: _log(request, host.Level.STDOUT, text))
+_stderr = Output(_current, lambda request, text: _log(request, host.Level.STDERR, text))
+
+
 def _complain(text: str) -> None:
-    _log(_request.get() or _loop.serving_now, host.Level.ERROR, text)
-
-
-def _traceback(exc: BaseException) -> str:
-    """The traceback as Python prints it, from the handler on: the SDK's own frames say nothing."""
-    frame = exc.__traceback__
-    while (
-        frame is not None
-        and _is_ours(frame.tb_frame.f_code.co_filename)
-        and frame.tb_next is not None
-    ):
-        frame = frame.tb_next
-    return "".join(traceback.format_exception(type(exc), exc, frame))
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(("<bolt", _HERE))
+    _log(_current(), host.Level.ERROR, text)
 
 
 # Replies.
@@ -125,8 +90,9 @@ def _failed(exc: BaseException) -> str:
             exc = unencodable
     if isinstance(exc, RequestValidationError):
         return encode_reply(422, {"detail": exc.errors()})
-    _complain(_traceback(exc))
-    return encode_reply(500, _INTERNAL)
+    text = without_our_frames(exc)
+    _complain(text)
+    return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
 
 
 def _see_to_the_rest(request: int) -> None:
@@ -147,7 +113,7 @@ def _begin_rest(request: int, exits: Exits) -> None:
 async def _rest(request: int, exits: Exits) -> None:
     _request.set(request)
     try:
-        await exits.run(lambda exc: _complain(_traceback(exc)))
+        await exits.run(lambda exc: _complain(without_our_frames(exc)))
     finally:
         _forget(request)
         host.linger(request, True)
@@ -156,8 +122,24 @@ async def _rest(request: int, exits: Exits) -> None:
 _afterwards: set[asyncio.Task[None]] = set()
 
 
+def _begin_leaving() -> None:
+    task = asyncio.Task(_leave(), loop=_loop)
+    _afterwards.add(task)
+
+
+async def _leave() -> None:
+    """Leave the lifespans of the app, the last one entered first."""
+    for life in reversed(_lifespans):
+        try:
+            await life.leave()
+        except Exception as exc:
+            _complain(without_our_frames(exc))
+    _forget(0)
+    host.linger(0, True)
+
+
 def _forget(request: int) -> None:
-    if _stdout._pending or _stderr._pending:
+    if _stdout.pending or _stderr.pending:
         _stdout.end(request)
         _stderr.end(request)
 
@@ -309,7 +291,19 @@ class Handlers:
                 task.cancel()
                 _loop.run_ready()
         except BaseException as exc:
-            _complain(_traceback(exc))
+            _complain(without_our_frames(exc))
+
+    def leave(self) -> bool:
+        try:
+            if not any(life.entered for life in _lifespans):
+                return False
+            host.linger(0, False)
+            _loop.call_later(0, _begin_leaving)
+            _loop.rouse()
+        except BaseException as exc:
+            _complain(without_our_frames(exc))
+            return False
+        return True
 
     async def run(self) -> None:
         raise NotImplementedError("the pump answers in its place")
@@ -323,34 +317,56 @@ class Handlers:
 
 def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
-    global _base, _manifest
+    _prepare()
+    try:
+        _take_app(module, attribute)
+    except LoadError as exc:
+        _refuse(str(exc))
+    library = Library(http.refuse_urllib)
+    library.add_standard(compiled=False)
+    library.add_folder(APP_FOLDER)
+    library.install()
+    _settle()
+
+
+def load_runner() -> None:
+    """Get everything ready for the source of an app, which comes after the snapshot."""
+    _prepare()
+    _library.add_standard(compiled=True)
+    _library.install()
+    _settle()
+
+
+def _prepare() -> None:
     # Before the app is imported, which may take names out of asyncio.
     _loop.install()
+    support.await_result = _await_result
+    support.callback = _pump.resume
+
+
+def _take_app(module: str, attribute: str) -> None:
+    """Import an app. Raises LoadError."""
+    global _base, _manifest
+    api = import_app(module, attribute)
     try:
-        api: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            api = getattr(api, part)
-    except BaseException as exc:
-        _refuse(_import_failure(exc, module, attribute))
-    if not isinstance(api, BoltAPI):
-        _refuse(
-            f"{module}:{attribute} is a {type(api).__name__}, not a BoltAPI: give --app module:attr"
-        )
-    try:
-        described = manifest(api, f"{module}:{attribute}")
+        _manifest = json.dumps(manifest(api, f"{module}:{attribute}"))
     except BuildError as exc:
-        _refuse(str(exc))
-    _manifest = json.dumps(described)
+        raise LoadError(str(exc)) from None
     for route in api.routes:
         _routes.append((route.invoke, route.status_code, route.is_async))
     for refusal in refusals(api):
         _routes.append((refusal.invoke, refusal.status_code, refusal.is_async))
+    for route in api.routes:
+        life = route.around.life
+        if life is not None and life not in _lifespans:
+            _lifespans.append(life)
     _base = copy_context()
-    _cache_sources()
-    support.await_result = _await_result
-    support.callback = _pump.resume
-    http.install(host_http)
     http.refuse_urllib()
+    keep_sources()
+
+
+def _settle() -> None:
+    http.install(host_http)
     uploads.install(host.upload)
     sys.stdout, sys.stderr = _stdout, _stderr
     _rehearse()
@@ -382,30 +398,6 @@ def _rehearse() -> None:
     del _routes[first:]
 
 
-def _import_failure(exc: BaseException, module: str, attribute: str) -> str:
-    if isinstance(exc, BuildError):
-        return str(exc)
-    if (
-        isinstance(exc, AttributeError)
-        and exc.__traceback__ is not None
-        and exc.__traceback__.tb_next is None
-    ):
-        return (
-            f"{module} has no attribute {attribute}: name the BoltAPI so, "
-            f"or give --app {module}:attr"
-        )
-    return _traceback_of_app(exc)
-
-
-def _traceback_of_app(exc: BaseException) -> str:
-    """Python's own message, without the frames of the import machinery."""
-    frames = traceback.TracebackException.from_exception(exc)
-    inside = [f for f in frames.stack if not f.filename.startswith("<frozen")]
-    # First comes `load`, then importlib, which it called.
-    frames.stack = traceback.StackSummary.from_list(inside[2:])
-    return "".join(frames.format()).rstrip()
-
-
 def _refuse(text: str) -> None:
     # The runtime may have left a line unfinished.
     print(file=sys.stderr)
@@ -415,14 +407,33 @@ def _refuse(text: str) -> None:
     raise SystemExit(1)
 
 
-def _cache_sources() -> None:
-    """Keep the app's source lines: no files are there at run time, and a traceback shows lines."""
-    for module in list(sys.modules.values()):
-        filename = getattr(module, "__file__", None)
-        if filename and not filename.startswith("/python") and not _is_ours(filename):
-            linecache.getlines(filename)
-    linecache.checkcache = _keep
+# The runner.
+
+_library = Library(http.refuse_urllib)
+_show_errors = False
 
 
-def _keep(filename: str | None = None) -> None:
-    """In place of `linecache.checkcache`, which would drop every file that it cannot find."""
+class Loader:
+    """The interface `loader` of the contract: what a runner exports besides."""
+
+    def load(self, module: str, attribute: str, show_errors: bool) -> None:
+        global _show_errors
+        try:
+            _show_errors = show_errors
+            importlib.invalidate_caches()
+            _take_app(module, attribute)
+            _library.add_folder(APP_FOLDER)
+            _close_folder()
+        except LoadError as exc:
+            raise Err(str(exc)) from None
+        except BaseException as exc:
+            raise Err(without_our_frames(exc)) from None
+
+
+def _close_folder() -> None:
+    """An app that was built finds no files when it runs, so neither does this one."""
+    for number in range(3, _MOST_FOLDERS):
+        try:
+            os.close(number)
+        except OSError:
+            break

@@ -35,8 +35,8 @@ _OPENERS = (
 def refuse_urllib() -> None:
     """Let all that the app imported and that would open a connection raise OSError at once.
 
-    For urllib it is a URLError. Called when the component is built, after the app is imported;
-    what is not imported, or lacks the function, is left alone.
+    For urllib it is a URLError. Called after the app is imported, and after each import that comes
+    later; what is not imported, or lacks the function, is left alone.
     """
     urllib_error = getattr(sys.modules.get("urllib.error"), "URLError", OSError)
     for module, path in _OPENERS:

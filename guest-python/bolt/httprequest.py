@@ -10,10 +10,10 @@ from math import isfinite
 from typing import Any, TypedDict, cast
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
+from .headers import header_list
 from .httperrors import InvalidURL, StreamConsumed
 from .httpexchange import Part, to_wire
 from .httpheaders import Headers, HeaderTypes
-from .responses import header_list
 from .version import __version__
 
 __all__ = ["Content", "Options", "Params", "Request", "absolute", "build", "redirected"]

@@ -1,4 +1,4 @@
-"""What an application does before its first request, once in each interpreter."""
+"""What an application does before its first request and after its last, in each interpreter."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ class Lifespan:
             raise
         self._state = dict(found) if found else {}
         self.entered = True
+
+    async def leave(self) -> None:
+        """Run what stands behind the `yield`."""
+        if self.entered and self._context is not None:
+            self.entered = False
+            await self._context.__aexit__(None, None, None)
 
     def share(self, request: Request) -> None:
         """Give a request what the lifespan yielded."""

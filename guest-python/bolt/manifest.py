@@ -21,7 +21,7 @@ from .version import __version__
 
 __all__ = ["ABI", "manifest"]
 
-ABI = 3
+ABI = 4
 """The version of the contract between host and guest."""
 
 
@@ -67,6 +67,7 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "marshal": 4,
         "app": app_ref,
         "title": api.title,
+        "lifespan": any(route.around.life is not None for route in api.routes),
         "redirect_slashes": api.redirect_slashes,
         "docs": _docs(api),
         "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},

@@ -3,89 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
 from datetime import datetime
+from mimetypes import guess_type
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from .cookies import cookie_header
+from .headers import MutableHeaders, header_list
 from .strict import to_plain
 
 __all__ = [
     "HTML",
     "JSON",
-    "MutableHeaders",
+    "File",
+    "FileResponse",
+    "HTMLResponse",
+    "JSONResponse",
     "PlainText",
+    "PlainTextResponse",
     "Redirect",
+    "RedirectResponse",
     "Response",
     "as_response",
-    "header_list",
 ]
-
-# RFC 9110 token characters besides letters and digits.
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
-    """The headers as pairs, checked.
-
-    Raises TypeError when a name or value is not a str, and ValueError when it would break the
-    reply apart: a name that is not a token, a value with a line break, a NUL or a character
-    outside latin-1.
-    """
-    if not headers:
-        return []
-    pairs = []
-    for name, value in headers.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"the header {name!r} must be text, and so must its value {value!r}")
-        if not name or not _TOKEN.issuperset(name):
-            raise ValueError(f"{name!r} cannot be the name of a header")
-        if "\r" in value or "\n" in value or "\0" in value:
-            raise ValueError(f"the value of the header {name!r} holds a line break or a NUL")
-        try:
-            value.encode("latin-1")
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"the value of the header {name!r} holds characters outside latin-1"
-            ) from None
-        # Exact str objects: marshal takes no subclasses.
-        pairs.append((str.__str__(name), str.__str__(value)))
-    return pairs
-
-
-class MutableHeaders(dict[str, str]):
-    """Headers of a reply; names are kept in lower case, so each is there once."""
-
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__()
-        for name, value in (headers or {}).items():
-            self[name] = value
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name.lower() if isinstance(name, str) else name, value)
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a name, or the default."""
-        return super().get(name.lower(), default)
-
-    def setdefault(self, name: str, default: str = "") -> str:
-        """The value of a name, which is set first where it is not there."""
-        return super().setdefault(name.lower(), default)
-
-    def update(self, *others: Any, **more: str) -> None:
-        """Set many."""
-        for name, value in dict(*others, **more).items():
-            self[name] = value
 
 
 class Response:
@@ -96,13 +37,15 @@ class Response:
     headers: reply headers, name to value. A content-type among them wins over media_type.
     media_type: the content type; for text/* a charset is added when it has none. Left out, it is
         application/octet-stream for bytes and text/plain for text.
+    background: a BackgroundTask or BackgroundTasks for after the response.
 
     Raises TypeError for other content, ValueError for a status or a header that cannot be sent.
     """
 
     media_type: ClassVar[str | None] = None
-    # What is left to be done after it was sent: an `Exits`.
+    # What dependencies left to be done after it was sent: an `Exits`.
     after: Any = None
+    background: Any = None
 
     def __init__(
         self,
@@ -110,6 +53,7 @@ class Response:
         status_code: int | None = 200,
         headers: dict[str, str] | None = None,
         media_type: str | None = None,
+        background: Any = None,
     ) -> None:
         if not isinstance(content, (bytes, str)):
             raise TypeError(
@@ -117,16 +61,21 @@ class Response:
                 f"not {type(content).__qualname__}"
             )
         self.content = content
-        self._begin(status_code, headers)
+        self._begin(status_code, headers, background)
         self.content_type = media_type or self.media_type
 
-    def _begin(self, status_code: int | None, headers: dict[str, str] | None) -> None:
+    def _begin(
+        self, status_code: int | None, headers: dict[str, str] | None, background: Any
+    ) -> None:
         if status_code is not None and not 100 <= status_code <= 599:
             raise ValueError(f"an HTTP status lies between 100 and 599, not {status_code}")
         # Checked here so that the traceback leads to the line that made the response, and once
         # more when it is sent, because `headers` may be changed until then.
         header_list(headers)
+        if background is not None and not callable(background):
+            raise TypeError(f"{background!r} is no BackgroundTask: it cannot be called")
         self.status_code = status_code
+        self.background = background
         self.headers = MutableHeaders(headers)
         self.cookies: list[str] = []
 
@@ -236,9 +185,13 @@ class Redirect(Response):
     """
 
     def __init__(
-        self, url: str, status_code: int = 307, headers: dict[str, str] | None = None
+        self,
+        url: str,
+        status_code: int = 307,
+        headers: dict[str, str] | None = None,
+        background: Any = None,
     ) -> None:
-        super().__init__(b"", status_code, headers)
+        super().__init__(b"", status_code, headers, None, background)
         self.headers["location"] = quote(url, safe=":/%#?=@[]!$&'()*+,;")
 
 
@@ -254,11 +207,15 @@ class JSON(Response):
         data: Any,
         status_code: int | None = None,
         headers: dict[str, str] | None = None,
+        media_type: str | None = None,
+        background: Any = None,
     ) -> None:
         self.data = data
         self.content = b""
-        self._begin(status_code, headers)
+        self._begin(status_code, headers, background)
         self.content_type = None
+        if media_type is not None:
+            self.headers.setdefault("content-type", media_type)
 
     @property
     def body(self) -> bytes:
@@ -268,9 +225,76 @@ class JSON(Response):
         return text.encode()
 
 
+class JSONResponse(JSON):
+    """`JSON` as FastAPI has it: the data is `content`, and the status 200 unless it is given."""
+
+    def __init__(
+        self,
+        content: Any,
+        status_code: int = 200,
+        headers: dict[str, str] | None = None,
+        media_type: str | None = None,
+        background: Any = None,
+    ) -> None:
+        super().__init__(content, status_code, headers, media_type, background)
+
+
+class FileResponse(Response):
+    """A file, which the host reads and sends: none of it enters the sandbox.
+
+    path: in a folder that the host granted with `--files`. Where no file is there, the answer is a
+        404.
+    media_type: left out, it follows from the name.
+    filename: what a browser is to call what it saves.
+    stat_result, method: taken for the sake of other frameworks, and not used.
+    content_disposition_type: "inline" has a browser show the file instead.
+
+    The host adds ETag and Last-Modified, and answers conditional requests and those for a range.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        status_code: int = 200,
+        headers: dict[str, str] | None = None,
+        media_type: str | None = None,
+        background: Any = None,
+        filename: str | None = None,
+        stat_result: Any = None,
+        method: str | None = None,
+        content_disposition_type: Literal["attachment", "inline"] = "attachment",
+    ) -> None:
+        self.path = os.fspath(path)
+        if not isinstance(self.path, str):
+            raise TypeError(f"the path of a FileResponse is text, not {self.path!r}")
+        guessed = media_type or guess_type(filename or self.path)[0] or "text/plain"
+        super().__init__(b"", status_code, headers, guessed, background)
+        if filename is not None:
+            self.headers.setdefault(
+                "content-disposition", f"{content_disposition_type}; {_name(filename)}"
+            )
+
+
+def _name(filename: str) -> str:
+    """As RFC 6266 writes it."""
+    quoted = quote(filename)
+    return f'filename="{filename}"' if quoted == filename else f"filename*=utf-8''{quoted}"
+
+
+# The tables of types are read at the first guess, which should be in the snapshot.
+guess_type("a.txt")
+
+
 def as_response(result: Any, status: int) -> Response:
     """What a handler returned, as a Response; `status` is that of the route."""
     response = result if isinstance(result, Response) else JSON(result)
     if response.status_code is None:
         response.status_code = status
     return response
+
+
+# Names of other frameworks.
+File = FileResponse
+HTMLResponse = HTML
+PlainTextResponse = PlainText
+RedirectResponse = Redirect

@@ -44,8 +44,8 @@ class TestClient(httpx.Client):
         serves, unless they say otherwise, so that requests find what earlier ones left.
     options: those of `httpx.Client`.
 
-    The program is `bolt-host` in PATH, or what the variable BOLT_HOST names. An application is
-    built the first time, which takes some 15 seconds, and again when it changed.
+    The program is `bolt-host` in PATH, or what the variable BOLT_HOST names. It serves the source;
+    with the flag "--build=first" it builds the application, which takes some 10 seconds.
     """
 
     __test__ = False  # for pytest, which takes names that begin with "Test" for tests
@@ -78,9 +78,11 @@ class TestClient(httpx.Client):
         self._place.close()
 
     def _start(self, app: str | Path | BoltAPI, flags: Sequence[str]) -> str:
-        chosen = [] if any(flag.startswith("--workers") for flag in flags) else ["--workers=1"]
-        if not any(flag.startswith("--instances") for flag in flags):
-            chosen.append("--instances=1")
+        chosen = [
+            default
+            for default in ("--workers=1", "--instances=1", "--build=never")
+            if not any(flag.startswith(default.partition("=")[0]) for flag in flags)
+        ]
         command = [_program(), "run", *self._source(app), "--port=0", *chosen, *flags]
         server = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"

@@ -4,3 +4,8 @@ from typing import Any
 
 class Ok:
     value: Any
+
+class Err(Exception):
+    value: Any
+
+    def __init__(self, value: Any) -> None: ...

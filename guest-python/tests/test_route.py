@@ -131,7 +131,7 @@ def test_manifest():
     made = manifest(api, "app_example:api")
     assert json.loads(json.dumps(made)) == made
     assert {key: made[key] for key in ("abi", "sdk", "marshal", "app", "title")} == {
-        "abi": 3,
+        "abi": 4,
         "sdk": "0.1.0",
         "marshal": 4,
         "app": "app_example:api",

@@ -4,7 +4,7 @@
 
 use bolt_host::builder;
 use bolt_host::component::{self, Loaded};
-use bolt_host::config::Limits;
+use bolt_host::config::Config;
 use bolt_host::grants::Grants;
 use bolt_host::guest::Instance;
 use bolt_host::manifest::Route;
@@ -30,10 +30,10 @@ fn main() -> Result<()> {
         settings.epoch_interruption(epochs);
         let engine = Engine::new(&settings)?;
         component::start_ticker(&engine)?;
-        let limits = Limits::default();
-        let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &limits, false)
+        let config = Config::default();
+        let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &config, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
-        let loaded = Loaded::open(&engine, &artifact.code, "epochs", &limits);
+        let loaded = Loaded::open(&engine, &artifact.code, "epochs", &config);
         components.push(loaded.map_err(|sentence| format_err!("{sentence}"))?);
         routes = manifest.routes;
     }

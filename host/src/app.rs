@@ -1,7 +1,8 @@
-//! An app that is served, the table of all of them, and what each worker keeps for each.
+//! An app that is served, and the instances that a worker has of it.
 
 use crate::component::Loaded;
-use crate::config::{Limits, MAX_LANES};
+use crate::config::{Config, Limits, MAX_LANES};
+use crate::folders::Folders;
 use crate::grants::Grants;
 use crate::lane::{Core, Lane, Siblings};
 use crate::manifest::Manifest;
@@ -18,6 +19,8 @@ pub struct App {
     pub limits: Limits,
     /// Where its handlers may connect to.
     pub grants: Arc<Grants>,
+    /// The folders that it may read.
+    pub folders: Arc<Folders>,
     /// The different rules of its routes, a lane for each on every worker.
     lanes: Vec<(Rules, Arc<Siblings>)>,
     /// The lane of each route, and of each refusal behind them.
@@ -26,13 +29,10 @@ pub struct App {
 
 impl App {
     /// The error is a sentence.
-    pub fn new(
-        manifest: Manifest,
-        component: Arc<Loaded>,
-        limits: Limits,
-        grants: Grants,
-    ) -> Result<Self, String> {
+    pub fn new(manifest: Manifest, component: Arc<Loaded>, config: &Config) -> Result<Self, String> {
+        let limits = config.limits.clone();
         let router = Router::new(&manifest)?;
+        let folders = Arc::new(config.folders.clone());
         let mut lanes: Vec<(Rules, Arc<Siblings>)> = Vec::new();
         let mut lane_of = Vec::with_capacity(manifest.routes.len());
         let routes = manifest.routes.iter().map(|route| (route.is_async, route.wishes));
@@ -52,45 +52,16 @@ impl App {
                 lanes.len()
             ));
         }
-        Ok(Self { manifest, router, component, limits, grants: Arc::new(grants), lanes, lane_of })
-    }
-}
-
-/// The apps of a host. `run` serves a table of one.
-#[derive(Clone, Default)]
-pub struct AppTable {
-    apps: Vec<Arc<App>>,
-}
-
-impl AppTable {
-    pub fn of_one(app: App) -> Self {
-        Self { apps: vec![Arc::new(app)] }
-    }
-
-    /// Make the calling worker's own instances of every app. The error says why there can be none.
-    pub async fn staff(&self) -> Result<Staffed, String> {
-        let core = Core::current();
-        let mut apps = Vec::with_capacity(self.apps.len());
-        for app in &self.apps {
-            let lanes = Lanes::new(app, &core);
-            for lane in &lanes.lanes {
-                lane.warm().await?;
-            }
-            apps.push((app.clone(), lanes));
-        }
-        Ok(Staffed { apps })
-    }
-}
-
-/// The table as one worker has it: each app with this worker's instances of it.
-pub struct Staffed {
-    apps: Vec<(Arc<App>, Lanes)>,
-}
-
-impl Staffed {
-    /// The app that serves a request. One app has every path, until hosts and prefixes tell several apart.
-    pub fn find(&self) -> Option<(&App, &Lanes)> {
-        self.apps.first().map(|(app, lanes)| (&**app, lanes))
+        Ok(Self {
+            manifest,
+            router,
+            component,
+            limits,
+            grants: Arc::new(config.grants.clone()),
+            folders,
+            lanes,
+            lane_of,
+        })
     }
 }
 
@@ -101,12 +72,12 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    fn new(app: &App, core: &Arc<Core>) -> Self {
+    pub fn new(app: &App, core: &Arc<Core>) -> Self {
         // One pool of connections for all lanes.
         let outbound = Outbound::new(app.grants.clone());
         let lane = |(rules, siblings): &(Rules, Arc<Siblings>)| {
             Lane::new(
-                app.component.clone(),
+                (app.component.clone(), app.manifest.lifespan),
                 *rules,
                 &app.limits,
                 core.clone(),
@@ -120,5 +91,25 @@ impl Lanes {
     /// The lane of a route.
     pub fn of(&self, route: usize) -> &Arc<Lane> {
         &self.lanes[self.lane_of[route]]
+    }
+
+    /// Return when every lane has its spare instances. The error says why it cannot.
+    pub async fn warm(&self) -> Result<(), String> {
+        for lane in &self.lanes {
+            lane.warm().await?;
+        }
+        Ok(())
+    }
+
+    /// Let all instances end when they have answered what they were asked.
+    pub fn close(&self) {
+        self.lanes.iter().for_each(|lane| lane.close());
+    }
+
+    /// Return when none is left.
+    pub async fn closed(&self) {
+        for lane in &self.lanes {
+            lane.closed().await;
+        }
     }
 }

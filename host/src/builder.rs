@@ -5,13 +5,15 @@
 
 use crate::artifact::{self, Artifact};
 use crate::component;
-use crate::guest::Instance;
+use crate::config::{Config, Limits};
+use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-use crate::python::{self, Python};
+use crate::python::{self, Content, Python};
+use crate::route::Router;
 use crate::sdk;
+use crate::sync::now;
 use crate::vitals::Vitals;
-use crate::{config::Limits, route::Router};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,11 +74,45 @@ impl Progress {
     }
 }
 
-/// Build `app` to a component; returns its path in the cache. The error is a text for people.
-pub fn component_of(app: &AppRef, cache: &Path, rebuild: bool) -> Result<PathBuf, String> {
-    let sources = sources(&app.folder)?;
-    let key = key(app, &sources);
-    let target = cache.join("components").join(format!("{key}.wasm"));
+/// A component that is in the cache, or will be.
+pub struct Planned {
+    key: String,
+    /// The component's place in the cache.
+    pub wasm: PathBuf,
+}
+
+impl Planned {
+    /// That of an app as its files are now.
+    pub fn of_app(app: &AppRef, cache: &Path) -> Result<Self, String> {
+        Ok(Self::with_key(key(app, &sources(&app.folder)?), cache))
+    }
+
+    /// That of the runner.
+    pub fn of_runner(cache: &Path) -> Self {
+        let all = format!("{}\0{}\0runner", python::COMPONENTIZE, sdk::digest());
+        Self::with_key(artifact::digest(all.as_bytes()), cache)
+    }
+
+    fn with_key(key: String, cache: &Path) -> Self {
+        let wasm = cache.join("components").join(format!("{key}.wasm"));
+        Self { key, wasm }
+    }
+
+    /// It need not be built, nor be compiled to native code.
+    pub fn is_done(&self, engine: &Engine, cache: &Path) -> bool {
+        let bytes = fs::read(&self.wasm);
+        bytes.is_ok_and(|bytes| cached(&Artifact::locate(cache, &artifact::digest(&bytes), engine)).is_some())
+    }
+}
+
+/// Make a component unless it is there; returns its path in the cache. The error is a text for people.
+pub fn component_of(
+    content: Content<'_>,
+    planned: Planned,
+    cache: &Path,
+    rebuild: bool,
+) -> Result<PathBuf, String> {
+    let Planned { key, wasm: target } = planned;
     if target.is_file() && !rebuild {
         return Ok(target);
     }
@@ -93,10 +129,13 @@ pub fn component_of(app: &AppRef, cache: &Path, rebuild: bool) -> Result<PathBuf
         return Ok(target);
     }
     let python = Python::ready(cache)?;
-    let step = Progress::begin(&format!("building {}:{}", app.module, app.attribute));
+    let step = Progress::begin(&match content {
+        Content::App(app) => format!("building {}:{}", app.module, app.attribute),
+        Content::Runner => "building what runs apps from their source (once)".to_owned(),
+    });
     let work = cache.join("work").join(format!("{key}-{}", std::process::id()));
     artifact::private_folder(&work).map_err(io("the cache folder cannot be made"))?;
-    let built = python::componentize(&python, app, &work);
+    let built = python::componentize(&python, content, &work);
     let built =
         built.and_then(|wasm| fs::rename(&wasm, &target).map_err(io("the component cannot be stored")));
     let _ = fs::remove_dir_all(&work);
@@ -112,7 +151,7 @@ pub fn compile(
     engine: &Engine,
     wasm: &Path,
     cache: &Path,
-    limits: &Limits,
+    config: &Config,
     rebuild: bool,
 ) -> Result<(Artifact, Manifest), String> {
     let shown = wasm.display();
@@ -123,16 +162,37 @@ pub fn compile(
         return Ok((artifact, manifest));
     }
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let step = Progress::begin("compiling to native code");
-    let code =
-        engine.precompile_component(&bytes).map_err(|e| format!("{shown}: it cannot be compiled: {e:#}"))?;
-    let io = |e: std::io::Error| format!("the compiled component cannot be stored: {e}");
-    artifact::private_folder(artifact.code.parent().unwrap_or(cache)).map_err(io)?;
-    artifact::write_atomically(&artifact.code, &code).map_err(io)?;
-    step.done(&format!("{} MB", code.len() / 1_000_000));
-    let (json, manifest) = describe(engine, &artifact, &name, limits).map_err(|e| format!("{shown}: {e}"))?;
-    artifact::write_atomically(&artifact.manifest, json.as_bytes()).map_err(io)?;
+    to_native(engine, wasm, &bytes, &artifact)?;
+    let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
+    store(&artifact.manifest, json.as_bytes())?;
     Ok((artifact, manifest))
+}
+
+/// Compile a component that has no manifest, unless it is cached. The error is a sentence.
+pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, String> {
+    let bytes = fs::read(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    let artifact = Artifact::locate(cache, &artifact::digest(&bytes), engine);
+    if !artifact.code.is_file() {
+        to_native(engine, wasm, &bytes, &artifact)?;
+    }
+    Ok(artifact)
+}
+
+fn to_native(engine: &Engine, wasm: &Path, bytes: &[u8], artifact: &Artifact) -> Result<(), String> {
+    let step = Progress::begin("compiling to native code");
+    let code = engine
+        .precompile_component(bytes)
+        .map_err(|e| format!("{}: it cannot be compiled: {e:#}", wasm.display()))?;
+    store(&artifact.code, &code)?;
+    step.done(&format!("{} MB", code.len() / 1_000_000));
+    Ok(())
+}
+
+fn store(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    artifact::private_folder(folder)
+        .and_then(|()| artifact::write_atomically(path, bytes))
+        .map_err(|e| format!("the compiled component cannot be stored: {e}"))
 }
 
 fn cached(artifact: &Artifact) -> Option<Manifest> {
@@ -147,28 +207,32 @@ fn describe(
     engine: &Engine,
     artifact: &Artifact,
     name: &str,
-    limits: &Limits,
+    config: &Config,
 ) -> Result<(String, Manifest), String> {
-    let loaded = component::Loaded::open(engine, &artifact.code, name, limits)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let json = runtime.block_on(async {
-        let asking = async {
-            Instance::new(&loaded, Vitals::alone(), Outbound::new(Arc::default())).await?.describe().await
-        };
-        match tokio::time::timeout(limits.deadline, asking).await {
-            Ok(Ok(json)) => Ok(json),
-            Ok(Err(error)) => Err(format!("it cannot tell its routes: {error:#}")),
-            Err(_) => Err("it took longer than --deadline to tell its routes".to_owned()),
-        }
-    })?;
+    let loaded = component::Loaded::open(engine, &artifact.code, name, config)?;
+    let json = now(ask(&loaded, &config.limits))??;
     let manifest = Manifest::parse(&json)?;
     Router::new(&manifest)?;
     Ok((json, manifest))
 }
 
+/// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
+pub async fn ask(loaded: &component::Loaded, limits: &Limits) -> Result<String, String> {
+    let asking = async {
+        Instance::new(loaded, Vitals::alone(), Outbound::new(Arc::default())).await?.describe().await
+    };
+    match tokio::time::timeout(limits.deadline, asking).await {
+        Ok(Ok(json)) => Ok(json),
+        Ok(Err(error)) => Err(match error.downcast::<NotLoaded>() {
+            Ok(NotLoaded(text)) => text,
+            Err(error) => format!("it cannot tell its routes: {error:#}"),
+        }),
+        Err(_) => Err("it took longer than --deadline to tell its routes".to_owned()),
+    }
+}
+
 /// The Python files an app may import, below its folder. Hidden folders, environments and caches are left out.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     const MOST: usize = 5000;
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -2,8 +2,9 @@
 
 use crate::accesslog::LogFormat;
 use crate::config::{Config, Limits};
+use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 #[command(name = "bolt-host", version, max_term_width = 100)]
 #[command(after_help = "Examples:
   bolt-host new shop                         a project to begin with
+  bolt-host dev app.py                       serve the source: each request finds it as it is
   bolt-host run app.py                       build the app and serve it on http://127.0.0.1:8000
   bolt-host run app.py --port 0 --workers 1  a free port, one thread
   bolt-host build app.py -o app.wasm         build once …
@@ -31,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Build an app if it changed, and serve it.
     Run(Box<Run>),
+    /// Serve an app's source while you edit it: every request is answered by the files as they are, and errors are shown.
+    Dev(Box<Dev>),
     /// Build an app to one .wasm file, which any machine can serve.
     Build(Build),
     /// Show an app's routes, parameter types, imports and sizes.
@@ -43,7 +47,7 @@ pub enum Command {
     Sdk,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Source {
     /// The app: a Python file, or a component made by `build`.
     #[arg(value_name = "APP")]
@@ -78,17 +82,50 @@ pub struct New {
     pub folder: PathBuf,
 }
 
+/// What `run` does about an app that is not built yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Answer from the source at once, and build meanwhile.
+    Aside,
+    /// Build, then answer.
+    First,
+    /// Answer from the source. Every instance imports the app when it starts.
+    Never,
+}
+
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
     pub source: Source,
+    /// When an app that changed is built.
+    #[arg(long, value_enum, default_value = "aside")]
+    pub build: When,
+    #[command(flatten)]
+    pub serving: Serving,
+}
+
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// The app: a Python file.
+    #[arg(value_name = "APP")]
+    pub path: PathBuf,
+    /// Where the BoltAPI object is, when it is not `api` in the file itself.
+    #[arg(long, value_name = "MODULE:ATTR")]
+    pub app: Option<String>,
+    #[command(flatten)]
+    pub serving: Serving,
+}
+
+/// Where and how to serve.
+#[derive(Debug, Args)]
+pub struct Serving {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub host: IpAddr,
     /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// Threads, each with its own listener and instances [default: one for each core]
+    /// Threads, each with its own listener and instances [default: one for each core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     /// Most instances of the app, per worker and lane. 1: all async requests of a worker share one interpreter.
@@ -98,6 +135,9 @@ pub struct Run {
     /// or * for every public host; without a port, 80 and 443.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
     pub allow_http: Vec<Grant>,
+    /// Let the app read the files of a folder, and send them: /data=./data; may be repeated.
+    #[arg(long, value_name = "/NAME=FOLDER", value_parser = Folder::parse)]
+    pub files: Vec<Folder>,
     /// How requests and the app's output are logged, on standard error.
     #[arg(long, value_enum, default_value = "human")]
     pub log_format: LogFormat,
@@ -158,16 +198,17 @@ pub struct LimitArgs {
     pub drain: Duration,
 }
 
-impl Run {
-    pub fn config(&self) -> Config {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+impl Serving {
+    /// `workers`: how many, unless that was said. The error is a sentence.
+    pub fn config(&self, workers: usize) -> Result<Config, String> {
         let given = &self.limits;
-        Config {
+        Ok(Config {
             host: self.host,
             port: self.port,
-            workers: self.workers.map_or(cores, usize::from),
+            workers: self.workers.map_or(workers, usize::from),
             drain: given.drain,
             grants: Grants::new(self.allow_http.clone()),
+            folders: Folders::new(self.files.clone())?,
             limits: Limits {
                 deadline: given.deadline,
                 grace: given.grace,
@@ -185,7 +226,7 @@ impl Run {
                 write_timeout: given.write_timeout,
                 connections: given.connections as usize,
             },
-        }
+        })
     }
 }
 

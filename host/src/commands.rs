@@ -1,28 +1,92 @@
 //! What each command does, step by step.
 
-use crate::app::{App, AppTable};
+use crate::app::App;
 use crate::artifact::Artifact;
-use crate::builder::{self, AppRef};
-use crate::cli::{Build, Inspect, New, Run, Source};
+use crate::builder::{self, AppRef, Planned};
+use crate::cli::{Build, Dev, Inspect, New, Run, Source, When};
 use crate::component::{self, Loaded};
 use crate::config::Config;
+use crate::dev::Reloader;
 use crate::manifest::Manifest;
+use crate::python::Content;
+use crate::runner::Runner;
 use crate::server::Server;
+use crate::sync::now;
+use crate::table::{AppTable, Slot};
 use crate::{accesslog, artifact, inspect, project, sdk};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::Engine;
+
+/// How often `dev` looks at the files when nobody asks.
+const LOOK: Duration = Duration::from_millis(300);
 
 type Outcome = Result<(), String>;
 
 /// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
-    let config = args.config();
-    let log = accesslog::start(args.log_format, args.log_filter.as_deref())?;
-    let app = load(&args.source, &config, cache)?;
-    say(&inspect::routes(&app.manifest));
-    let server = Server::start(&config, &AppTable::of_one(app))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let config = args.serving.config(cores)?;
+    let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let engine = pool(&config)?;
+    let slot = match unbuilt(args, &engine, cache)? {
+        None => Arc::new(Slot::new(load(&args.source, &engine, &config, cache)?)),
+        Some(app) => {
+            let runner = Runner::ready(&engine, &config, cache)?;
+            let slot = Arc::new(Slot::new(now(runner.load(&app, false))??));
+            if args.build == When::Aside {
+                build_aside(args.source.clone(), engine, config.clone(), cache.to_owned(), slot.clone());
+            }
+            slot
+        }
+    };
+    if let Some(app) = slot.app() {
+        say(&inspect::routes(&app.manifest));
+    }
+    serve(&config, slot)?;
+    drop(log);
+    Ok(())
+}
+
+/// Serve the source, as it is whenever a request comes.
+pub fn dev(args: &Dev, cache: &Path) -> Outcome {
+    if args.path.extension().is_none_or(|extension| extension != "py") {
+        return Err(format!("{}: what is edited is a .py file", args.path.display()));
+    }
+    let app = AppRef::new(&args.path, args.app.as_deref())?;
+    let config = args.serving.config(1)?;
+    let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let runner = Runner::ready(&pool(&config)?, &config, cache)?;
+    let reloader = now(Reloader::new(runner, app))?;
+    match now(reloader.current())? {
+        Ok(app) => say(&inspect::routes(&app.manifest)),
+        Err(text) => eprintln!("the app cannot be loaded, so far:\n{text}"),
+    }
+    let slot = Arc::new(Slot::reloading(reloader));
+    watch(slot.clone());
+    serve(&config, slot)?;
+    drop(log);
+    Ok(())
+}
+
+/// Say what becomes of an edit when it is saved, not only when the next request comes.
+fn watch(slot: Arc<Slot>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOOK);
+            if let Some(reloader) = slot.reloader() {
+                let _ = now(reloader.current());
+            }
+        }
+    });
+}
+
+/// Serve until the process is asked to end, then drain.
+fn serve(config: &Config, slot: Arc<Slot>) -> Outcome {
+    let server = Server::start(config, &AppTable::of_one(slot))?;
     say(&format!("listening on http://{}\n", server.address));
     wait_for_signal()?;
     eprintln!("draining: requests in flight may finish; a second signal ends them");
@@ -31,8 +95,33 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
         std::process::exit(1);
     });
     server.stop();
-    drop(log);
     Ok(())
+}
+
+/// The app that is served from its source for now, if it is to be.
+fn unbuilt(args: &Run, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
+    let source = &args.source;
+    let is_python = source.path.extension().is_some_and(|extension| extension == "py");
+    if !is_python || args.build == When::First {
+        return Ok(None);
+    }
+    let app = AppRef::new(&source.path, source.app.as_deref())?;
+    let is_done =
+        args.build == When::Aside && !source.rebuild && Planned::of_app(&app, cache)?.is_done(engine, cache);
+    Ok((!is_done).then_some(app))
+}
+
+/// Build while the source is served, then let the built app take its place.
+fn build_aside(source: Source, engine: Engine, config: Config, cache: PathBuf, slot: Arc<Slot>) {
+    std::thread::spawn(move || match load(&source, &engine, &config, &cache) {
+        Ok(app) => {
+            slot.replace(app);
+            eprintln!("  the built app takes over");
+        }
+        Err(text) => {
+            eprintln!("error: the source is served on, because it could not be built: {text}");
+        }
+    });
 }
 
 /// Build to a file of its own.
@@ -83,19 +172,23 @@ fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifes
     let config = Config::default();
     let wasm = component_path(source, cache)?;
     let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, source.rebuild)?;
+    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config, source.rebuild)?;
     Ok((wasm, artifact, manifest))
 }
 
-fn load(source: &Source, config: &Config, cache: &Path) -> Result<App, String> {
-    let (wasm, rebuild) = (component_path(source, cache)?, source.rebuild);
-    let engine = component::engine(config).map_err(|e| {
+/// The engine with its pool of instances.
+fn pool(config: &Config) -> Result<Engine, String> {
+    component::engine(config).map_err(|e| {
         format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
-    })?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config.limits, rebuild)?;
-    let component = Loaded::open(&engine, &artifact.code, &name(&manifest), &config.limits)
+    })
+}
+
+fn load(source: &Source, engine: &Engine, config: &Config, cache: &Path) -> Result<App, String> {
+    let wasm = component_path(source, cache)?;
+    let (artifact, manifest) = builder::compile(engine, &wasm, cache, config, source.rebuild)?;
+    let component = Loaded::open(engine, &artifact.code, &name(&manifest), config)
         .map_err(|sentence| format!("{}: {sentence}", source.path.display()))?;
-    App::new(manifest, Arc::new(component), config.limits.clone(), config.grants.clone())
+    App::new(manifest, Arc::new(component), config)
         .map_err(|sentence| format!("{}: {sentence}", source.path.display()))
 }
 
@@ -109,7 +202,9 @@ fn component_path(source: &Source, cache: &Path) -> Result<PathBuf, String> {
     let path = &source.path;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("py") => {
-            builder::component_of(&AppRef::new(path, source.app.as_deref())?, cache, source.rebuild)
+            let app = AppRef::new(path, source.app.as_deref())?;
+            let planned = Planned::of_app(&app, cache)?;
+            builder::component_of(Content::App(&app), planned, cache, source.rebuild)
         }
         Some("wasm") if path.is_file() => Ok(path.clone()),
         Some("wasm") => Err(format!("{}: no such file", path.display())),

@@ -2,6 +2,8 @@
 
 use crate::bindings::AppPre;
 use crate::config::{Config, Limits};
+use crate::folders::Folders;
+use crate::runner::Source;
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
 use crate::vitals::TICK;
 use std::path::Path;
@@ -13,7 +15,7 @@ use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationCon
 
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.3.0";
+const ABI_VERSION: &str = "0.4.0";
 
 /// The unit in which a component states its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
@@ -165,11 +167,16 @@ pub struct Loaded {
     pub max_exchanges: usize,
     /// How long work after a reply may take.
     pub linger: Duration,
+    /// What its instances may read.
+    pub folders: Arc<Folders>,
+    /// The app that each instance has to load, when the component is a runner.
+    pub source: Option<Arc<Source>>,
 }
 
 impl Loaded {
     /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
-    pub fn open(engine: &Engine, artifact: &Path, name: &str, limits: &Limits) -> Result<Self, String> {
+    pub fn open(engine: &Engine, artifact: &Path, name: &str, config: &Config) -> Result<Self, String> {
+        let limits = &config.limits;
         let component = crate::artifact::deserialize(engine, artifact)
             .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
         fits(&component, limits)?;
@@ -186,7 +193,14 @@ impl Loaded {
             memory_limit: limits.memory,
             max_exchanges: limits.max_exchanges,
             linger: limits.deadline,
+            folders: Arc::new(config.folders.clone()),
+            source: None,
         })
+    }
+
+    /// This runner, as one that runs `source`.
+    pub fn running(&self, source: Source) -> Self {
+        Self { name: source.module.as_str().into(), source: Some(Arc::new(source)), ..self.clone() }
     }
 }
 

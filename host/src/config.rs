@@ -1,5 +1,6 @@
 //! What the host does, resolved: every default is here.
 
+use crate::folders::Folders;
 use crate::grants::Grants;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -79,6 +80,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where the app may connect to.
     pub grants: Grants,
+    /// What it may read.
+    pub folders: Folders,
 }
 
 impl Default for Config {
@@ -91,6 +94,7 @@ impl Default for Config {
             drain: Duration::from_secs(30),
             limits: Limits::default(),
             grants: Grants::default(),
+            folders: Folders::default(),
         }
     }
 }

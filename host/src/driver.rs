@@ -76,6 +76,7 @@ async fn serve(
     app: &crate::bindings::App,
 ) -> wasmtime::Result<()> {
     let signals = &instance.signals;
+    let mut left = !lane.has_lifespan;
     loop {
         let cancels = std::mem::take(&mut *lock(&signals.cancels));
         for cancel in cancels {
@@ -87,6 +88,13 @@ async fn serve(
         match lane.take(instance) {
             Work::Job(job) => call(guest, app, job).await?,
             Work::None => signals.wake.notified().await,
+            // What is begun here counts as in flight until it is done.
+            Work::Over if !left => {
+                left = true;
+                signals.vitals.entered();
+                app.bolt_host_handlers().call_leave(guest).await?;
+                signals.vitals.rested();
+            }
             Work::Over => return Ok(()),
         }
     }

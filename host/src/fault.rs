@@ -53,8 +53,14 @@ pub enum Fault {
     Lost,
     /// No instance could be made.
     NoInstance(String),
+    /// The app's source, which is served as it is, is broken: a text for its developer, who was told already.
+    NotLoaded(String),
     /// The reply is not what the contract says.
     BadReply(String),
+    /// A reply's file lies in no folder that the app was granted.
+    NoFolder(String),
+    /// A reply's file is there and cannot be read.
+    Unreadable(String),
     /// The reply holds what JSON cannot.
     Unencodable(EncodeError),
 }
@@ -87,11 +93,21 @@ impl From<EncodeError> for Fault {
 }
 
 impl Fault {
+    pub fn unreadable(why: impl std::fmt::Display) -> Self {
+        Self::Unreadable(why.to_string())
+    }
+
     pub fn status(&self) -> u16 {
         match self {
             Self::Deadline => 504,
             Self::Busy | Self::OverBudget | Self::NoInstance(_) => 503,
-            Self::Trapped(_) | Self::Lost | Self::BadReply(_) | Self::Unencodable(_) => 500,
+            Self::Trapped(_)
+            | Self::Lost
+            | Self::NotLoaded(_)
+            | Self::NoFolder(_)
+            | Self::Unreadable(_)
+            | Self::BadReply(_)
+            | Self::Unencodable(_) => 500,
         }
     }
 
@@ -101,6 +117,14 @@ impl Fault {
             504 => "Gateway Timeout",
             503 => "Service Unavailable",
             _ => "Internal Server Error",
+        }
+    }
+
+    /// What a client is told who is the developer.
+    pub fn told_in_full(&self) -> String {
+        match self {
+            Self::NotLoaded(text) => format!("The app cannot be loaded.\n\n{text}\n"),
+            other => format!("{}: {}\n", other.told(), other.logged()),
         }
     }
 
@@ -115,8 +139,13 @@ impl Fault {
             Self::Busy => "every instance was busy until the deadline (--instances, --deadline)".to_owned(),
             Self::Trapped(why) => format!("the instance trapped and was retired: {why}"),
             Self::Lost => "the instance ended because of another request".to_owned(),
+            Self::NotLoaded(_) => "the app cannot be loaded".to_owned(),
             Self::NoInstance(why) => format!("no instance could be made: {why}"),
             Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
+            Self::NoFolder(path) => {
+                format!("the reply's file {path:?} lies in no folder that the app may read (--files)")
+            }
+            Self::Unreadable(why) => format!("the reply's file cannot be read: {why}"),
             Self::Unencodable(error) => format!("the handler's result cannot be sent: {error}"),
         }
     }

@@ -3,11 +3,12 @@
 use crate::bindings::App;
 use crate::component::Loaded;
 use crate::outbound::Outbound;
+use crate::runner::{LOADER, Source};
 use crate::store::GuestState;
 use crate::vitals::Vitals;
 use std::sync::Arc;
 use wasmtime::Store;
-use wasmtime::component::Accessor;
+use wasmtime::component::{self, Accessor};
 
 /// An interpreter that is alive. Dropping it frees its memory and stops whatever it is doing.
 pub struct Instance {
@@ -23,8 +24,15 @@ impl Instance {
         vitals: Arc<Vitals>,
         outbound: Arc<Outbound>,
     ) -> wasmtime::Result<Self> {
-        let mut store = GuestState::store(component, vitals, outbound);
-        let app = component.pre.instantiate_async(&mut store).await?;
+        let mut store = GuestState::store(component, vitals, outbound)?;
+        let app = match &component.source {
+            None => component.pre.instantiate_async(&mut store).await?,
+            Some(source) => {
+                let whole = component.pre.instance_pre().instantiate_async(&mut store).await?;
+                load(&mut store, &whole, source).await?;
+                App::new(&mut store, &whole)?
+            }
+        };
         let mut instance = Self { store, app };
         instance.enter(async |guest, app| app.bolt_host_handlers().call_cancel(guest, 0).await).await?;
         Ok(instance)
@@ -43,4 +51,31 @@ impl Instance {
     pub async fn describe(&mut self) -> wasmtime::Result<String> {
         self.enter(async |guest, app| app.bolt_host_handlers().call_describe(guest).await).await
     }
+}
+
+/// The app cannot be loaded: its developer's text.
+#[derive(Debug)]
+pub struct NotLoaded(pub String);
+
+impl std::fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotLoaded {}
+
+/// Have a runner load an app. This call is for runners alone, so it is looked up by its name.
+async fn load(
+    store: &mut Store<GuestState>,
+    runner: &component::Instance,
+    source: &Source,
+) -> wasmtime::Result<()> {
+    let interface = runner.get_export_index(&mut *store, None, LOADER);
+    let index = runner.get_export_index(&mut *store, interface.as_ref(), "load");
+    let index = index.ok_or_else(|| wasmtime::format_err!("it is no runner"))?;
+    let load = runner.get_typed_func::<(&str, &str, bool), (Result<(), String>,)>(&mut *store, index)?;
+    let app = (source.module.as_str(), source.attribute.as_str(), source.show_errors);
+    let (outcome,) = load.call_async(&mut *store, app).await?;
+    outcome.map_err(|text| NotLoaded(text).into())
 }

@@ -61,6 +61,8 @@ pub struct Lane {
     pub rules: Rules,
     pub core: Arc<Core>,
     pub outbound: Arc<Outbound>,
+    /// Its instances have something to do when they are retired.
+    pub has_lifespan: bool,
     pub(crate) most: usize,
     max_cpu: Option<std::time::Duration>,
     patience: Patience,
@@ -72,7 +74,7 @@ pub struct Lane {
 
 impl Lane {
     pub fn new(
-        component: Arc<Loaded>,
+        (component, has_lifespan): (Arc<Loaded>, bool),
         rules: Rules,
         limits: &Limits,
         core: Arc<Core>,
@@ -86,6 +88,7 @@ impl Lane {
             rules,
             core,
             outbound,
+            has_lifespan,
             most,
             max_cpu,
             patience,
@@ -128,12 +131,37 @@ impl Lane {
         }
     }
 
+    /// Let the instances end: each as soon as it has answered what it has begun, and the queue is empty.
+    pub fn close(&self) {
+        let mut board = lock(&self.board);
+        board.closing = true;
+        for instance in std::mem::take(&mut board.idle) {
+            instance.set(State::Awake);
+            board.awake += 1;
+            instance.signals.wake.notify_one();
+        }
+    }
+
+    /// Return when no instance is left.
+    pub async fn closed(&self) {
+        loop {
+            let settled = self.settled.notified();
+            {
+                let board = lock(&self.board);
+                if board.alive + board.leaving == 0 {
+                    return;
+                }
+            }
+            settled.await;
+        }
+    }
+
     fn spares(&self) -> usize {
         self.rules.spares.min(self.most)
     }
 
     pub(crate) fn replenish(self: &Arc<Self>, board: &mut Board) {
-        while board.idle.len() + board.awake < self.spares() && self.may_grow(board) {
+        while !board.closing && board.idle.len() + board.awake < self.spares() && self.may_grow(board) {
             self.hire(board);
         }
     }

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = cli.cache().and_then(|cache| match &cli.command {
         Command::Run(args) => commands::run(args, &cache),
+        Command::Dev(args) => commands::dev(args, &cache),
         Command::Build(args) => commands::build(args, &cache),
         Command::Inspect(args) => commands::inspect(args, &cache),
         Command::Openapi(args) => commands::openapi(args, &cache),

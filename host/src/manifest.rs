@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// The ABI this host speaks; see `wit/bolt.wit`.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 /// The marshal format both sides agreed on.
 const MARSHAL_VERSION: u32 = 4;
 /// Deepest type expression accepted.
@@ -28,6 +28,8 @@ const MAX_PATTERN: usize = 1 << 20;
 pub struct Manifest {
     pub app: String,
     pub title: String,
+    /// Its instances have something to do when they are retired.
+    pub lifespan: bool,
     /// A path that is wrong by a final slash is redirected.
     pub redirect_slashes: bool,
     /// The pages that describe it.
@@ -154,6 +156,7 @@ impl Resolver {
         Ok(Manifest {
             app: wire.app.clone(),
             title: wire.title.clone(),
+            lifespan: wire.lifespan,
             redirect_slashes: wire.redirect_slashes,
             docs: wire.docs.clone(),
             sdk: wire.sdk.clone(),

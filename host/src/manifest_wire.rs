@@ -77,6 +77,8 @@ pub struct Manifest {
     #[serde(default)]
     pub title: String,
     #[serde(default)]
+    pub lifespan: bool,
+    #[serde(default)]
     pub redirect_slashes: bool,
     #[serde(default)]
     pub docs: Option<Docs>,

@@ -3,17 +3,20 @@
 //! `serve` is the whole path, a line a step: route, receive the body, validate, call, decode.
 //! Each step's result is the next one's input; nothing goes back.
 
-use crate::app::{App, Lanes, Staffed};
+use crate::accesslog;
+use crate::app::{App, Lanes};
 use crate::body::{self, Sent};
 use crate::docs::Page;
 use crate::fault::{Failure, Rejection};
+use crate::files::{self, Wanted};
 use crate::manifest::Method;
 use crate::params::{self, Head, Input, ValidArgs};
+use crate::reply::{self, Reply};
 use crate::request;
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
+use crate::table::Staffed;
 use crate::uploads::Uploads;
-use crate::{accesslog, reply};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -40,7 +43,7 @@ pub async fn handle(
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
         }
-        response::from_failure(failure, id)
+        response::from_failure(failure, id, apps.shows_errors())
     });
     line.end(&response);
     response
@@ -54,7 +57,8 @@ async fn answer(
     body: Incoming,
 ) -> Result<HttpResponse, Failure> {
     request::check_head(&head, ambiguous)?;
-    let (app, lanes) = apps.find().ok_or(Rejection::NotFound)?;
+    let staff = apps.find().await?;
+    let (app, lanes) = (&*staff.app, &staff.lanes);
     if let Some(page) = page(app, &head) {
         return Ok(response::from_page(page));
     }
@@ -77,11 +81,24 @@ async fn serve(
     let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
     let args = validate(app, (id, peer), &found, &head, &sent)?;
     let (route, uploads) = (found.route, sent.uploads.clone());
+    let wanted = wanted(app, &head);
     // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
     drop((head, sent));
     let reply = call(app, lanes, id, route, (args, uploads)).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
-    Ok(response::from_reply(reply)?)
+    respond(app, reply, wanted).await
+}
+
+/// What the client has of a file already, and the part it wants. Only an app with folders can send one.
+fn wanted(app: &App, head: &Parts) -> Wanted {
+    let may_send = !app.folders.is_empty() && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
+    if may_send { Wanted::of(&head.headers) } else { Wanted::default() }
+}
+
+async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
+    let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
+    let file = files::open(&app.folders, path).await?;
+    Ok(response::from_file(reply, file, wanted).await?)
 }
 
 /// The request as an app sees it that answers refusals itself. The head is gone when a refusal is known.
@@ -108,7 +125,7 @@ async fn refuse(
     };
     let args = params::refusal(&rejection.told_to_app(), &request);
     let reply = call(app, lanes, id, route, (args, None)).await?;
-    Ok(response::from_reply(reply::decode(reply, app.limits.max_response)?)?)
+    respond(app, reply::decode(reply, app.limits.max_response)?, Wanted::default()).await
 }
 
 fn request_head<'r>(head: &'r Parts, id: u64, client: (&'r str, u16)) -> Head<'r> {

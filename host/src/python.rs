@@ -79,21 +79,59 @@ fn run(command: &mut Command, hint: &str) -> Result<Output, String> {
     ))
 }
 
-/// Build `app` in the folder `work`; returns the component's path. The error is what the developer must mend.
-pub fn componentize(python: &Python, app: &AppRef, work: &Path) -> Result<PathBuf, String> {
-    sdk::unpack(work).map_err(|e| format!("the SDK cannot be unpacked: {e}"))?;
-    let entry = format!(
-        "import bolt.entry\n\nbolt.entry.load({:?}, {:?})\nHandlers = bolt.entry.Handlers\n",
-        app.module, app.attribute
-    );
-    fs::write(work.join(format!("{ENTRY}.py")), entry)
-        .map_err(|e| format!("the SDK cannot be unpacked: {e}"))?;
+/// What is made into a component.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    App(&'a AppRef),
+    /// An interpreter that takes an app as source.
+    Runner,
+}
+
+impl Content<'_> {
+    /// The contract's world.
+    fn world(&self) -> &'static str {
+        match self {
+            Self::App(_) => "app",
+            Self::Runner => "runner",
+        }
+    }
+
+    fn entry(&self) -> String {
+        let exports = "Handlers = bolt.entry.Handlers\n";
+        match self {
+            Self::App(app) => format!(
+                "import bolt.entry\n\nbolt.entry.load({:?}, {:?})\n{exports}",
+                app.module, app.attribute
+            ),
+            Self::Runner => {
+                format!(
+                    "import bolt.entry\n\nbolt.entry.load_runner()\n{exports}Loader = bolt.entry.Loader\n"
+                )
+            }
+        }
+    }
+
+    /// What the guest finds as its first folder, where a runner will find its app's.
+    fn folder(&self, work: &Path) -> PathBuf {
+        match self {
+            Self::App(app) => app.folder.clone(),
+            Self::Runner => work.join("empty"),
+        }
+    }
+}
+
+/// Build in the folder `work`; returns the component's path. The error is what the developer must mend.
+pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Result<PathBuf, String> {
+    let io = |e: std::io::Error| format!("the SDK cannot be unpacked: {e}");
+    sdk::unpack(work).map_err(io)?;
+    fs::create_dir(work.join("empty")).map_err(io)?;
+    fs::write(work.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
     let target = work.join("app.wasm");
     let output = Command::new(&python.componentize)
         .arg("--wit-path")
         .arg(work.join("wit"))
-        .args(["--world", "app", "componentize", ENTRY, "--python-path"])
-        .arg(&app.folder)
+        .args(["--world", content.world(), "componentize", ENTRY, "--python-path"])
+        .arg(content.folder(work))
         .arg("--python-path")
         .arg(work)
         .arg("--output")

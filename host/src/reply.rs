@@ -1,4 +1,5 @@
-//! A guest's reply, decoded: `(status, value)` or `(status, content type, headers, value)`.
+//! A guest's reply, decoded: `(status, value)`, `(status, content type, headers, value)`, or the latter with `"file"`
+//! behind it, where the value is the path of a file.
 //!
 //! Values without a content type are JSON. Everything in here was written by a guest and is checked.
 
@@ -14,7 +15,14 @@ pub struct Reply {
     pub status: u16,
     pub content_type: ContentType,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    /// The path of a file that the host is to send, as the app knows it.
+    File(String),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +36,7 @@ pub fn decode(text: String, limit: usize) -> Result<Reply, Fault> {
     let data = latin1_bytes(text).ok_or_else(|| malformed("it has a character above U+00FF"))?;
     let mut reader = Reader::new(&data);
     let parts = reader.tuple()?;
-    if parts != 2 && parts != 4 {
+    if !matches!(parts, 2 | 4 | 5) {
         return Err(malformed(&format!("it has {parts} parts")));
     }
     let status = reader.int()?;
@@ -36,11 +44,15 @@ pub fn decode(text: String, limit: usize) -> Result<Reply, Fault> {
         Ok(status @ 200..=599) => status,
         _ => return Err(malformed(&format!("its status is {status}"))),
     };
-    let mut reply = Reply { status, content_type: ContentType::Json, headers: Vec::new(), body: Vec::new() };
+    let mut reply =
+        Reply { status, content_type: ContentType::Json, headers: Vec::new(), body: Body::Bytes(Vec::new()) };
     if parts == 2 {
-        reader.json(&mut reply.body, limit)?;
+        reply.body = json(&mut reader, limit)?;
     } else {
         read_response(&mut reader, &mut reply, limit)?;
+    }
+    if parts == 5 {
+        reply.body = file(&mut reader, reply.body)?;
     }
     if !reader.at_end() {
         return Err(malformed("it goes on after its end"));
@@ -56,16 +68,36 @@ fn read_response(reader: &mut Reader<'_>, reply: &mut Reply, limit: usize) -> Re
     let content_type = text(reader)?;
     headers(reader, reply)?;
     match content_type {
-        None => reader.json(&mut reply.body, limit)?,
+        None => reply.body = json(reader, limit)?,
         Some(content_type) => {
             reply.content_type = ContentType::Other(content_type);
-            reply.body = reader.raw()?.unwrap_or_default().to_vec();
-            if reply.body.len() > limit {
+            let body = reader.raw()?.unwrap_or_default().to_vec();
+            if body.len() > limit {
                 return Err(EncodeError::TooLarge.into());
             }
+            reply.body = Body::Bytes(body);
         }
     }
     Ok(())
+}
+
+fn json(reader: &mut Reader<'_>, limit: usize) -> Result<Body, Fault> {
+    let mut body = Vec::new();
+    reader.json(&mut body, limit)?;
+    Ok(Body::Bytes(body))
+}
+
+/// The body of a reply was a path.
+fn file(reader: &mut Reader<'_>, body: Body) -> Result<Body, Fault> {
+    if text(reader)?.as_deref() != Some("file") {
+        return Err(malformed("its last part is unknown"));
+    }
+    match body {
+        Body::Bytes(path) => {
+            String::from_utf8(path).map(Body::File).map_err(|_| malformed("the path of a file is not text"))
+        }
+        Body::File(_) => Ok(body),
+    }
 }
 
 fn headers(reader: &mut Reader<'_>, reply: &mut Reply) -> Result<(), Fault> {

@@ -3,15 +3,18 @@
 use crate::docs::Page;
 use crate::escape::write_string;
 use crate::fault::{Failure, Fault, Rejection};
-use crate::reply::{ContentType, Reply};
+use crate::files::{FileBody, Opened, Sent, Wanted};
+use crate::reply::{Body, ContentType, Reply};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-pub type HttpResponse = Response<Full<Bytes>>;
+/// What is made in memory, or a file.
+pub type HttpResponse = Response<Either<Full<Bytes>, FileBody>>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Headers that belong to the connection or the framing, and so to the host.
 const HOST_OWNED: [&str; 8] = [
@@ -30,7 +33,11 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     let status = StatusCode::from_u16(reply.status).map_err(|_| bad("status", &reply.status.to_string()))?;
     // These have no body by definition; a client would take its bytes for the next response.
     let bodiless = matches!(reply.status, 204 | 205 | 304);
-    let mut response = Response::new(Full::new(if bodiless { Bytes::new() } else { reply.body.into() }));
+    let body = match reply.body {
+        Body::Bytes(body) if !bodiless => body.into(),
+        _ => Bytes::new(),
+    };
+    let mut response = whole(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if !bodiless {
@@ -54,9 +61,34 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     Ok(response)
 }
 
+/// Turn a handler's reply into a response with a file for its body, or with what the client wants of it.
+pub async fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpResponse, Fault> {
+    let mut response = from_reply(reply)?;
+    let is_ok = response.status() == StatusCode::OK;
+    let sent = file.answer(wanted, is_ok, response.headers_mut()).await;
+    let (status, body) = match sent.map_err(Fault::unreadable)? {
+        Sent::Whole(body) => (response.status(), Some(body)),
+        Sent::Part(body) => (StatusCode::PARTIAL_CONTENT, Some(body)),
+        Sent::NotModified => (StatusCode::NOT_MODIFIED, None),
+        Sent::NoSuchPart => (StatusCode::RANGE_NOT_SATISFIABLE, None),
+    };
+    *response.status_mut() = status;
+    match body {
+        Some(body) => *response.body_mut() = Either::Right(body),
+        None => {
+            response.headers_mut().remove(CONTENT_TYPE);
+        }
+    }
+    Ok(response)
+}
+
+fn whole(body: Bytes) -> HttpResponse {
+    Response::new(Either::Left(Full::new(body)))
+}
+
 /// A page of the app's description.
 pub fn from_page(page: Page) -> HttpResponse {
-    let mut response = Response::new(Full::new(page.body));
+    let mut response = whole(page.body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
     response
 }
@@ -72,11 +104,16 @@ fn bad(what: &str, value: &str) -> Fault {
     Fault::BadReply(format!("{value:?} is no {what}"))
 }
 
-/// Turn a failure into a response. A fault names its request, so that the client can ask about it.
-pub fn from_failure(failure: Failure, request: u64) -> HttpResponse {
+/// Turn a failure into a response. A fault names its request, so that the client can ask about it; `in_full`: it is told
+/// what only the log is told otherwise.
+pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpResponse {
     match failure {
         Failure::Faulted(fault) => {
             let mut response = detail(fault.status(), fault.told());
+            if in_full {
+                *response.body_mut() = Either::Left(Full::new(fault.told_in_full().into()));
+                response.headers_mut().insert(CONTENT_TYPE, TEXT);
+            }
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, HeaderValue::from(request));
             if fault.status() == 503 {
@@ -89,7 +126,7 @@ pub fn from_failure(failure: Failure, request: u64) -> HttpResponse {
             let mut response = detail(rejection.status(), &rejection.told());
             match rejection {
                 Rejection::Elsewhere { location } => {
-                    *response.body_mut() = Full::default();
+                    *response.body_mut() = Either::Left(Full::default());
                     response.headers_mut().remove(CONTENT_TYPE);
                     if let Ok(location) = HeaderValue::try_from(location) {
                         response.headers_mut().insert(LOCATION, location);
@@ -124,7 +161,7 @@ fn detail(status: u16, sentence: &str) -> HttpResponse {
 }
 
 fn json(status: u16, body: Vec<u8>) -> HttpResponse {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = whole(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response

@@ -23,6 +23,8 @@ pub struct Board {
     pub alive: usize,
     /// Retired, and still serving what they had begun.
     pub leaving: usize,
+    /// No more requests are to come: instances that are done end.
+    pub closing: bool,
     /// Why an instance could not be made.
     pub failure: Option<String>,
 }
@@ -112,7 +114,8 @@ impl Lane {
         // While as many as may serve are still draining, worn ones go on serving, for want of room for others. But
         // what is fresh was promised to be so.
         let is_fresh = self.rules.isolation == Isolation::Fresh;
-        if worn && (is_fresh || board.leaving < self.most) {
+        let over = board.closing && board.queue.is_empty();
+        if over || worn && (is_fresh || board.leaving < self.most) {
             self.rest(&mut board, instance, State::Leaving);
             board.alive -= 1;
             board.leaving += 1;
@@ -238,9 +241,9 @@ impl Lane {
         if instance.is_stuck() && instance.computing.load(Ordering::Relaxed) {
             self.core.computing.fetch_sub(1, Ordering::Relaxed);
         }
+        self.settled.notify_one();
         if let Some(Fatal::NoInstance(why)) = instance.signals.ended.get() {
             board.failure = Some(why.clone());
-            self.settled.notify_one();
             // The one that waits longest is told; the next attempt is for the others.
             while let Some(job) = board.queue.pop_front() {
                 if job.ticket.begin(&instance.signals) {

@@ -3,9 +3,9 @@
 //! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
 //! request nothing is shared between workers.
 
-use crate::app::{AppTable, Staffed};
 use crate::config::{Config, Limits};
 use crate::pipeline;
+use crate::table::{AppTable, Staffed};
 use crate::wire::{Framing, Wire};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -136,7 +136,7 @@ impl Worker {
                 let apps =
                     self.apps.staff().await.map_err(|why| format!("no instance could be made: {why}"))?;
                 let listener = tokio::net::TcpListener::from_std(self.listener).map_err(|e| e.to_string())?;
-                Ok((Arc::new(apps), listener))
+                Ok((apps, listener))
             };
             let (apps, listener) = match started.await {
                 Ok(started) => started,
@@ -216,8 +216,12 @@ async fn accept(
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests still in flight after {} s were cut off (--drain)", drain.as_secs());
+    let end = async {
+        connections.shutdown().await;
+        apps.close().await;
+    };
+    if tokio::time::timeout(drain, end).await.is_err() {
+        tracing::warn!("what was still in flight after {} s was cut off (--drain)", drain.as_secs());
     }
 }
 

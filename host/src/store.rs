@@ -1,7 +1,8 @@
 //! What one instance owns on the host's side: WASI, its limits, its alarm, the replies it owes.
 //!
-//! The host functions of `wit/bolt.wit` are implemented here. A guest sees no files, no network, no
-//! environment and no arguments.
+//! The host functions of `wit/bolt.wit` are implemented here. A guest sees no network, no
+//! environment and no arguments; it sees the files it was granted,
+//! and a runner those of its app until they are loaded.
 
 use crate::alarm::Alarm;
 use crate::bindings::bolt::host::host::{Host, HostWithStore, Level};
@@ -9,6 +10,7 @@ use crate::component::Loaded;
 use crate::exchanges::Exchanges;
 use crate::guestlog::{GuestLog, GuestStream};
 use crate::outbound::Outbound;
+use crate::runner;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::collections::HashMap;
@@ -18,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// Largest table of a guest; a CPython component has about 5 700 entries.
 pub const TABLE_ELEMENTS: usize = 50_000;
@@ -43,12 +45,22 @@ pub struct GuestState {
 
 impl GuestState {
     /// A store with a fresh state.
-    pub fn store(component: &Loaded, vitals: Arc<Vitals>, outbound: Arc<Outbound>) -> Store<Self> {
+    pub fn store(
+        component: &Loaded,
+        vitals: Arc<Vitals>,
+        outbound: Arc<Outbound>,
+    ) -> wasmtime::Result<Store<Self>> {
         let log = GuestLog::new(component.name.clone());
         let alarm = Arc::<Alarm>::default();
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(log.stream(GuestStream::Stdout));
         wasi.stderr(log.stream(GuestStream::Stderr));
+        for folder in component.folders.iter() {
+            wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;
+        }
+        if let Some(source) = &component.source {
+            wasi.preopened_dir(&source.folder, runner::APP_FOLDER, FsPerms::ReadOnly)?;
+        }
         let state = Self {
             wasi: wasi.build(),
             table: ResourceTable::new(),
@@ -74,7 +86,7 @@ impl GuestState {
             }
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(vitals.clone().give_way())))
         });
-        store
+        Ok(store)
     }
 
     /// A handler is about to be started; `reply` is where its reply goes.
@@ -179,7 +191,7 @@ impl Host for GuestState {
     fn linger(&mut self, request: u64, done: bool) -> wasmtime::Result<()> {
         if done {
             self.lingering.remove(&request);
-        } else if self.replies.contains_key(&request) {
+        } else if request == 0 || self.replies.contains_key(&request) {
             let (vitals, linger) = (self.vitals.clone(), self.linger);
             let timer = tokio::spawn(async move {
                 tokio::time::sleep(linger).await;

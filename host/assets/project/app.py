@@ -1,4 +1,4 @@
-"""A web app: `bolt-host run app.py`, then http://127.0.0.1:8000/docs."""
+"""A web app: `bolt-host dev app.py`, then http://127.0.0.1:8000/docs."""
 
 from typing import Annotated
 

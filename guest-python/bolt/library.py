@@ -1,0 +1,144 @@
+"""Modules for imports that come late: in a handler, when no files are there any more.
+
+Source and compiled code are kept in memory, compressed, and found by a finder in `sys.meta_path`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import marshal
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any
+
+__all__ = ["Library"]
+
+_STANDARD = "/python"
+# Of no use in a sandbox, and large.
+_NEVER = frozenset(
+    {
+        "__phello__",
+        "ensurepip",
+        "idlelib",
+        "lib",
+        "pydoc_data",
+        "site-packages",
+        "test",
+        "tkinter",
+        "turtledemo",
+        "venv",
+    }
+)
+_FAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A module that was not imported yet. `code`: its source, or what marshal made of it."""
+
+    file: str
+    code: bytes
+    compiled: bool
+    package: bool
+
+
+class Library:
+    """The modules. It is its own finder and loader.
+
+    imported: called after each import.
+    """
+
+    def __init__(self, imported: Callable[[], None]) -> None:
+        self._modules: dict[str, _Module] = {}
+        self._imported = imported
+
+    def add_standard(self, *, compiled: bool) -> None:
+        """Take in the standard library; compiled, it is larger, slow to take in, fast to import."""
+        self._add(_STANDARD, compiled)
+
+    def add_folder(self, folder: str) -> None:
+        """Take in the source of everything that can be imported from a folder."""
+        self._add(folder, False)
+
+    def install(self) -> None:
+        """Have imports look here before they look for files."""
+        finder: Any = self
+        sys.meta_path.insert(2, finder)
+
+    def _add(self, folder: str, compiled: bool) -> None:
+        for path in _sources(folder):
+            parts = path[len(folder) + 1 : -len(".py")].split("/")
+            package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if package else parts)
+            if name in sys.modules or not all(map(str.isidentifier, parts)):
+                continue
+            with open(path, "rb") as file:
+                code = file.read()
+            if compiled:
+                code = marshal.dumps(compile(code, path, "exec", dont_inherit=True))
+            self._modules[name] = _Module(path, zlib.compress(code, _FAST), compiled, package)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """The finder's side: where a module is."""
+        module = self._modules.get(name)
+        loader: Any = self
+        if module is None:
+            # A folder without `__init__.py` is a package as well.
+            if not any(other.startswith(name + ".") for other in self._modules):
+                return None
+            return ModuleSpec(name, None, is_package=True)
+        spec = ModuleSpec(name, loader, origin=module.file, is_package=module.package)
+        spec.has_location = True
+        if module.package:
+            spec.submodule_search_locations = [module.file.rpartition("/")[0]]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """The loader's side: modules are made as usual."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """The loader's side: run a module's code."""
+        code = self.get_code(module.__name__)
+        if code is None:
+            raise ImportError(f"no module named {module.__name__!r}", name=module.__name__)
+        exec(code, module.__dict__)
+        self._imported()
+
+    def get_code(self, name: str) -> CodeType | None:
+        """What runs when a module is imported."""
+        module = self._modules.get(name)
+        if module is None:
+            return None
+        text = zlib.decompress(module.code)
+        if module.compiled:
+            code: CodeType = marshal.loads(text)
+            return code
+        return compile(text, module.file, "exec", dont_inherit=True)
+
+    def get_source(self, name: str) -> str | None:
+        """For tracebacks, which show lines."""
+        module = self._modules.get(name)
+        if module is None or module.compiled:
+            return None
+        return importlib.util.decode_source(zlib.decompress(module.code))
+
+
+def _sources(folder: str) -> Iterator[str]:
+    """The Python files below a folder. As the host does, it passes by what is hidden or built."""
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__pycache__", "node_modules"))
+            and not (folder == _STANDARD and name in _NEVER)
+            and not os.path.exists(f"{place}/{name}/pyvenv.cfg")
+        ]
+        for name in files:
+            if name.endswith(".py"):
+                yield f"{place}/{name}"

@@ -1,0 +1,58 @@
+//! Apps run from their source: a component that is built once and holds no app, and what it is told to load.
+//!
+//! An app is built in 10 s, and its source is loaded in 50 ms. So `dev` serves the source, and `run` does while it builds.
+
+use crate::app::App;
+use crate::builder::{self, AppRef, Planned};
+use crate::component::Loaded;
+use crate::config::Config;
+use crate::manifest::Manifest;
+use crate::python::Content;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wasmtime::Engine;
+
+/// Where a guest finds the folder of the app that it loads; also where an app is while it is built.
+pub const APP_FOLDER: &str = "/0";
+/// The interface of runners, besides that of all apps.
+pub const LOADER: &str = "bolt:host/loader@0.4.0";
+
+/// What a runner is to load.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub module: String,
+    pub attribute: String,
+    pub folder: PathBuf,
+    /// Replies tell of exceptions.
+    pub show_errors: bool,
+}
+
+/// The runner, ready to run any app.
+#[derive(Clone)]
+pub struct Runner {
+    component: Loaded,
+    config: Config,
+}
+
+impl Runner {
+    /// Take the runner from the cache, or build it. The error is a sentence.
+    pub fn ready(engine: &Engine, config: &Config, cache: &Path) -> Result<Self, String> {
+        let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
+        let artifact = builder::native(engine, &wasm, cache)?;
+        let component = Loaded::open(engine, &artifact.code, "runner", config)?;
+        Ok(Self { component, config: config.clone() })
+    }
+
+    /// An app that is run from its source as it is now. The error is a text for its developer.
+    pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
+        let source = Source {
+            module: app.module.clone(),
+            attribute: app.attribute.clone(),
+            folder: app.folder.clone(),
+            show_errors,
+        };
+        let component = self.component.running(source);
+        let json = builder::ask(&component, &self.config.limits).await?;
+        App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
+    }
+}
