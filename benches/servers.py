@@ -31,7 +31,7 @@ def bolt_command(workers: int = 2, *more: str) -> tuple[str, ...]:
     """The one place that knows bolt-host's command line."""
     app = str(APPS / "bolt_app.py")
     flags = ("--port", "{port}", "--workers", str(workers), "--log-format", "off")
-    return (str(BOLT_HOST), "run", app, *flags, *more)
+    return (str(BOLT_HOST), "run", "--build=first", app, *flags, *more)
 
 
 @dataclass(frozen=True)

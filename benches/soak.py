@@ -41,8 +41,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     # Few instances: with room for more, the pool may still add whole ones after the warm-up.
-    command = [str(BINARY), "run", str(FIXTURE), "--port", "0", "--log-format", "off"]
-    command += ["--instances", "4"]
+    flags = "--build=first --port=0 --log-format=off --instances=4"
+    command = [str(BINARY), "run", str(FIXTURE), *flags.split()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
