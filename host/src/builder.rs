@@ -74,28 +74,47 @@ impl Progress {
     }
 }
 
+/// What becomes of the core modules that a component is linked from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linking {
+    /// They are merged into one; `names`: with the names of functions, for traps and profiles.
+    Flat { names: bool },
+    /// They stay, and are linked whenever there is a new instance.
+    Left,
+}
+
+impl Default for Linking {
+    fn default() -> Self {
+        Self::Flat { names: true }
+    }
+}
+
 /// A component that is in the cache, or will be.
 pub struct Planned {
     key: String,
+    linking: Linking,
     /// The component's place in the cache.
     pub wasm: PathBuf,
 }
 
 impl Planned {
     /// That of an app as its files are now.
-    pub fn of_app(app: &AppRef, cache: &Path) -> Result<Self, String> {
-        Ok(Self::with_key(key(app, &sources(&app.folder)?), cache))
+    pub fn of_app(app: &AppRef, linking: Linking, cache: &Path) -> Result<Self, String> {
+        Ok(Self::new(key(app, &sources(&app.folder)?), linking, cache))
     }
 
     /// That of the runner.
     pub fn of_runner(cache: &Path) -> Self {
         let all = format!("{}\0{}\0runner", python::COMPONENTIZE, sdk::digest());
-        Self::with_key(artifact::digest(all.as_bytes()), cache)
+        Self::new(all.into_bytes(), Linking::default(), cache)
     }
 
-    fn with_key(key: String, cache: &Path) -> Self {
+    /// `all`: what it is made of.
+    fn new(mut all: Vec<u8>, linking: Linking, cache: &Path) -> Self {
+        all.extend_from_slice(format!("\0{linking:?}\0{}", flatten::EDITION).as_bytes());
+        let key = artifact::digest(&all);
         let wasm = cache.join("components").join(format!("{key}.wasm"));
-        Self { key, wasm }
+        Self { key, linking, wasm }
     }
 
     /// It need not be built, nor be compiled to native code.
@@ -112,7 +131,7 @@ pub fn component_of(
     cache: &Path,
     rebuild: bool,
 ) -> Result<PathBuf, String> {
-    let Planned { key, wasm: target } = planned;
+    let Planned { key, linking, wasm: target } = planned;
     if target.is_file() && !rebuild {
         return Ok(target);
     }
@@ -135,15 +154,32 @@ pub fn component_of(
     });
     let work = cache.join("work").join(format!("{key}-{}", std::process::id()));
     artifact::private_folder(&work).map_err(io("the cache folder cannot be made"))?;
-    let built = python::componentize(&python, content, &work);
-    let built =
-        built.and_then(|wasm| fs::rename(&wasm, &target).map_err(io("the component cannot be stored")));
+    let built = python::componentize(&python, content, &work).and_then(|wasm| {
+        link(&wasm, linking)?;
+        fs::rename(&wasm, &target).map_err(io("the component cannot be stored"))
+    });
     let _ = fs::remove_dir_all(&work);
     built?;
     let _ = fs::remove_file(cache.join("components").join(format!("{key}.lock")));
     let size = fs::metadata(&target).map_or(0, |meta| meta.len()) / 1_000_000;
     step.done(&format!("{size} MB component"));
     Ok(target)
+}
+
+/// Do what there is to be done about the core modules of a component file.
+fn link(wasm: &Path, linking: Linking) -> Result<(), String> {
+    let names = match linking {
+        Linking::Left => return Ok(()),
+        Linking::Flat { names } => names,
+    };
+    let io = |e: std::io::Error| format!("the component cannot be flattened: {e}");
+    match flatten::flatten(&fs::read(wasm).map_err(io)?, names) {
+        Ok(flat) => fs::write(wasm, flat).map_err(io),
+        Err(left) => {
+            eprintln!("    its modules are left as they are, because {left}; it starts more slowly");
+            Ok(())
+        }
+    }
 }
 
 /// Compile a component and ask it for its manifest, unless both are cached. The error is a sentence.
@@ -262,8 +298,8 @@ pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// A hash of everything that the component is made of.
-fn key(app: &AppRef, sources: &[PathBuf]) -> String {
+/// Everything that the component is made of, or hashes of it.
+fn key(app: &AppRef, sources: &[PathBuf]) -> Vec<u8> {
     let mut all = format!("{}\0{}\0{}\0{}\0", python::COMPONENTIZE, sdk::digest(), app.module, app.attribute)
         .into_bytes();
     for path in sources {
@@ -271,5 +307,5 @@ fn key(app: &AppRef, sources: &[PathBuf]) -> String {
         let relative = path.strip_prefix(&app.folder).unwrap_or(path);
         all.extend_from_slice(format!("{}\0{}\0", relative.display(), artifact::digest(&bytes)).as_bytes());
     }
-    artifact::digest(&all)
+    all
 }

@@ -1,6 +1,7 @@
 //! What was typed, and what it means. Only this module and `main` read the environment.
 
 use crate::accesslog::LogFormat;
+use crate::builder::Linking;
 use crate::config::{Config, Limits};
 use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
@@ -58,6 +59,18 @@ pub struct Source {
     /// Build again even when nothing changed.
     #[arg(long)]
     pub rebuild: bool,
+    /// Leave the modules of the component as they are linked, instead of merging them into one.
+    #[arg(long, env = "BOLT_HOST_NO_FLATTEN")]
+    pub no_flatten: bool,
+    /// Leave out the names of functions, by which traps and profiles call them.
+    #[arg(long)]
+    pub strip: bool,
+}
+
+impl Source {
+    pub fn linking(&self) -> Linking {
+        if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::artifact::Artifact;
 use crate::builder::{self, AppRef, Planned};
 use crate::cli::{Build, Dev, Inspect, New, Run, Source, When};
-use crate::component::{self, Loaded};
+use crate::component::{self, Engine, Loaded};
 use crate::config::Config;
 use crate::dev::Reloader;
 use crate::manifest::Manifest;
@@ -19,7 +19,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::Engine;
 
 /// How often `dev` looks at the files when nobody asks.
 const LOOK: Duration = Duration::from_millis(300);
@@ -106,8 +105,9 @@ fn unbuilt(args: &Run, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, 
         return Ok(None);
     }
     let app = AppRef::new(&source.path, source.app.as_deref())?;
-    let is_done =
-        args.build == When::Aside && !source.rebuild && Planned::of_app(&app, cache)?.is_done(engine, cache);
+    let is_done = args.build == When::Aside
+        && !source.rebuild
+        && Planned::of_app(&app, source.linking(), cache)?.is_done(engine, cache);
     Ok((!is_done).then_some(app))
 }
 
@@ -203,7 +203,7 @@ fn component_path(source: &Source, cache: &Path) -> Result<PathBuf, String> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("py") => {
             let app = AppRef::new(path, source.app.as_deref())?;
-            let planned = Planned::of_app(&app, cache)?;
+            let planned = Planned::of_app(&app, source.linking(), cache)?;
             builder::component_of(Content::App(&app), planned, cache, source.rebuild)
         }
         Some("wasm") if path.is_file() => Ok(path.clone()),

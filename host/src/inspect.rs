@@ -68,6 +68,14 @@ pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<S
     for import in imports {
         let _ = writeln!(text, "  {import}");
     }
+    let linked = match flatten::flatten(&bytes, false) {
+        Ok(_) => {
+            "linked whenever there is a new instance: built with --no-flatten, or by another program".into()
+        }
+        Err(flatten::Left::Flat) => "merged into one".to_owned(),
+        Err(left) => format!("left as they are, because {left}"),
+    };
+    let _ = writeln!(text, "\nmodules\n  {linked}");
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let compiled = fs::metadata(&artifact.code).map_or(0, |meta| meta.len());
     let _ = writeln!(

@@ -4,13 +4,12 @@
 
 use crate::app::App;
 use crate::builder::{self, AppRef, Planned};
-use crate::component::Loaded;
+use crate::component::{Engine, Loaded};
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::python::Content;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasmtime::Engine;
 
 /// Where a guest finds the folder of the app that it loads; also where an app is while it is built.
 pub const APP_FOLDER: &str = "/0";

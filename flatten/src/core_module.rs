@@ -1,0 +1,151 @@
+//! A core module, read: its types, imports, definitions, segments and names.
+
+use crate::outline::Kind;
+use crate::{Left, unsupported};
+use std::collections::HashMap;
+use wasmparser::{
+    CompositeInnerType, Data, Element, FuncType, FunctionBody, Global, GlobalType, KnownCustom, MemoryType,
+    Name, Parser, Payload, TableType, TypeRef,
+};
+
+/// An import. `ty` is what the module says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    pub module: &'a str,
+    pub name: &'a str,
+    pub kind: Kind,
+    pub ty: TypeRef,
+}
+
+/// A module. Index spaces begin with the imports; definitions are listed without them.
+#[derive(Default)]
+pub struct CoreModule<'a> {
+    pub types: Vec<FuncType>,
+    pub imports: Vec<Import<'a>>,
+    /// How many imports there are of each kind.
+    imported: HashMap<Kind, u32>,
+    /// The type of each function that is defined.
+    pub funcs: Vec<u32>,
+    pub bodies: Vec<FunctionBody<'a>>,
+    pub tables: Vec<TableType>,
+    pub memories: Vec<MemoryType>,
+    pub globals: Vec<Global<'a>>,
+    pub exports: HashMap<&'a str, (Kind, u32)>,
+    pub elements: Vec<Element<'a>>,
+    pub data: Vec<Data<'a>>,
+    /// Names of functions, by index.
+    pub names: HashMap<u32, &'a str>,
+}
+
+impl<'a> CoreModule<'a> {
+    /// Read a module. What only some modules have, and nobody merges, is refused.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Left> {
+        let mut module = Self::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            module.section(payload?)?;
+        }
+        Ok(module)
+    }
+
+    fn section(&mut self, payload: Payload<'a>) -> Result<(), Left> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    for ty in group?.into_types() {
+                        let CompositeInnerType::Func(func) = ty.composite_type.inner else {
+                            return Err(unsupported("it uses types of garbage collection"));
+                        };
+                        self.types.push(func);
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    let kind = match import.ty {
+                        TypeRef::Func(_) => Kind::Func,
+                        TypeRef::Table(_) => Kind::Table,
+                        TypeRef::Memory(_) => Kind::Memory,
+                        TypeRef::Global(_) => Kind::Global,
+                        TypeRef::Tag(_) | TypeRef::FuncExact(_) => {
+                            return Err(unsupported("it uses exceptions or exact functions"));
+                        }
+                    };
+                    *self.imported.entry(kind).or_default() += 1;
+                    self.imports.push(Import {
+                        module: import.module,
+                        name: import.name,
+                        kind,
+                        ty: import.ty,
+                    });
+                }
+            }
+            Payload::FunctionSection(section) => {
+                self.funcs = section.into_iter().collect::<Result<_, _>>()?
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table?;
+                    if !matches!(table.init, wasmparser::TableInit::RefNull) {
+                        return Err(unsupported("it has a table whose elements begin with a value"));
+                    }
+                    self.tables.push(table.ty);
+                }
+            }
+            Payload::MemorySection(section) => {
+                self.memories = section.into_iter().collect::<Result<_, _>>()?
+            }
+            Payload::GlobalSection(section) => {
+                self.globals = section.into_iter().collect::<Result<_, _>>()?
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    self.exports.insert(export.name, (Kind::of(export.kind)?, export.index));
+                }
+            }
+            Payload::StartSection { .. } => return Err(unsupported("a module of it has a start function")),
+            Payload::TagSection(_) => return Err(unsupported("it uses exceptions")),
+            Payload::ElementSection(section) => {
+                self.elements = section.into_iter().collect::<Result<_, _>>()?;
+            }
+            Payload::DataSection(section) => self.data = section.into_iter().collect::<Result<_, _>>()?,
+            Payload::CodeSectionEntry(body) => self.bodies.push(body),
+            Payload::CustomSection(custom) => {
+                if let KnownCustom::Name(names) = custom.as_known() {
+                    self.names(names);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Names that cannot be read are no names.
+    fn names(&mut self, section: wasmparser::NameSectionReader<'a>) {
+        for subsection in section.into_iter().flatten() {
+            if let Name::Function(map) = subsection {
+                self.names.extend(map.into_iter().flatten().map(|naming| (naming.index, naming.name)));
+            }
+        }
+    }
+
+    /// How many of a kind are imported: definitions are numbered from there.
+    pub fn imported(&self, kind: Kind) -> u32 {
+        self.imported.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// The import with this number among those of its kind.
+    pub fn import(&self, kind: Kind, index: u32) -> Option<&Import<'a>> {
+        self.imports.iter().filter(|import| import.kind == kind).nth(index as usize)
+    }
+
+    /// The type of a function that is defined here.
+    pub fn func_type(&self, defined: u32) -> &FuncType {
+        &self.types[self.funcs[defined as usize] as usize]
+    }
+
+    pub fn global_type(&self, defined: u32) -> GlobalType {
+        self.globals[defined as usize].ty
+    }
+}
