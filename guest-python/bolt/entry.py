@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import random
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -139,7 +140,7 @@ async def _leave() -> None:
 
 
 def _forget(request: int) -> None:
-    if _stdout.pending or _stderr.pending:
+    if _stdout.unfinished or _stderr.unfinished:
         _stdout.end(request)
         _stderr.end(request)
 
@@ -326,7 +327,6 @@ def load(module: str, attribute: str) -> None:
     library.add_standard(compiled=False)
     library.add_folder(APP_FOLDER)
     library.install()
-    _settle()
 
 
 def load_runner() -> None:
@@ -334,7 +334,6 @@ def load_runner() -> None:
     _prepare()
     _library.add_standard(compiled=True)
     _library.install()
-    _settle()
 
 
 def _prepare() -> None:
@@ -342,6 +341,7 @@ def _prepare() -> None:
     _loop.install()
     support.await_result = _await_result
     support.callback = _pump.resume
+    sys.argv = _Arguments([""])
 
 
 def _take_app(module: str, attribute: str) -> None:
@@ -363,6 +363,17 @@ def _take_app(module: str, attribute: str) -> None:
     _base = copy_context()
     http.refuse_urllib()
     keep_sources()
+
+
+class _Arguments(list[str]):
+    """`sys.argv`. To empty it is the last that the runtime does before the snapshot is taken.
+
+    What the runtime makes before that is then arranged like everything else.
+    """
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        _settle()
 
 
 def _settle() -> None:
@@ -392,9 +403,14 @@ def _rehearse() -> None:
     _routes.append((waitless, 200, True))
     handlers, nothing = Handlers(), dumps(())
     for _ in range(50):
+        # As the runtime looks them up, which is not how compiled code does.
         for route in (first, first + 1):
-            handlers.call(0, route, nothing)
-        handlers.cancel(0)
+            getattr(handlers, "".join(("ca", "ll")))(0, route, nothing)
+        getattr(handlers, "".join(("can", "cel")))(0)
+        # What the runtime does when a new instance is called for the first time.
+        os.environ["BOLT_REHEARSAL"] = ""
+        del os.environ["BOLT_REHEARSAL"]
+        random.seed()
     del _routes[first:]
 
 

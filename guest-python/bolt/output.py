@@ -18,18 +18,22 @@ class Output(io.TextIOBase):
     def __init__(self, current: Callable[[], int], log: Callable[[int, str], None]) -> None:
         self._current = current
         self._log = log
-        self.pending: dict[int, str] = {}
+        self._pending: dict[int, str] = {}
+        # How many there are. A number is tested by compiled code, a dict by one that writes into
+        # itself each time, which would be one more page for every fresh instance.
+        self.unfinished = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str, /) -> int:
         request = self._current()
-        whole, newline, rest = (self.pending.pop(request, "") + text).rpartition("\n")
+        whole, newline, rest = (self._pending.pop(request, "") + text).rpartition("\n")
         if newline:
             self._log(request, whole)
         if rest:
-            self.pending[request] = rest
+            self._pending[request] = rest
+        self.unfinished = len(self._pending)
         return len(text)
 
     def flush(self) -> None:
@@ -37,6 +41,7 @@ class Output(io.TextIOBase):
 
     def end(self, request: int) -> None:
         """Log a last line without its line end."""
-        rest = self.pending.pop(request, "")
+        rest = self._pending.pop(request, "")
+        self.unfinished = len(self._pending)
         if rest:
             self._log(request, rest)

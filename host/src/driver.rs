@@ -7,7 +7,7 @@ use crate::roster::{Instance, Work};
 use crate::store::GuestState;
 use crate::sync::lock;
 use crate::ticket::{Fatal, Job};
-use crate::vitals::OverBudget;
+use crate::vitals::{OverBudget, Vitals};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -52,13 +52,9 @@ async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Gue
     };
     let outcome = guest
         .enter(async |guest, app| {
-            let handlers = app.bolt_host_handlers();
             tokio::select! {
                 done = serve(lane, instance, guest, app) => done,
-                stopped = handlers.call_run(guest) => {
-                    stopped?;
-                    Err(wasmtime::format_err!("the event loop of the guest returned"))
-                }
+                stopped = run(lane, vitals, guest, app) => stopped,
             }
         })
         .await;
@@ -66,6 +62,20 @@ async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Gue
         Some(&OverBudget(request)) => Fatal::OverBudget { request },
         None => Fatal::Trapped { request: vitals.serving(), why: format!("{trap:#}") },
     })
+}
+
+/// Run the guest's event loop. `def` handlers have no use for it until one of them leaves something to be done.
+async fn run(
+    lane: &Lane,
+    vitals: &Vitals,
+    guest: &Accessor<GuestState>,
+    app: &crate::bindings::App,
+) -> wasmtime::Result<()> {
+    if !lane.rules.is_async {
+        vitals.lingers.notified().await;
+    }
+    app.bolt_host_handlers().call_run(guest).await?;
+    Err(wasmtime::format_err!("the event loop of the guest returned"))
 }
 
 /// Work through the lane's queue, beside the guest's event loop.

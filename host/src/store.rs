@@ -193,6 +193,7 @@ impl Host for GuestState {
             self.lingering.remove(&request);
         } else if request == 0 || self.replies.contains_key(&request) {
             let (vitals, linger) = (self.vitals.clone(), self.linger);
+            vitals.lingers.notify_one();
             let timer = tokio::spawn(async move {
                 tokio::time::sleep(linger).await;
                 tracing::error!(

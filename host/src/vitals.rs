@@ -51,6 +51,8 @@ pub struct Vitals {
     exhausted: AtomicBool,
     /// Work after a reply took too long: the instance has to end.
     pub overstayed: Notify,
+    /// There is work for after a reply: the guest's event loop is needed.
+    pub lingers: Notify,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
     meter: Option<Mutex<Meter>>,
@@ -88,6 +90,7 @@ impl Vitals {
             in_flight: AtomicUsize::new(0),
             exhausted: AtomicBool::new(false),
             overstayed: Notify::new(),
+            lingers: Notify::new(),
             turns,
             turn: Mutex::default(),
             meter,
