@@ -144,6 +144,77 @@ fn run_answers_from_the_source_until_the_app_is_built() {
 }
 
 #[test]
+fn an_import_that_never_ends_is_ended() {
+    let folder = project();
+    let app = folder.join("app.py");
+    let server = Server::command(&["dev"], &app, &["--deadline", "2s"]);
+    assert_eq!(server.get("/").status, 200);
+    edit(&app, "calls = []", "calls = []\nwhile True: pass");
+    assert!(server.get("/").text().contains("--deadline"));
+    edit(&app, "while True: pass", "");
+    assert_eq!(server.get("/").status, 200);
+    edit(&app, "calls = []", "calls = []\nwhile True: pass");
+    let output = Command::new(BINARY).arg("run").arg(&app).args(["--deadline", "1s"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--deadline"));
+}
+
+#[test]
+fn the_source_finds_what_the_built_app_finds() {
+    let folder = scratch("package");
+    let package = folder.join("shop");
+    fs::create_dir_all(package.join("routers")).unwrap();
+    fs::write(package.join("__init__.py"), "").unwrap();
+    fs::write(package.join("routers/__init__.py"), "").unwrap();
+    fs::write(package.join("routers/items.py"), ITEMS).unwrap();
+    fs::write(package.join("main.py"), MAIN).unwrap();
+    fs::create_dir(folder.join("data")).unwrap();
+    fs::write(folder.join("data/a.txt"), "a file").unwrap();
+    let files = format!("--files=/data={}", folder.join("data").display());
+    for command in ["--build=never", "--build=first"] {
+        let server = Server::command(&["run", command], &package.join("main.py"), &[&files]);
+        assert_eq!(server.get("/items/late").json(), json!(["optional", 64, "a file"]), "{command}");
+        assert_eq!(server.get("/items/none").status, 500);
+        assert!(server.log_with("ModuleNotFoundError").contains("No module named 'nothing_of_this_name'"));
+    }
+}
+
+const MAIN: &str = "
+from zoneinfo import ZoneInfo
+
+from bolt import FastAPI
+
+from .routers import items
+
+app = FastAPI()
+app.include_router(items.router)
+";
+
+const ITEMS: &str = r#"
+from bolt import APIRouter
+
+router = APIRouter(prefix="/items")
+
+
+@router.get("/late")
+def late():
+    import hashlib
+    import secrets
+
+    try:
+        import ujson
+    except ImportError:
+        ujson = "optional"
+    digest = hashlib.sha256(secrets.token_bytes()).hexdigest()
+    with open("/data/a.txt") as file:
+        return [ujson, len(digest), file.read()]
+
+
+@router.get("/none")
+def none():
+    import nothing_of_this_name
+"#;
+
+#[test]
 fn what_cannot_be_edited_is_refused() {
     let output = Command::new(BINARY).args(["dev", "app.wasm"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains(".py file"));

@@ -45,7 +45,8 @@ _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
 # Where the app's folder is, while it is built or loaded.
 APP_FOLDER = "/0"
-_MOST_FOLDERS = 16
+# The first that the host opens.
+_APP_FOLDER_NUMBER = 3
 _WAIT = 2
 _SUBTASK = 1
 _RETURNED = 2
@@ -447,9 +448,8 @@ class Loader:
 
 
 def _close_folder() -> None:
-    """An app that was built finds no files when it runs, so neither does this one."""
-    for number in range(3, _MOST_FOLDERS):
-        try:
-            os.close(number)
-        except OSError:
-            break
+    """An app that was built finds none of its files when it runs, so neither does this one."""
+    os.close(_APP_FOLDER_NUMBER)
+    # Otherwise an import of what is not there would be an error of the file system.
+    for place in sys.path:
+        sys.path_importer_cache[place] = None

@@ -75,7 +75,7 @@ class Library:
             parts = path[len(folder) + 1 : -len(".py")].split("/")
             package = parts[-1] == "__init__"
             name = ".".join(parts[:-1] if package else parts)
-            if name in sys.modules or not all(map(str.isidentifier, parts)):
+            if name in sys.modules or any("." in part for part in parts):
                 continue
             with open(path, "rb") as file:
                 code = file.read()

@@ -13,6 +13,8 @@ from .errors import BuildError
 
 __all__ = ["LoadError", "import_app", "is_ours", "keep_sources", "without_our_frames"]
 
+# What the host asks for where it was told nothing.
+_USUAL = "api"
 _HERE = __file__.rpartition("/")[0] + "/"
 
 
@@ -24,6 +26,9 @@ def import_app(module: str, attribute: str) -> BoltAPI:
     """The application. Raises LoadError."""
     try:
         api: Any = importlib.import_module(module)
+        if attribute == _USUAL and not hasattr(api, _USUAL):
+            # As apps of FastAPI call it.
+            attribute = "app" if isinstance(getattr(api, "app", None), BoltAPI) else attribute
         for part in attribute.split("."):
             api = getattr(api, part)
     except BaseException as exc:

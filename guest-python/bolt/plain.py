@@ -21,7 +21,7 @@ from .models import Model, hints_of, model_of
 from .schema import model_kind, type_of
 from .types import Type
 
-__all__ = ["RECORDS", "compile_plain", "moment", "plain", "record_names"]
+__all__ = ["RECORDS", "compile_exact", "compile_plain", "moment", "plain", "record_names"]
 
 RECORDS: dict[type, Callable[[Any], Any]] = {}
 """The compiled functions of the Structs and dataclasses met so far."""
@@ -31,6 +31,7 @@ RECORDS: dict[type, Callable[[Any], Any]] = {}
 _AS_IS = frozenset({"str", "int", "float", "bool", "none", "any", "literal"})
 # A NamedTuple goes out as what it is, a tuple.
 _RECORD_KINDS = frozenset({"struct", "dataclass", "attrs"})
+_EXACT: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _KEYS_AS_IS = frozenset({"str", "int", "float", "bool"})
 
 # See `Emitter` in convert.py: the same bound for the same reason.
@@ -145,6 +146,19 @@ def compile_plain(cls: type) -> Callable[[Any], Any]:
     return made
 
 
+class NotExact(Exception):
+    """Something in a record is not what its field declares."""
+
+
+def _not_exact(value: Any) -> Any:
+    raise NotExact
+
+
+def compile_exact(cls: type) -> Callable[[Any], Any]:
+    """As `compile_plain`, for an instance that is just as declared. Otherwise it raises."""
+    return _Writer(cls, exact=True).build()
+
+
 def _output_fields(cls: Any) -> list[tuple[str, str, Type]]:
     """Name, key and type of the fields, `any` where a type is unknown: output needs no types."""
     try:
@@ -190,12 +204,14 @@ def _type_or_any(annotation: Any) -> Type:
 class _Writer:
     """Writes the one expression that makes the dict of a record, nested records inline.
 
-    A record is written inline under the check that the object is of exactly the declared class;
-    an instance of a subclass has more fields, and is asked itself.
+    A record is written inline under the check that the object is of the declared class.
+
+    exact: everything has to be exactly what the fields declare; otherwise NotExact is raised.
     """
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, exact: bool = False) -> None:
         self.cls = cls
+        self.exact = exact
         self.source = Source()
         self.fields = 0
 
@@ -220,9 +236,14 @@ class _Writer:
 
     def value(self, kind: Type, source: str, stack: tuple[type, ...]) -> str:
         """The expression for one value; `source` is a local or an attribute of one."""
-        if _goes_as_is(kind):
-            return source
         constant = self.source.constant
+        leaf = _EXACT.get(kind.kind) if self.exact else None
+        if leaf is not None:
+            name, test = self._named(source)
+            wrong = f"{constant(_not_exact)}({name})"
+            return f"({name} if {constant(type)}({test}) is {constant(leaf)} else {wrong})"
+        if _goes_as_is(kind) and not (self.exact and kind.args):
+            return source
         match kind.kind:
             case "list" | "vartuple":
                 item = self.source.local()
@@ -250,18 +271,26 @@ class _Writer:
                 return f"{constant(Decimal.__str__)}({source})"
             case "ref" if model_kind(kind.data) in _RECORD_KINDS:
                 return self._ref(kind.data, source, stack)
+        if self.exact and kind.kind not in ("unknown", "bytes"):
+            return f"{constant(_not_exact)}({source})"
         return f"{constant(plain)}({source})"
 
     def _ref(self, cls: type, source: str, stack: tuple[type, ...]) -> str:
         if cls in stack or self.fields > _FIELD_BUDGET:
+            if self.exact:
+                return f"{self.source.constant(_not_exact)}({source})"
             if model_kind(cls) == "struct":
                 return f"{source}._to_plain()"
             return f"{self.source.constant(plain)}({source})"
         name, test = self._named(source)
         made = self.record(cls, name, (*stack, cls))
         constant = self.source.constant
+        if self.exact:
+            other = f"{constant(_not_exact)}({name})"
+            return f"({made} if {constant(type)}({test}) is {constant(cls)} else {other})"
+        # An instance of a subclass is sent as what it was declared to be: no field of its own.
         other = f"{constant(plain)}({name})"
-        return f"({made} if {constant(type)}({test}) is {constant(cls)} else {other})"
+        return f"({made} if {constant(isinstance)}({test}, {constant(cls)}) else {other})"
 
     def _named(self, source: str) -> tuple[str, str]:
         """A local that holds `source`, and the expression that assigns it where it is new."""

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from .errors import Unsupported
 from .models import Field, Model, model_of
-from .plain import plain
+from .plain import compile_exact, plain
 from .responses import JSON, Response
 from .schema import model_kind, type_of
 from .types import MISSING, Type
@@ -90,10 +90,16 @@ def compile_result(kind: Type, shape: Shape) -> Callable[[Any], Any] | None:
 
     sent_whole = kind.kind == "ref" and model_kind(kind.data) in ("struct", "dataclass", "attrs")
     if sent_whole and shape.changes_nothing:
-        record = kind.data
+        record, exact = kind.data, compile_exact(kind.data)
 
         def finish_record(result: Any) -> Any:
-            return result if type(result) is record else finish(result)
+            if type(result) is record:
+                try:
+                    return exact(result)
+                except Exception:
+                    # Something inside is not what was declared, and has to be looked at.
+                    return finish(result)
+            return finish(result)
 
         return finish_record
     return finish

@@ -13,12 +13,14 @@ from uuid import UUID
 from .errors import Unsupported
 from .models import model_of
 from .schema import model_kind
+from .types import Type
 
 __all__ = ["MAX_DEPTH", "to_plain"]
 
 MAX_DEPTH = 200
 """Levels a value may be nested. One Python call per level has to stay within every stack."""
 
+_RECORDS = ("struct", "dataclass", "attrs")
 _EXACT = frozenset({str, int, float, bool, type(None)})
 
 
@@ -60,7 +62,10 @@ class _Walk:
     def __init__(self) -> None:
         self.open: set[int] = set()
 
-    def convert(self, value: Any, place: _Place | None, depth: int) -> Any:
+    def convert(
+        self, value: Any, place: _Place | None, depth: int, kind: Type | None = None
+    ) -> Any:
+        """`kind`: what the field declares that the value was found in."""
         if isinstance(value, Enum):  # before str and int, which its members may be as well
             value = value.value
         simple = self.scalar(value, place)
@@ -74,7 +79,7 @@ class _Walk:
             )
         self.open.add(id(value))
         try:
-            return self.container(value, place, depth + 1)
+            return self.container(value, place, depth + 1, kind)
         finally:
             self.open.discard(id(value))
 
@@ -101,18 +106,20 @@ class _Walk:
                 ) from None
         return _NOT_SCALAR
 
-    def container(self, value: Any, place: _Place | None, depth: int) -> Any:
+    def container(self, value: Any, place: _Place | None, depth: int, declared: Type | None) -> Any:
         kind = None if isinstance(value, type) else model_kind(type(value))
         if kind in ("struct", "dataclass", "attrs"):
-            return self.record(value, _keys(value), place, depth)
+            return self.record(value, _keys(_sent_as(value, declared)), place, depth)
+        item_type = _items_of(declared)
         if isinstance(value, Mapping):
             return {
-                self.key(key, place): self.convert(item, (place, _step(key)), depth)
+                self.key(key, place): self.convert(item, (place, _step(key)), depth, item_type)
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple, set, frozenset)):
             return [
-                self.convert(item, (place, f"[{index}]"), depth) for index, item in enumerate(value)
+                self.convert(item, (place, f"[{index}]"), depth, item_type)
+                for index, item in enumerate(value)
             ]
         raise TypeError(
             f"cannot turn {type(value).__qualname__} into JSON: "
@@ -120,11 +127,15 @@ class _Walk:
         )
 
     def record(
-        self, value: Any, names: list[tuple[str, str]], place: _Place | None, depth: int
+        self,
+        value: Any,
+        names: list[tuple[str, str, Type | None]],
+        place: _Place | None,
+        depth: int,
     ) -> dict[str, Any]:
         tag = getattr(value, "__struct_tag__", None)
         out = {} if tag is None else {tag[0]: tag[1]}
-        for name, key in names:
+        for name, key, kind in names:
             try:
                 item = getattr(value, name)
             except AttributeError:
@@ -133,7 +144,7 @@ class _Walk:
                     f"cannot turn {type(value).__qualname__} into JSON: "
                     f"{_show((place, _step(name)))} is not set"
                 ) from None
-            out[key] = self.convert(item, (place, _step(name)), depth)
+            out[key] = self.convert(item, (place, _step(name)), depth, kind)
         return out
 
     def key(self, key: Any, place: _Place | None) -> Any:
@@ -146,18 +157,42 @@ class _Walk:
         return made
 
 
-def _keys(value: Any) -> list[tuple[str, str]]:
-    """The attributes of a record and the keys under which they are sent."""
-    cls = type(value)
-    if model_kind(cls) == "dataclass":
-        return [(item.name, item.name) for item in dataclasses.fields(value)]
-    if model_kind(cls) == "attrs":
-        return [(item.name, item.name) for item in cls.__attrs_attrs__]
+def _sent_as(value: Any, declared: Type | None) -> Any:
+    """The class whose fields are sent: an instance of a subclass goes as what was declared."""
+    arms = declared.args if declared is not None and declared.kind == "union" else (declared,)
+    for arm in arms:
+        if arm is None or arm.kind != "ref" or model_kind(arm.data) not in _RECORDS:
+            continue
+        if isinstance(value, arm.data):
+            return arm.data
+    return type(value)
+
+
+def _items_of(declared: Type | None) -> Type | None:
+    """What a declared container holds."""
+    arms = declared.args if declared is not None and declared.kind == "union" else (declared,)
+    for arm in arms:
+        if arm is not None and arm.args and arm.kind in ("list", "set", "frozenset", "vartuple"):
+            return arm.args[0]
+        if arm is not None and arm.kind == "dict":
+            return arm.args[1]
+    return None
+
+
+def _keys(cls: Any) -> list[tuple[str, str, Type | None]]:
+    """The attributes of a record, the keys under which they are sent, and their types."""
     try:
         fields = model_of(cls).fields
     except (Unsupported, NameError, TypeError):
-        return [(name, name) for name in cls.__struct_fields__]
-    return [(item.name, item.out or item.name) for item in fields]
+        fields = ()
+    types = {item.name: item.type for item in fields}
+    if model_kind(cls) == "dataclass":
+        return [(item.name, item.name, types.get(item.name)) for item in dataclasses.fields(cls)]
+    if model_kind(cls) == "attrs":
+        return [(item.name, item.name, types.get(item.name)) for item in cls.__attrs_attrs__]
+    if not fields:
+        return [(name, name, None) for name in cls.__struct_fields__]
+    return [(item.name, item.out or item.name, item.type) for item in fields]
 
 
 _NOT_SCALAR: Any = object()

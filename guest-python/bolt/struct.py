@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import reprlib
-import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, dataclass_transform, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
+from .classbody import (
+    configured,
+    is_class_var,
+    own_annotations,
+    private_default,
+    validators_of,
+)
 from .codegen import Source, is_identifier
 from .convert import Emitter, model_converter
+from .dump import Dumping
 from .errors import Refused
 from .markers import Field, Marker
 from .plain import compile_plain
@@ -18,26 +25,6 @@ from .types import MISSING
 __all__ = ["Struct", "StructMeta"]
 
 _ABSENT: Any = type("_Absent", (), {"__repr__": lambda self: "<default>"})()
-
-
-def _own_annotations(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The annotations a class body made, unresolved names left as they are."""
-    found = namespace.get("__annotations__")
-    if found is None and sys.version_info >= (3, 14):
-        # Annotations are computed on demand, by a function the class body leaves behind.
-        import annotationlib
-
-        annotate = annotationlib.get_annotate_from_class_namespace(namespace)
-        if annotate is not None:
-            found = annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
-    return dict(found or {})
-
-
-def _is_class_var(annotation: Any) -> bool:
-    text = getattr(annotation, "__forward_arg__", annotation)
-    if isinstance(text, str):
-        return text.startswith(("ClassVar", "typing.ClassVar", "t.ClassVar"))
-    return annotation is ClassVar or get_origin(annotation) is ClassVar
 
 
 def _initializer(
@@ -71,24 +58,6 @@ def _initializer(
             parameters.append(f"{name}={source.constant(defaults[name])}")
         source.line(f"{me}.{name} = {value}")
     return source.build("__init__", ", ".join(parameters), f"{qualname}.__init__")
-
-
-def _validators(namespace: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
-    """The validators of a class body; see `validators`."""
-    found = []
-    for value in namespace.values():
-        function = getattr(value, "__func__", value)
-        fields = getattr(function, "__bolt_validates__", None)
-        if fields is None:
-            continue
-        if fields:
-            call = (lambda f: lambda cls, item: f(item))(function)
-            if not isinstance(value, staticmethod):
-                call = function
-        else:
-            call = (lambda f: lambda cls, item: f(item))(function)
-        found.append((fields, call))
-    return found
 
 
 _PARAMETRIZED: dict[tuple[Any, ...], Any] = {}
@@ -172,6 +141,12 @@ class StructMeta(type):
         factories: dict[str, Callable[[], Any]] = {}
         markers: dict[str, Marker] = {}
         custom_init = "__init__" in namespace
+        forbid_unknown = configured(name, namespace, forbid_unknown)
+        if sum(1 for base in bases if getattr(base, "__struct_fields__", None)) > 1:
+            raise TypeError(
+                f"{name}: a Struct with fields can have only one base with fields: "
+                "let one of the bases inherit from the other"
+            )
         for base in reversed(bases):
             if isinstance(base, StructMeta):
                 fields.update(dict.fromkeys(base.__struct_fields__ or ()))
@@ -181,8 +156,15 @@ class StructMeta(type):
                 custom_init = custom_init or getattr(base, "__struct_custom_init__", False)
 
         slots = []
-        for field, annotation in _own_annotations(namespace).items():
-            if _is_class_var(annotation):
+        private: dict[str, Any] = {}
+        for field, annotation in own_annotations(namespace).items():
+            if is_class_var(annotation):
+                continue
+            if field.startswith("_") and not hasattr(Struct, field):
+                # An attribute, and no field: neither read from requests nor sent.
+                slots.append(field)
+                if field in namespace:
+                    private[field] = namespace.pop(field)
                 continue
             if not is_identifier(field) or hasattr(Struct, field):
                 raise TypeError(f"{name}: a Struct field cannot be called {field!r}")
@@ -218,7 +200,7 @@ class StructMeta(type):
         namespace["__struct_factories__"] = factories
         namespace["__struct_markers__"] = markers
         namespace["__struct_custom_init__"] = custom_init
-        validators = _validators(namespace)
+        validators = validators_of(namespace)
         if validators:
             inherited = [
                 entry for base in bases for entry in getattr(base, "__struct_validators__", ())
@@ -230,6 +212,9 @@ class StructMeta(type):
             namespace["__struct_forbid__"] = forbid_unknown
         if tag is not None or tag_field is not None:
             namespace["__struct_tag__"] = (tag_field or "type", name if tag is None else tag)
+        if private:
+            namespace["__struct_private__"] = private
+            namespace["__getattr__"] = private_default
         if not custom_init:
             namespace["__init__"] = _initializer(
                 namespace.get("__qualname__", name), names, defaults, factories
@@ -260,7 +245,7 @@ def _first_to_plain(self: Any) -> Any:
     return compiled(self)
 
 
-class Struct(metaclass=StructMeta):
+class Struct(Dumping, metaclass=StructMeta):
     """Base of records: annotate the fields, give defaults where wanted.
 
     The constructor takes keywords only and raises TypeError for missing and unknown ones; it does

@@ -188,7 +188,8 @@ def test_every_field_type():
     value = everything()
     expected = {
         "inner": {"a": 1},
-        "inners": [{"a": 2}, {"a": 3, "b": 4}],
+        # An instance of a subclass goes as what the field declares.
+        "inners": [{"a": 2}, {"a": 3}],
         "maybe": None,
         "either": 5,
         "by_name": {"k": {"a": 6}},
@@ -207,7 +208,7 @@ def test_every_field_type():
     assert compile_plain(Everything)(value) == expected
     assert to_plain(value) == expected
     value.maybe = More(a=1, b=2)
-    assert sent(value)["maybe"] == {"a": 1, "b": 2}
+    assert sent(value)["maybe"] == {"a": 1}
 
 
 def test_fields_that_hold_something_else():

@@ -8,8 +8,10 @@ from typing import Any, Literal, Optional, TypedDict
 import pytest
 
 from bolt import HTML, JSON, BoltAPI, Field, Struct
+from bolt.plain import plain
 from bolt.results import ResultMismatch, Shape, compile_result
 from bolt.schema import type_of
+from bolt.strict import to_plain
 
 
 class Color(Enum):
@@ -94,9 +96,36 @@ def test_what_does_not_fit_is_told_with_its_place(annotation, value, place):
         sent(annotation, value)
 
 
-def test_records_of_the_declared_class_go_as_they_are():
-    one, data = Inner(a=1), Data(1)
-    assert sent(Inner, one) is one and sent(Data, data) is data
+class Secret(Inner):
+    password: str = "secret"
+
+
+class Holder(Struct):
+    one: Inner
+    many: list[Inner] = []
+    named: dict[str, Inner] = {}
+    maybe: Inner | None = None
+
+
+def test_what_is_inside_a_record_is_filtered_as_well():
+    secret = Secret(a=1)
+    holder = Holder(one=secret, many=[secret], named={"x": secret}, maybe=secret)
+    clean = {"a": 1, "b": None}
+    expected = {"one": clean, "many": [clean], "named": {"x": clean}, "maybe": clean}
+    assert sent(Holder, holder) == expected
+    assert plain(holder) == expected and to_plain(holder) == expected
+    assert sent(Holder, Holder(one={"a": 1, "password": "secret"}))["one"] == clean
+    assert sent(list[Holder], [holder]) == [expected]
+
+
+def test_the_fields_of_a_record_are_checked():
+    one = Inner(a=1)
+    one.a = "abc"
+    with pytest.raises(ResultMismatch, match=r"result\.a"):
+        sent(Inner, one)
+    one.a = "5"
+    assert sent(Inner, one) == {"a": 5, "b": None}
+    assert sent(Inner, Inner(a=1)) == {"a": 1, "b": None}
 
 
 def test_fields_are_picked_and_left_out():

@@ -99,11 +99,11 @@ def test_keyword_only_and_positional_only():
 
 def test_example_routes():
     api.finish()
-    assert named("get_user").invoke((5, False)).address == Address(city="Oslo")
+    assert named("get_user").invoke((5, False))["address"]["city"] == "Oslo"
     wire = (1, "Bo", ("Rome", "00100"), ..., ..., None)
     made = named("create_user").invoke(((1, "Bo", ("Rome", "00100"), 1, ["x"], "b"),))
     assert inspect.iscoroutine(made)
-    assert finished(made) == User(
+    user = User(
         id=1,
         name="Bo",
         address=Address(city="Rome", zip="00100"),
@@ -111,10 +111,11 @@ def test_example_routes():
         tags=["x"],
         nick="b",
     )
-    assert finished(named("create_user").invoke((wire,))).color is Color.RED
+    assert finished(made) == user.model_dump(by_alias=True)
+    assert finished(named("create_user").invoke((wire,)))["color"] == "red"
     assert named("post_node").invoke(((4, [(5, ...)]),)) == 4
     event = named("post_event").invoke((((2024, 1, 2, 0, 0, 0, 0, None), 5, ...), ...))
-    assert event == Event(datetime(2024, 1, 2)) and event.shown == "x"
+    assert event["at"] == "2024-01-02T00:00:00" and event["shown"] == "x"
     assert named("patch_user").invoke((1, ("n", 1), ...)) == {"name": "n", "color": "blue"}
     assert named("get_file").invoke(("a/b", "3")) == "a/b"
 

@@ -36,9 +36,9 @@ impl AppRef {
             return Err(format!("{shown}: no such file"));
         }
         let path = path.canonicalize().map_err(|e| format!("{shown}: {e}"))?;
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let (folder, whole) = place(&path);
         let (module, attribute) = match app {
-            None => (stem, "api"),
+            None => (whole.as_str(), "api"),
             Some(app) => app.split_once(':').unwrap_or((app, "api")),
         };
         let identifier = |name: &str| {
@@ -51,9 +51,21 @@ impl AppRef {
                 "{shown}: {module}:{attribute} is not a Python name: rename the file or give --app module:attr"
             ));
         }
-        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self { module: module.to_owned(), attribute: attribute.to_owned(), folder })
     }
+}
+
+/// Where the imports of a file begin, and its name from there: a file in a package is a part of it.
+fn place(path: &Path) -> (PathBuf, String) {
+    let mut name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+    let mut folder = path.parent().unwrap_or(Path::new("/"));
+    while folder.join("__init__.py").is_file()
+        && let (Some(package), Some(above)) = (folder.file_name(), folder.parent())
+    {
+        name = format!("{}.{name}", package.to_string_lossy());
+        folder = above;
+    }
+    (folder.to_owned(), name)
 }
 
 /// Tells the user what is being done, one line a step.
@@ -152,6 +164,7 @@ pub fn component_of(
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
         Content::Runner => "building what runs apps from their source (once)".to_owned(),
     });
+    sweep(&cache.join("work"));
     let work = cache.join("work").join(format!("{key}-{}", std::process::id()));
     artifact::private_folder(&work).map_err(io("the cache folder cannot be made"))?;
     let built = python::componentize(&python, content, &work).and_then(|wasm| {
@@ -164,6 +177,17 @@ pub fn component_of(
     let size = fs::metadata(&target).map_or(0, |meta| meta.len()) / 1_000_000;
     step.done(&format!("{size} MB component"));
     Ok(target)
+}
+
+/// Remove what builds left behind that were interrupted: folders are named after their process.
+fn sweep(work: &Path) {
+    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.rsplit('-').next().unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Do what there is to be done about the core modules of a component file.
@@ -254,16 +278,18 @@ fn describe(
 
 /// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
 pub async fn ask(loaded: &component::Loaded, limits: &Limits) -> Result<String, String> {
-    let asking = async {
-        Instance::new(loaded, Vitals::alone(), Outbound::new(Arc::default())).await?.describe().await
-    };
+    let vitals = Vitals::alone();
+    // From now on it counts as computing, so that it gives way at every tick: an import may never end.
+    vitals.entered();
+    let asking =
+        async { Instance::new(loaded, vitals, Outbound::new(Arc::default())).await?.describe().await };
     match tokio::time::timeout(limits.deadline, asking).await {
         Ok(Ok(json)) => Ok(json),
         Ok(Err(error)) => Err(match error.downcast::<NotLoaded>() {
             Ok(NotLoaded(text)) => text,
             Err(error) => format!("it cannot tell its routes: {error:#}"),
         }),
-        Err(_) => Err("it took longer than --deadline to tell its routes".to_owned()),
+        Err(_) => Err("it took longer than --deadline to be imported and to tell its routes".to_owned()),
     }
 }
 

@@ -156,7 +156,7 @@ pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
 pub fn new(args: &New) -> Outcome {
     project::create(&args.folder)?;
     let folder = args.folder.display();
-    say(&format!("made {folder}; next:\n  cd {folder}\n  bolt-host run app.py\n"));
+    say(&format!("made {folder}; next:\n  cd {folder}\n  bolt-host dev app.py\n"));
     Ok(())
 }
 

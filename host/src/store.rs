@@ -55,11 +55,12 @@ impl GuestState {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(log.stream(GuestStream::Stdout));
         wasi.stderr(log.stream(GuestStream::Stderr));
-        for folder in component.folders.iter() {
-            wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;
-        }
+        // The first one: the guest closes it by its number.
         if let Some(source) = &component.source {
             wasi.preopened_dir(&source.folder, runner::APP_FOLDER, FsPerms::ReadOnly)?;
+        }
+        for folder in component.folders.iter() {
+            wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;
         }
         let state = Self {
             wasi: wasi.build(),
