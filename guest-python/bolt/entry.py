@@ -11,11 +11,10 @@ import gc
 import importlib
 import json
 import os
-import random
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from marshal import dumps, loads
+from marshal import loads
 from typing import Any
 
 import componentize_py_async_support as support
@@ -35,6 +34,7 @@ from .loop import BoltLoop
 from .manifest import manifest
 from .output import Output
 from .refusals import refusals
+from .rehearsal import rehearse
 from .responses import PlainText
 from .snapshot import fill_holes, immortalize
 
@@ -72,8 +72,11 @@ def _current() -> int:
     return _request.get() or _loop.serving_now
 
 
-_stdout = Output(_current, lambda request, text: _log(request, host.Level.STDOUT, text))
-_stderr = Output(_current, lambda request, text: _log(request, host.Level.STDERR, text))
+# Lists, and looked at here: code that asks an `Output` would write into itself each time.
+_open_out: list[int] = []
+_open_err: list[int] = []
+_stdout = Output(_current, lambda at, text: _log(at, host.Level.STDOUT, text), _open_out)
+_stderr = Output(_current, lambda at, text: _log(at, host.Level.STDERR, text), _open_err)
 
 
 def _complain(text: str) -> None:
@@ -141,7 +144,7 @@ async def _leave() -> None:
 
 
 def _forget(request: int) -> None:
-    if _stdout.unfinished or _stderr.unfinished:
+    if _open_out or _open_err:
         _stdout.end(request)
         _stderr.end(request)
 
@@ -381,38 +384,12 @@ def _settle() -> None:
     http.install(host_http)
     uploads.install(host.upload)
     sys.stdout, sys.stderr = _stdout, _stderr
-    _rehearse()
+    rehearse(Handlers(), _routes, _pump, runtime, Err((1, 1)))
     gc.collect()
     immortalize()
     gc.collect()
     fill_holes()
     gc.freeze()
-
-
-def _rehearse() -> None:
-    """Go the way of a request with handlers of our own, before the snapshot is taken.
-
-    The interpreter adapts code to what it does, by writing into it. What is written now is not
-    written by every instance again, each time into a page of its own.
-    """
-
-    async def waitless(wire: tuple[Any, ...]) -> dict[str, Any]:
-        return {"answer": 1}
-
-    first = len(_routes)
-    _routes.append((lambda wire: {"answer": 1}, 200, False))
-    _routes.append((waitless, 200, True))
-    handlers, nothing = Handlers(), dumps(())
-    for _ in range(50):
-        # As the runtime looks them up, which is not how compiled code does.
-        for route in (first, first + 1):
-            getattr(handlers, "".join(("ca", "ll")))(0, route, nothing)
-        getattr(handlers, "".join(("can", "cel")))(0)
-        # What the runtime does when a new instance is called for the first time.
-        os.environ["BOLT_REHEARSAL"] = ""
-        del os.environ["BOLT_REHEARSAL"]
-        random.seed()
-    del _routes[first:]
 
 
 def _refuse(text: str) -> None:

@@ -13,15 +13,16 @@ class Output(io.TextIOBase):
 
     current: says which request is being served.
     log: takes a request and its lines.
+    unfinished: gets the requests that have written a part of a line.
     """
 
-    def __init__(self, current: Callable[[], int], log: Callable[[int, str], None]) -> None:
+    def __init__(
+        self, current: Callable[[], int], log: Callable[[int, str], None], unfinished: list[int]
+    ) -> None:
         self._current = current
+        self._unfinished = unfinished
         self._log = log
         self._pending: dict[int, str] = {}
-        # How many there are. A number is tested by compiled code, a dict by one that writes into
-        # itself each time, which would be one more page for every fresh instance.
-        self.unfinished = 0
 
     def writable(self) -> bool:
         return True
@@ -33,8 +34,11 @@ class Output(io.TextIOBase):
             self._log(request, whole)
         if rest:
             self._pending[request] = rest
-        self.unfinished = len(self._pending)
+        self._note()
         return len(text)
+
+    def _note(self) -> None:
+        self._unfinished[:] = self._pending
 
     def flush(self) -> None:
         self.end(self._current())
@@ -42,6 +46,6 @@ class Output(io.TextIOBase):
     def end(self, request: int) -> None:
         """Log a last line without its line end."""
         rest = self._pending.pop(request, "")
-        self.unfinished = len(self._pending)
+        self._note()
         if rest:
             self._log(request, rest)

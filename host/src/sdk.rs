@@ -22,13 +22,17 @@ const FILES: &[(&str, &str)] = files![
     "checks.py",
     "classbody.py",
     "codegen.py",
+    "concurrency.py",
     "convert.py",
     "cookies.py",
     "depends.py",
     "dump.py",
     "encode.py",
+    "encoders.py",
     "entry.py",
     "errors.py",
+    "exception_handlers.py",
+    "exceptions.py",
     "failures.py",
     "headers.py",
     "http.py",
@@ -57,8 +61,10 @@ const FILES: &[(&str, &str)] = files![
     "path.py",
     "plain.py",
     "refusals.py",
+    "rehearsal.py",
     "rename.py",
     "request.py",
+    "requests.py",
     "responses.py",
     "results.py",
     "route.py",
@@ -68,6 +74,7 @@ const FILES: &[(&str, &str)] = files![
     "sleep.py",
     "snapshot.py",
     "special.py",
+    "status.py",
     "strict.py",
     "struct.py",
     "surroundings.py",
@@ -90,7 +97,7 @@ pub fn unpack(folder: &Path) -> io::Result<()> {
 }
 
 /// What only tests and editors need: not part of a build.
-const EXTRAS: &[(&str, &str)] = files!["py.typed", "testing.py"];
+const EXTRAS: &[(&str, &str)] = files!["py.typed", "testclient.py", "testing.py"];
 
 /// Write the SDK for the Python of people: below a folder of the cache, which is returned.
 pub fn unpack_for_people(cache: &Path) -> io::Result<PathBuf> {
