@@ -38,6 +38,7 @@ fn pure_stages_know_no_engine_and_no_network() {
         "errors422",
         "policy",
         "grants",
+        "folders",
         "check",
         "types",
         "unions",

@@ -1,5 +1,13 @@
 """Typed route handlers for Python web apps that run inside bolt-host."""
 
+# Modules that apps import by these names. What runs an app from its source has no files of the
+# SDK any more when the app is imported, so they have to be there before.
+from . import concurrency as concurrency
+from . import encoders as encoders
+from . import exception_handlers as exception_handlers
+from . import exceptions as exceptions
+from . import requests as requests
+from . import status
 from .app import BoltAPI
 from .background import BackgroundTask, BackgroundTasks
 from .depends import Depends, Security, SecurityScopes
@@ -21,7 +29,7 @@ from .responses import (
 from .router import Router
 from .struct import Struct
 from .uploads import UploadFile
-from .validators import field_validator, model_validator
+from .validators import ValidationInfo, field_validator, model_validator
 from .version import __version__
 from .views import APIView, ViewSet, action
 
@@ -63,10 +71,12 @@ __all__ = [
     "SecurityScopes",
     "Struct",
     "UploadFile",
+    "ValidationInfo",
     "ViewSet",
     "__version__",
     "action",
     "field",
     "field_validator",
     "model_validator",
+    "status",
 ]

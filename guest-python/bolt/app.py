@@ -9,7 +9,7 @@ from .errors import Unsupported
 from .lifespan import Lifespan
 from .models import walk_models
 from .options import Isolation, wrong_rules
-from .path import PathError, parse_path
+from .path import PathError, fill_path, parse_path
 from .route import Route
 from .router import Declaration, Routes, qualname
 from .surroundings import Surroundings
@@ -101,11 +101,22 @@ class BoltAPI(Routes):
         self.state: Any = type("State", (), {})()
         self.routes: list[Route] = []
         self._taken: dict[tuple[str, str], Route] = {}
+        self._mounted: tuple[BoltAPI, str] | None = None
 
     @property
     def dependency_overrides(self) -> dict[Any, Callable[..., Any]]:
         """What is called in place of dependencies: for tests."""
         return self.surroundings.overrides
+
+    @dependency_overrides.setter
+    def dependency_overrides(self, overrides: dict[Any, Callable[..., Any]]) -> None:
+        self.surroundings.overrides = overrides
+
+    def add_exception_handler(
+        self, wanted: int | type[BaseException], handler: Callable[..., Any]
+    ) -> None:
+        """As `exception_handler`, without a decorator."""
+        self.surroundings.failures.add(wanted, handler)
 
     def exception_handler(
         self, wanted: int | type[BaseException]
@@ -116,7 +127,7 @@ class BoltAPI(Routes):
         """
 
         def register(function: _Function) -> _Function:
-            self.surroundings.failures.add(wanted, function)
+            self.add_exception_handler(wanted, function)
             return function
 
         return register
@@ -143,9 +154,29 @@ class BoltAPI(Routes):
 
         Routes that are added to it later are not seen.
         """
+        api._mounted = (self, path)
         for route in api.routes:
             declared = route.declared.below(path, {"include_in_schema": False})
             self._register(declared, api.surroundings)
+
+    @property
+    def root_path(self) -> str:
+        """The path below which it is mounted, "" where it is not."""
+        if self._mounted is None:
+            return ""
+        outer, path = self._mounted
+        return outer.root_path + path
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> str:
+        """The path of the first route of that name that has just these parts.
+
+        Raises LookupError where there is none, and ValueError for a part that cannot be.
+        """
+        for route in self.routes:
+            if route.name == name and path_params.keys() == set(route.path_names):
+                return fill_path(route.path, path_params)
+        taken = ", ".join(path_params) or "nothing"
+        raise LookupError(f"no route is called {name!r} and takes {taken} in its path")
 
     def declare(self, route: Declaration) -> None:
         """Take a route."""

@@ -89,9 +89,9 @@ def _encode_response(status: int, response: Response) -> str:
     code = status if response.status_code is None else int(response.status_code)
     if response.after is not None or response.background is not None:
         note_rest(response)
-    if not isinstance(response, JSON):
+    if response.written or not isinstance(response, JSON):
         content_type, pairs = response.reply_type()
-        if isinstance(response, FileResponse):
+        if isinstance(response, FileResponse) and not response.written:
             return dumps((code, content_type, pairs, response.path, "file"), _VERSION).decode(
                 "latin-1"
             )

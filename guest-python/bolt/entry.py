@@ -45,6 +45,7 @@ _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
 # Where the app's folder is, while it is built or loaded.
 APP_FOLDER = "/0"
+_SDK_FOLDER = __file__.rpartition("/bolt/")[0]
 # The first that the host opens.
 _APP_FOLDER_NUMBER = 3
 _WAIT = 2
@@ -329,6 +330,7 @@ def load(module: str, attribute: str) -> None:
         _refuse(str(exc))
     library = Library(http.refuse_urllib)
     library.add_standard(compiled=False)
+    library.add_folder(_SDK_FOLDER)
     library.add_folder(APP_FOLDER)
     library.install()
 
@@ -337,6 +339,7 @@ def load_runner() -> None:
     """Get everything ready for the source of an app, which comes after the snapshot."""
     _prepare()
     _library.add_standard(compiled=True)
+    _library.add_folder(_SDK_FOLDER)
     _library.install()
 
 

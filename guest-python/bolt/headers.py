@@ -21,7 +21,8 @@ def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
     if not headers:
         return []
     pairs = []
-    for name, value in headers.items():
+    more = getattr(headers, "more", ())
+    for name, value in (*headers.items(), *more) if more else headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"the header {name!r} must be text, and so must its value {value!r}")
         if not name or not _TOKEN.issuperset(name):
@@ -40,21 +41,37 @@ def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
 
 
 class MutableHeaders(dict[str, str]):
-    """Headers of a reply; names are kept in lower case, so each is there once."""
+    """Headers of a reply; names are kept in lower case.
+
+    more: the second and later values of names that have several.
+    """
+
+    more: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        for name, value in (headers or {}).items():
+        if not headers:
+            return
+        for name, value in headers.items():
             self[name] = value
+        if isinstance(headers, MutableHeaders):
+            self.more = headers.more
 
     def __setitem__(self, name: str, value: str) -> None:
         super().__setitem__(name.lower() if isinstance(name, str) else name, value)
+        if self.more:
+            self._drop(name)
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name.lower())
+        if self.more:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self.more = tuple(pair for pair in self.more if pair[0] != name.lower())
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.lower())
@@ -66,6 +83,22 @@ class MutableHeaders(dict[str, str]):
     def setdefault(self, name: str, default: str = "") -> str:
         """The value of a name, which is set first where it is not there."""
         return super().setdefault(name.lower(), default)
+
+    def append(self, name: str, value: str) -> None:
+        """Add a value to those that the name has already."""
+        if name in self:
+            self.more = (*self.more, (name.lower(), value))
+        else:
+            self[name] = value
+
+    def getlist(self, name: str) -> list[str]:
+        """All values of a name."""
+        first = [self[name]] if name in self else []
+        return first + [value for key, value in self.more if key == name.lower()]
+
+    def mutablecopy(self) -> MutableHeaders:
+        """Headers of their own."""
+        return MutableHeaders(self)
 
     def update(self, *others: Any, **more: str) -> None:
         """Set many."""

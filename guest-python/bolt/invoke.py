@@ -11,6 +11,7 @@ from .codegen import Source
 from .convert import Emitter
 from .depends import Argument, Call, SecurityScopes
 from .errors import Unsupported
+from .headers import MutableHeaders
 from .lifespan import Lifespan
 from .params import Param
 from .request import Request
@@ -250,8 +251,22 @@ def _default(emitter: Emitter, param: Param) -> Callable[[], str] | None:
 def _merged(result: Any, response: Response) -> Any:
     """The result with the status, headers and cookies that were set on the `response` parameter."""
     untouched = response.status_code is None and not response.headers and not response.cookies
-    if untouched or isinstance(result, Response):
+    if untouched:
+        return result
+    if isinstance(result, Response):
+        if result.by_class:
+            _add(result, response)
         return result
     final = JSON(result, response.status_code, response.headers)
     final.cookies.extend(response.cookies)
     return final
+
+
+def _add(made: Response, response: Response) -> None:
+    if response.status_code is not None:
+        made.status_code = response.status_code
+    # As elsewhere, a header that is set there wins over what the class brings.
+    headers = MutableHeaders(response.headers)
+    made.headers.update(headers)
+    made.headers.more = (*made.headers.more, *headers.more)
+    made.cookies.extend(response.cookies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
@@ -101,7 +102,8 @@ def _operation(
     options = route.declared.options
     out: dict[str, Any] = {}
     if options.get("tags"):
-        out["tags"] = list(dict.fromkeys(options["tags"]))
+        tags = (tag.value if isinstance(tag, Enum) else tag for tag in options["tags"])
+        out["tags"] = list(dict.fromkeys(tags))
     out["summary"] = options.get("summary") or route.name.replace("_", " ").title()
     doc = options.get("description") or inspect.getdoc(route.handler)
     if doc:
@@ -270,7 +272,8 @@ def _responses(route: Route, schemas: Schemas, may_refuse: bool) -> dict[str, An
             schema = {} if route.result is None else schemas.of(route.result, "", title=True)
             if not schema.get("$ref") and route.result is not None:
                 schema.setdefault("title", f"Response {route.name.replace('_', ' ').title()}")
-            main["content"] = {"application/json": {"schema": schema}}
+            media = cls.media_type or "application/json"
+            main["content"] = {media.partition(";")[0]: {"schema": schema}}
         else:
             media = _MEDIA.get(cls, cls.media_type or "application/octet-stream")
             main["content"] = {media.partition(";")[0]: {"schema": {"type": "string"}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, Literal, TypedDict, get_args
 
 __all__ = ["Isolation", "RouteOptions", "combined", "wrong_options", "wrong_rules"]
@@ -26,7 +27,7 @@ class RouteOptions(TypedDict, total=False):
     include_in_schema, openapi_extra: for the description of the API.
     """
 
-    status_code: int
+    status_code: int | None
     response_model: Any
     response_model_include: Any
     response_model_exclude: Any
@@ -35,25 +36,31 @@ class RouteOptions(TypedDict, total=False):
     response_model_exclude_defaults: bool
     response_model_by_alias: bool
     response_class: type[Any]
-    dependencies: Sequence[Any]
+    dependencies: Sequence[Any] | None
     isolation: Isolation
     max_concurrency: int
     max_requests: int
-    name: str
-    tags: Sequence[str]
-    summary: str
-    description: str
+    name: str | None
+    tags: Sequence[str | Enum] | None
+    summary: str | None
+    description: str | None
     response_description: str
-    responses: Mapping[int | str, Mapping[str, Any]]
-    deprecated: bool
-    operation_id: str
+    responses: Mapping[int | str, Mapping[str, Any]] | None
+    deprecated: bool | None
+    operation_id: str | None
     include_in_schema: bool
-    openapi_extra: Mapping[str, Any]
+    openapi_extra: Mapping[str, Any] | None
 
 
 def combined(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a route inside a router that has options of its own."""
-    merged = {**outer, **inner}
+    # None is the same as left out; only as a model it says something.
+    said = {
+        name: value
+        for name, value in inner.items()
+        if value is not None or name == "response_model"
+    }
+    merged = {**outer, **said}
     for name in ("dependencies", "tags"):
         both = [*(outer.get(name) or ()), *(inner.get(name) or ())]
         if both:
@@ -72,8 +79,8 @@ def wrong_options(options: Mapping[str, Any]) -> Iterator[str]:
     unknown = options.keys() - RouteOptions.__annotations__.keys()
     if unknown:
         yield f"a route has no option {', '.join(sorted(unknown))}"
-    status = options.get("status_code", 200)
-    if not 100 <= int(status) <= 599:
+    status = options.get("status_code")
+    if status is not None and not 100 <= int(status) <= 599:
         yield f"an HTTP status lies between 100 and 599, not {status}"
     yield from wrong_rules(
         options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
 
 from .codegen import is_identifier
 
-__all__ = ["PathError", "Template", "parse_path"]
+__all__ = ["PathError", "Template", "fill_path", "parse_path"]
 
 _SEGMENT = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
 
@@ -58,3 +62,22 @@ def parse_path(path: str) -> Template:
         names.append(name)
         shape.append("{}" if convert is None else "{:path}")
     return Template(tuple(names), "/".join(shape))
+
+
+def fill_path(path: str, values: Mapping[str, Any]) -> str:
+    """The template with values in place of its parameters, percent-encoded.
+
+    Raises ValueError for a value that no request could have there.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name, convert = match.groups()
+        value = values[name]
+        text = str(value.value if isinstance(value, Enum) else value)
+        if convert == "path":
+            return quote(text)
+        if not text or "/" in text:
+            raise ValueError(f"{text!r} cannot be the part {name!r} of the path {path!r}")
+        return quote(text, safe="")
+
+    return _SEGMENT.sub(fill, path)

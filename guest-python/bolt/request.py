@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from http.cookies import _unquote
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from .headers import MutableHeaders
 
 __all__ = ["URL", "Address", "Headers", "QueryParams", "Request", "State", "parse_cookies"]
 
@@ -45,6 +47,13 @@ class Headers(Mapping[str, str]):
     def items(self) -> Any:
         """All pairs, repeated names too."""
         return list(self.raw)
+
+    def mutablecopy(self) -> MutableHeaders:
+        """The same as headers that can be changed, such as those of a response."""
+        made = MutableHeaders()
+        for name, value in self.raw:
+            made.append(name, value)
+        return made
 
     def __repr__(self) -> str:
         return f"Headers({self.raw!r})"
@@ -100,6 +109,12 @@ class URL:
         """The port, where the address names one."""
         port = self.netloc.rpartition(":")[2]
         return int(port) if port.isdigit() and port != self.netloc else None
+
+    def include_query_params(self, **params: Any) -> URL:
+        """The same address with these in its query, in place of any of the same names."""
+        pairs = parse_qsl(self.query, keep_blank_values=True)
+        query = {**dict(pairs), **{name: str(value) for name, value in params.items()}}
+        return URL(self.scheme, self.netloc, self.path, urlencode(query))
 
     def __str__(self) -> str:
         query = f"?{self.query}" if self.query else ""
@@ -166,6 +181,34 @@ class Request:
     def base_url(self) -> URL:
         """The address of the server."""
         return URL(self._scheme, self.headers.get("host", ""), "/", "")
+
+    def url_for(self, name: str, /, **path_params: Any) -> URL:
+        """The address of a route by its name, with the host that the client named.
+
+        Raises as `BoltAPI.url_path_for` does.
+        """
+        path = self.app.root_path + self.app.url_path_for(name, **path_params)
+        return URL(self._scheme, self.headers.get("host", ""), path, "")
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The request as ASGI describes it. Changes of it are not seen elsewhere."""
+        return {
+            "type": "http",
+            "method": self.method,
+            "scheme": self._scheme,
+            "path": self.path,
+            "raw_path": self._raw_path.encode("latin-1", "replace"),
+            "query_string": self._query.encode("latin-1", "replace"),
+            "headers": [
+                (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+                for name, value in self.headers.raw
+            ],
+            "client": self.client,
+            "path_params": self.path_params,
+            "app": self.app,
+            "root_path": "",
+        }
 
     @property
     def path(self) -> str:

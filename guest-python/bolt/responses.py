@@ -32,7 +32,8 @@ __all__ = [
 class Response:
     """A reply whose body is already made.
 
-    content: the body, bytes or text (sent as UTF-8).
+    content: the body, bytes or text (sent as UTF-8); None for an empty one. A subclass that has a
+        `render(self, content) -> bytes` of its own takes what that takes.
     status_code: the HTTP status, 100 to 599.
     headers: reply headers, name to value. A content-type among them wins over media_type.
     media_type: the content type; for text/* a charset is added when it has none. Left out, it is
@@ -43,26 +44,49 @@ class Response:
     """
 
     media_type: ClassVar[str | None] = None
+    charset: ClassVar[str] = "utf-8"
+    # Whether `render` is a subclass's own: found out once for a class, not for each response.
+    renders: ClassVar[bool] = False
+    content: bytes | str = b""
+    # The body was rendered or set: it is `content`, whatever else there is.
+    written = False
+    # Its route made it, of `response_class`: the `response` parameter adds to it.
+    by_class = False
     # What dependencies left to be done after it was sent: an `Exits`.
     after: Any = None
     background: Any = None
 
     def __init__(
         self,
-        content: bytes | str = b"",
+        content: Any = None,
         status_code: int | None = 200,
         headers: dict[str, str] | None = None,
         media_type: str | None = None,
         background: Any = None,
     ) -> None:
+        self._begin(status_code, headers, background)
+        self.content_type = media_type or self.media_type
+        if self.renders:
+            self.body = self.render(content)
+        else:
+            self.content = self._checked(b"" if content is None else content)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.renders = getattr(cls.render, "__module__", None) != __name__
+
+    def render(self, content: Any) -> bytes:
+        """The body for a content; for subclasses to replace."""
+        checked = self._checked(b"" if content is None else content)
+        return checked.encode() if isinstance(checked, str) else checked
+
+    def _checked(self, content: Any) -> bytes | str:
         if not isinstance(content, (bytes, str)):
             raise TypeError(
                 f"the content of a {type(self).__name__} is bytes or str, "
                 f"not {type(content).__qualname__}"
             )
-        self.content = content
-        self._begin(status_code, headers, background)
-        self.content_type = media_type or self.media_type
+        return content
 
     def _begin(
         self, status_code: int | None, headers: dict[str, str] | None, background: Any
@@ -134,7 +158,18 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The body as it is sent."""
+        """The body as it is sent. It may be set to other bytes."""
+        return self._sent()
+
+    @body.setter
+    def body(self, body: bytes) -> None:
+        if self.content_type is None and isinstance(self.content, str):
+            # What was text stays text.
+            self.content_type = "text/plain"
+        self.content = self._checked(body)
+        self.written = True
+
+    def _sent(self) -> bytes:
         return self.content.encode() if isinstance(self.content, str) else bytes(self.content)
 
     def header_pairs(self) -> list[tuple[str, str]]:
@@ -152,7 +187,7 @@ class Response:
                 found = pair
         if found is not None:
             return found[1], [pair for pair in pairs if pair[0].lower() != "content-type"]
-        chosen = self.content_type
+        chosen = self.content_type or self.media_type
         if chosen is None:
             chosen = "text/plain" if isinstance(self.content, str) else "application/octet-stream"
         if chosen.startswith("text/") and "charset=" not in chosen.lower():
@@ -202,6 +237,8 @@ class JSON(Response):
     status_code: None takes the status of the route.
     """
 
+    media_type = "application/json"
+
     def __init__(
         self,
         data: Any,
@@ -211,18 +248,23 @@ class JSON(Response):
         background: Any = None,
     ) -> None:
         self.data = data
-        self.content = b""
         self._begin(status_code, headers, background)
         self.content_type = None
+        if media_type is None and self.media_type != JSON.media_type:
+            media_type = self.media_type
         if media_type is not None:
             self.headers.setdefault("content-type", media_type)
+        if self.renders:
+            self.body = self.render(data)
 
-    @property
-    def body(self) -> bytes:
+    def render(self, content: Any) -> bytes:
         """The JSON, as middleware sees it; otherwise the host writes it."""
-        plain = to_plain(self.data)
+        plain = to_plain(content)
         text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
+
+    def _sent(self) -> bytes:
+        return super()._sent() if self.written else self.render(self.data)
 
 
 class JSONResponse(JSON):

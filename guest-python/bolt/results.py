@@ -13,11 +13,11 @@ from uuid import UUID
 from .errors import Unsupported
 from .models import Field, Model, model_of
 from .plain import compile_exact, plain
-from .responses import JSON, Response
+from .responses import Response
 from .schema import model_kind, type_of
 from .types import MISSING, Type
 
-__all__ = ["ResultMismatch", "Shape", "as_class", "compile_result", "declared_result"]
+__all__ = ["ResultMismatch", "Shape", "compile_result", "declared_result"]
 
 
 class ResultMismatch(TypeError):
@@ -377,10 +377,3 @@ def _below(wanted: Any, name: str) -> Any:
         return None
     inner = wanted.get(name)
     return None if inner in (None, True, ...) else inner
-
-
-def as_class(cls: type[Response], result: Any) -> Any:
-    """The result inside the response class of its route."""
-    if isinstance(result, Response) or issubclass(cls, JSON):
-        return result
-    return cls(result, None)

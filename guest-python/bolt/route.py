@@ -13,9 +13,10 @@ from .invoke import Plan, compile_invoke, wire_params
 from .models import Model, walk_models
 from .params import Param
 from .request import Request
-from .responses import JSON
-from .results import Shape, as_class, compile_result, declared_result
+from .responses import JSON, JSONResponse, Response
+from .results import Shape, compile_result, declared_result
 from .router import Declaration
+from .strict import to_plain
 from .surroundings import Surroundings
 from .validators import explain
 
@@ -122,12 +123,9 @@ class Route:
         if self.result is not None:
             check = compile_result(self.result, Shape.of(options))
         cls = options.get("response_class")
-        if cls is None or issubclass(cls, JSON):
+        if cls in (None, JSON, JSONResponse):
             return check
-        if check is None:
-            return lambda result: as_class(cls, result)
-        checked = check
-        return lambda result: as_class(cls, checked(result))
+        return _in_class(cls, check)
 
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """`invoke`, where validators may refuse what the host let pass."""
@@ -158,6 +156,25 @@ class Route:
                 return await result if inspect.isawaitable(result) else result
 
         return explaining_async if self.is_async else explaining
+
+
+def _in_class(cls: type[Response], check: Callable[[Any], Any] | None) -> Callable[[Any], Response]:
+    """What makes a response of `response_class` of what a handler returned."""
+    takes_data = cls.renders or issubclass(cls, JSON)
+
+    def finish(result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        if check is not None:
+            result = check(result)
+        if takes_data and not isinstance(result, bytes):
+            # A `render` knows the types of JSON, and no records.
+            result = to_plain(result)
+        made = cls(result, status_code=None)
+        made.by_class = True
+        return made
+
+    return finish
 
 
 def _first_paragraph(handler: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack
 
@@ -93,21 +93,21 @@ class Routes:
         return self._route(("OPTIONS",), path, options)
 
     def api_route(
-        self, path: str, *, methods: Sequence[str] = ("GET",), **options: Unpack[RouteOptions]
+        self, path: str, *, methods: Collection[str] | None = None, **options: Unpack[RouteOptions]
     ) -> Callable[[_Handler], _Handler]:
-        """Registers the handler for several methods; see `get`."""
-        return self._route(tuple(method.upper() for method in methods), path, options)
+        """Registers the handler for several methods, GET where none are given; see `get`."""
+        return self._route(_methods(methods), path, options)
 
     def add_api_route(
         self,
         path: str,
         endpoint: Callable[..., Any],
         *,
-        methods: Sequence[str] = ("GET",),
+        methods: Collection[str] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
         """As `api_route`, without a decorator."""
-        self._route(tuple(method.upper() for method in methods), path, options)(endpoint)
+        self._route(_methods(methods), path, options)(endpoint)
 
     def view(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[type], type]:
         """Registers a class: its methods `get`, `post`, ... are the handlers; see `views`."""
@@ -177,11 +177,17 @@ class Router(Routes):
         try:
             names = parse_path(inside.path or "/").names
             call_tree(
-                route.handler, names, inside.options.get("dependencies", ()), None, route.view
+                route.handler, names, inside.options.get("dependencies") or (), None, route.view
             )
         except (PathError, Unsupported) as error:
             raise route.failure(str(error)) from None
         self.declared.append(inside)
+
+
+def _methods(methods: Collection[str] | None) -> tuple[str, ...]:
+    # A set has no order of its own, and routes are numbered.
+    given = sorted(methods) if isinstance(methods, (set, frozenset)) else methods or ("GET",)
+    return tuple(dict.fromkeys(method.upper() for method in given))
 
 
 def qualname(handler: Any) -> str:

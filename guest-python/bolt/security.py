@@ -7,6 +7,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from .depends import SecurityScopes
 from .errors import HTTPException
 from .markers import Form
 from .request import Request
@@ -22,6 +23,7 @@ __all__ = [
     "OAuth2PasswordBearer",
     "OAuth2PasswordRequestForm",
     "SecurityScheme",
+    "SecurityScopes",
 ]
 
 

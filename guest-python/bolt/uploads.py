@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from .request import Headers
 
 __all__ = ["UploadFile", "install"]
 
@@ -30,12 +33,15 @@ class UploadFile:
     filename: as the client says; do not trust it as a path.
     content_type: as the client says, "" where it does not.
     size: in bytes.
-    headers: those of its part of the form.
+    headers: those of its part of the form; names in any case.
     """
+
+    # What was read ahead to find the ends of lines, and where it begins.
+    _ahead: tuple[int, bytes] = (0, b"")
 
     def __init__(self, wire: tuple[int, int, str, str, int, list[tuple[str, str]]]) -> None:
         self._request, self._file, self.filename, self.content_type, self.size, pairs = wire
-        self.headers = {name.lower(): value for name, value in pairs}
+        self.headers = Headers(pairs)
         self._at = 0
 
     def read_sync(self, size: int = -1) -> bytes:
@@ -74,34 +80,60 @@ class UploadFile:
 
     @property
     def file(self) -> Any:
-        """The file itself, with `read`, `seek` and `tell` as other files have them."""
+        """The file itself, as other binary files are: `read`, `readline`, `seek`, `tell`, ..."""
         return _File(self)
 
     def __repr__(self) -> str:
         return f"UploadFile(filename={self.filename!r}, size={self.size})"
 
 
-class _File:
-    """An UploadFile as a readable file object."""
+class _File(io.BufferedIOBase):
+    """An UploadFile as a readable file object. All of one upload are at the same place in it."""
 
     def __init__(self, upload: UploadFile) -> None:
         self._upload = upload
 
-    def read(self, size: int = -1) -> bytes:
-        return self._upload.read_sync(size)
+    def readable(self) -> bool:
+        return True
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._upload.read_sync(-1 if size is None else size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self._upload.read_sync(PART if size < 0 else size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        left = self._upload.size if size is None or size < 0 else size
+        line = b""
+        while left > 0 and not line.endswith(b"\n"):
+            part = self._line(left)
+            if not part:
+                break
+            line += part
+            left -= len(part)
+        return line
+
+    def _line(self, most: int) -> bytes:
+        """The next of a line, as far as it is in one part of the file."""
+        upload = self._upload
+        start, ahead = upload._ahead
+        if not start <= upload._at < start + len(ahead):
+            start = upload._at
+            ahead = upload.read_sync(PART)
+            upload._ahead = (start, ahead)
+            upload._at = start
+        at = upload._at - start
+        end = ahead.find(b"\n", at, at + most) + 1 or min(at + most, len(ahead))
+        upload._at = start + end
+        return ahead[at:end]
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
         base = (0, self._upload._at, self._upload.size)[whence]
         self._upload.seek_sync(base + offset)
         return self._upload._at
 
     def tell(self) -> int:
         return self._upload._at
-
-    def __iter__(self) -> Iterator[bytes]:
-        pending = b""
-        for part in self._upload.chunks():
-            *lines, pending = (pending + part).split(b"\n")
-            yield from (line + b"\n" for line in lines)
-        if pending:
-            yield pending

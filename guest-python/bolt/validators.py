@@ -8,6 +8,8 @@ step by step, and finds every refusal with its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import update_wrapper
 from typing import Any, Literal, TypeVar
 
 from .convert import converter
@@ -16,9 +18,21 @@ from .params import Param
 from .strict import to_plain
 from .types import MISSING, Type
 
-__all__ = ["explain", "field_validator", "model_validator"]
+__all__ = ["ValidationInfo", "explain", "field_validator", "model_validator"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationInfo:
+    """What a validator is told besides the value.
+
+    field_name: the field that it looks at.
+    data: the fields that stand before it in the class, with their values.
+    """
+
+    field_name: str
+    data: dict[str, Any]
 
 
 def field_validator(
@@ -26,13 +40,24 @@ def field_validator(
 ) -> Callable[[_Function], _Function]:
     """A method of a Struct that checks a field, and returns what it shall be.
 
-    It takes the class and the value; a ValueError or a failed assertion becomes a 422. Values have
-    their type already, so there is no mode "before".
+    It takes the class and the value, and a `ValidationInfo` if it has a third parameter; a
+    ValueError or a failed assertion becomes a 422. Values have their type already, so there is no
+    mode "before".
+
+    fields: names; "*" for all. One for all and one with a ValidationInfo look at a record after
+        the others, in their order and that of the model validators.
     """
     _only_after(mode)
+    if not fields or not all(isinstance(name, str) for name in fields):
+        raise TypeError("field_validator names its fields: @field_validator('name')")
 
     def mark(function: _Function) -> _Function:
         target: Any = getattr(function, "__func__", function)
+        alone = isinstance(function, staticmethod)
+        wants_info = _required(target) > (1 if alone else 2)
+        if wants_info or "*" in fields:
+            made: Any = _one_by_one(target, fields, alone, wants_info)
+            return made  # type: ignore[no-any-return]
         target.__bolt_validates__ = fields
         return function
 
@@ -49,6 +74,46 @@ def model_validator(*, mode: Literal["after"] = "after") -> Callable[[_Function]
         return function
 
     return mark
+
+
+def _required(function: Any) -> int:
+    """How many arguments a function has to be given."""
+    code = getattr(function, "__code__", None)
+    return 0 if code is None else code.co_argcount - len(function.__defaults__ or ())
+
+
+def _one_by_one(
+    function: Any, fields: tuple[str, ...], alone: bool, wants_info: bool
+) -> Callable[[Any], Any]:
+    """A validator of whole records that has `function` look at their fields.
+
+    What it raises has `__bolt_fields__`: each field that was refused, and why.
+    """
+
+    def look(record: Any) -> Any:
+        cls = type(record)
+        names = cls.__struct_fields__
+        refused: list[tuple[str, BaseException]] = []
+        for name in names if "*" in fields else fields:
+            value = getattr(record, name)
+            arguments = [value] if alone else [cls, value]
+            if wants_info:
+                before = names[: names.index(name)]
+                data = {other: getattr(record, other) for other in before}
+                arguments.append(ValidationInfo(name, data))
+            try:
+                setattr(record, name, function(*arguments))
+            except (ValueError, AssertionError) as exc:
+                refused.append((name, exc))
+        if refused:
+            first: Any = refused[0][1]
+            first.__bolt_fields__ = refused
+            raise first
+        return record
+
+    update_wrapper(look, function)
+    vars(look)["__bolt_validates__"] = ()
+    return look
 
 
 def _only_after(mode: str) -> None:
@@ -149,11 +214,10 @@ def _validated(
         for name in fields:
             if name not in values:
                 continue
-            alias = next((item.alias for item in model.fields if item.name == name), "") or name
             try:
                 values[name] = call(cls, values[name])
             except (ValueError, AssertionError) as exc:
-                errors.append(_refusal(exc, (*loc, alias), values[name]))
+                errors.append(_refusal(exc, (*loc, _alias(model, name)), values[name]))
     if len(errors) > before:
         return _BAD
     made = cls(**values)
@@ -162,9 +226,18 @@ def _validated(
             try:
                 made = call(cls, made)
             except (ValueError, AssertionError) as exc:
-                errors.append(_refusal(exc, loc, values))
+                refused = getattr(exc, "__bolt_fields__", None)
+                if refused is None:
+                    errors.append(_refusal(exc, loc, values))
+                for name, why in refused or ():
+                    place = (*loc, _alias(model, name))
+                    errors.append(_refusal(why, place, getattr(made, name)))
                 return _BAD
     return made
+
+
+def _alias(model: Model, name: str) -> str:
+    return next((item.alias for item in model.fields if item.name == name), "") or name
 
 
 def _refusal(exc: BaseException, loc: tuple[Any, ...], value: Any) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import pytest
 
-from bolt import BoltAPI, Field, Query, Struct, field_validator, model_validator
+from bolt import (
+    BoltAPI,
+    Field,
+    Query,
+    Struct,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from bolt.encode import encode_reply
 from bolt.errors import RequestValidationError, Unsupported
 from bolt.manifest import manifest
@@ -126,6 +134,71 @@ def test_validators_may_change_values():
         return user.first_name
 
     assert api.routes[0].invoke((user("ann"),)) == "ANN"
+
+
+class Booking(Struct, rename="camel"):
+    first: int
+    last_day: int
+    note: str = ""
+
+    @field_validator("last_day")
+    @classmethod
+    def after_first(cls, value: int, info: ValidationInfo) -> int:
+        assert info.field_name == "last_day" and cls is Booking
+        if value < info.data["first"]:
+            raise ValueError("too early")
+        return value + 100
+
+    @field_validator("*")
+    @classmethod
+    def no_fives(cls, value: Any) -> Any:
+        if value in (5, "5"):
+            raise ValueError(f"a {value}")
+        return value
+
+    @field_validator("first")
+    @staticmethod
+    def doubled(value: int) -> int:
+        return value * 2
+
+
+def test_validators_may_ask_for_the_fields_before_and_for_all():
+    def handler(booking: Booking) -> Any:
+        return booking.first, booking.last_day
+
+    api = BoltAPI()
+    api.post("/")(handler)
+    assert api.routes[0].invoke(((1, 2, "x"),)) == (2, 102)
+    assert refusals(handler, (1, 1, "x")) == [("value_error", ["body", "lastDay"])]
+    # The first validator that refuses ends it, with all the fields that it refuses.
+    assert refusals(handler, (1, 1, "5")) == [("value_error", ["body", "lastDay"])]
+    assert refusals(handler, (1, 2, "5")) == [("value_error", ["body", "note"])]
+
+
+class Two(Struct):
+    a: int
+    b: int
+
+    @field_validator("*")
+    def positive(cls, value: int, info: ValidationInfo) -> int:
+        assert value > 0, f"{info.field_name} after {list(info.data)}"
+        return value
+
+
+def test_all_fields_that_a_validator_refuses_are_told():
+    def handler(two: Two): ...
+
+    place = ["body"]
+    assert refusals(handler, (0, 0)) == [
+        ("assertion_error", [*place, "a"]),
+        ("assertion_error", [*place, "b"]),
+    ]
+
+
+def test_a_validator_names_its_fields():
+    for wrong in ((), (lambda cls, value: value,)):
+        with pytest.raises(TypeError, match="names its fields"):
+            field_validator(*wrong)
 
 
 def test_a_validator_before_the_types_is_refused():

@@ -3,7 +3,7 @@
 import inspect
 import json
 import sys
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import app_example

@@ -18,13 +18,16 @@
 //! instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed by the guest's own event
 //! loop when its [`alarm`] rings. The reply comes back marshalled; [`reply`] decodes it, [`json`] encodes its
 //! values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
-//! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line.
+//! goes wrong on the way is a [`fault`], and [`accesslog`] writes the line. A reply may be a file of one of the
+//! [`folders`] that were granted: [`files`] opens and sends it.
 //!
 //! The data moves forward: `RouteMatch → ValidArgs → Waiting → Reply → HttpResponse`.
 //!
 //! # How an app gets there
 //!
-//! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command.
+//! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command. Apps are kept
+//! in a [`table`], where one may take another's place. The [`runner`] runs an app from its source, for [`dev`] and for the
+//! time until it is built.
 //! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles it
 //! once into an [`artifact`], and asks it for its [`manifest`] ([`manifest_wire`] as it is written), which the host
 //! relies on from then on; its [`types`] are what values may be. [`project`] is what `new` makes. [`component`]
@@ -33,7 +36,7 @@
 //! allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
 //!
 //! Pure stages (`route`, `params`, `values`, `form`, `validate`, `scalar`, `check`, `marshal`, `json`, `manifest`,
-//! `docs`, `reply`, `policy`, `grants`) know nothing of wasmtime, hyper or tokio; a test over their `use` lines holds
+//! `docs`, `reply`, `policy`, `grants`, `folders`) know nothing of wasmtime, hyper or tokio; a test over their `use` lines holds
 //! them to it.
 
 pub mod accesslog;

@@ -275,7 +275,12 @@ def main() -> int:
     native_url, sandbox_url = sys.argv[1:3]
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     count = differences = 0
-    with httpx.Client(base_url=native_url) as native, httpx.Client(base_url=sandbox_url) as sandbox:
+    # Uvicorn ends a connection that was idle for 5 s, and one whose handler failed.
+    once = httpx.Limits(max_keepalive_connections=0)
+    with (
+        httpx.Client(base_url=native_url, timeout=60, limits=once) as native,
+        httpx.Client(base_url=sandbox_url, timeout=60) as sandbox,
+    ):
         for sent in (*fixed(), *thrown(random.Random(seed))):
             count += 1
             try:

@@ -1,0 +1,17 @@
+"""`run_in_threadpool`, where FastAPI has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+__all__ = ["run_in_threadpool"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+async def run_in_threadpool(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """What the function returns. There are no threads in the sandbox: it runs here and now."""
+    return await asyncio.to_thread(function, *args, **kwargs)

@@ -1,0 +1,5 @@
+"""`TestClient`, where FastAPI has it; see `testing`."""
+
+from .testing import TestClient
+
+__all__ = ["TestClient"]
