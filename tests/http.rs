@@ -266,3 +266,33 @@ fn instances_draw_different_random_numbers() {
     let lone = |flags: &[&str]| Server::fixture(flags).get("/random").text().to_owned();
     assert_ne!(lone(&["--workers", "1"]), lone(&["--workers", "1"]));
 }
+
+#[test]
+fn a_linked_component_answers_as_the_flat_one() {
+    let flags = ["--workers", "1", "--instances", "1"];
+    let flat = Server::fixture(&flags);
+    let linked = Server::fixture(&[&flags[..], &["--no-flatten"]].concat());
+    let described = flat.get("/openapi.json").json();
+    assert_eq!(described, linked.get("/openapi.json").json());
+    let paths = described["paths"].as_object().unwrap().clone();
+    let mut compared = 0;
+    for (path, methods) in paths {
+        // Computing for long, dying, drawing numbers, looking at clocks and counting are other tests' business.
+        let other =
+            ["spin", "random", "sleep", "forever", "trap", "memory", "count", "seen", "time", "isolation"];
+        if methods.get("get").is_none() || other.iter().any(|word| path.contains(word)) {
+            continue;
+        }
+        let path = path.replace(['{', '}'], "");
+        let told = |server: &Server| {
+            let response = server.get(&path);
+            let kind = response.headers.get("content-type").cloned();
+            (response.status, kind, String::from_utf8_lossy(&response.body).into_owned())
+        };
+        assert_eq!(told(&flat), told(&linked), "{path}");
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared}");
+    flat.assert_well();
+    linked.assert_well();
+}

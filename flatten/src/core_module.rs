@@ -2,10 +2,10 @@
 
 use crate::outline::Kind;
 use crate::{Left, unsupported};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use wasmparser::{
-    CompositeInnerType, Data, Element, FuncType, FunctionBody, Global, GlobalType, KnownCustom, MemoryType,
-    Name, Parser, Payload, TableType, TypeRef,
+    CompositeInnerType, Data, DataKind, Element, ElementKind, FuncType, FunctionBody, Global, GlobalType,
+    HeapType, KnownCustom, MemoryType, Name, Parser, Payload, SubType, TableType, TypeRef, ValType,
 };
 
 /// An import. `ty` is what the module says of it.
@@ -51,11 +51,19 @@ impl<'a> CoreModule<'a> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
-                    for ty in group?.into_types() {
-                        let CompositeInnerType::Func(func) = ty.composite_type.inner else {
+                    let group = group?;
+                    let alone = group.types().len() == 1;
+                    for ty in group.into_types() {
+                        let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
                             return Err(unsupported("it uses types of garbage collection"));
                         };
-                        self.types.push(func);
+                        // Types are merged by their signatures, so nothing else may tell them apart.
+                        if !alone || !is_signature(&ty, func) {
+                            return Err(unsupported(
+                                "it uses types of functions that are more than their signatures",
+                            ));
+                        }
+                        self.types.push(func.clone());
                     }
                 }
             }
@@ -148,4 +156,30 @@ impl<'a> CoreModule<'a> {
     pub fn global_type(&self, defined: u32) -> GlobalType {
         self.globals[defined as usize].ty
     }
+
+    /// Tables whose contents change when this is instantiated, and that are imported.
+    pub fn filled_tables(&self) -> impl Iterator<Item = &Import<'a>> {
+        let tables = self.elements.iter().filter_map(|element| match element.kind {
+            ElementKind::Active { table_index, .. } => Some(table_index.unwrap_or(0)),
+            _ => None,
+        });
+        let tables: BTreeSet<u32> = tables.collect();
+        tables.into_iter().filter_map(|table| self.import(Kind::Table, table))
+    }
+
+    /// Whether the memory's contents change when this is instantiated.
+    pub fn fills_memory(&self) -> bool {
+        self.data.iter().any(|data| matches!(data.kind, DataKind::Active { .. }))
+    }
+}
+
+/// Whether a type is that of a function, has no types above or below it, and refers to no others.
+fn is_signature(ty: &SubType, func: &FuncType) -> bool {
+    let composite = &ty.composite_type;
+    let linked = composite.descriptor_idx.or(composite.describes_idx).or(ty.supertype_idx);
+    let mut types = func.params().iter().chain(func.results());
+    let refers = types.any(|ty| {
+        matches!(ty, ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Concrete(_) | HeapType::Exact(_)))
+    });
+    ty.is_final && !composite.shared && linked.is_none() && !refers
 }

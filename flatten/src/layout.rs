@@ -1,20 +1,12 @@
 //! What of the members is kept, what is constant, and where everything lies in the one module that they become.
 
 use crate::Left;
+use crate::constant::{Constant, evaluate};
 use crate::core_module::CoreModule;
 use crate::linking::{Linking, Origin};
 use crate::outline::Kind;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Operator, TypeRef};
-
-/// The value of a global that never changes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Constant {
-    I32(i32),
-    I64(i64),
-    F32(u32),
-    F64(u64),
-}
 
 /// An import of the merged module. `ty` is what the member `member` says of it.
 #[derive(Debug)]
@@ -87,7 +79,9 @@ impl<'a> Layout<'a> {
             for member in 0..linking.members.len() {
                 for index in 0..defined(linking.code(member), kind) {
                     let origin = Origin::Member { member, kind, index };
-                    let constant = kind == Kind::Global && self.constants.contains_key(&(member, index));
+                    let constant = kind == Kind::Global
+                        && self.constants.contains_key(&(member, index))
+                        && !self.exports.contains_key(&origin);
                     if !reach.seen.contains(&origin) || constant {
                         continue;
                     }
@@ -101,12 +95,15 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        let place = |origin: &Origin<'a>| match (self.index.get(origin), origin) {
-            (Some(index), _) => Place::Index(*index),
-            (None, Origin::Member { member, kind: Kind::Global, index }) => {
-                self.constants.get(&(*member, *index)).map_or(Place::Gone, |value| Place::Constant(*value))
-            }
-            (None, _) => Place::Gone,
+        let constant = |origin: &Origin<'a>| match origin {
+            Origin::Member { member, kind: Kind::Global, index } => self.constants.get(&(*member, *index)),
+            _ => None,
+        };
+        // A constant that is exported is also a global, which the members have no use for.
+        let place = |origin: &Origin<'a>| match (constant(origin), self.index.get(origin)) {
+            (Some(value), _) => Place::Constant(*value),
+            (None, Some(index)) => Place::Index(*index),
+            (None, None) => Place::Gone,
         };
         self.local = reach
             .origins
@@ -308,7 +305,8 @@ fn constants<'a>(
     for (member, spaces) in reach.origins.iter().enumerate() {
         for (index, global) in linking.code(member).globals.iter().enumerate() {
             let origin = Origin::Member { member, kind: Kind::Global, index: index as u32 };
-            if global.ty.shared || reach.written.contains(&origin) || used.contains(&origin) {
+            let written = reach.written.contains(&origin) || (global.ty.mutable && used.contains(&origin));
+            if global.ty.shared || written {
                 continue;
             }
             let known = |index: u32| match spaces[&Kind::Global].get(index as usize)? {
@@ -321,35 +319,4 @@ fn constants<'a>(
         }
     }
     Ok(values)
-}
-
-/// The value of a constant expression. `global`: the values of globals that are known.
-fn evaluate(expr: &ConstExpr<'_>, global: impl Fn(u32) -> Option<Constant>) -> Option<Constant> {
-    use Constant::{F32, F64, I32, I64};
-    use Operator as O;
-    let mut stack = Vec::new();
-    for operator in expr.get_operators_reader() {
-        let value = match operator.ok()? {
-            O::I32Const { value } => I32(value),
-            O::I64Const { value } => I64(value),
-            O::F32Const { value } => F32(value.bits()),
-            O::F64Const { value } => F64(value.bits()),
-            O::GlobalGet { global_index } => global(global_index)?,
-            O::End => break,
-            operator => match (operator, stack.pop()?, stack.pop()?) {
-                (O::I32Add, I32(b), I32(a)) => I32(a.wrapping_add(b)),
-                (O::I32Sub, I32(b), I32(a)) => I32(a.wrapping_sub(b)),
-                (O::I32Mul, I32(b), I32(a)) => I32(a.wrapping_mul(b)),
-                (O::I64Add, I64(b), I64(a)) => I64(a.wrapping_add(b)),
-                (O::I64Sub, I64(b), I64(a)) => I64(a.wrapping_sub(b)),
-                (O::I64Mul, I64(b), I64(a)) => I64(a.wrapping_mul(b)),
-                _ => return None,
-            },
-        };
-        stack.push(value);
-    }
-    match stack[..] {
-        [value] => Some(value),
-        _ => None,
-    }
 }

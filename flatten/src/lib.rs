@@ -26,9 +26,10 @@
 //! imports and exports stay what they were; the shim and the fixup stay as well.
 //!
 //! What this cannot merge is left as it is, and [`Left`] says why: several memories, modules that are instantiated twice,
-//! start functions, code that uses more than functions, tables, memories and globals. The output is validated before
-//! it is given out.
+//! start functions, code that uses more than functions, tables, memories and globals, and what would see that all
+//! members are made at once. The output is validated before it is given out.
 
+mod constant;
 mod core_module;
 mod layout;
 mod linking;

@@ -6,7 +6,7 @@
 //! table of its own that the fixup fills, comes before.
 
 use crate::core_module::CoreModule;
-use crate::outline::{Kind, Outline, Source};
+use crate::outline::{Item, Kind, Outline, Source};
 use crate::{Left, unsupported};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasmparser::{CanonicalFunction, CanonicalOption, Instance};
@@ -51,7 +51,30 @@ impl<'a> Linking<'a> {
         }
         let mut linking = Self { outline, instantiated, members: Vec::new() };
         linking.members = linking.choose()?;
+        linking.refuse_other_orders()?;
         Ok(linking)
+    }
+
+    /// All that the members do when they are made is done at once. That must not be seen.
+    fn refuse_other_orders(&self) -> Result<(), Left> {
+        let is_member =
+            |item: &Item<'_>| matches!(item, Item::Instantiate(made) if self.members.contains(made));
+        let first = self.outline.items.iter().position(is_member);
+        let last = self.outline.items.iter().rposition(is_member);
+        if self.outline.running.iter().any(|at| first < Some(*at) && Some(*at) < last) {
+            return Err(unsupported("it makes instances of components between those of its modules"));
+        }
+        let (mut by_members, mut by_others) = (BTreeSet::new(), BTreeSet::new());
+        for index in self.instantiated.keys() {
+            let filled = if self.members.contains(index) { &mut by_members } else { &mut by_others };
+            // What others write to tables of members comes after the members still.
+            let tables = self.filled_tables(*index)?;
+            filled.extend(tables.into_iter().filter(|(definer, _)| !self.members.contains(definer)));
+        }
+        if !by_members.is_disjoint(&by_others) {
+            return Err(unsupported("one of its modules fills a table that another fills as well"));
+        }
+        Ok(())
     }
 
     fn choose(&self) -> Result<Vec<u32>, Left> {
@@ -68,23 +91,22 @@ impl<'a> Linking<'a> {
             suppliers.insert(*index, from);
             needs.insert(*index, through);
         }
-        let mut family = BTreeSet::from([root]);
-        for (index, from) in &suppliers {
-            if !from.is_disjoint(&family) {
-                family.insert(*index);
-            }
-        }
-        for (index, made) in &self.instantiated {
-            let serves = suppliers.iter().any(|(other, from)| family.contains(other) && from.contains(index));
-            if serves && made.code.tables.is_empty() && suppliers[index].is_empty() {
-                family.insert(*index);
-            }
-        }
-        // They are in the order in which they are made, so what comes too late is known before what needs it.
+        let family = self.family(root, &suppliers);
+        // They are in the order in which they are made, so what comes too late is known before what needs it, and
+        // before what may write over what it wrote.
         let mut late = BTreeSet::new();
+        let (mut memory_filled, mut tables_filled) = (false, BTreeSet::new());
         for index in &family {
-            if !needs[index].is_disjoint(&family) || !suppliers[index].is_disjoint(&late) {
+            let (memory, tables) =
+                (self.instantiated[index].code.fills_memory(), self.filled_tables(*index)?);
+            if !needs[index].is_disjoint(&family)
+                || !suppliers[index].is_disjoint(&late)
+                || (memory && memory_filled)
+                || !tables.is_disjoint(&tables_filled)
+            {
                 late.insert(*index);
+                memory_filled |= memory;
+                tables_filled.extend(tables);
             }
         }
         let members: Vec<u32> = family.difference(&late).copied().collect();
@@ -98,6 +120,50 @@ impl<'a> Linking<'a> {
             }
         }
         Ok(members)
+    }
+
+    /// The instances that could be merged with the one that has the memory. `suppliers`: what each imports from.
+    fn family(&self, root: u32, suppliers: &BTreeMap<u32, BTreeSet<u32>>) -> BTreeSet<u32> {
+        let mut family = BTreeSet::from([root]);
+        loop {
+            let before = family.len();
+            for (index, from) in suppliers {
+                if !from.is_disjoint(&family) {
+                    family.insert(*index);
+                }
+            }
+            let serving: BTreeSet<u32> = family.iter().flat_map(|index| &suppliers[index]).copied().collect();
+            family.extend(serving.into_iter().filter(|index| {
+                suppliers[index].is_empty() && self.instantiated[index].code.tables.is_empty()
+            }));
+            // Others may import from those that were added last, and once merged they would be found with them.
+            if family.len() == before {
+                return family;
+            }
+        }
+    }
+
+    /// The tables of others whose contents change when an instance is made, by the instance that defines each, and its
+    /// number there.
+    fn filled_tables(&self, instance: u32) -> Result<BTreeSet<(u32, u32)>, Left> {
+        let tables = self.instantiated[&instance].code.filled_tables();
+        tables.map(|import| self.table(instance, import.module, import.name)).collect()
+    }
+
+    /// The definition of a table that an instance imports, through those that only hand it on.
+    fn table(&self, mut instance: u32, mut module: &'a str, mut name: &'a str) -> Result<(u32, u32), Left> {
+        loop {
+            let Found::Export { instance: from, name: export, .. } = self.import(instance, module, name)?
+            else {
+                return Err(missing(name));
+            };
+            let code = &self.instantiated[&from].code;
+            let (_, index) = code.exports.get(export).ok_or_else(|| missing(export))?;
+            match code.import(Kind::Table, *index) {
+                Some(import) => (instance, module, name) = (from, import.module, import.name),
+                None => return Ok((from, *index)),
+            }
+        }
     }
 
     /// The instances that an instance imports from, and those that functions which it imports need.

@@ -1,7 +1,7 @@
 //! Writing the one module that the members become.
 
 use crate::Left;
-use crate::layout::{Constant, Layout, Place};
+use crate::layout::{Layout, Place};
 use crate::linking::{Linking, Origin};
 use crate::outline::Kind;
 use std::collections::{BTreeMap, HashMap};
@@ -309,26 +309,6 @@ impl Reencode for Writer<'_, '_> {
             return Ok(value.instruction());
         }
         reencode::utils::instruction(self, operator)
-    }
-}
-
-impl Constant {
-    fn expression(self) -> ConstExpr {
-        match self {
-            Self::I32(value) => ConstExpr::i32_const(value),
-            Self::I64(value) => ConstExpr::i64_const(value),
-            Self::F32(bits) => ConstExpr::f32_const(wasm_encoder::Ieee32::new(bits)),
-            Self::F64(bits) => ConstExpr::f64_const(wasm_encoder::Ieee64::new(bits)),
-        }
-    }
-
-    fn instruction(self) -> Instruction<'static> {
-        match self {
-            Self::I32(value) => Instruction::I32Const(value),
-            Self::I64(value) => Instruction::I64Const(value),
-            Self::F32(bits) => Instruction::F32Const(wasm_encoder::Ieee32::new(bits)),
-            Self::F64(bits) => Instruction::F64Const(wasm_encoder::Ieee64::new(bits)),
-        }
     }
 }
 

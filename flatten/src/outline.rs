@@ -71,6 +71,8 @@ impl Kind {
 pub struct Outline<'a> {
     pub bytes: &'a [u8],
     pub items: Vec<Item<'a>>,
+    /// Which of the items run code of components: by position.
+    pub running: Vec<usize>,
     pub modules: Vec<&'a [u8]>,
     pub instances: Vec<Instance<'a>>,
     pub funcs: Vec<Source<'a>>,
@@ -83,9 +85,16 @@ impl<'a> Outline<'a> {
     /// Read the outermost level of a component.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Left> {
         let mut outline = Self { bytes, ..Self::default() };
-        let mut depth = 0;
+        let mut depth = 0u32;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
+            if let Payload::ModuleSection { unchecked_range, .. }
+            | Payload::ComponentSection { unchecked_range, .. } = &payload
+                && unchecked_range.end > bytes.len()
+            {
+                // The parser takes the end of the bytes for that of what is inside.
+                return Err(Left::Damaged("it ends too early".to_owned()));
+            }
             match &payload {
                 Payload::ModuleSection { unchecked_range, .. } if depth == 0 => {
                     outline.modules.push(&bytes[unchecked_range.start..unchecked_range.end]);
@@ -96,7 +105,19 @@ impl<'a> Outline<'a> {
                     depth += 1;
                 }
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth -= 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentAliasSection(section) if depth > 0 => {
+                    // The component inside is copied, and the modules of this one get other numbers.
+                    for alias in section.clone() {
+                        if let ComponentAlias::Outer {
+                            kind: ComponentOuterAliasKind::CoreModule, count, ..
+                        } = alias?
+                            && count == depth
+                        {
+                            return Err(unsupported("it uses core modules from elsewhere"));
+                        }
+                    }
+                }
                 _ if depth > 0 => {}
                 payload => outline.section(payload)?,
             }
@@ -152,6 +173,7 @@ impl<'a> Outline<'a> {
                 for instance in section.clone() {
                     match instance? {
                         ComponentInstance::Instantiate { args, .. } => {
+                            self.running.push(self.items.len());
                             args.iter().try_for_each(|arg| refuse_module(arg.kind))?;
                         }
                         ComponentInstance::FromExports(exports) => {
@@ -161,7 +183,10 @@ impl<'a> Outline<'a> {
                 }
                 self.copy(Id::Instance as u8, section.range());
             }
-            Payload::ComponentStartSection { range, .. } => self.copy(Id::Start as u8, range.clone()),
+            Payload::ComponentStartSection { range, .. } => {
+                self.running.push(self.items.len());
+                self.copy(Id::Start as u8, range.clone());
+            }
             Payload::ComponentAliasSection(section) => {
                 for alias in section.clone() {
                     self.alias(alias?)?;

@@ -61,15 +61,6 @@ pub fn used_outside<'a>(outline: &Outline<'a>, linking: &Linking<'a>) -> Result<
             Item::Section { .. } | Item::Alias(_) | Item::Instantiate(_) => {}
         }
     }
-    // What the members themselves are given by the host.
-    for instance in &linking.members {
-        for import in &linking.instantiated[instance].code.imports {
-            let origin = linking.imported(*instance, import.module, import.name)?;
-            if matches!(origin, Origin::Canonical { .. }) {
-                add(origin)?;
-            }
-        }
-    }
     Ok(used)
 }
 
@@ -138,6 +129,10 @@ impl<'a> Writer<'a, '_> {
                 self.component.section(&section);
             }
             Item::Lift(lift) => self.canonical(lift)?,
+            // The last of them is when all are there. Being made, they may trap, so it is done even if nothing uses them.
+            Item::Instantiate(instance) if self.linking.members.last() == Some(instance) => {
+                self.whole()?;
+            }
             Item::Instantiate(instance) if self.linking.members.contains(instance) => {}
             Item::Instantiate(instance) => {
                 self.instance(*instance)?;

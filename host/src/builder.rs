@@ -9,82 +9,18 @@ use crate::config::{Config, Limits};
 use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
+use crate::pages::{self, Written};
+use crate::progress::Progress;
 use crate::python::{self, Content, Python};
 use crate::route::Router;
 use crate::sdk;
+use crate::source::{AppRef, sources};
 use crate::sync::now;
 use crate::vitals::Vitals;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 use wasmtime::Engine;
-
-/// What is to be built: `app.py` and the name of its `BoltAPI`.
-#[derive(Debug, Clone)]
-pub struct AppRef {
-    pub module: String,
-    pub attribute: String,
-    pub folder: PathBuf,
-}
-
-impl AppRef {
-    /// `path` is the file named on the command line; `app` is `module:attr` or nothing.
-    pub fn new(path: &Path, app: Option<&str>) -> Result<Self, String> {
-        let shown = path.display();
-        if !path.is_file() {
-            return Err(format!("{shown}: no such file"));
-        }
-        let path = path.canonicalize().map_err(|e| format!("{shown}: {e}"))?;
-        let (folder, whole) = place(&path);
-        let (module, attribute) = match app {
-            None => (whole.as_str(), "api"),
-            Some(app) => app.split_once(':').unwrap_or((app, "api")),
-        };
-        let identifier = |name: &str| {
-            !name.is_empty()
-                && !name.starts_with(|c: char| c.is_ascii_digit())
-                && name.chars().all(|c| c.is_alphanumeric() || c == '_')
-        };
-        if !module.split('.').all(identifier) || !attribute.split('.').all(identifier) {
-            return Err(format!(
-                "{shown}: {module}:{attribute} is not a Python name: rename the file or give --app module:attr"
-            ));
-        }
-        Ok(Self { module: module.to_owned(), attribute: attribute.to_owned(), folder })
-    }
-}
-
-/// Where the imports of a file begin, and its name from there: a file in a package is a part of it.
-fn place(path: &Path) -> (PathBuf, String) {
-    let mut name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-    let mut folder = path.parent().unwrap_or(Path::new("/"));
-    while folder.join("__init__.py").is_file()
-        && let (Some(package), Some(above)) = (folder.file_name(), folder.parent())
-    {
-        name = format!("{}.{name}", package.to_string_lossy());
-        folder = above;
-    }
-    (folder.to_owned(), name)
-}
-
-/// Tells the user what is being done, one line a step.
-pub struct Progress {
-    start: Instant,
-}
-
-impl Progress {
-    /// Say what begins.
-    pub fn begin(step: &str) -> Self {
-        eprintln!("  {step} …");
-        Self { start: Instant::now() }
-    }
-
-    /// Say that it is done, and how long it took.
-    pub fn done(self, result: &str) {
-        eprintln!("    {result} in {:.1} s", self.start.elapsed().as_secs_f64());
-    }
-}
 
 /// What becomes of the core modules that a component is linked from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +212,18 @@ fn describe(
     Ok((json, manifest))
 }
 
+/// What a new instance writes to in its memory before it is called.
+pub fn written(artifact: &Artifact) -> Result<Option<Written>, String> {
+    let config = Config::default();
+    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
+    let loaded = component::Loaded::open(&engine, &artifact.code, "inspected", &config)?;
+    let made = now(Instance::new(&loaded, Vitals::alone(), Outbound::new(Arc::default())))?;
+    let alive = made.map_err(|e| format!("it cannot be started: {e:#}"))?;
+    let written = pages::written(&artifact.code);
+    drop(alive);
+    Ok(written)
+}
+
 /// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
 pub async fn ask(loaded: &component::Loaded, limits: &Limits) -> Result<String, String> {
     let vitals = Vitals::alone();
@@ -291,37 +239,6 @@ pub async fn ask(loaded: &component::Loaded, limits: &Limits) -> Result<String, 
         }),
         Err(_) => Err("it took longer than --deadline to be imported and to tell its routes".to_owned()),
     }
-}
-
-/// The Python files an app may import, below its folder. Hidden folders, environments and caches are left out.
-pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    const MOST: usize = 5000;
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        for entry in entries.flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            let name = name.to_string_lossy();
-            if name.starts_with('.') || matches!(&*name, "__pycache__" | "node_modules") {
-                continue;
-            }
-            // Links are followed; a loop of them ends at the file limit below or at the system's own.
-            match fs::metadata(&path).map(|meta| meta.file_type()) {
-                Ok(kind) if kind.is_dir() && !path.join("pyvenv.cfg").exists() => folders.push(path),
-                Ok(kind) if !kind.is_dir() && name.ends_with(".py") => found.push(path),
-                _ => {}
-            }
-        }
-        if found.len() > MOST {
-            return Err(format!(
-                "{} has more than {MOST} Python files below it: move the app into a folder of its own",
-                folder.display()
-            ));
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Everything that the component is made of, or hashes of it.

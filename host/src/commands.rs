@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::artifact::Artifact;
-use crate::builder::{self, AppRef, Planned};
+use crate::builder::{self, Planned};
 use crate::cli::{Build, Dev, Inspect, New, Run, Source, When};
 use crate::component::{self, Engine, Loaded};
 use crate::config::Config;
@@ -11,6 +11,7 @@ use crate::manifest::Manifest;
 use crate::python::Content;
 use crate::runner::Runner;
 use crate::server::Server;
+use crate::source::AppRef;
 use crate::sync::now;
 use crate::table::{AppTable, Slot};
 use crate::{accesslog, artifact, inspect, project, sdk};
@@ -138,7 +139,8 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 /// Show what an app is made of.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
-    say(&inspect::report(&wasm, &artifact, &manifest)?);
+    let written = builder::written(&artifact)?;
+    say(&inspect::report(&wasm, &artifact, &manifest, written)?);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::bindings::AppPre;
 use crate::config::{Config, Limits};
 use crate::folders::Folders;
-use crate::runner::Source;
+use crate::source::Source;
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
 use crate::vitals::TICK;
 use std::path::Path;

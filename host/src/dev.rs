@@ -1,8 +1,8 @@
 //! The edit loop: whoever asks for the app gets it as its files are at that moment.
 
 use crate::app::App;
-use crate::builder::{self, AppRef};
 use crate::runner::Runner;
+use crate::source::{AppRef, sources};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Reloader {
 
 /// A folder that cannot be read looks empty; loading the app then says why.
 fn snapshot(folder: &Path) -> Snapshot {
-    let files = builder::sources(folder).unwrap_or_default();
+    let files = sources(folder).unwrap_or_default();
     let look = |path: PathBuf| {
         let meta = std::fs::metadata(&path).ok()?;
         Some((path, (meta.modified().ok(), meta.len())))

@@ -3,7 +3,7 @@
 use crate::bindings::App;
 use crate::component::Loaded;
 use crate::outbound::Outbound;
-use crate::runner::{LOADER, Source};
+use crate::source::{LOADER, Source};
 use crate::store::GuestState;
 use crate::vitals::Vitals;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use crate::artifact::Artifact;
 use crate::component;
 use crate::manifest::{Absent, Manifest, Param, Route, Source};
+use crate::pages::{RUNS_IN_PLACE, Written};
 use crate::policy::Wishes;
 use std::fmt::Write;
 use std::fs;
@@ -35,7 +36,12 @@ fn wishes(wishes: &Wishes) -> String {
 }
 
 /// Routes with their parameters, imports and sizes.
-pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<String, String> {
+pub fn report(
+    wasm: &Path,
+    artifact: &Artifact,
+    manifest: &Manifest,
+    written: Option<Written>,
+) -> Result<String, String> {
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
     let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
@@ -76,6 +82,13 @@ pub fn report(wasm: &Path, artifact: &Artifact, manifest: &Manifest) -> Result<S
         Err(left) => format!("left as they are, because {left}"),
     };
     let _ = writeln!(text, "\nmodules\n  {linked}");
+    if let Some(Written { pages, runs }) = written {
+        let reset = if runs <= RUNS_IN_PLACE { "" } else { ", more than are put back in place" };
+        let _ = writeln!(
+            text,
+            "\nmemory\n  an instance writes to {pages} pages before its first call, in {runs} runs{reset}"
+        );
+    }
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let compiled = fs::metadata(&artifact.code).map_or(0, |meta| meta.len());
     let _ = writeln!(

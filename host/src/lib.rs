@@ -25,19 +25,20 @@
 //!
 //! # How an app gets there
 //!
-//! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command. Apps are kept
-//! in a [`table`], where one may take another's place. The [`runner`] runs an app from its source, for [`dev`] and for the
-//! time until it is built.
-//! [`builder`] makes a component of `app.py` with [`python`] and the [`sdk`] that the program carries, compiles it
-//! once into an [`artifact`], and asks it for its [`manifest`] ([`manifest_wire`] as it is written), which the host
-//! relies on from then on; its [`types`] are what values may be. [`project`] is what `new` makes. [`component`]
-//! checks, loads and links; [`store`] is what an instance owns on this side of the wall, with [`guestlog`] for what
-//! it prints and [`exchanges`] for what it asks of other servers, which [`outbound`] sends to where the [`grants`]
-//! allow; [`policy`] decides who shares an instance, when it is retired and where work goes.
+//! [`cli`] says what was typed and [`config`] what it means; [`commands`] are the steps of each command. Apps are
+//! kept in a [`table`], where one may take another's place. The [`runner`] runs an app from its source, for [`dev`]
+//! and for the time until it is built. [`inspect`] shows what an app is made of, and how many [`pages`] its
+//! instances write to. [`builder`] makes a component of an app's [`source`] with [`python`] and the [`sdk`] that
+//! the program carries, compiles it once into an [`artifact`] (its [`progress`] is told meanwhile), and asks it for
+//! its [`manifest`] ([`manifest_wire`] as it is written), which the host relies on from then on; its [`types`] are
+//! what values may be. [`project`] is what `new` makes. [`component`] checks, loads and links; [`store`] is what an
+//! instance owns on this side of the wall, with [`guestlog`] for what it prints and [`exchanges`] for what it asks
+//! of other servers, which [`outbound`] sends to where the [`grants`] allow; [`policy`] decides who shares an
+//! instance, when it is retired and where work goes.
 //!
 //! Pure stages (`route`, `params`, `values`, `form`, `validate`, `scalar`, `check`, `marshal`, `json`, `manifest`,
-//! `docs`, `reply`, `policy`, `grants`, `folders`) know nothing of wasmtime, hyper or tokio; a test over their `use` lines holds
-//! them to it.
+//! `docs`, `reply`, `policy`, `grants`, `folders`) know nothing of wasmtime, hyper or tokio; a test over their
+//! `use` lines holds them to it.
 
 pub mod accesslog;
 pub mod alarm;
@@ -71,9 +72,11 @@ pub mod manifest;
 pub mod manifest_wire;
 pub mod marshal;
 pub mod outbound;
+pub mod pages;
 pub mod params;
 pub mod pipeline;
 pub mod policy;
+pub mod progress;
 pub mod project;
 pub mod python;
 pub mod reply;
@@ -85,6 +88,7 @@ pub mod runner;
 pub mod scalar;
 pub mod sdk;
 pub mod server;
+pub mod source;
 pub mod store;
 pub mod sync;
 pub mod table;

@@ -4,8 +4,9 @@
 //! SDK there would add its worlds to ours.
 
 use crate::artifact;
-use crate::builder::{AppRef, Progress};
+use crate::progress::Progress;
 use crate::sdk;
+use crate::source::AppRef;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -3,28 +3,14 @@
 //! An app is built in 10 s, and its source is loaded in 50 ms. So `dev` serves the source, and `run` does while it builds.
 
 use crate::app::App;
-use crate::builder::{self, AppRef, Planned};
+use crate::builder::{self, Planned};
 use crate::component::{Engine, Loaded};
 use crate::config::Config;
 use crate::manifest::Manifest;
 use crate::python::Content;
-use std::path::{Path, PathBuf};
+use crate::source::{AppRef, Source};
+use std::path::Path;
 use std::sync::Arc;
-
-/// Where a guest finds the folder of the app that it loads; also where an app is while it is built.
-pub const APP_FOLDER: &str = "/0";
-/// The interface of runners, besides that of all apps.
-pub const LOADER: &str = "bolt:host/loader@0.4.0";
-
-/// What a runner is to load.
-#[derive(Debug, Clone)]
-pub struct Source {
-    pub module: String,
-    pub attribute: String,
-    pub folder: PathBuf,
-    /// Replies tell of exceptions.
-    pub show_errors: bool,
-}
 
 /// The runner, ready to run any app.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use crate::component::Loaded;
 use crate::exchanges::Exchanges;
 use crate::guestlog::{GuestLog, GuestStream};
 use crate::outbound::Outbound;
-use crate::runner;
+use crate::source;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ impl GuestState {
         wasi.stderr(log.stream(GuestStream::Stderr));
         // The first one: the guest closes it by its number.
         if let Some(source) = &component.source {
-            wasi.preopened_dir(&source.folder, runner::APP_FOLDER, FsPerms::ReadOnly)?;
+            wasi.preopened_dir(&source.folder, source::APP_FOLDER, FsPerms::ReadOnly)?;
         }
         for folder in component.folders.iter() {
             wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;

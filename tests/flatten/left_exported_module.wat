@@ -1,0 +1,8 @@
+;; It exports a core module.
+;; left it hands core modules on
+(component
+  (core module $main (memory (export "memory") 1) )
+  (core module $lib (import "env" "memory" (memory 1)) )
+  (core instance $main (instantiate $main))
+  (core instance $lib (instantiate $lib (with "env" (instance $main))))
+  (export "main" (core module $main)))

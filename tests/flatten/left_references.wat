@@ -1,0 +1,8 @@
+;; Types of functions that take references to others of a type.
+;; left it uses types of functions that are more than their signatures
+(component
+  (core module $main (memory (export "memory") 1) )
+  (core module $lib (import "env" "memory" (memory 1)) (type $t (func)) (type (func (param (ref null $t)))))
+  (core instance $main (instantiate $main))
+  (core instance $lib (instantiate $lib (with "env" (instance $main))))
+  )
