@@ -6,6 +6,7 @@ mod common;
 use common::Server;
 use serde_json::json;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
@@ -290,11 +291,15 @@ fn a_linked_component_answers_as_the_flat_one() {
         };
         let (one, two) = (told(&flat), told(&linked));
         if one != two {
-            other.push((path, one, two));
+            other.push((path, one.clone(), two));
         }
         compared += 1;
+        if one.0 == 504 {
+            // Its instance may be ended when the grace period is over, with all that it serves.
+            std::thread::sleep(Duration::from_millis(1500));
+        }
     }
-    assert!(other.is_empty(), "{other:#?}");
+    assert!(other.is_empty(), "{other:#?}\n{}\n{}", flat.log(), linked.log());
     assert!(compared > 60, "{compared}");
     flat.assert_well();
     linked.assert_well();
