@@ -1,12 +1,5 @@
 """Typed route handlers for Python web apps that run inside bolt-host."""
 
-# Modules that apps import by these names. What runs an app from its source has no files of the
-# SDK any more when the app is imported, so they have to be there before.
-from . import concurrency as concurrency
-from . import encoders as encoders
-from . import exception_handlers as exception_handlers
-from . import exceptions as exceptions
-from . import requests as requests
 from . import status
 from .app import BoltAPI
 from .background import BackgroundTask, BackgroundTasks

@@ -7,8 +7,7 @@ import json
 from typing import Any, Self
 
 from .models import model_of
-from .results import Shape, compile_result
-from .types import Type
+from .results import Shape, record_filter
 
 __all__ = ["Dumping"]
 
@@ -35,9 +34,7 @@ class Dumping:
             default counts as not given.
         """
         shape = Shape(include, exclude, exclude_none, exclude_unset, exclude_defaults, by_alias)
-        # Always through the compiled filter: the way of replies would keep records as they are.
-        convert = compile_result(Type("ref", data=type(self)), shape)
-        made: dict[str, Any] = {} if convert is None else convert(self)
+        made: dict[str, Any] = record_filter(type(self), shape)(self)
         return made
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:

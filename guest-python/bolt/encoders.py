@@ -11,10 +11,9 @@ from types import GeneratorType
 from typing import Any
 
 from .plain import record_names
-from .results import Shape, compile_result
+from .results import Shape, record_filter
 from .schema import model_kind
 from .strict import MAX_DEPTH, to_plain
-from .types import Type
 
 __all__ = ["jsonable_encoder"]
 
@@ -44,16 +43,6 @@ def jsonable_encoder(
     """
     shape = Shape(None, None, exclude_none, exclude_unset, exclude_defaults, by_alias)
     return _Encoder(shape, custom_encoder or {}, sqlalchemy_safe).of(obj, include, exclude, 0)
-
-
-# Classes live as long as the program, so the table is never trimmed.
-_WHOLE: dict[tuple[type, Shape], Callable[[Any], Any]] = {}
-
-
-def _struct_encoder(cls: type, shape: Shape) -> Callable[[Any], Any]:
-    convert = compile_result(Type("ref", data=cls), shape)
-    # What the filter left as it is, is made plain here.
-    return to_plain if convert is None else lambda value: to_plain(convert(value))
 
 
 class _Encoder:
@@ -97,13 +86,8 @@ class _Encoder:
 
     def struct(self, value: Any, include: Any, exclude: Any) -> Any:
         shape = replace(self.shape, include=include, exclude=exclude)
-        if include is None and exclude is None:
-            # Most often; and only such a shape can be a key.
-            key = (type(value), shape)
-            if key not in _WHOLE:
-                _WHOLE[key] = _struct_encoder(type(value), shape)
-            return _WHOLE[key](value)
-        return _struct_encoder(type(value), shape)(value)
+        # What the filter left as it is, is made plain here.
+        return to_plain(record_filter(type(value), shape)(value))
 
     def mapping(self, value: Mapping[Any, Any], include: Any, exclude: Any, depth: int) -> Any:
         out = {}

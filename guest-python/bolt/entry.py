@@ -320,6 +320,8 @@ class Handlers:
 
 # The build.
 
+_library = Library(http.refuse_urllib)
+
 
 def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
@@ -328,17 +330,18 @@ def load(module: str, attribute: str) -> None:
         _take_app(module, attribute)
     except LoadError as exc:
         _refuse(str(exc))
-    library = Library(http.refuse_urllib)
-    library.add_standard(compiled=False)
-    library.add_folder(_SDK_FOLDER)
-    library.add_folder(APP_FOLDER)
-    library.install()
+    _install_library(compiled=False)
+    _library.add_folder(APP_FOLDER)
 
 
 def load_runner() -> None:
     """Get everything ready for the source of an app, which comes after the snapshot."""
     _prepare()
-    _library.add_standard(compiled=True)
+    _install_library(compiled=True)
+
+
+def _install_library(*, compiled: bool) -> None:
+    _library.add_standard(compiled=compiled)
     _library.add_folder(_SDK_FOLDER)
     _library.install()
 
@@ -406,7 +409,6 @@ def _refuse(text: str) -> None:
 
 # The runner.
 
-_library = Library(http.refuse_urllib)
 _show_errors = False
 
 

@@ -17,7 +17,7 @@ from .responses import Response
 from .schema import model_kind, type_of
 from .types import MISSING, Type
 
-__all__ = ["ResultMismatch", "Shape", "compile_result", "declared_result"]
+__all__ = ["ResultMismatch", "Shape", "compile_result", "declared_result", "record_filter"]
 
 
 class ResultMismatch(TypeError):
@@ -103,6 +103,26 @@ def compile_result(kind: Type, shape: Shape) -> Callable[[Any], Any] | None:
 
         return finish_record
     return finish
+
+
+# Classes live as long as the program, so the table is never trimmed.
+_FILTERS: dict[tuple[type, Shape], Callable[[Any], Any]] = {}
+
+
+def record_filter(cls: type, shape: Shape) -> Callable[[Any], Any]:
+    """What turns instances of a record into data, compiled once for most shapes."""
+    # Without them a shape can be a key.
+    if shape.include is not None or shape.exclude is not None:
+        return _record_filter(cls, shape)
+    found = _FILTERS.get((cls, shape))
+    if found is None:
+        found = _FILTERS[cls, shape] = _record_filter(cls, shape)
+    return found
+
+
+def _record_filter(cls: type, shape: Shape) -> Callable[[Any], Any]:
+    # Of a record there is always something to be done.
+    return compile_result(Type("ref", data=cls), shape) or plain
 
 
 def _says_nothing(kind: Type) -> bool:

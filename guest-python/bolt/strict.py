@@ -157,11 +157,17 @@ class _Walk:
         return made
 
 
+def _arms(declared: Type | None) -> tuple[Type, ...]:
+    """What a value may be by its declaration."""
+    if declared is None:
+        return ()
+    return declared.args if declared.kind == "union" else (declared,)
+
+
 def _sent_as(value: Any, declared: Type | None) -> Any:
     """The class whose fields are sent: an instance of a subclass goes as what was declared."""
-    arms = declared.args if declared is not None and declared.kind == "union" else (declared,)
-    for arm in arms:
-        if arm is None or arm.kind != "ref" or model_kind(arm.data) not in _RECORDS:
+    for arm in _arms(declared):
+        if arm.kind != "ref" or model_kind(arm.data) not in _RECORDS:
             continue
         if isinstance(value, arm.data):
             return arm.data
@@ -170,11 +176,10 @@ def _sent_as(value: Any, declared: Type | None) -> Any:
 
 def _items_of(declared: Type | None) -> Type | None:
     """What a declared container holds."""
-    arms = declared.args if declared is not None and declared.kind == "union" else (declared,)
-    for arm in arms:
-        if arm is not None and arm.args and arm.kind in ("list", "set", "frozenset", "vartuple"):
+    for arm in _arms(declared):
+        if arm.args and arm.kind in ("list", "set", "frozenset", "vartuple"):
             return arm.args[0]
-        if arm is not None and arm.kind == "dict":
+        if arm.kind == "dict":
             return arm.args[1]
     return None
 

@@ -2,7 +2,6 @@
 
 use crate::component::Loaded;
 use crate::config::{Config, Limits, MAX_LANES};
-use crate::folders::Folders;
 use crate::grants::Grants;
 use crate::lane::{Core, Lane, Siblings};
 use crate::manifest::Manifest;
@@ -19,8 +18,6 @@ pub struct App {
     pub limits: Limits,
     /// Where its handlers may connect to.
     pub grants: Arc<Grants>,
-    /// The folders that it may read.
-    pub folders: Arc<Folders>,
     /// The different rules of its routes, a lane for each on every worker.
     lanes: Vec<(Rules, Arc<Siblings>)>,
     /// The lane of each route, and of each refusal behind them.
@@ -32,7 +29,6 @@ impl App {
     pub fn new(manifest: Manifest, component: Arc<Loaded>, config: &Config) -> Result<Self, String> {
         let limits = config.limits.clone();
         let router = Router::new(&manifest)?;
-        let folders = Arc::new(config.folders.clone());
         let mut lanes: Vec<(Rules, Arc<Siblings>)> = Vec::new();
         let mut lane_of = Vec::with_capacity(manifest.routes.len());
         let routes = manifest.routes.iter().map(|route| (route.is_async, route.wishes));
@@ -58,7 +54,6 @@ impl App {
             component,
             limits,
             grants: Arc::new(config.grants.clone()),
-            folders,
             lanes,
             lane_of,
         })

@@ -227,8 +227,7 @@ fn say(text: &str) {
 fn wait_for_signal() -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
+    now(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         tokio::select! {
@@ -236,5 +235,5 @@ fn wait_for_signal() -> Outcome {
             _ = terminate.recv() => {}
         }
         Ok(())
-    })
+    })?
 }

@@ -201,7 +201,7 @@ impl Loaded {
 
     /// This runner, as one that runs `source`.
     pub fn running(&self, source: Source) -> Self {
-        Self { name: source.module.as_str().into(), source: Some(Arc::new(source)), ..self.clone() }
+        Self { name: source.app.module.as_str().into(), source: Some(Arc::new(source)), ..self.clone() }
     }
 }
 

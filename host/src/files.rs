@@ -1,7 +1,7 @@
 //! Files as replies: opened in a folder that the app was granted, sent as the client has asked for them.
 //!
 //! A path is resolved below its folder by the kernel, so that neither `..` nor a link leads out of it. Reading happens on
-//! threads made for it, in parts: a file is never in memory whole unless it is small.
+//! threads made for it, in parts: a file is never in memory whole.
 
 use crate::fault::{Failure, Fault, Rejection};
 use crate::folders::Folders;

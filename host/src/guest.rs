@@ -75,7 +75,7 @@ async fn load(
     let index = runner.get_export_index(&mut *store, interface.as_ref(), "load");
     let index = index.ok_or_else(|| wasmtime::format_err!("it is no runner"))?;
     let load = runner.get_typed_func::<(&str, &str, bool), (Result<(), String>,)>(&mut *store, index)?;
-    let app = (source.module.as_str(), source.attribute.as_str(), source.show_errors);
+    let app = (source.app.module.as_str(), source.app.attribute.as_str(), source.show_errors);
     let (outcome,) = load.call_async(&mut *store, app).await?;
     outcome.map_err(|text| NotLoaded(text).into())
 }

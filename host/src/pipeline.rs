@@ -91,13 +91,14 @@ async fn serve(
 
 /// What the client has of a file already, and the part it wants. Only an app with folders can send one.
 fn wanted(app: &App, head: &Parts) -> Wanted {
-    let may_send = !app.folders.is_empty() && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
+    let may_send =
+        !app.component.folders.is_empty() && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
     if may_send { Wanted::of(&head.headers) } else { Wanted::default() }
 }
 
 async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
     let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
-    let file = files::open(&app.folders, path).await?;
+    let file = files::open(&app.component.folders, path).await?;
     Ok(response::from_file(reply, file, wanted).await?)
 }
 

@@ -30,13 +30,7 @@ impl Runner {
 
     /// An app that is run from its source as it is now. The error is a text for its developer.
     pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
-        let source = Source {
-            module: app.module.clone(),
-            attribute: app.attribute.clone(),
-            folder: app.folder.clone(),
-            show_errors,
-        };
-        let component = self.component.running(source);
+        let component = self.component.running(Source { app: app.clone(), show_errors });
         let json = builder::ask(&component, &self.config.limits).await?;
         App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
     }

@@ -11,9 +11,7 @@ pub const LOADER: &str = "bolt:host/loader@0.4.0";
 /// What a runner is to load.
 #[derive(Debug, Clone)]
 pub struct Source {
-    pub module: String,
-    pub attribute: String,
-    pub folder: PathBuf,
+    pub app: AppRef,
     /// Replies tell of exceptions.
     pub show_errors: bool,
 }

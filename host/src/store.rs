@@ -57,7 +57,7 @@ impl GuestState {
         wasi.stderr(log.stream(GuestStream::Stderr));
         // The first one: the guest closes it by its number.
         if let Some(source) = &component.source {
-            wasi.preopened_dir(&source.folder, source::APP_FOLDER, FsPerms::ReadOnly)?;
+            wasi.preopened_dir(&source.app.folder, source::APP_FOLDER, FsPerms::ReadOnly)?;
         }
         for folder in component.folders.iter() {
             wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;
