@@ -44,14 +44,40 @@ fn no_canary_survives_into_a_fresh_instance() {
     let (_, planted) = count("/serial/canary", &mut connection);
     let (left, _) = count("/serial/canary", &mut connection);
     assert!(planted > 10_000 && left > 10_000, "{planted} planted, {left} left");
-    let requests = std::env::var("BOLT_CANARIES").map_or(300, |count| count.parse().unwrap());
     let first = count("/fresh/canary", &mut connection);
-    for request in 0..requests {
+    for request in 0..300 {
         let (before, after) = count("/fresh/canary", &mut connection);
         assert_eq!(before, first.0, "request {request} found marks of an earlier one");
         assert!(after > 10_000, "request {request} planted {after}");
     }
     assert!(first.0 <= 2, "{} marks in an instance that has served nobody", first.0);
+}
+
+/// The same with many requests, which look only where requests allocate. `BOLT_CANARIES` says how many.
+#[test]
+fn no_mark_survives_into_a_fresh_instance() {
+    let server = Server::fixture(&["--log-format", "off"]);
+    let requests: usize = std::env::var("BOLT_CANARIES").map_or(4000, |count| count.parse().unwrap());
+    let count = |path: &str, connection: &mut common::Connection| -> [usize; 2] {
+        serde_json::from_value(connection.get(path).json()).unwrap()
+    };
+    let mut connection = server.connect();
+    let [_, planted] = count("/serial/mark", &mut connection);
+    let [left, _] = count("/serial/mark", &mut connection);
+    assert!(planted > 1000 && left > 1000, "{planted} planted, {left} left");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut connection = server.connect();
+                for request in 0..requests / 4 {
+                    let [before, after] = count("/fresh/mark", &mut connection);
+                    assert_eq!(before, 0, "request {request} found marks of an earlier one");
+                    assert!(after > 1000, "request {request} planted {after}");
+                }
+            });
+        }
+    });
+    server.assert_well();
 }
 
 #[test]

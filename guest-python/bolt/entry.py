@@ -24,6 +24,7 @@ from wit_world.imports import host
 from wit_world.imports import http as host_http
 
 from . import http, uploads
+from .app import BoltAPI
 from .background import Exits, pending
 from .encode import encode_exception, encode_reply
 from .errors import BuildError, HTTPException, RequestValidationError
@@ -36,6 +37,7 @@ from .output import Output
 from .refusals import refusals
 from .rehearsal import rehearse
 from .responses import PlainText
+from .samples import Rehearsed, prepare_records, rehearsed
 from .snapshot import fill_holes, immortalize
 
 __all__ = ["Handlers", "Loader", "load", "load_runner"]
@@ -321,15 +323,21 @@ class Handlers:
 # The build.
 
 _library = Library(http.refuse_urllib)
+_rehearsals: list[tuple[int, Rehearsed]] = []
 
 
 def load(module: str, attribute: str) -> None:
     """Import the app and get everything ready that can be ready before the snapshot is taken."""
     _prepare()
     try:
-        _take_app(module, attribute)
+        api = _take_app(module, attribute)
     except LoadError as exc:
         _refuse(str(exc))
+    prepare_records()
+    for route in api.routes:
+        item = rehearsed(route)
+        if item is not None:
+            _rehearsals.append((route.id, item))
     _install_library(compiled=False)
     _library.add_folder(APP_FOLDER)
 
@@ -354,7 +362,7 @@ def _prepare() -> None:
     sys.argv = _Arguments([""])
 
 
-def _take_app(module: str, attribute: str) -> None:
+def _take_app(module: str, attribute: str) -> BoltAPI:
     """Import an app. Raises LoadError."""
     global _base, _manifest
     api = import_app(module, attribute)
@@ -373,6 +381,7 @@ def _take_app(module: str, attribute: str) -> None:
     _base = copy_context()
     http.refuse_urllib()
     keep_sources()
+    return api
 
 
 class _Arguments(list[str]):
@@ -390,7 +399,8 @@ def _settle() -> None:
     http.install(host_http)
     uploads.install(host.upload)
     sys.stdout, sys.stderr = _stdout, _stderr
-    rehearse(Handlers(), _routes, _pump, runtime, Err((1, 1)))
+    rehearse(Handlers(), _routes, _rehearsals, _pump, runtime, Err((1, 1)))
+    _rehearsals.clear()
     gc.collect()
     immortalize()
     gc.collect()

@@ -30,7 +30,7 @@ RECORDS: dict[type, Callable[[Any], Any]] = {}
 # data; when it does not, marshal refuses the reply and the strict way is taken.
 _AS_IS = frozenset({"str", "int", "float", "bool", "none", "any", "literal"})
 # A NamedTuple goes out as what it is, a tuple.
-_RECORD_KINDS = frozenset({"struct", "dataclass", "attrs"})
+RECORD_KINDS = frozenset({"struct", "dataclass", "attrs"})
 _EXACT: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _KEYS_AS_IS = frozenset({"str", "int", "float", "bool"})
 
@@ -128,7 +128,7 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 
 
 def _learn(cls: type) -> Callable[[Any], Any]:
-    if model_kind(cls) in _RECORD_KINDS:
+    if model_kind(cls) in RECORD_KINDS:
         return compile_plain(cls)
     for base, convert in _BASES:
         if issubclass(cls, base):
@@ -269,7 +269,7 @@ class _Writer:
                 return f"{constant(UUID.__str__)}({source})"
             case "decimal":
                 return f"{constant(Decimal.__str__)}({source})"
-            case "ref" if model_kind(kind.data) in _RECORD_KINDS:
+            case "ref" if model_kind(kind.data) in RECORD_KINDS:
                 return self._ref(kind.data, source, stack)
         if self.exact and kind.kind not in ("unknown", "bytes"):
             return f"{constant(_not_exact)}({source})"

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable
 from marshal import dumps
 from types import ModuleType
 from typing import Any
+
+from .samples import Rehearsed
 
 __all__ = ["rehearse"]
 
@@ -18,12 +21,18 @@ _TIMES = 50
 
 
 def rehearse(
-    handlers: Any, routes: list[Any], pump: Any, runtime: ModuleType, parked: object
+    handlers: Any,
+    routes: list[Any],
+    rehearsals: Iterable[tuple[int, Rehearsed]],
+    pump: Any,
+    runtime: ModuleType,
+    parked: object,
 ) -> None:
     """Do again and again what each instance does, and leave no trace but in the interpreter.
 
     handlers: what the component exports.
     routes: the table of its routes.
+    rehearsals: the routes of the app that can be rehearsed, each with its place in the table.
     pump: what drives the event loop.
     runtime: its functions for async imports, which cannot be called yet.
     parked: what the runtime returns for an import that has to wait.
@@ -47,7 +56,12 @@ def rehearse(
     }
     real = {name: getattr(runtime, name) for name in staged}
     vars(runtime).update(staged)
+    sent = [(route, item, dumps(item.wire)) for route, item in rehearsals]
     try:
+        for route, item, wire in sent:
+            with item:
+                for _ in range(_TIMES):
+                    getattr(handlers, call)(0, route, wire)
         for _ in range(_TIMES):
             getattr(handlers, start)(0)
             pump.resume(1, 1, 2)

@@ -14,6 +14,8 @@ pub struct Alarm {
     rung: AtomicBool,
     changed: Notify,
     parked: AtomicBool,
+    /// It was set or rung: somebody has to wait for it.
+    used: Notify,
 }
 
 impl Alarm {
@@ -23,12 +25,19 @@ impl Alarm {
     pub fn set(&self, delay: Duration) {
         *lock(&self.at) = Some(Instant::now() + delay.min(Self::FAR));
         self.changed.notify_one();
+        self.used.notify_one();
     }
 
     /// Wake the instance, from the host's side. The guest may set its timer meanwhile, so this is a thing of its own.
     pub fn ring_now(&self) {
         self.rung.store(true, Ordering::Relaxed);
         self.changed.notify_one();
+        self.used.notify_one();
+    }
+
+    /// Return when it is used for the first time.
+    pub async fn used(&self) {
+        self.used.notified().await;
     }
 
     /// Return when it rings. The SDK parks once; a guest that parks a million times must not make the host hold a

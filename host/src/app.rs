@@ -8,7 +8,9 @@ use crate::manifest::Manifest;
 use crate::outbound::Outbound;
 use crate::policy::{Rules, Wishes};
 use crate::route::Router;
-use std::sync::Arc;
+use crate::stats::AppStats;
+use crate::sync::lock;
+use std::sync::{Arc, Mutex};
 
 /// One app, shared by all workers.
 pub struct App {
@@ -22,6 +24,8 @@ pub struct App {
     lanes: Vec<(Rules, Arc<Siblings>)>,
     /// The lane of each route, and of each refusal behind them.
     lane_of: Vec<usize>,
+    /// What each worker has counted.
+    stats: Mutex<Vec<Arc<AppStats>>>,
 }
 
 impl App {
@@ -56,7 +60,25 @@ impl App {
             grants: Arc::new(config.grants.clone()),
             lanes,
             lane_of,
+            stats: Mutex::default(),
         })
+    }
+
+    /// For one more worker to count in.
+    pub fn counters(&self) -> Arc<AppStats> {
+        let stats = Arc::new(AppStats::new(self.manifest.routes.len()));
+        lock(&self.stats).push(stats.clone());
+        stats
+    }
+
+    /// The counters of all workers.
+    pub fn stats(&self) -> Vec<Arc<AppStats>> {
+        lock(&self.stats).clone()
+    }
+
+    /// Its lanes, those of all workers.
+    pub fn lanes(&self) -> impl Iterator<Item = Arc<Lane>> {
+        self.lanes.iter().flat_map(|(_, siblings)| siblings.all())
     }
 }
 
@@ -94,6 +116,11 @@ impl Lanes {
             lane.warm().await?;
         }
         Ok(())
+    }
+
+    /// Called once a second.
+    pub fn tend(&self) {
+        self.lanes.iter().for_each(Lane::tend);
     }
 
     /// Let all instances end when they have answered what they were asked.

@@ -9,7 +9,7 @@ use crate::config::{Config, Limits};
 use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-use crate::pages::{self, Written};
+
 use crate::progress::Progress;
 use crate::python::{self, Content, Python};
 use crate::route::Router;
@@ -210,18 +210,6 @@ fn describe(
     let manifest = Manifest::parse(&json)?;
     Router::new(&manifest)?;
     Ok((json, manifest))
-}
-
-/// What a new instance writes to in its memory before it is called.
-pub fn written(artifact: &Artifact) -> Result<Option<Written>, String> {
-    let config = Config::default();
-    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let loaded = component::Loaded::open(&engine, &artifact.code, "inspected", &config)?;
-    let made = now(Instance::new(&loaded, Vitals::alone(), Outbound::new(Arc::default())))?;
-    let alive = made.map_err(|e| format!("it cannot be started: {e:#}"))?;
-    let written = pages::written(&artifact.code);
-    drop(alive);
-    Ok(written)
 }
 
 /// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.

@@ -1,10 +1,12 @@
 //! What was typed, and what it means. Only this module and `main` read the environment.
 
 use crate::accesslog::LogFormat;
+use crate::admin::Address;
 use crate::builder::Linking;
 use crate::config::{Config, Limits};
 use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -60,7 +62,7 @@ pub struct Source {
     #[arg(long)]
     pub rebuild: bool,
     /// Leave the modules of the component as they are linked, instead of merging them into one.
-    #[arg(long, env = "BOLT_HOST_NO_FLATTEN")]
+    #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
     pub no_flatten: bool,
     /// Leave out the names of functions, by which traps and profiles call them.
     #[arg(long)]
@@ -138,6 +140,9 @@ pub struct Serving {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
+    /// Where operators find /healthz, /readyz and /metrics: 127.0.0.1:9000 or unix:/run/bolt.sock [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
+    pub admin: Option<Address>,
     /// Threads, each with its own listener and instances [default: one for each core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -218,6 +223,7 @@ impl Serving {
         Ok(Config {
             host: self.host,
             port: self.port,
+            admin: self.admin.clone(),
             workers: self.workers.map_or(workers, usize::from),
             drain: given.drain,
             grants: Grants::new(self.allow_http.clone()),

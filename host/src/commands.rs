@@ -1,5 +1,6 @@
 //! What each command does, step by step.
 
+use crate::admin::Admin;
 use crate::app::App;
 use crate::artifact::Artifact;
 use crate::builder::{self, Planned};
@@ -14,11 +15,12 @@ use crate::server::Server;
 use crate::source::AppRef;
 use crate::sync::now;
 use crate::table::{AppTable, Slot};
-use crate::{accesslog, artifact, inspect, project, sdk};
+use crate::{accesslog, artifact, inspect, project, sdk, trial};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often `dev` looks at the files when nobody asks.
@@ -33,10 +35,13 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
     let engine = pool(&config)?;
     let slot = match unbuilt(args, &engine, cache)? {
-        None => Arc::new(Slot::new(load(&args.source, &engine, &config, cache)?)),
+        None => {
+            let app = load(&args.source, &engine, &config, cache)?;
+            Arc::new(Slot::new(&app.component.name.clone(), app))
+        }
         Some(app) => {
             let runner = Runner::ready(&engine, &config, cache)?;
-            let slot = Arc::new(Slot::new(now(runner.load(&app, false))??));
+            let slot = Arc::new(Slot::new(&app.module, now(runner.load(&app, false))??));
             if args.build == When::Aside {
                 build_aside(args.source.clone(), engine, config.clone(), cache.to_owned(), slot.clone());
             }
@@ -60,12 +65,13 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     let config = args.serving.config(1)?;
     let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
     let runner = Runner::ready(&pool(&config)?, &config, cache)?;
+    let name = app.module.clone();
     let reloader = now(Reloader::new(runner, app))?;
     match now(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),
         Err(text) => eprintln!("the app cannot be loaded, so far:\n{text}"),
     }
-    let slot = Arc::new(Slot::reloading(reloader));
+    let slot = Arc::new(Slot::reloading(&name, reloader));
     watch(slot.clone());
     serve(&config, slot)?;
     drop(log);
@@ -86,9 +92,16 @@ fn watch(slot: Arc<Slot>) {
 
 /// Serve until the process is asked to end, then drain.
 fn serve(config: &Config, slot: Arc<Slot>) -> Outcome {
-    let server = Server::start(config, &AppTable::of_one(slot))?;
+    let apps = AppTable::of_one(slot);
+    let server = Server::start(config, &apps)?;
+    let draining = Arc::<AtomicBool>::default();
+    if let Some(address) = &config.admin {
+        let admin = Admin { apps, draining: draining.clone() };
+        say(&format!("admin endpoint on {}\n", admin.start(address)?));
+    }
     say(&format!("listening on http://{}\n", server.address));
     wait_for_signal()?;
+    draining.store(true, Ordering::Relaxed);
     eprintln!("draining: requests in flight may finish; a second signal ends them");
     std::thread::spawn(|| {
         let _ = wait_for_signal();
@@ -139,8 +152,12 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 /// Show what an app is made of.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
-    let written = builder::written(&artifact)?;
-    say(&inspect::report(&wasm, &artifact, &manifest, written)?);
+    let config = Config::default();
+    let called = name(&manifest);
+    let load = || Loaded::open(&pool(&config)?, &artifact.code, &called, &config);
+    let app = App::new(manifest, Arc::new(load()?), &config)?;
+    let trial = now(trial::of(&app, load))??;
+    say(&inspect::report(&wasm, &artifact, &app.manifest, &trial)?);
     Ok(())
 }
 

@@ -163,6 +163,8 @@ fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::Binar
 pub struct Loaded {
     pub name: Arc<str>,
     pub engine: Engine,
+    /// The file of its compiled code, which memories begin as copies of.
+    pub image: Arc<Path>,
     pub pre: AppPre<GuestState>,
     pub memory_limit: usize,
     pub max_exchanges: usize,
@@ -190,6 +192,7 @@ impl Loaded {
         Ok(Self {
             name: name.into(),
             engine: engine.clone(),
+            image: artifact.into(),
             pre,
             memory_limit: limits.memory,
             max_exchanges: limits.max_exchanges,

@@ -1,5 +1,6 @@
 //! What the host does, resolved: every default is here.
 
+use crate::admin::Address;
 use crate::folders::Folders;
 use crate::grants::Grants;
 use std::net::IpAddr;
@@ -73,6 +74,8 @@ impl Default for Limits {
 pub struct Config {
     pub host: IpAddr,
     pub port: u16,
+    /// Where operators find health and metrics.
+    pub admin: Option<Address>,
     /// Threads, each with its own listener and instances.
     pub workers: usize,
     /// How long a shutdown waits for requests in flight.
@@ -90,6 +93,7 @@ impl Default for Config {
         Self {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8000,
+            admin: None,
             workers: 1,
             drain: Duration::from_secs(30),
             limits: Limits::default(),

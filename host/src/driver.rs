@@ -11,6 +11,7 @@ use crate::vitals::{OverBudget, Vitals};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::component::Accessor;
 
 /// Make an instance and drive it until it is retired, traps, or is killed.
@@ -40,7 +41,11 @@ pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
         let _ = signals.ended.set(fatal);
     }
     // Only now: requests that lose their reply with it look for the reason.
-    drop(guest);
+    if let Some(guest) = guest {
+        let begun = Instant::now();
+        drop(guest);
+        lane.stats.ended(begun.elapsed());
+    }
     lane.ended(&instance);
 }
 
@@ -64,14 +69,17 @@ async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Gue
     })
 }
 
-/// Run the guest's event loop. `def` handlers have no use for it until one of them leaves something to be done.
+/// Run the guest's event loop, from the time that something has to be waited for: a loop that is started costs an
+/// instance ten pages. Handlers of `def` routes do not wait in it, only what they leave to be done does.
 async fn run(
     lane: &Lane,
     vitals: &Vitals,
     guest: &Accessor<GuestState>,
     app: &crate::bindings::App,
 ) -> wasmtime::Result<()> {
-    if !lane.rules.is_async {
+    if lane.rules.is_async {
+        guest.with(|mut access| access.data_mut().alarm()).used().await;
+    } else {
         vitals.lingers.notified().await;
     }
     app.bolt_host_handlers().call_run(guest).await?;
@@ -111,7 +119,11 @@ async fn serve(
 }
 
 /// Run a handler: to its end, or, when it is `async def`, to its first wait.
-async fn call(guest: &Accessor<GuestState>, app: &crate::bindings::App, job: Job) -> wasmtime::Result<()> {
+pub async fn call(
+    guest: &Accessor<GuestState>,
+    app: &crate::bindings::App,
+    job: Job,
+) -> wasmtime::Result<()> {
     let Job { request, route, args, uploads, reply, .. } = job;
     let vitals = guest.with(|mut access| {
         let state = access.data_mut();

@@ -65,6 +65,10 @@ pub enum Fault {
     Unencodable(EncodeError),
 }
 
+/// The kinds of faults, as they are counted.
+pub const FAULTS: [&str; 8] =
+    ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply"];
+
 impl From<BadArgs> for Rejection {
     fn from(bad: BadArgs) -> Self {
         match bad {
@@ -95,6 +99,20 @@ impl From<EncodeError> for Fault {
 impl Fault {
     pub fn unreadable(why: impl std::fmt::Display) -> Self {
         Self::Unreadable(why.to_string())
+    }
+
+    /// An index into [`FAULTS`].
+    pub fn kind(&self) -> usize {
+        match self {
+            Self::Deadline => 0,
+            Self::OverBudget => 1,
+            Self::Busy => 2,
+            Self::Trapped(_) => 3,
+            Self::Lost => 4,
+            Self::NoInstance(_) => 5,
+            Self::NotLoaded(_) => 6,
+            Self::BadReply(_) | Self::NoFolder(_) | Self::Unreadable(_) | Self::Unencodable(_) => 7,
+        }
     }
 
     pub fn status(&self) -> u16 {

@@ -5,6 +5,7 @@ use crate::component;
 use crate::manifest::{Absent, Manifest, Param, Route, Source};
 use crate::pages::{RUNS_IN_PLACE, Written};
 use crate::policy::Wishes;
+use crate::trial::{Cost, Trial};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub fn report(
     wasm: &Path,
     artifact: &Artifact,
     manifest: &Manifest,
-    written: Option<Written>,
+    trial: &Trial,
 ) -> Result<String, String> {
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
@@ -82,13 +83,7 @@ pub fn report(
         Err(left) => format!("left as they are, because {left}"),
     };
     let _ = writeln!(text, "\nmodules\n  {linked}");
-    if let Some(Written { pages, runs }) = written {
-        let reset = if runs <= RUNS_IN_PLACE { "" } else { ", more than are put back in place" };
-        let _ = writeln!(
-            text,
-            "\nmemory\n  an instance writes to {pages} pages before its first call, in {runs} runs{reset}"
-        );
-    }
+    tell_costs(&mut text, manifest, trial);
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let compiled = fs::metadata(&artifact.code).map_or(0, |meta| meta.len());
     let _ = writeln!(
@@ -98,6 +93,34 @@ pub fn report(
         megabytes(compiled)
     );
     Ok(text)
+}
+
+/// What an instance of its own costs each route.
+fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Trial) {
+    text.push_str("\nmemory\n");
+    let Written { pages, runs } = trial.start;
+    let beyond_start = beyond(runs);
+    let _ = writeln!(
+        text,
+        "  an instance writes to {pages} pages before its first call, in {runs} runs{beyond_start}"
+    );
+    text.push_str("  until it has answered one call, and the time to wipe it\n");
+    for (route, cost) in manifest.routes.iter().zip(&trial.routes) {
+        let _ = write!(text, "    {} {}  ", route.method.as_str(), route.path);
+        let _ = match cost {
+            Ok(Cost { status, written: Written { pages, runs }, wiping }) => writeln!(
+                text,
+                "→  {status}  {pages} pages in {runs} runs{}, {} µs",
+                beyond(*runs),
+                wiping.as_micros()
+            ),
+            Err(why) => writeln!(text, "{why}"),
+        };
+    }
+}
+
+fn beyond(runs: usize) -> &'static str {
+    if runs <= RUNS_IN_PLACE { "" } else { " (more than are wiped in place)" }
 }
 
 fn parameter(param: &Param, manifest: &Manifest) -> String {

@@ -10,14 +10,16 @@ use crate::config::Limits;
 use crate::driver;
 use crate::outbound::Outbound;
 use crate::params::ValidArgs;
-use crate::policy::{self, Rules};
+use crate::policy::{self, Isolation, Rules, Spares};
 use crate::roster::{Board, Instance, State};
+use crate::stats::LaneStats;
 use crate::sync::lock;
 use crate::ticket::{Job, Patience, Waiting};
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -47,12 +49,31 @@ impl Core {
     }
 }
 
+/// The instances of a lane, and what waits for them, at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Census {
+    pub queued: usize,
+    pub idle: usize,
+    pub busy: usize,
+    /// Retired, and at work on what they had begun.
+    pub leaving: usize,
+    /// How many it wants to have ready.
+    pub spares: usize,
+}
+
 /// The same lane on all workers.
 #[derive(Default)]
 pub struct Siblings {
     lanes: Mutex<Vec<Weak<Lane>>>,
     /// Some lane has jobs and no instance for them: whoever has nothing to do may help itself.
     pub(crate) stranded: AtomicBool,
+}
+
+impl Siblings {
+    /// The lanes that there are, of all workers.
+    pub fn all(&self) -> Vec<Arc<Lane>> {
+        lock(&self.lanes).iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// One lane of one worker.
@@ -63,8 +84,9 @@ pub struct Lane {
     pub outbound: Arc<Outbound>,
     /// Its instances have something to do when they are retired.
     pub has_lifespan: bool,
+    pub stats: LaneStats,
     pub(crate) most: usize,
-    max_cpu: Option<std::time::Duration>,
+    max_cpu: Option<Duration>,
     patience: Patience,
     pub(crate) siblings: Arc<Siblings>,
     pub(crate) board: Mutex<Board>,
@@ -83,17 +105,19 @@ impl Lane {
     ) -> Arc<Self> {
         let patience = Patience { cancels: rules.is_async, deadline: limits.deadline, grace: limits.grace };
         let (most, max_cpu) = (limits.instances, limits.max_cpu);
+        let most_spares = if rules.isolation == Isolation::Fresh { most } else { rules.spares };
         let lane = Arc::new(Self {
             component,
             rules,
             core,
             outbound,
             has_lifespan,
+            stats: LaneStats::default(),
             most,
             max_cpu,
             patience,
             siblings: siblings.clone(),
-            board: Mutex::default(),
+            board: Mutex::new(Board::new(Spares::new(rules.spares.min(most), most_spares))),
             settled: Notify::new(),
         });
         lock(&siblings.lanes).push(Arc::downgrade(&lane));
@@ -123,7 +147,7 @@ impl Lane {
                 if let Some(why) = &board.failure {
                     return Err(why.clone());
                 }
-                if board.idle.len() >= self.spares() {
+                if board.idle.len() >= board.spares.want() {
                     return Ok(());
                 }
             }
@@ -156,12 +180,23 @@ impl Lane {
         }
     }
 
-    fn spares(&self) -> usize {
-        self.rules.spares.min(self.most)
+    /// Called once a second: let go of instances that nobody needed lately, the coldest first.
+    pub fn tend(self: &Arc<Self>) {
+        let mut board = lock(&self.board);
+        let resting = board.idle.len();
+        let unneeded = board.spares.look(resting);
+        for instance in board.idle.drain(..unneeded).collect::<Vec<_>>() {
+            instance.set(State::Awake);
+            instance.dismiss();
+            board.awake += 1;
+            instance.signals.wake.notify_one();
+        }
+        self.replenish(&mut board);
     }
 
     pub(crate) fn replenish(self: &Arc<Self>, board: &mut Board) {
-        while !board.closing && board.idle.len() + board.awake < self.spares() && self.may_grow(board) {
+        let want = board.spares.want();
+        while !board.closing && board.idle.len() + board.awake < want && self.may_grow(board) {
             self.hire(board);
         }
     }
@@ -181,12 +216,25 @@ impl Lane {
     fn accept(self: &Arc<Self>, job: Job) {
         let mut board = lock(&self.board);
         board.queue.push_back(job);
+        let waiting = board.queue.len();
+        board.spares.waiting(waiting);
         self.rouse(&mut board);
     }
 
     fn others(&self) -> impl Iterator<Item = Arc<Lane>> {
-        let all: Vec<_> = lock(&self.siblings.lanes).iter().filter_map(Weak::upgrade).collect();
-        all.into_iter().filter(|lane| !std::ptr::eq(&**lane, self))
+        self.siblings.all().into_iter().filter(|lane| !std::ptr::eq(&**lane, self))
+    }
+
+    /// What its instances do now.
+    pub fn census(&self) -> Census {
+        let board = lock(&self.board);
+        Census {
+            queued: board.queue.len(),
+            idle: board.idle.len(),
+            busy: board.alive - board.idle.len(),
+            leaving: board.leaving,
+            spares: board.spares.want(),
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -204,6 +252,8 @@ impl Lane {
             return;
         }
         if let Some(instance) = board.idle.pop() {
+            let resting = board.idle.len();
+            board.spares.resting(resting);
             instance.set(State::Awake);
             board.awake += 1;
             instance.signals.wake.notify_one();

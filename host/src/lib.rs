@@ -41,6 +41,7 @@
 //! `use` lines holds them to it.
 
 pub mod accesslog;
+pub mod admin;
 pub mod alarm;
 pub mod app;
 pub mod artifact;
@@ -71,6 +72,7 @@ pub mod lane;
 pub mod manifest;
 pub mod manifest_wire;
 pub mod marshal;
+pub mod metrics;
 pub mod outbound;
 pub mod pages;
 pub mod params;
@@ -89,10 +91,12 @@ pub mod scalar;
 pub mod sdk;
 pub mod server;
 pub mod source;
+pub mod stats;
 pub mod store;
 pub mod sync;
 pub mod table;
 pub mod ticket;
+pub mod trial;
 pub mod types;
 pub mod unencodable;
 pub mod unions;

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-const PAGE: u64 = 4096;
+/// Bytes of a page.
+pub const PAGE: u64 = 4096;
 /// More runs of written pages than this are not put back in place: the kernel is asked for so many at a time.
 pub const RUNS_IN_PLACE: usize = 32;
 
@@ -15,19 +16,40 @@ pub struct Written {
     pub runs: usize,
 }
 
-/// What the instances of this process have written whose memory is a copy of a part of `image`: of the one that has
-/// written most. None where the system does not tell.
-pub fn written(image: &Path) -> Option<Written> {
+/// What was written to in the memories of this process that begin as copies of a part of `image`. Memories of instances
+/// that were ended are among them: they are wiped by writing to the same pages, and kept for the next ones. None where
+/// the system does not tell.
+pub fn of_instances(image: &Path) -> Option<Vec<Written>> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let pagemap = File::open("/proc/self/pagemap").ok()?;
     let image = image.to_str()?;
-    let copies = maps.lines().filter(|line| line.ends_with(image) && line.contains(" rw-p "));
-    copies.filter_map(|line| count(&pagemap, line)).max_by_key(|written| written.pages)
+    let mut memories = Vec::new();
+    let mut lines = maps.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !(line.ends_with(image) && line.contains(" rw-p ")) {
+            continue;
+        }
+        let (from, mut to) = range(line)?;
+        // What the instance has beyond its image follows without a gap, and is no file's.
+        while let Some(next) = lines.peek()
+            && next.contains(" rw-p ")
+            && !next.contains('/')
+            && range(next)?.0 == to
+        {
+            to = range(next)?.1;
+            lines.next();
+        }
+        memories.push(look(&pagemap, from, to)?);
+    }
+    Some(memories)
 }
 
-fn count(pagemap: &File, line: &str) -> Option<Written> {
+fn range(line: &str) -> Option<(u64, u64)> {
     let (from, to) = line.split_whitespace().next()?.split_once('-')?;
-    let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+    Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
+}
+
+fn look(pagemap: &File, from: u64, to: u64) -> Option<Written> {
     let mut entries = vec![0; usize::try_from((to - from) / PAGE * 8).ok()?];
     pagemap.read_exact_at(&mut entries, from / PAGE * 8).ok()?;
     let mut written = Written::default();

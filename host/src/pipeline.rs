@@ -15,6 +15,7 @@ use crate::reply::{self, Reply};
 use crate::request;
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
+use crate::stats::Served;
 use crate::table::Staffed;
 use crate::uploads::Uploads;
 use hyper::Request;
@@ -59,14 +60,29 @@ async fn answer(
     request::check_head(&head, ambiguous)?;
     let staff = apps.find().await?;
     let (app, lanes) = (&*staff.app, &staff.lanes);
+    let mut served = staff.stats.begin();
     if let Some(page) = page(app, &head) {
-        return Ok(response::from_page(page));
+        return count(served, Ok(response::from_page(page)));
     }
     let seen = own_refusals(app, (id, peer), &head);
-    match serve(app, lanes, (id, peer), head, body).await {
+    let outcome = match serve(app, lanes, (id, peer), head, body, &mut served).await {
         Err(Failure::Rejected(rejection)) => refuse(app, lanes, id, rejection, seen).await,
         outcome => outcome,
-    }
+    };
+    count(served, outcome)
+}
+
+fn count(served: Served<'_>, outcome: Result<HttpResponse, Failure>) -> Result<HttpResponse, Failure> {
+    let status = match &outcome {
+        Ok(response) => response.status().as_u16(),
+        Err(Failure::Rejected(rejection)) => rejection.status(),
+        Err(Failure::Faulted(fault)) => {
+            served.faulted(fault);
+            fault.status()
+        }
+    };
+    served.end(status);
+    outcome
 }
 
 /// The path of a request that is served, a line a step.
@@ -76,8 +92,10 @@ async fn serve(
     (id, peer): (u64, SocketAddr),
     head: Parts,
     body: Incoming,
+    served: &mut Served<'_>,
 ) -> Result<HttpResponse, Failure> {
     let found = route(app, &head)?;
+    served.found(found.route);
     let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
     let args = validate(app, (id, peer), &found, &head, &sent)?;
     let (route, uploads) = (found.route, sent.uploads.clone());

@@ -24,15 +24,15 @@ pub struct Rules {
     pub concurrency: usize,
     /// Requests after which an instance is retired; 0 means never.
     pub max_requests: u64,
-    /// Instances that are kept ready beyond those in use.
+    /// The fewest instances that are kept ready beyond those in use. See [`Spares`].
     pub spares: usize,
 }
 
 /// Requests that one interpreter takes up before another one is made. Its event loop is shared, so a queue
 /// behind it costs latency; below this many the sharing is what saves memory.
 const ENOUGH: usize = 2000;
-/// Fresh instances made ahead, per worker: a burst of so many requests finds an interpreter ready.
-const SPARES: usize = 4;
+/// Fresh instances made ahead, per worker, when nothing is known of the load.
+const SPARES: usize = 2;
 
 /// What a route asks for, where it asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,9 +84,89 @@ pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize>
     (freest.1 < here).then_some(freest.0)
 }
 
+/// How many instances of a lane are kept ready: as many as came at once lately, for lanes whose instances serve one
+/// request only. Others are kept once they were needed, and let go when they were not for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct Spares {
+    least: usize,
+    most: usize,
+    want: usize,
+    /// Most requests that waited at once, since the last look.
+    peak: usize,
+    /// Fewest instances that rested at once, since the last time some were let go.
+    unused: usize,
+    looks: u32,
+}
+
+/// Looks between two times that instances are let go.
+const LOOKS: u32 = 10;
+
+impl Spares {
+    pub fn new(least: usize, most: usize) -> Self {
+        let least = least.min(most);
+        Self { least, most, want: least, peak: 0, unused: usize::MAX, looks: 0 }
+    }
+
+    /// Instances to be kept ready.
+    pub fn want(&self) -> usize {
+        self.want
+    }
+
+    /// So many requests wait now.
+    pub fn waiting(&mut self, requests: usize) {
+        self.peak = self.peak.max(requests);
+        self.want = self.want.max(self.peak.min(self.most));
+    }
+
+    /// So many instances rest now.
+    pub fn resting(&mut self, instances: usize) {
+        self.unused = self.unused.min(instances);
+    }
+
+    /// Called once a second, with the number that rest: how many of them to let go.
+    pub fn look(&mut self, resting: usize) -> usize {
+        // A burst is remembered for a while, and forgotten one by one.
+        self.want = self.want.saturating_sub(1).max(self.peak.min(self.most)).max(self.least);
+        self.peak = 0;
+        self.looks += 1;
+        if self.looks < LOOKS {
+            return 0;
+        }
+        let unused = self.unused.min(resting);
+        (self.looks, self.unused) = (0, usize::MAX);
+        unused.saturating_sub(self.want)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spares_follow_the_load_up_at_once_and_down_slowly() {
+        let mut spares = Spares::new(2, 16);
+        assert_eq!(spares.want(), 2);
+        spares.waiting(9);
+        assert_eq!(spares.want(), 9);
+        spares.waiting(40);
+        assert_eq!(spares.want(), 16);
+        assert_eq!(spares.look(16), 0);
+        assert_eq!(spares.want(), 16);
+        let let_go: Vec<_> = (0..20).map(|_| spares.look(16)).collect();
+        assert_eq!(spares.want(), 2);
+        assert_eq!(let_go.iter().filter(|&&instances| instances > 0).count(), 2);
+        assert_eq!(let_go.last(), Some(&0));
+    }
+
+    #[test]
+    fn instances_that_were_needed_in_between_are_kept() {
+        let mut spares = Spares::new(1, 16);
+        for second in 0..9 {
+            assert_eq!(spares.look(8), 0);
+            spares.resting(if second == 4 { 3 } else { 8 });
+        }
+        assert_eq!(spares.look(8), 2);
+    }
 
     fn wishes(isolation: Option<Isolation>) -> Wishes {
         Wishes { isolation, ..Wishes::default() }

@@ -4,7 +4,7 @@
 //! of its polls [`Lane::observe`] notices what has become of its guest.
 
 use crate::lane::Lane;
-use crate::policy::Isolation;
+use crate::policy::{Isolation, Spares};
 use crate::sync::lock;
 use crate::ticket::{Fatal, Job, Signals};
 use crate::vitals::Vitals;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// The queue of a lane, and its instances.
-#[derive(Default)]
 pub struct Board {
     pub queue: VecDeque<Job>,
     /// Instances without work that could take some; the last one to rest is the warmest.
@@ -23,10 +22,27 @@ pub struct Board {
     pub alive: usize,
     /// Retired, and still serving what they had begun.
     pub leaving: usize,
+    /// How many are kept ready.
+    pub spares: Spares,
     /// No more requests are to come: instances that are done end.
     pub closing: bool,
     /// Why an instance could not be made.
     pub failure: Option<String>,
+}
+
+impl Board {
+    pub fn new(spares: Spares) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            idle: Vec::new(),
+            awake: 0,
+            alive: 0,
+            leaving: 0,
+            spares,
+            closing: false,
+            failure: None,
+        }
+    }
 }
 
 /// What a lane knows of an instance. Its state changes under the lane's lock only.
@@ -38,6 +54,10 @@ pub struct Instance {
     stuck: AtomicBool,
     computing: AtomicBool,
     pub served: AtomicU64,
+    /// It has rested since it was made: what it is given did not wait for it to be made.
+    rested: AtomicBool,
+    /// It is not needed any more.
+    dismissed: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +78,18 @@ impl Instance {
             stuck: AtomicBool::new(false),
             computing: AtomicBool::new(false),
             served: AtomicU64::new(0),
+            rested: AtomicBool::new(false),
+            dismissed: AtomicBool::new(false),
         })
+    }
+
+    pub fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+    }
+
+    /// Its first job, which was there before it was made.
+    fn was_waited_for(&self) -> bool {
+        self.served.load(Ordering::Relaxed) == 1 && !self.rested.load(Ordering::Relaxed)
     }
 
     /// True when the job is its own now; false when nobody waits for it any more.
@@ -114,7 +145,8 @@ impl Lane {
         // While as many as may serve are still draining, worn ones go on serving, for want of room for others. But
         // what is fresh was promised to be so.
         let is_fresh = self.rules.isolation == Isolation::Fresh;
-        let over = board.closing && board.queue.is_empty();
+        let over =
+            (board.closing || instance.dismissed.load(Ordering::Relaxed)) && board.queue.is_empty();
         if over || worn && (is_fresh || board.leaving < self.most) {
             self.rest(&mut board, instance, State::Leaving);
             board.alive -= 1;
@@ -130,6 +162,7 @@ impl Lane {
         }
         while let Some(job) = board.queue.pop_front() {
             if instance.begins(&job) {
+                self.stats.took(instance.was_waited_for());
                 return Work::Job(job);
             }
         }
@@ -137,6 +170,7 @@ impl Lane {
         if self.siblings.stranded.load(Ordering::Relaxed)
             && let Some(job) = self.help(instance)
         {
+            self.stats.took(instance.was_waited_for());
             return Work::Job(job);
         }
         let mut board = lock(&self.board);
@@ -156,6 +190,7 @@ impl Lane {
         }
         if state == State::Idle && instance.state() != State::Idle {
             board.idle.push(instance.clone());
+            instance.rested.store(true, Ordering::Relaxed);
             self.settled.notify_one();
         }
         instance.set(state);

@@ -69,6 +69,7 @@ const FILES: &[(&str, &str)] = files![
     "results.py",
     "route.py",
     "router.py",
+    "samples.py",
     "schema.py",
     "security.py",
     "sleep.py",

@@ -146,7 +146,7 @@ impl Worker {
                 }
             };
             let _ = ready.send(Ok(()));
-            tokio::spawn(heartbeat());
+            tokio::spawn(heartbeat(apps.clone()));
             accept(listener, apps, &self.limits, self.stopping, self.drain).await;
         });
         // Tasks that are left hold guests; do not wait for them.
@@ -154,12 +154,14 @@ impl Worker {
     }
 }
 
-/// Keep a timer that is earlier than the ones hyper makes for each request. When a timer becomes the earliest
-/// of all, tokio interrupts its I/O driver with a system call: measured for four of five requests without this.
-async fn heartbeat() {
+/// See to the worker's instances once a second. This keeps a timer that is earlier than the ones hyper makes for each
+/// request. When a timer becomes the earliest of all, tokio interrupts its I/O driver with a system call: measured for
+/// four of five requests without this.
+async fn heartbeat(apps: Arc<Staffed>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
     loop {
         beats.tick().await;
+        apps.tend();
     }
 }
 

@@ -90,6 +90,10 @@ impl GuestState {
         Ok(store)
     }
 
+    pub fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
+    }
+
     /// A handler is about to be started; `reply` is where its reply goes.
     pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
         self.serve(request);

@@ -7,25 +7,28 @@ use crate::app::{App, Lanes};
 use crate::dev::Reloader;
 use crate::fault::{Failure, Fault, Rejection};
 use crate::lane::Core;
+use crate::stats::AppStats;
 use crate::sync::lock;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// A place in the table. All workers share it.
 pub struct Slot {
+    /// What people call the app.
+    pub name: String,
     app: watch::Sender<Option<Arc<App>>>,
     /// Says before each request what the app is by now.
     reloader: Option<Reloader>,
 }
 
 impl Slot {
-    pub fn new(app: App) -> Self {
-        Self { app: watch::Sender::new(Some(Arc::new(app))), reloader: None }
+    pub fn new(name: &str, app: App) -> Self {
+        Self { name: name.to_owned(), app: watch::Sender::new(Some(Arc::new(app))), reloader: None }
     }
 
     /// A place whose app is what its files are when a request comes.
-    pub fn reloading(reloader: Reloader) -> Self {
-        Self { app: watch::Sender::new(None), reloader: Some(reloader) }
+    pub fn reloading(name: &str, reloader: Reloader) -> Self {
+        Self { name: name.to_owned(), app: watch::Sender::new(None), reloader: Some(reloader) }
     }
 
     /// From now on this is the app.
@@ -52,6 +55,10 @@ pub struct AppTable {
 impl AppTable {
     pub fn of_one(slot: Arc<Slot>) -> Self {
         Self { slots: vec![slot] }
+    }
+
+    pub fn slots(&self) -> &[Arc<Slot>] {
+        &self.slots
     }
 
     /// Make the calling worker's own instances of every app. The error says why there can be none.
@@ -94,6 +101,16 @@ impl Staffed {
         self.places.iter().any(|place| place.slot.reloader.is_some())
     }
 
+    /// Called once a second.
+    pub fn tend(&self) {
+        for place in &self.places {
+            let staff = lock(&place.staff).clone();
+            if let Some(staff) = staff {
+                staff.lanes.tend();
+            }
+        }
+    }
+
     /// Return when all instances have ended.
     pub async fn close(&self) {
         for place in &self.places {
@@ -110,6 +127,7 @@ impl Staffed {
 pub struct Staff {
     pub app: Arc<App>,
     pub lanes: Lanes,
+    pub stats: Arc<AppStats>,
 }
 
 /// A slot, seen from one worker.
@@ -129,7 +147,8 @@ impl Place {
         if warm {
             lanes.warm().await?;
         }
-        let old = lock(&self.staff).replace(Arc::new(Staff { app, lanes }));
+        let stats = app.counters();
+        let old = lock(&self.staff).replace(Arc::new(Staff { app, lanes, stats }));
         if let Some(old) = old {
             old.lanes.close();
         }
