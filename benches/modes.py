@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import environment
 import memory
@@ -35,6 +36,8 @@ MODES = {
 }
 WASMTIME = "wasmtime-0.2"
 ONE = "def fresh, one worker"
+# What the handlers of compute_app.py answer.
+COMPUTED = {"fib": 2584, "json": 100, "sort": 5000, "regex": 28, "hello": 1}
 RATES = ("requests/s", "p50 ms", "p99 ms")
 # More rounds of a loop than any run lasts.
 ENDLESS = 10**15
@@ -51,8 +54,10 @@ class Bench:
     findings: Findings
 
 
-def bolt(workers: int = 2, *flags: str) -> AbstractContextManager[Running]:
-    command = bolt_command(workers, *flags)
+def bolt(
+    workers: int = 2, *flags: str, app: str = "bolt_app.py"
+) -> AbstractContextManager[Running]:
+    command = bolt_command(workers, *flags, app=app)
     return start(SERVERS[OURS], Path(), environment.cache_folder(), command)
 
 
@@ -284,6 +289,38 @@ def two_cores(bench: Bench, name: str) -> Section:
     )
 
 
+def linking(bench: Bench, name: str) -> Section:
+    """The same handlers in a component that was merged, and in one left as it was linked."""
+    findings = bench.findings
+    kinds = {"flat": (), "linked": ("--no-flatten",)}
+    for _ in range(bench.rounds):
+        for kind, flags in kinds.items():
+            with bolt(1, *flags, app="compute_app.py") as running:
+                for work, found in COMPUTED.items():
+                    path = "/" if work == "hello" else f"/{work}"
+                    case = Case(name, path, {"found": found}, connections=4)
+                    findings.measure(name, f"{work}, {kind}", running, case)
+    ratios = {work: findings.ratio(name, f"{work}, flat", f"{work}, linked") for work in COMPUTED}
+    computing = [ratio for work, ratio in ratios.items() if ratio is not None and work != "hello"]
+    if computing:
+        middle, least = median(computing), min(computing)
+        goal = findings.goal
+        goal(name, "computing: the median at least 1.05", f"{middle:.3f}", middle >= 1.05)
+        goal(name, "nothing slower", f"{least:.3f}", least >= 1)
+    return Section(
+        "One worker, wrk -c4; flat / linked in requests per second.",
+        ("handler", *RATES, "flat / linked"),
+        [
+            [
+                *findings.rate_row(name, f"{work}, {kind}"),
+                findings.ratio_text(name, f"{work}, flat", f"{work}, linked"),
+            ]
+            for work in COMPUTED
+            for kind in kinds
+        ],
+    )
+
+
 CASES: dict[str, Callable[[Bench, str], Section]] = {
     "modes": modes,
     "ten-a-second": ten_a_second,
@@ -292,6 +329,7 @@ CASES: dict[str, Callable[[Bench, str], Section]] = {
     "timers": timers,
     "beside-computing": beside_computing,
     "two-cores": two_cores,
+    "linking": linking,
 }
 
 

@@ -27,11 +27,10 @@ START_SECONDS = 120
 STOP_SECONDS = 10
 
 
-def bolt_command(workers: int = 2, *more: str) -> tuple[str, ...]:
+def bolt_command(workers: int = 2, *more: str, app: str = "bolt_app.py") -> tuple[str, ...]:
     """The one place that knows bolt-host's command line."""
-    app = str(APPS / "bolt_app.py")
     flags = ("--port", "{port}", "--workers", str(workers), "--log-format", "off")
-    return (str(BOLT_HOST), "run", "--build=first", app, *flags, *more)
+    return (str(BOLT_HOST), "run", "--build=first", str(APPS / app), *flags, *more)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,50 @@
-"""Handlers that compute: calls, recursion, JSON, sorting, regular expressions."""
+"""Handlers that compute, for modes.py: what the interpreter does with hardly a host around it."""
 
 import json
 import re
+from random import Random
+from typing import Any
 
 from bolt import BoltAPI
 
-api = BoltAPI(title="Compute")
+api = BoltAPI()
 
-WORDS = [f"word{number * 7919 % 10007}" for number in range(2000)]
-TEXT = " ".join(f"{word}@example.com, {word}" for word in WORDS)
-ROWS = [{"id": number, "name": f"row {number}", "tags": ["a", "b"]} for number in range(300)]
-ADDRESS = re.compile(r"([a-z]+)(\d+)@(\w+)\.com")
+_random = Random(1)
+ROWS: list[dict[str, Any]] = [
+    {"id": number, "name": f"row {number}", "price": number * 1.5, "tags": ["a", "b"]}
+    for number in range(100)
+]
+NUMBERS = [_random.random() for _ in range(5_000)]
+LINES = "\n".join(
+    f"2026-11-{day:02} user{day * 7}@example.com GET /items/{day}" for day in range(1, 29)
+)
+PATTERN = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\w+)@([\w.]+) (GET|POST) (/\S+)")
 
 
 def fibonacci(number: int) -> int:
     return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
 
 
-@api.get("/hello")
-def hello() -> dict[str, str]:
-    return {"message": "hello"}
-
-
 @api.get("/fib")
-def fib() -> int:
-    return fibonacci(18)
+def fib() -> dict[str, Any]:
+    return {"found": fibonacci(18)}
 
 
 @api.get("/json")
-def dumps() -> int:
-    return len(json.loads(json.dumps(ROWS)))
+def json_both_ways() -> dict[str, Any]:
+    return {"found": len(json.loads(json.dumps(ROWS)))}
 
 
 @api.get("/sort")
-def ordered() -> str:
-    return sorted(WORDS, key=lambda word: (len(word), word))[0]
+def sort() -> dict[str, Any]:
+    return {"found": len(sorted(NUMBERS))}
 
 
 @api.get("/regex")
-def regex() -> int:
-    return sum(int(match[2]) for match in ADDRESS.finditer(TEXT))
+def regex() -> dict[str, Any]:
+    return {"found": len(PATTERN.findall(LINES))}
+
+
+@api.get("/")
+def hello() -> dict[str, Any]:
+    return {"found": 1}

@@ -144,4 +144,4 @@ def prepare_records() -> None:
             # A type in it is not there, or has no plain form: so a handler will be told.
             continue
         if issubclass(cls, Struct):
-            cls._to_plain = compiled  # type: ignore[method-assign]
+            cls._to_plain = compiled  # type: ignore[assignment]

@@ -214,6 +214,10 @@ pub struct LimitArgs {
     /// How long a shutdown waits for requests in flight.
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub drain: Duration,
+    /// Memory that an ended instance wrote to and that is wiped for the next one; more is given back to the system, which
+    /// takes longer. `inspect` shows what calls write to.
+    #[arg(long, default_value = "4MiB", value_parser = size, value_name = "SIZE")]
+    pub keep_resident: usize,
 }
 
 impl Serving {
@@ -226,6 +230,7 @@ impl Serving {
             admin: self.admin.clone(),
             workers: self.workers.map_or(workers, usize::from),
             drain: given.drain,
+            keep_resident: given.keep_resident,
             grants: Grants::new(self.allow_http.clone()),
             folders: Folders::new(self.files.clone())?,
             limits: Limits {

@@ -43,7 +43,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .max_memory_size(2048 * crate::config::MIB);
     if may_reset_in_place() {
         pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .linear_memory_keep_resident(config.keep_resident)
             .table_keep_resident(TABLE_KEEP_RESIDENT);
     }
     let mut settings = settings();
@@ -53,10 +53,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// The memory of a retired instance that is wiped in place, in bytes: a request dirties less. What lies beyond is given
-/// back to the system, which costs page faults later and interrupts the other threads now.
-const KEEP_RESIDENT: usize = 4 * crate::config::MIB;
-/// The same for its function table.
+/// What is wiped in place of a retired instance's function table, in bytes.
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
 /// Wiping in place needs the kernel's word on which pages were written (PAGEMAP_SCAN, Linux 6.7). This version of
