@@ -4,7 +4,7 @@
 
 use bolt_host::builder;
 use bolt_host::component::{self, Loaded};
-use bolt_host::config::Config;
+use bolt_host::config::AppConfig;
 use bolt_host::grants::Grants;
 use bolt_host::guest::Instance;
 use bolt_host::manifest::Route;
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         settings.epoch_interruption(epochs);
         let engine = Engine::new(&settings)?;
         component::start_ticker(&engine)?;
-        let config = Config::default();
+        let config = AppConfig::default();
         let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &config, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
         let loaded = Loaded::open(&engine, &artifact.code, "epochs", &config);

@@ -4,7 +4,7 @@
 
 use bolt_host::builder;
 use bolt_host::component::{self, Loaded};
-use bolt_host::config::Config;
+use bolt_host::config::{AppConfig, Config};
 use bolt_host::guest::Instance;
 use bolt_host::outbound::Outbound;
 use bolt_host::store::GuestState;
@@ -23,8 +23,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("medians of {TIMES}, in µs, the pool's resets included");
     for wasm in words {
-        let config = Config::default();
-        let engine = component::engine(&config)?;
+        let config = AppConfig::default();
+        let engine = component::engine(&Config::default())?;
         let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &config, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
         let loaded = Loaded::open(&engine, &artifact.code, "instances", &config);

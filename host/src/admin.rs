@@ -2,10 +2,12 @@
 //!
 //! It has a thread of its own, so it answers while every worker is busy.
 
+use crate::keeper;
 use crate::metrics;
-use crate::table::AppTable;
+use crate::stored::{State, Version};
+use crate::table::{AppTable, Slot};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
@@ -16,15 +18,18 @@ use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
 /// Time for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest component that is taken, in bytes.
+const LARGEST: usize = 512 << 20;
 
 /// Where operators connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,13 +76,16 @@ enum Listener {
 impl Admin {
     /// Open the endpoint; returns where it is. The error is a sentence.
     pub fn start(self, address: &Address) -> Result<Address, String> {
-        let failed = |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
+        let failed =
+            |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (listener, address) = runtime.block_on(open(address)).map_err(failed)?;
         if let Address::Tcp(address) = &address
             && !address.ip().is_loopback()
         {
-            tracing::warn!("{address}, the admin endpoint, asks for no password and can be reached from outside");
+            tracing::warn!(
+                "{address}, the admin endpoint, asks for no password and can be reached from outside"
+            );
         }
         let thread = std::thread::Builder::new().name("admin".into());
         thread.spawn(move || runtime.block_on(self.serve(listener))).map_err(failed)?;
@@ -100,36 +108,146 @@ impl Admin {
     fn spawn(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let admin = self.clone();
         let service = service_fn(move |request| {
-            let response = admin.answer(&request);
-            async { Ok::<_, Infallible>(response) }
+            let admin = admin.clone();
+            async move { Ok::<_, Infallible>(admin.answer(request).await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path().to_owned();
+        let order = path.strip_prefix("/apps/").and_then(|rest| rest.split_once('/'));
+        match (request.method(), order) {
+            (&Method::POST, Some((name, "deploy"))) => self.deploy(name, request.into_body()).await,
+            (&Method::POST, Some((name, "rollback"))) => {
+                let Some(slot) = self.slot(name) else { return unknown(name) };
+                outcome(name, tokio::task::spawn_blocking(move || keeper::roll_back(&slot)).await)
+            }
+            (&Method::GET | &Method::HEAD, _) => self.page(&path),
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"),
         }
-        match request.uri().path() {
+    }
+
+    fn page(&self, path: &str) -> Answer {
+        match path {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.readiness(),
             "/metrics" => match metrics::text(&self.apps) {
                 Ok(page) => typed(StatusCode::OK, metrics::MEDIA_TYPE, page),
                 Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
             },
-            "/" => text(StatusCode::OK, "/healthz  /readyz  /metrics\n"),
+            "/apps" => typed(StatusCode::OK, "application/json", self.list()),
+            "/" => text(StatusCode::OK, "/healthz  /readyz  /metrics  /apps\n"),
             _ => text(StatusCode::NOT_FOUND, "Not Found\n"),
         }
     }
 
-    fn readiness(&self) -> Response<Full<Bytes>> {
+    fn slot(&self, name: &str) -> Option<Arc<Slot>> {
+        self.apps.slots().iter().find(|slot| slot.name == name).cloned()
+    }
+
+    /// Ready: every app can be served or is known to be broken, and the host is to get requests.
+    fn readiness(&self) -> Answer {
         if self.draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
-        text(StatusCode::OK, "ready\n")
+        let unbuilt =
+            |slot: &&Arc<Slot>| slot.kept().is_some_and(|kept| matches!(kept.state(), State::Unbuilt));
+        match self.apps.slots().iter().filter(unbuilt).count() {
+            0 => text(StatusCode::OK, "ready\n"),
+            count => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{count} apps are not built yet\n")),
+        }
     }
+
+    /// What is served, as JSON.
+    fn list(&self) -> String {
+        let apps: Vec<_> = self.apps.slots().iter().map(|slot| describe(slot)).collect();
+        format!("{:#}\n", serde_json::json!({ "apps": apps }))
+    }
+
+    /// Keep the component that is sent, beside the app's own, and let it take over.
+    async fn deploy(&self, name: &str, body: Incoming) -> Answer {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let Some(slot) = self.slot(name) else { return unknown(name) };
+        let file = match keeper::beside(&slot, NEXT.fetch_add(1, Ordering::Relaxed)) {
+            Ok(file) => file,
+            Err(sentence) => return text(StatusCode::CONFLICT, &(sentence + "\n")),
+        };
+        let answer = match receive(body, &file).await {
+            Ok(()) => {
+                let file = file.clone();
+                outcome(name, tokio::task::spawn_blocking(move || keeper::deploy(&slot, &file)).await)
+            }
+            Err(sentence) => text(StatusCode::BAD_REQUEST, &(sentence + "\n")),
+        };
+        let _ = std::fs::remove_file(&file);
+        answer
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Write a body to a file, of at most [`LARGEST`] bytes.
+async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|e| format!("the component did not arrive: {e}"))?.into_data() else {
+            continue;
+        };
+        size += data.len();
+        if size > LARGEST {
+            return Err(format!("a component has at most {LARGEST} bytes"));
+        }
+        file.write_all(&data).await.map_err(failed)?;
+    }
+    file.sync_all().await.map_err(failed)
+}
+
+fn outcome<E: fmt::Display>(name: &str, done: Result<Result<Version, String>, E>) -> Answer {
+    match done.map_err(|e| e.to_string()).and_then(|done| done) {
+        Ok(version) => text(StatusCode::OK, &format!("{name} is now {}\n", version.id)),
+        Err(sentence) => {
+            text(StatusCode::UNPROCESSABLE_ENTITY, &format!("{name} stays as it is: {sentence}\n"))
+        }
+    }
+}
+
+fn unknown(name: &str) -> Answer {
+    text(StatusCode::NOT_FOUND, &format!("there is no app {name:?}\n"))
+}
+
+fn describe(slot: &Slot) -> serde_json::Value {
+    let app = slot.app();
+    let census: Vec<_> = app.iter().flat_map(|app| app.lanes().map(|lane| lane.census())).collect();
+    let in_flight = app.iter().flat_map(|app| app.stats());
+    let mut shown = serde_json::json!({
+        "app": slot.name,
+        "loaded": app.is_some(),
+        "instances": census.iter().map(|now| now.idle + now.busy + now.leaving).sum::<usize>(),
+        "queued": census.iter().map(|now| now.queued).sum::<usize>(),
+        "in_flight": in_flight.map(|stats| stats.in_flight.load(Ordering::Relaxed)).sum::<usize>(),
+    });
+    if let (Some(stored), Some(shown)) = (slot.kept(), shown.as_object_mut()) {
+        let tenant = &stored.tenant;
+        shown.insert("source".into(), tenant.origin.path.display().to_string().into());
+        shown.insert("hosts".into(), tenant.mount.hosts.clone().into());
+        shown.insert("prefix".into(), format!("{}/", tenant.mount.prefix).into());
+        let (state, version, problem) = match stored.state() {
+            State::Unbuilt => ("unbuilt", None, None),
+            State::Ready(version) => ("ready", Some(version), None),
+            State::Broken(why) => ("broken", None, Some(why)),
+        };
+        shown.insert("state".into(), state.into());
+        shown.insert("problem".into(), problem.into());
+        let since = |version: &Version| Some(version.since.duration_since(UNIX_EPOCH).ok()?.as_secs());
+        shown.insert("since".into(), version.as_ref().and_then(since).into());
+        shown.insert("version".into(), version.map(|version| version.id).into());
+    }
+    shown
 }
 
 async fn open(address: &Address) -> std::io::Result<(Listener, Address)> {
@@ -151,11 +269,11 @@ async fn open(address: &Address) -> std::io::Result<(Listener, Address)> {
     }
 }
 
-fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, text: &str) -> Answer {
     typed(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
-fn typed(status: StatusCode, media_type: &'static str, body: String) -> Response<Full<Bytes>> {
+fn typed(status: StatusCode, media_type: &'static str, body: String) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(media_type));

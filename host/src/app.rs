@@ -1,12 +1,13 @@
 //! An app that is served, and the instances that a worker has of it.
 
 use crate::component::Loaded;
-use crate::config::{Config, Limits, MAX_LANES};
+use crate::config::{AppConfig, Limits, MAX_LANES};
 use crate::grants::Grants;
 use crate::lane::{Core, Lane, Siblings};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
 use crate::policy::{Rules, Wishes};
+use crate::rate::Rate;
 use crate::route::Router;
 use crate::stats::AppStats;
 use crate::sync::lock;
@@ -24,13 +25,15 @@ pub struct App {
     lanes: Vec<(Rules, Arc<Siblings>)>,
     /// The lane of each route, and of each refusal behind them.
     lane_of: Vec<usize>,
+    /// Requests that may come in a second.
+    pub rate: Option<Arc<Rate>>,
     /// What each worker has counted.
     stats: Mutex<Vec<Arc<AppStats>>>,
 }
 
 impl App {
     /// The error is a sentence.
-    pub fn new(manifest: Manifest, component: Arc<Loaded>, config: &Config) -> Result<Self, String> {
+    pub fn new(manifest: Manifest, component: Arc<Loaded>, config: &AppConfig) -> Result<Self, String> {
         let limits = config.limits.clone();
         let router = Router::new(&manifest)?;
         let mut lanes: Vec<(Rules, Arc<Siblings>)> = Vec::new();
@@ -52,6 +55,7 @@ impl App {
                 lanes.len()
             ));
         }
+        let rate = limits.rate.map(|per_second| Arc::new(Rate::new(per_second)));
         Ok(Self {
             manifest,
             router,
@@ -60,6 +64,7 @@ impl App {
             grants: Arc::new(config.grants.clone()),
             lanes,
             lane_of,
+            rate,
             stats: Mutex::default(),
         })
     }

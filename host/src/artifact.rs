@@ -26,6 +26,12 @@ impl Artifact {
         Self { code: folder.join("code.bin"), manifest: folder.join("manifest.json") }
     }
 
+    /// A name for it: a part of the hash of its component.
+    pub fn id(&self) -> String {
+        let folder = self.code.parent().and_then(Path::file_name).unwrap_or_default();
+        folder.to_string_lossy().chars().take(12).collect()
+    }
+
     /// True when both files are there. The manifest is written last.
     pub fn exists(&self) -> bool {
         self.manifest.is_file() && self.code.is_file()
@@ -44,6 +50,31 @@ pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> 
 /// A hash of `bytes`, as 32 hex digits.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The process whose number is in a name like `.app.wasm.123-4.deploying.wasm`, or `key-123`, is still there.
+pub fn is_of_living(name: &str) -> bool {
+    let numbers = name.split(['.', '-']).filter(|part| !part.is_empty());
+    let mut processes = numbers.filter(|part| part.chars().all(|c| c.is_ascii_digit()));
+    processes.any(|process| Path::new("/proc").join(process).exists())
+}
+
+/// The digest of a file. It is remembered by the file's time and size: to read a component takes 0.1 s.
+pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let (path, meta) = (path.canonicalize()?, fs::metadata(path)?);
+    let stamp = format!("{} {}.{:09} {}", meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len());
+    let known = cache.join("digests").join(digest(path.as_os_str().as_encoded_bytes()));
+    if let Ok(text) = fs::read_to_string(&known)
+        && let Some((before, digest)) = text.rsplit_once(' ')
+        && before == stamp
+    {
+        return Ok(digest.to_owned());
+    }
+    let digest = digest(&fs::read(&path)?);
+    private_folder(&cache.join("digests"))?;
+    write_atomically(&known, format!("{stamp} {digest}").as_bytes())?;
+    Ok(digest)
 }
 
 /// Make `path`'s folder, and a cache root that only its owner can enter.

@@ -5,11 +5,10 @@
 
 use crate::artifact::{self, Artifact};
 use crate::component;
-use crate::config::{Config, Limits};
+use crate::config::{AppConfig, Limits};
 use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-
 use crate::progress::Progress;
 use crate::python::{self, Content, Python};
 use crate::route::Router;
@@ -67,8 +66,8 @@ impl Planned {
 
     /// It need not be built, nor be compiled to native code.
     pub fn is_done(&self, engine: &Engine, cache: &Path) -> bool {
-        let bytes = fs::read(&self.wasm);
-        bytes.is_ok_and(|bytes| cached(&Artifact::locate(cache, &artifact::digest(&bytes), engine)).is_some())
+        let digest = artifact::digest_of(&self.wasm, cache);
+        digest.is_ok_and(|digest| cached(&Artifact::locate(cache, &digest, engine)).is_some())
     }
 }
 
@@ -147,16 +146,18 @@ pub fn compile(
     engine: &Engine,
     wasm: &Path,
     cache: &Path,
-    config: &Config,
+    config: &AppConfig,
     rebuild: bool,
 ) -> Result<(Artifact, Manifest), String> {
     let shown = wasm.display();
-    let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
-    component::check(&bytes).map_err(|sentence| format!("{shown}: {sentence}"))?;
-    let artifact = Artifact::locate(cache, &artifact::digest(&bytes), engine);
+    let digest = artifact::digest_of(wasm, cache).map_err(|e| format!("{shown}: {e}"))?;
+    let artifact = Artifact::locate(cache, &digest, engine);
     if !rebuild && let Some(manifest) = cached(&artifact) {
         return Ok((artifact, manifest));
     }
+    let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
+    component::check(&bytes).map_err(|sentence| format!("{shown}: {sentence}"))?;
+    let artifact = Artifact::locate(cache, &artifact::digest(&bytes), engine);
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     to_native(engine, wasm, &bytes, &artifact)?;
     let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
@@ -166,10 +167,10 @@ pub fn compile(
 
 /// Compile a component that has no manifest, unless it is cached. The error is a sentence.
 pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, String> {
-    let bytes = fs::read(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
-    let artifact = Artifact::locate(cache, &artifact::digest(&bytes), engine);
+    let read = |e| format!("{}: {e}", wasm.display());
+    let artifact = Artifact::locate(cache, &artifact::digest_of(wasm, cache).map_err(read)?, engine);
     if !artifact.code.is_file() {
-        to_native(engine, wasm, &bytes, &artifact)?;
+        to_native(engine, wasm, &fs::read(wasm).map_err(read)?, &artifact)?;
     }
     Ok(artifact)
 }
@@ -191,7 +192,8 @@ fn store(path: &Path, bytes: &[u8]) -> Result<(), String> {
         .map_err(|e| format!("the compiled component cannot be stored: {e}"))
 }
 
-fn cached(artifact: &Artifact) -> Option<Manifest> {
+/// The manifest of what is compiled already.
+pub fn cached(artifact: &Artifact) -> Option<Manifest> {
     if !artifact.exists() {
         return None;
     }
@@ -203,7 +205,7 @@ fn describe(
     engine: &Engine,
     artifact: &Artifact,
     name: &str,
-    config: &Config,
+    config: &AppConfig,
 ) -> Result<(String, Manifest), String> {
     let loaded = component::Loaded::open(engine, &artifact.code, name, config)?;
     let json = now(ask(&loaded, &config.limits))??;

@@ -3,12 +3,14 @@
 use crate::accesslog::LogFormat;
 use crate::admin::Address;
 use crate::builder::Linking;
-use crate::config::{Config, Limits};
+use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
 use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
+use crate::ready::Origin;
+use crate::units::{duration, size};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +25,9 @@ use std::time::Duration;
   bolt-host build app.py -o app.wasm         build once …
   bolt-host run app.wasm                     … and serve on a machine without Python
   bolt-host inspect app.wasm                 routes, types, imports, sizes
-  bolt-host openapi app.py > openapi.json    what /openapi.json answers")]
+  bolt-host openapi app.py > openapi.json    what /openapi.json answers
+  bolt-host serve host.toml                  many apps by host name and path
+  bolt-host deploy shop shop.wasm            a new version, while it is served")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -44,6 +48,16 @@ pub enum Command {
     Inspect(Inspect),
     /// Print the OpenAPI description of an app.
     Openapi(Inspect),
+    /// Serve many apps, each by host name and path: what a host file says.
+    Serve(Serve),
+    /// Check a host file: build every app of it, and name each mistake with its line.
+    Check(Check),
+    /// Send a new version of an app to a host that runs. A broken one is refused.
+    Deploy(Deploy),
+    /// Have a host that runs go back to the version before.
+    Rollback(Rollback),
+    /// Show the apps of a host that runs.
+    Apps(Operate),
     /// Make a project: an app that runs, and its tests.
     New(New),
     /// Print a folder with the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
@@ -70,8 +84,9 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn linking(&self) -> Linking {
-        if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } }
+    pub fn origin(&self) -> Origin {
+        let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
+        Origin { path: self.path.clone(), app: self.app.clone(), linking, rebuild: self.rebuild }
     }
 }
 
@@ -88,6 +103,56 @@ pub struct Build {
 pub struct Inspect {
     #[command(flatten)]
     pub source: Source,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The host file.
+    #[arg(value_name = "FILE", default_value = "host.toml")]
+    pub file: PathBuf,
+    /// How requests and the apps' output are logged, on standard error.
+    #[arg(long, value_enum, default_value = "human")]
+    pub log_format: LogFormat,
+    /// What is logged, as `info,guest=error` or `debug`.
+    #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
+    pub log_filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The host file.
+    #[arg(value_name = "FILE", default_value = "host.toml")]
+    pub file: PathBuf,
+}
+
+/// Where a host that runs is told things.
+#[derive(Debug, Args)]
+pub struct Operate {
+    /// The host's admin endpoint: 127.0.0.1:9000 or unix:/run/bolt.sock
+    #[arg(long, value_name = "ADDRESS", value_parser = Address::parse, default_value = "127.0.0.1:9000")]
+    #[arg(env = "BOLT_HOST_ADMIN")]
+    pub admin: Address,
+}
+
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// The app's name in the host file.
+    #[arg(value_name = "APP")]
+    pub app: String,
+    /// A component made by `build`.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub operate: Operate,
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The app's name in the host file.
+    #[arg(value_name = "APP")]
+    pub app: String,
+    #[command(flatten)]
+    pub operate: Operate,
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +221,12 @@ pub struct Serving {
     /// Let the app read the files of a folder, and send them: /data=./data; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Folder::parse)]
     pub files: Vec<Folder>,
+    /// The same, to be written to as well.
+    #[arg(long, value_name = "/NAME=FOLDER", value_parser = Folder::parse_writable)]
+    pub write: Vec<Folder>,
+    /// A variable of the app's environment, which has no other ones; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
     /// How requests and the app's output are logged, on standard error.
     #[arg(long, value_enum, default_value = "human")]
     pub log_format: LogFormat,
@@ -184,6 +255,15 @@ pub struct LimitArgs {
     /// Retire an instance after so many requests; 0: never.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub max_requests: u64,
+    /// Most requests that are worked on at once, per worker; more wait.
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub concurrency: u32,
+    /// Most requests that may wait for that, per worker; then 503 at once.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub queue: u32,
+    /// Most requests in a second, of all workers; then 429 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
     /// Most requests to other servers that an instance may have open; more are refused.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_exchanges: u32,
@@ -221,36 +301,63 @@ pub struct LimitArgs {
 }
 
 impl Serving {
-    /// `workers`: how many, unless that was said. The error is a sentence.
-    pub fn config(&self, workers: usize) -> Result<Config, String> {
+    /// The host. `workers`: how many, unless that was said.
+    pub fn config(&self, workers: usize) -> Config {
         let given = &self.limits;
-        Ok(Config {
-            host: self.host,
-            port: self.port,
+        let workers = self.workers.map_or(workers, usize::from);
+        Config {
+            listen: vec![SocketAddr::new(self.host, self.port)],
             admin: self.admin.clone(),
-            workers: self.workers.map_or(workers, usize::from),
+            workers,
             drain: given.drain,
+            most_instances: most_instances(workers, &self.app_limits()),
             keep_resident: given.keep_resident,
-            grants: Grants::new(self.allow_http.clone()),
-            folders: Folders::new(self.files.clone())?,
-            limits: Limits {
-                deadline: given.deadline,
-                grace: given.grace,
-                max_cpu: given.max_cpu_ms.map(Duration::from_millis),
-                memory: given.memory,
-                max_requests: given.max_requests,
-                instances: usize::from(self.instances),
-                max_exchanges: given.max_exchanges as usize,
-                max_body: given.max_body,
-                max_upload: given.max_upload,
-                max_response: given.max_response,
+            clients: ClientLimits {
                 max_head: given.max_head,
                 header_timeout: given.header_timeout,
-                body_timeout: given.body_timeout,
                 write_timeout: given.write_timeout,
                 connections: given.connections as usize,
             },
+        }
+    }
+
+    /// The app. The error is a sentence.
+    pub fn app_config(&self) -> Result<AppConfig, String> {
+        let folders = self.files.iter().chain(&self.write).cloned().collect();
+        Ok(AppConfig {
+            limits: self.app_limits(),
+            grants: Grants::new(self.allow_http.clone()),
+            folders: Folders::new(folders)?,
+            env: self.env.clone(),
         })
+    }
+
+    fn app_limits(&self) -> Limits {
+        let given = &self.limits;
+        Limits {
+            deadline: given.deadline,
+            grace: given.grace,
+            max_cpu: given.max_cpu_ms.map(Duration::from_millis),
+            memory: given.memory,
+            max_requests: given.max_requests,
+            instances: usize::from(self.instances),
+            concurrency: given.concurrency as usize,
+            queue: given.queue as usize,
+            rate: given.rate,
+            max_exchanges: given.max_exchanges as usize,
+            max_body: given.max_body,
+            body_timeout: given.body_timeout,
+            max_upload: given.max_upload,
+            max_response: given.max_response,
+        }
+    }
+}
+
+/// `NAME=VALUE`.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not NAME=VALUE")),
     }
 }
 
@@ -264,39 +371,5 @@ impl Cli {
         let root = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
         root.map(|root| root.join("bolt-host"))
             .ok_or_else(|| "there is no HOME to cache builds in: give --cache DIR".into())
-    }
-}
-
-/// `500ms`, `30s`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| "a time is a number and ms, s or m, as 30s".to_owned())?;
-    let time = match &text[digits.len()..] {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        other => return Err(format!("{other:?} is no unit of time: use ms, s or m, as 30s")),
-    };
-    if time.is_zero() || time > Duration::from_secs(24 * 3600) {
-        return Err("a time is between 1ms and a day".to_owned());
-    }
-    Ok(time)
-}
-
-/// `65536`, `64KiB`, `1MiB`.
-fn size(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: usize =
-        digits.parse().map_err(|_| "a size is a number and KiB, MiB or GiB, as 1MiB".to_owned())?;
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        other => return Err(format!("{other:?} is no unit of size: use KiB, MiB or GiB, as 1MiB")),
-    };
-    match number.checked_mul(unit) {
-        Some(bytes @ 8192..=2_147_483_648) => Ok(bytes),
-        _ => Err("a size is between 8KiB and 2GiB".to_owned()),
     }
 }

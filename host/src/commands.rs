@@ -3,13 +3,13 @@
 use crate::admin::Admin;
 use crate::app::App;
 use crate::artifact::Artifact;
-use crate::builder::{self, Planned};
+use crate::builder;
 use crate::cli::{Build, Dev, Inspect, New, Run, Source, When};
 use crate::component::{self, Engine, Loaded};
-use crate::config::Config;
+use crate::config::{AppConfig, Config};
 use crate::dev::Reloader;
 use crate::manifest::Manifest;
-use crate::python::Content;
+use crate::ready::{self, Origin};
 use crate::runner::Runner;
 use crate::server::Server;
 use crate::source::AppRef;
@@ -30,20 +30,20 @@ type Outcome = Result<(), String>;
 
 /// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let config = args.serving.config(cores)?;
+    let (config, app_config) = (args.serving.config(cores()), args.serving.app_config()?);
     let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
     let engine = pool(&config)?;
-    let slot = match unbuilt(args, &engine, cache)? {
+    let origin = args.source.origin();
+    let slot = match unbuilt(args, &origin, &engine, cache)? {
         None => {
-            let app = load(&args.source, &engine, &config, cache)?;
+            let app = ready::load(&origin, &engine, &app_config, cache)?;
             Arc::new(Slot::new(&app.component.name.clone(), app))
         }
         Some(app) => {
-            let runner = Runner::ready(&engine, &config, cache)?;
+            let runner = Runner::ready(&engine, &app_config, cache)?;
             let slot = Arc::new(Slot::new(&app.module, now(runner.load(&app, false))??));
             if args.build == When::Aside {
-                build_aside(args.source.clone(), engine, config.clone(), cache.to_owned(), slot.clone());
+                build_aside(origin, engine, app_config, cache.to_owned(), slot.clone());
             }
             slot
         }
@@ -51,9 +51,13 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     if let Some(app) = slot.app() {
         say(&inspect::routes(&app.manifest));
     }
-    serve(&config, slot)?;
+    serve(&config, AppTable::of_one(slot))?;
     drop(log);
     Ok(())
+}
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Serve the source, as it is whenever a request comes.
@@ -62,9 +66,9 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
         return Err(format!("{}: what is edited is a .py file", args.path.display()));
     }
     let app = AppRef::new(&args.path, args.app.as_deref())?;
-    let config = args.serving.config(1)?;
+    let (config, app_config) = (args.serving.config(1), args.serving.app_config()?);
     let log = accesslog::start(args.serving.log_format, args.serving.log_filter.as_deref())?;
-    let runner = Runner::ready(&pool(&config)?, &config, cache)?;
+    let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
     let name = app.module.clone();
     let reloader = now(Reloader::new(runner, app))?;
     match now(reloader.current())? {
@@ -73,7 +77,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     }
     let slot = Arc::new(Slot::reloading(&name, reloader));
     watch(slot.clone());
-    serve(&config, slot)?;
+    serve(&config, AppTable::of_one(slot))?;
     drop(log);
     Ok(())
 }
@@ -91,15 +95,16 @@ fn watch(slot: Arc<Slot>) {
 }
 
 /// Serve until the process is asked to end, then drain.
-fn serve(config: &Config, slot: Arc<Slot>) -> Outcome {
-    let apps = AppTable::of_one(slot);
+pub fn serve(config: &Config, apps: AppTable) -> Outcome {
     let server = Server::start(config, &apps)?;
     let draining = Arc::<AtomicBool>::default();
     if let Some(address) = &config.admin {
         let admin = Admin { apps, draining: draining.clone() };
         say(&format!("admin endpoint on {}\n", admin.start(address)?));
     }
-    say(&format!("listening on http://{}\n", server.address));
+    for address in &server.addresses {
+        say(&format!("listening on http://{address}\n"));
+    }
     wait_for_signal()?;
     draining.store(true, Ordering::Relaxed);
     eprintln!("draining: requests in flight may finish; a second signal ends them");
@@ -112,22 +117,18 @@ fn serve(config: &Config, slot: Arc<Slot>) -> Outcome {
 }
 
 /// The app that is served from its source for now, if it is to be.
-fn unbuilt(args: &Run, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
-    let source = &args.source;
-    let is_python = source.path.extension().is_some_and(|extension| extension == "py");
-    if !is_python || args.build == When::First {
+fn unbuilt(args: &Run, origin: &Origin, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
+    if !origin.is_python() || args.build == When::First {
         return Ok(None);
     }
-    let app = AppRef::new(&source.path, source.app.as_deref())?;
-    let is_done = args.build == When::Aside
-        && !source.rebuild
-        && Planned::of_app(&app, source.linking(), cache)?.is_done(engine, cache);
-    Ok((!is_done).then_some(app))
+    let is_done =
+        args.build == When::Aside && !origin.rebuild && origin.planned(cache)?.is_done(engine, cache);
+    Ok(if is_done { None } else { Some(origin.app_ref()?) })
 }
 
 /// Build while the source is served, then let the built app take its place.
-fn build_aside(source: Source, engine: Engine, config: Config, cache: PathBuf, slot: Arc<Slot>) {
-    std::thread::spawn(move || match load(&source, &engine, &config, &cache) {
+fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf, slot: Arc<Slot>) {
+    std::thread::spawn(move || match ready::load(&origin, &engine, &config, &cache) {
         Ok(app) => {
             slot.replace(app);
             eprintln!("  the built app takes over");
@@ -152,9 +153,9 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 /// Show what an app is made of.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
-    let config = Config::default();
-    let called = name(&manifest);
-    let load = || Loaded::open(&pool(&config)?, &artifact.code, &called, &config);
+    let config = AppConfig::default();
+    let called = ready::module(&manifest).to_owned();
+    let load = || Loaded::open(&pool(&Config::default())?, &artifact.code, &called, &config);
     let app = App::new(manifest, Arc::new(load()?), &config)?;
     let trial = now(trial::of(&app, load))??;
     say(&inspect::report(&wasm, &artifact, &app.manifest, &trial)?);
@@ -188,54 +189,23 @@ pub fn sdk(cache: &Path) -> Outcome {
 
 /// An app for the commands that do not serve it: its component, the compiled code, and what it says of itself.
 fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
-    let config = Config::default();
-    let wasm = component_path(source, cache)?;
-    let engine = component::engine(&config).map_err(|e| format!("{e:#}"))?;
-    let (artifact, manifest) = builder::compile(&engine, &wasm, cache, &config, source.rebuild)?;
+    let origin = source.origin();
+    let wasm = origin.component(cache)?;
+    let engine = pool(&Config::default())?;
+    let (artifact, manifest) =
+        builder::compile(&engine, &wasm, cache, &AppConfig::default(), origin.rebuild)?;
     Ok((wasm, artifact, manifest))
 }
 
 /// The engine with its pool of instances.
-fn pool(config: &Config) -> Result<Engine, String> {
+pub fn pool(config: &Config) -> Result<Engine, String> {
     component::engine(config).map_err(|e| {
         format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
     })
 }
 
-fn load(source: &Source, engine: &Engine, config: &Config, cache: &Path) -> Result<App, String> {
-    let wasm = component_path(source, cache)?;
-    let (artifact, manifest) = builder::compile(engine, &wasm, cache, config, source.rebuild)?;
-    let component = Loaded::open(engine, &artifact.code, &name(&manifest), config)
-        .map_err(|sentence| format!("{}: {sentence}", source.path.display()))?;
-    App::new(manifest, Arc::new(component), config)
-        .map_err(|sentence| format!("{}: {sentence}", source.path.display()))
-}
-
-/// The module's name stands for the app in the log.
-fn name(manifest: &Manifest) -> String {
-    manifest.app.split(':').next().unwrap_or_default().to_owned()
-}
-
-/// The component of what was named: itself, or what it builds to.
-fn component_path(source: &Source, cache: &Path) -> Result<PathBuf, String> {
-    let path = &source.path;
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => {
-            let app = AppRef::new(path, source.app.as_deref())?;
-            let planned = Planned::of_app(&app, source.linking(), cache)?;
-            builder::component_of(Content::App(&app), planned, cache, source.rebuild)
-        }
-        Some("wasm") if path.is_file() => Ok(path.clone()),
-        Some("wasm") => Err(format!("{}: no such file", path.display())),
-        _ => Err(format!(
-            "{}: an app is a .py file, or a .wasm file made by `bolt-host build`",
-            path.display()
-        )),
-    }
-}
-
 /// Print. Whoever reads may stop reading, as `head` does; that is no failure.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,7 +1,7 @@
 //! The engine, and components: checked, compiled ahead of time, loaded, linked.
 
 use crate::bindings::AppPre;
-use crate::config::{Config, Limits};
+use crate::config::{AppConfig, Config, Limits};
 use crate::folders::Folders;
 use crate::source::Source;
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
@@ -24,9 +24,9 @@ const WASM_PAGE: u64 = 64 * 1024;
 /// Core instances in a componentized app: about ten, and room for native extensions.
 const CORE_INSTANCES: u32 = 40;
 
-/// Make the engine and start its clock. Its pool holds `config.most_instances()` instances.
+/// Make the engine and start its clock. Its pool holds `config.most_instances` instances.
 pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
-    let count = u32::try_from(config.most_instances()).unwrap_or(u32::MAX).min(100_000);
+    let count = u32::try_from(config.most_instances).unwrap_or(u32::MAX).min(100_000);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(count)
         .total_core_instances(count.saturating_mul(CORE_INSTANCES))
@@ -167,15 +167,17 @@ pub struct Loaded {
     pub max_exchanges: usize,
     /// How long work after a reply may take.
     pub linger: Duration,
-    /// What its instances may read.
+    /// What its instances may read, and write.
     pub folders: Arc<Folders>,
+    /// Their environment.
+    pub env: Arc<[(String, String)]>,
     /// The app that each instance has to load, when the component is a runner.
     pub source: Option<Arc<Source>>,
 }
 
 impl Loaded {
     /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
-    pub fn open(engine: &Engine, artifact: &Path, name: &str, config: &Config) -> Result<Self, String> {
+    pub fn open(engine: &Engine, artifact: &Path, name: &str, config: &AppConfig) -> Result<Self, String> {
         let limits = &config.limits;
         let component = crate::artifact::deserialize(engine, artifact)
             .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
@@ -195,6 +197,7 @@ impl Loaded {
             max_exchanges: limits.max_exchanges,
             linger: limits.deadline,
             folders: Arc::new(config.folders.clone()),
+            env: config.env.as_slice().into(),
             source: None,
         })
     }

@@ -3,7 +3,7 @@
 use crate::admin::Address;
 use crate::folders::Folders;
 use crate::grants::Grants;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub const MIB: usize = 1024 * 1024;
@@ -12,7 +12,7 @@ pub const MIB: usize = 1024 * 1024;
 /// pool to `--instances`, so the pool's address space grows with it.
 pub const MAX_LANES: usize = 8;
 
-/// Bounds on what a request, an instance or a client may use. Each has a flag of the same name.
+/// Bounds on what a request or an instance of an app may use. Each has a flag of the same name.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Wall-clock time of a handler, its wait for an instance included.
@@ -27,24 +27,22 @@ pub struct Limits {
     pub max_requests: u64,
     /// Most instances, per worker and lane.
     pub instances: usize,
+    /// Requests that are worked on at once, per worker.
+    pub concurrency: usize,
+    /// Requests that may wait for that, per worker; more are sent away.
+    pub queue: usize,
+    /// Requests in a second, of all workers; more are sent away.
+    pub rate: Option<u32>,
     /// Requests to other servers that an instance may have open.
     pub max_exchanges: usize,
     /// Size of a request's body, in bytes.
     pub max_body: usize,
+    /// Time for a request's body to arrive.
+    pub body_timeout: Duration,
     /// Size of all files of a form, in bytes.
     pub max_upload: usize,
     /// Size of a reply's body, in bytes.
     pub max_response: usize,
-    /// Size of a request's head, in bytes.
-    pub max_head: usize,
-    /// Time for a request's head to arrive; also how long an idle connection is kept.
-    pub header_timeout: Duration,
-    /// Time for a request's body to arrive.
-    pub body_timeout: Duration,
-    /// Time for a client to take what it was sent.
-    pub write_timeout: Duration,
-    /// Most open connections, per worker.
-    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -56,61 +54,89 @@ impl Default for Limits {
             memory: 128 * MIB,
             max_requests: 0,
             instances: 16,
+            concurrency: 10_000,
+            queue: 1000,
+            rate: None,
             max_exchanges: 1000,
             max_body: MIB,
+            body_timeout: Duration::from_secs(30),
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
+        }
+    }
+}
+
+/// What an app may use and reach.
+#[derive(Debug, Clone, Default)]
+pub struct AppConfig {
+    pub limits: Limits,
+    /// Where it may connect to.
+    pub grants: Grants,
+    /// What it may read, and write.
+    pub folders: Folders,
+    /// All that it sees of an environment.
+    pub env: Vec<(String, String)>,
+}
+
+/// Bounds on what a client may use, before it is known which app it asks for.
+#[derive(Debug, Clone)]
+pub struct ClientLimits {
+    /// Size of a request's head, in bytes.
+    pub max_head: usize,
+    /// Time for a request's head to arrive; also how long an idle connection is kept.
+    pub header_timeout: Duration,
+    /// Time for a client to take what it was sent.
+    pub write_timeout: Duration,
+    /// Most open connections, per worker.
+    pub connections: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
             max_head: 64 * 1024,
             header_timeout: Duration::from_secs(15),
-            body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             connections: 10_000,
         }
     }
 }
 
-/// Everything `run` needs to know.
+/// The host itself.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub host: IpAddr,
-    pub port: u16,
+    pub listen: Vec<SocketAddr>,
     /// Where operators find health and metrics.
     pub admin: Option<Address>,
     /// Threads, each with its own listener and instances.
     pub workers: usize,
     /// How long a shutdown waits for requests in flight.
     pub drain: Duration,
+    /// Instances that may be alive at once, of all apps.
+    pub most_instances: usize,
     /// Of what an instance wrote, the bytes that are wiped in place when it ends. What lies beyond is given back to the
     /// system, which costs page faults later and interrupts the other threads now. It is an upper bound: what was not
     /// written costs nothing, and a small reply is made 15 000 times a second with any of 256 KiB to 16 MiB.
     pub keep_resident: usize,
-    pub limits: Limits,
-    /// Where the app may connect to.
-    pub grants: Grants,
-    /// What it may read.
-    pub folders: Folders,
+    pub clients: ClientLimits,
 }
 
 impl Default for Config {
     /// One worker on the default address: enough for the commands that serve nothing.
     fn default() -> Self {
         Self {
-            host: IpAddr::from([127, 0, 0, 1]),
-            port: 8000,
+            listen: vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 8000)],
             admin: None,
             workers: 1,
             drain: Duration::from_secs(30),
+            most_instances: most_instances(1, &Limits::default()),
             keep_resident: 4 * MIB,
-            limits: Limits::default(),
-            grants: Grants::default(),
-            folders: Folders::default(),
+            clients: ClientLimits::default(),
         }
     }
 }
 
-impl Config {
-    /// Instances that may be alive at once: those of every lane, and as many again while retired ones drain.
-    pub fn most_instances(&self) -> usize {
-        self.workers * self.limits.instances * MAX_LANES * 2
-    }
+/// What one app may need: the instances of every lane, and as many again while retired ones drain.
+pub fn most_instances(workers: usize, limits: &Limits) -> usize {
+    workers * limits.instances * MAX_LANES * 2
 }

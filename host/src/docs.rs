@@ -45,32 +45,44 @@ impl Docs {
     }
 
     /// The page of this path, if it is one of the description's.
-    pub fn page(&self, path: &str) -> Option<Page> {
+    /// `prefix`: what clients have in front of all paths.
+    pub fn page(&self, path: &str, prefix: &str) -> Option<Page> {
         let page = |content_type, body: String| Some(Page { content_type, body: body.into() });
         if path == self.openapi_url {
-            return page("application/json", self.openapi.clone());
+            return page("application/json", below(&self.openapi, prefix));
         }
         if self.redoc_url.as_deref() == Some(path) {
-            return page(HTML, self.fill(READER, path));
+            return page(HTML, self.fill(READER, path, prefix));
         }
         let docs = self.docs_url.as_deref()?;
         if path == docs {
-            return page(HTML, self.fill(SWAGGER, path));
+            return page(HTML, self.fill(SWAGGER, path, prefix));
         }
         let name = path.strip_prefix(docs)?.strip_prefix('/')?;
         if name == "start.js" {
-            return page(JAVASCRIPT, self.fill(SWAGGER_START, path));
+            return page(JAVASCRIPT, self.fill(SWAGGER_START, path, prefix));
         }
         let (_, content_type) = SWAGGER_FILES.iter().find(|(file, _)| *file == name)?;
         Some(Page { content_type, body: swagger_file(name)? })
     }
 
     /// The URL stands in a script and in attributes, and came from a guest: only what is safe in both is let through.
-    fn fill(&self, template: &str, path: &str) -> String {
+    fn fill(&self, template: &str, path: &str, prefix: &str) -> String {
         let safe = |url: &str| -> String {
             url.chars().filter(|c| c.is_ascii_alphanumeric() || "/._-~".contains(*c)).collect()
         };
-        template.replace("{{openapi}}", &safe(&self.openapi_url)).replace("{{here}}", &safe(path))
+        let url = |path: &str| safe(prefix) + &safe(path);
+        template.replace("{{openapi}}", &url(&self.openapi_url)).replace("{{here}}", &url(path))
+    }
+}
+
+/// A description that says where the app is, unless it says so itself.
+fn below(openapi: &str, prefix: &str) -> String {
+    match openapi.strip_prefix('{') {
+        Some(rest) if !prefix.is_empty() && !openapi.contains("\"servers\"") => {
+            format!("{{\"servers\": [{{\"url\": {prefix:?}}}], {rest}")
+        }
+        _ => openapi.to_owned(),
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
             openapi_url: "/openapi.json".into(),
             docs_url: Some("/docs".into()),
             redoc_url: None,
-            openapi: "{}".into(),
+            openapi: "{\"openapi\": \"3.1.0\"}".into(),
         }
     }
 
@@ -115,20 +127,29 @@ mod tests {
     fn every_file_of_the_page_is_inside_the_program() {
         let docs = docs();
         for (name, content_type) in SWAGGER_FILES {
-            let page = docs.page(&format!("/docs/{name}")).unwrap();
+            let page = docs.page(&format!("/docs/{name}"), "").unwrap();
             assert!(page.content_type == content_type && page.body.len() > 100, "{name}");
         }
-        let page = docs.page("/docs").unwrap();
+        let page = docs.page("/docs", "").unwrap();
         let text = String::from_utf8(page.body.to_vec()).unwrap();
         assert!(text.contains("\"/docs/swagger-ui-bundle.js\"") && !text.contains("//"), "{text}");
-        assert_eq!(docs.page("/redoc"), None);
-        assert_eq!(docs.page("/docs/other"), None);
+        assert_eq!(docs.page("/redoc", ""), None);
+        assert_eq!(docs.page("/docs/other", ""), None);
+    }
+
+    #[test]
+    fn below_a_prefix_all_links_have_it() {
+        let docs = docs();
+        let text = |path| String::from_utf8(docs.page(path, "/shop").unwrap().body.to_vec()).unwrap();
+        assert!(text("/docs").contains("\"/shop/docs/swagger-ui-bundle.js\""));
+        assert!(text("/docs/start.js").contains("/shop/openapi.json"));
+        assert_eq!(text("/openapi.json"), "{\"servers\": [{\"url\": \"/shop\"}], \"openapi\": \"3.1.0\"}");
     }
 
     #[test]
     fn a_guest_cannot_write_script_into_the_page() {
         let docs = Docs { openapi_url: "/a\"><script>".into(), ..docs() };
-        let page = docs.page("/docs/start.js").unwrap();
+        let page = docs.page("/docs/start.js", "").unwrap();
         assert!(!String::from_utf8(page.body.to_vec()).unwrap().contains('<'));
     }
 }

@@ -6,12 +6,62 @@ use crate::errors422::Errors;
 use crate::json::EncodeError;
 use crate::params::BadArgs;
 use jiter::JsonValue;
+use std::time::Duration;
 
 /// A request that got no reply.
 #[derive(Debug)]
 pub enum Failure {
     Rejected(Rejection),
     Faulted(Fault),
+    Overloaded(Overload),
+}
+
+/// More requests come than the app may have. Nobody is at fault, and there are too many of these to log each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overload {
+    /// 503: too many wait already. When to come back.
+    Queue(Duration),
+    /// 429: too many came in this second. When there is room again.
+    Rate(Duration),
+}
+
+impl Overload {
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Queue(_) => 503,
+            Self::Rate(_) => 429,
+        }
+    }
+
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Queue(_) => "Too many requests are waiting (--queue)",
+            Self::Rate(_) => "Too many requests came in a short time (--rate)",
+        }
+    }
+
+    /// Whole seconds, as `Retry-After` has them.
+    pub fn retry_after(self) -> u64 {
+        let (Self::Queue(time) | Self::Rate(time)) = self;
+        time.as_secs() + u64::from(time.subsec_nanos() > 0)
+    }
+
+    /// An index into [`OVERLOADS`].
+    pub fn kind(self) -> usize {
+        match self {
+            Self::Queue(_) => 0,
+            Self::Rate(_) => 1,
+        }
+    }
+}
+
+/// Why requests are sent away, as they are counted.
+pub const OVERLOADS: [&str; 2] = ["queue", "rate"];
+
+impl From<Overload> for Failure {
+    fn from(overload: Overload) -> Self {
+        Self::Overloaded(overload)
+    }
 }
 
 /// The request is at fault: 4xx.
@@ -53,6 +103,8 @@ pub enum Fault {
     Lost,
     /// No instance could be made.
     NoInstance(String),
+    /// The app is not compiled yet, or cannot be.
+    NotBuilt(String),
     /// The app's source, which is served as it is, is broken: a text for its developer, who was told already.
     NotLoaded(String),
     /// The reply is not what the contract says.
@@ -66,8 +118,8 @@ pub enum Fault {
 }
 
 /// The kinds of faults, as they are counted.
-pub const FAULTS: [&str; 8] =
-    ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply"];
+pub const FAULTS: [&str; 9] =
+    ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply", "not_built"];
 
 impl From<BadArgs> for Rejection {
     fn from(bad: BadArgs) -> Self {
@@ -112,13 +164,14 @@ impl Fault {
             Self::NoInstance(_) => 5,
             Self::NotLoaded(_) => 6,
             Self::BadReply(_) | Self::NoFolder(_) | Self::Unreadable(_) | Self::Unencodable(_) => 7,
+            Self::NotBuilt(_) => 8,
         }
     }
 
     pub fn status(&self) -> u16 {
         match self {
             Self::Deadline => 504,
-            Self::Busy | Self::OverBudget | Self::NoInstance(_) => 503,
+            Self::Busy | Self::OverBudget | Self::NoInstance(_) | Self::NotBuilt(_) => 503,
             Self::Trapped(_)
             | Self::Lost
             | Self::NotLoaded(_)
@@ -159,6 +212,7 @@ impl Fault {
             Self::Lost => "the instance ended because of another request".to_owned(),
             Self::NotLoaded(_) => "the app cannot be loaded".to_owned(),
             Self::NoInstance(why) => format!("no instance could be made: {why}"),
+            Self::NotBuilt(why) => format!("the app cannot be served: {why}"),
             Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
             Self::NoFolder(path) => {
                 format!("the reply's file {path:?} lies in no folder that the app may read (--files)")

@@ -13,23 +13,39 @@ pub struct Folder {
     pub name: String,
     /// Where it is.
     pub place: PathBuf,
+    /// It may be written to.
+    pub write: bool,
 }
 
 impl Folder {
-    /// The error is a sentence.
+    /// `/data=./data`, to be read. The error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not /NAME=FOLDER, as /data=./data");
-        let (name, place) = text.split_once('=').ok_or_else(wrong)?;
+        let (name, place) =
+            text.split_once('=').ok_or_else(|| format!("{text:?} is not /NAME=FOLDER, as /data=./data"))?;
+        Self::new(name, Path::new(place), false)
+    }
+
+    /// The same, to be written to as well.
+    pub fn parse_writable(text: &str) -> Result<Self, String> {
+        Ok(Self { write: true, ..Self::parse(text)? })
+    }
+
+    /// The error is a sentence.
+    pub fn new(name: &str, place: &Path, write: bool) -> Result<Self, String> {
+        let wrong = || format!("{name:?} is no name that an app may call a folder by: write /data");
         let parts: Vec<_> =
             name.strip_prefix('/').ok_or_else(wrong)?.trim_end_matches('/').split('/').collect();
-        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) || place.is_empty() {
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return Err(wrong());
         }
         // Where the interpreter and the app are while they are built.
         if matches!(parts[0], "python" | "world" | "bundled") || parts[0].parse::<u32>().is_ok() {
             return Err(format!("an app may not have a folder of the name /{}: choose another", parts[0]));
         }
-        Ok(Self { name: format!("/{}", parts.join("/")), place: PathBuf::from(place) })
+        if place.as_os_str().is_empty() {
+            return Err(format!("{name} has no folder"));
+        }
+        Ok(Self { name: format!("/{}", parts.join("/")), place: place.to_owned(), write })
     }
 }
 

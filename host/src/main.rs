@@ -1,7 +1,7 @@
 //! The program: parse, run the chosen command, tell what went wrong.
 
 use bolt_host::cli::{Cli, Command};
-use bolt_host::commands;
+use bolt_host::{commands, tenancy};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -18,6 +18,11 @@ fn main() -> ExitCode {
         Command::Build(args) => commands::build(args, &cache),
         Command::Inspect(args) => commands::inspect(args, &cache),
         Command::Openapi(args) => commands::openapi(args, &cache),
+        Command::Serve(args) => tenancy::serve(args, &cache),
+        Command::Check(args) => tenancy::check(args, &cache),
+        Command::Deploy(args) => tenancy::deploy(args),
+        Command::Rollback(args) => tenancy::rollback(args),
+        Command::Apps(args) => tenancy::apps(args),
         Command::New(args) => commands::new(args),
         Command::Sdk => commands::sdk(&cache),
     });

@@ -92,12 +92,7 @@ impl Counted {
     fn look(apps: &AppTable) -> Self {
         let counts = apps.slots().iter().filter_map(|slot| {
             let app = slot.app()?;
-            Some(Counts {
-                name: slot.name.clone(),
-                stats: app.stats(),
-                lanes: app.lanes().collect(),
-                app,
-            })
+            Some(Counts { name: slot.name.clone(), stats: app.stats(), lanes: app.lanes().collect(), app })
         });
         Self { apps: counts.collect() }
     }
@@ -114,9 +109,9 @@ impl Counts {
         (0..=routes.len()).filter_map(move |index| {
             let stats: Vec<_> = self.stats.iter().filter_map(|stats| stats.routes.get(index)).collect();
             let is_used = stats.iter().any(|route| route.times.iter().any(|time| load(time) > 0));
-            let (method, path) = routes.get(index).map_or(("", ""), |route| (route.method.as_str(), &route.path));
-            let label =
-                OfRoute { app: self.name.clone(), method: method.to_owned(), route: path.to_owned() };
+            let (method, path) =
+                routes.get(index).map_or(("", ""), |route| (route.method.as_str(), &route.path));
+            let label = OfRoute { app: self.name.clone(), method: method.to_owned(), route: path.to_owned() };
             is_used.then_some((label, stats))
         })
     }
@@ -251,8 +246,11 @@ impl Counted {
             .iter()
             .filter_map(|counts| Some((counts.label(), pages::of_instances(&counts.app.component.image)?)))
             .collect();
-        let gauges: [(&str, &str, fn(&[Written]) -> u64); 4] = [
-            ("memories", "Memories of instances, and of ones that were ended and wiped", |all| all.len() as u64),
+        type Value = fn(&[Written]) -> u64;
+        let gauges: [(&str, &str, Value); 4] = [
+            ("memories", "Memories of instances, and of ones that were ended and wiped", |all| {
+                all.len() as u64
+            }),
             ("memories_bytes", "What of them is not shared with the app's image", |all| {
                 all.iter().map(|written| written.pages as u64).sum::<u64>() * pages::PAGE
             }),
@@ -271,14 +269,15 @@ impl Counted {
 
     fn encode_lanes(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let lanes: Vec<_> = self.apps.iter().flat_map(Counts::lanes).collect();
-        let gauges: [(&str, &str, fn(&Lane) -> usize); 2] = [
+        type Value = fn(&Lane) -> usize;
+        let gauges: [(&str, &str, Value); 2] = [
             ("queue", "Requests that wait for an instance", |lane| lane.census().queued),
             ("spares_wanted", "Instances to be kept ready", |lane| lane.census().spares),
         ];
         for (name, help, value) in gauges {
-            let rows = lanes.iter().map(|(label, lanes)| {
-                (label.clone(), lanes.iter().map(|lane| value(lane) as u64).sum())
-            });
+            let rows = lanes
+                .iter()
+                .map(|(label, lanes)| (label.clone(), lanes.iter().map(|lane| value(lane) as u64).sum()));
             writer.gauge((name, help), rows)?;
         }
         writer.gauge(
@@ -302,12 +301,14 @@ impl Counted {
                 load(&lane.stats.misses) as f64
             }),
             ("instances_ended", "Instances that were ended", |lane| load(&lane.stats.ended) as f64),
-            ("wiping_seconds", "Time to wipe their memory", |lane| load(&lane.stats.wiping_nanos) as f64 / 1e9),
+            ("wiping_seconds", "Time to wipe their memory", |lane| {
+                load(&lane.stats.wiping_nanos) as f64 / 1e9
+            }),
         ];
         for (name, help, count) in counters {
-            let rows = lanes.iter().map(|(label, lanes)| {
-                (label.clone(), lanes.iter().map(|lane| count(lane)).sum())
-            });
+            let rows = lanes
+                .iter()
+                .map(|(label, lanes)| (label.clone(), lanes.iter().map(|lane| count(lane)).sum()));
             writer.counter((name, help), rows)?;
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::accesslog;
-use crate::app::{App, Lanes};
+use crate::app::App;
 use crate::body::{self, Sent};
 use crate::docs::Page;
 use crate::fault::{Failure, Rejection};
@@ -16,7 +16,7 @@ use crate::request;
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
 use crate::stats::Served;
-use crate::table::Staffed;
+use crate::table::{Found, Staff, Staffed};
 use crate::uploads::Uploads;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -54,28 +54,46 @@ async fn answer(
     apps: &Staffed,
     id: u64,
     (peer, ambiguous): (SocketAddr, bool),
-    head: Parts,
+    mut head: Parts,
     body: Incoming,
 ) -> Result<HttpResponse, Failure> {
     request::check_head(&head, ambiguous)?;
-    let staff = apps.find().await?;
-    let (app, lanes) = (&*staff.app, &staff.lanes);
+    let Found { staff, prefix } = apps.find(request::host(&head), head.uri.path()).await?;
+    let prefix = request::strip_prefix(&mut head, prefix)?;
     let mut served = staff.stats.begin();
-    if let Some(page) = page(app, &head) {
-        return count(served, Ok(response::from_page(page)));
+    let outcome = admitted(&staff, &prefix, (id, peer), head, body, &mut served).await;
+    count(served, outcome)
+}
+
+/// A request whose app is found: let in, or sent away.
+async fn admitted(
+    staff: &Staff,
+    prefix: &str,
+    (id, peer): (u64, SocketAddr),
+    head: Parts,
+    body: Incoming,
+    served: &mut Served<'_>,
+) -> Result<HttpResponse, Failure> {
+    staff.gate.check()?;
+    let app = &*staff.app;
+    if let Some(page) = page(app, &head, prefix) {
+        return Ok(response::from_page(page));
     }
     let seen = own_refusals(app, (id, peer), &head);
-    let outcome = match serve(app, lanes, (id, peer), head, body, &mut served).await {
-        Err(Failure::Rejected(rejection)) => refuse(app, lanes, id, rejection, seen).await,
+    match serve(staff, prefix, (id, peer), head, body, served).await {
+        Err(Failure::Rejected(rejection)) => refuse(staff, id, rejection, seen).await,
         outcome => outcome,
-    };
-    count(served, outcome)
+    }
 }
 
 fn count(served: Served<'_>, outcome: Result<HttpResponse, Failure>) -> Result<HttpResponse, Failure> {
     let status = match &outcome {
         Ok(response) => response.status().as_u16(),
         Err(Failure::Rejected(rejection)) => rejection.status(),
+        Err(Failure::Overloaded(overload)) => {
+            served.sent_away(*overload);
+            overload.status()
+        }
         Err(Failure::Faulted(fault)) => {
             served.faulted(fault);
             fault.status()
@@ -87,14 +105,15 @@ fn count(served: Served<'_>, outcome: Result<HttpResponse, Failure>) -> Result<H
 
 /// The path of a request that is served, a line a step.
 async fn serve(
-    app: &App,
-    lanes: &Lanes,
+    staff: &Staff,
+    prefix: &str,
     (id, peer): (u64, SocketAddr),
     head: Parts,
     body: Incoming,
     served: &mut Served<'_>,
 ) -> Result<HttpResponse, Failure> {
-    let found = route(app, &head)?;
+    let app = &*staff.app;
+    let found = route(app, &head, prefix)?;
     served.found(found.route);
     let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
     let args = validate(app, (id, peer), &found, &head, &sent)?;
@@ -102,7 +121,7 @@ async fn serve(
     let wanted = wanted(app, &head);
     // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
     drop((head, sent));
-    let reply = call(app, lanes, id, route, (args, uploads)).await?;
+    let reply = call(staff, id, route, (args, uploads)).await?;
     let reply = reply::decode(reply, app.limits.max_response)?;
     respond(app, reply, wanted).await
 }
@@ -133,17 +152,17 @@ fn own_refusals(app: &App, (id, peer): (u64, SocketAddr), head: &Parts) -> Optio
 
 /// Have the app answer a request that was refused, if it wants to.
 async fn refuse(
-    app: &App,
-    lanes: &Lanes,
+    staff: &Staff,
     id: u64,
     rejection: Rejection,
     request: Option<Vec<u8>>,
 ) -> Result<HttpResponse, Failure> {
+    let app = &*staff.app;
     let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
         return Err(rejection.into());
     };
     let args = params::refusal(&rejection.told_to_app(), &request);
-    let reply = call(app, lanes, id, route, (args, None)).await?;
+    let reply = call(staff, id, route, (args, None)).await?;
     respond(app, reply::decode(reply, app.limits.max_response)?, Wanted::default()).await
 }
 
@@ -152,29 +171,29 @@ fn request_head<'r>(head: &'r Parts, id: u64, client: (&'r str, u16)) -> Head<'r
 }
 
 /// The pages that describe the app, for paths that it does not serve itself.
-fn page(app: &App, head: &Parts) -> Option<Page> {
+fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
     let docs = app.manifest.docs.as_ref()?;
     let path = head.uri.path();
     let is_page = matches!(head.method, hyper::Method::GET | hyper::Method::HEAD) && docs.has(path);
     if !is_page || app.router.find(Some(Method::Get), path).is_ok() {
         return None;
     }
-    docs.page(path)
+    docs.page(path, prefix)
 }
 
-fn route<'h>(app: &App, head: &'h Parts) -> Result<RouteMatch<'h>, Rejection> {
+fn route<'h>(app: &App, head: &'h Parts, prefix: &str) -> Result<RouteMatch<'h>, Rejection> {
     app.router.find(request::method(&head.method), head.uri.path()).map_err(|no_route| match no_route {
-        NoRoute::NotFound => elsewhere(app, head).unwrap_or(Rejection::NotFound),
+        NoRoute::NotFound => elsewhere(app, head, prefix).unwrap_or(Rejection::NotFound),
         NoRoute::MethodNotAllowed(allow) => Rejection::MethodNotAllowed { allow },
     })
 }
 
 /// A path that is wrong by its final slash.
-fn elsewhere(app: &App, head: &Parts) -> Option<Rejection> {
+fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
     if !app.manifest.redirect_slashes {
         return None;
     }
-    let mut location = app.router.other_slash(head.uri.path())?;
+    let mut location = prefix.to_owned() + &app.router.other_slash(head.uri.path())?;
     // A browser takes this for another host.
     if location.starts_with("//") {
         return None;
@@ -209,12 +228,12 @@ fn validate(
 
 /// Run the handler in an instance of its lane. The deadline covers the wait for one.
 async fn call(
-    app: &App,
-    lanes: &Lanes,
+    staff: &Staff,
     id: u64,
     route: usize,
     given: (ValidArgs, Option<Arc<Uploads>>),
 ) -> Result<String, Failure> {
-    let deadline = Instant::now() + app.limits.deadline;
-    Ok(lanes.of(route).call(id, route, given, deadline).reply().await?)
+    let deadline = Instant::now() + staff.app.limits.deadline;
+    let _place = staff.gate.enter(deadline).await?;
+    Ok(staff.lanes.of(route).call(id, route, given, deadline).reply().await?)
 }

@@ -8,8 +8,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
-use hyper::http::uri::Authority;
-use hyper::{HeaderMap, Version};
+use hyper::http::uri::{Authority, PathAndQuery};
+use hyper::{HeaderMap, Uri, Version};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -34,6 +34,26 @@ pub fn check_head(head: &Parts, two_framings: bool) -> Result<(), Rejection> {
         return malformed("The request target is not a path");
     }
     Ok(())
+}
+
+/// The host that a request is for, with its port.
+pub fn host(head: &Parts) -> &str {
+    let named = head.uri.authority().map(Authority::as_str);
+    named.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or_default()
+}
+
+/// Take the first `length` bytes off the path; they are returned.
+pub fn strip_prefix(head: &mut Parts, length: usize) -> Result<String, Rejection> {
+    if length == 0 {
+        return Ok(String::new());
+    }
+    let whole = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let (prefix, rest) = whole.split_at_checked(length).unwrap_or((whole, ""));
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    let uri = Uri::try_from(format!("{slash}{rest}"));
+    let prefix = prefix.to_owned();
+    head.uri = uri.map_err(|_| Rejection::Malformed("The request target is not a path".to_owned()))?;
+    Ok(prefix)
 }
 
 pub fn method(method: &hyper::Method) -> Option<Method> {

@@ -121,6 +121,11 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
             }
             response
         }
+        Failure::Overloaded(overload) => {
+            let mut response = detail(overload.status(), overload.told());
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(overload.retry_after()));
+            response
+        }
         Failure::Rejected(Rejection::Invalid(errors)) => json(422, errors.into_body()),
         Failure::Rejected(rejection) => {
             let mut response = detail(rejection.status(), &rejection.told());

@@ -145,8 +145,7 @@ impl Lane {
         // While as many as may serve are still draining, worn ones go on serving, for want of room for others. But
         // what is fresh was promised to be so.
         let is_fresh = self.rules.isolation == Isolation::Fresh;
-        let over =
-            (board.closing || instance.dismissed.load(Ordering::Relaxed)) && board.queue.is_empty();
+        let over = (board.closing || instance.dismissed.load(Ordering::Relaxed)) && board.queue.is_empty();
         if over || worn && (is_fresh || board.leaving < self.most) {
             self.rest(&mut board, instance, State::Leaving);
             board.alive -= 1;

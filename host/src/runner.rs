@@ -5,7 +5,7 @@
 use crate::app::App;
 use crate::builder::{self, Planned};
 use crate::component::{Engine, Loaded};
-use crate::config::Config;
+use crate::config::AppConfig;
 use crate::manifest::Manifest;
 use crate::python::Content;
 use crate::source::{AppRef, Source};
@@ -16,12 +16,12 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Runner {
     component: Loaded,
-    config: Config,
+    config: AppConfig,
 }
 
 impl Runner {
     /// Take the runner from the cache, or build it. The error is a sentence.
-    pub fn ready(engine: &Engine, config: &Config, cache: &Path) -> Result<Self, String> {
+    pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
         let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
         let artifact = builder::native(engine, &wasm, cache)?;
         let component = Loaded::open(engine, &artifact.code, "runner", config)?;

@@ -3,10 +3,11 @@
 //! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
 //! request nothing is shared between workers.
 
-use crate::config::{Config, Limits};
+use crate::config::{ClientLimits, Config};
 use crate::pipeline;
 use crate::table::{AppTable, Staffed};
 use crate::wire::{Framing, Wire};
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -28,7 +30,7 @@ const BACKLOG: i32 = 4096;
 
 /// A host that serves.
 pub struct Server {
-    pub address: SocketAddr,
+    pub addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -37,16 +39,21 @@ impl Server {
     /// Open the sockets, start the workers, and return when every worker has its instances. The error is a
     /// sentence.
     pub fn start(config: &Config, apps: &AppTable) -> Result<Self, String> {
-        let wanted = SocketAddr::new(config.host, config.port);
-        let (address, listeners) = listeners(wanted, config.workers).map_err(|e| explain(wanted, &e))?;
+        let mut addresses = Vec::with_capacity(config.listen.len());
+        let mut of_workers: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
+        for &wanted in &config.listen {
+            let (address, listeners) = listeners(wanted, config.workers).map_err(|e| explain(wanted, &e))?;
+            addresses.push(address);
+            of_workers.iter_mut().zip(listeners).for_each(|(all, listener)| all.push(listener));
+        }
         let (stop, stopping) = watch::channel(false);
         let (ready, readiness) = mpsc::channel();
-        let mut workers = Vec::with_capacity(listeners.len());
-        for (index, listener) in listeners.into_iter().enumerate() {
+        let mut workers = Vec::with_capacity(config.workers);
+        for (index, listeners) in of_workers.into_iter().enumerate() {
             let worker = Worker {
-                listener,
+                listeners,
                 apps: apps.clone(),
-                limits: config.limits.clone(),
+                limits: config.clients.clone(),
                 drain: config.drain,
                 stopping: stopping.clone(),
             };
@@ -61,7 +68,7 @@ impl Server {
         for _ in &workers {
             readiness.recv().map_err(|_| "a worker ended before it was ready".to_owned())??;
         }
-        Ok(Self { address, stop, workers })
+        Ok(Self { addresses, stop, workers })
     }
 
     /// Stop accepting, let requests in flight finish, and return when all workers have ended.
@@ -115,9 +122,9 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 
 /// One thread of the server.
 struct Worker {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     apps: AppTable,
-    limits: Limits,
+    limits: ClientLimits,
     drain: Duration,
     stopping: watch::Receiver<bool>,
 }
@@ -135,10 +142,11 @@ impl Worker {
             let started = async {
                 let apps =
                     self.apps.staff().await.map_err(|why| format!("no instance could be made: {why}"))?;
-                let listener = tokio::net::TcpListener::from_std(self.listener).map_err(|e| e.to_string())?;
-                Ok((apps, listener))
+                let listeners = self.listeners.into_iter().map(tokio::net::TcpListener::from_std);
+                let listeners = listeners.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+                Ok((apps, listeners))
             };
-            let (apps, listener) = match started.await {
+            let (apps, listeners) = match started.await {
                 Ok(started) => started,
                 Err(sentence) => {
                     let _ = ready.send(Err(sentence));
@@ -147,10 +155,44 @@ impl Worker {
             };
             let _ = ready.send(Ok(()));
             tokio::spawn(heartbeat(apps.clone()));
-            accept(listener, apps, &self.limits, self.stopping, self.drain).await;
+            serve(listeners, apps, &self.limits, self.stopping, self.drain).await;
         });
         // Tasks that are left hold guests; do not wait for them.
         runtime.shutdown_background();
+    }
+}
+
+/// Serve until the host stops, and then what is in flight, at most as long as a drain may take.
+async fn serve(
+    listeners: Vec<tokio::net::TcpListener>,
+    apps: Arc<Staffed>,
+    limits: &ClientLimits,
+    stopping: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let connections = Arc::new(GracefulShutdown::new());
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let accepting = listeners.into_iter().map(|listener| {
+        let door = Door {
+            listener,
+            apps: apps.clone(),
+            limits: limits.clone(),
+            connections: connections.clone(),
+            places: places.clone(),
+        };
+        tokio::spawn(door.accept(stopping.clone()))
+    });
+    for task in accepting.collect::<Vec<_>>() {
+        let _ = task.await;
+    }
+    let end = async {
+        if let Some(connections) = Arc::into_inner(connections) {
+            connections.shutdown().await;
+        }
+        apps.close().await;
+    };
+    if tokio::time::timeout(drain, end).await.is_err() {
+        tracing::warn!("what was still in flight after {} s was cut off (--drain)", drain.as_secs());
     }
 }
 
@@ -165,39 +207,54 @@ async fn heartbeat(apps: Arc<Staffed>) {
     }
 }
 
-async fn accept(
+/// A listener of one worker, and what its connections share with those of the worker's other listeners.
+struct Door {
     listener: tokio::net::TcpListener,
     apps: Arc<Staffed>,
-    limits: &Limits,
-    mut stopping: watch::Receiver<bool>,
-    drain: Duration,
-) {
-    let http = http(limits);
-    let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
-    loop {
-        let next = async {
-            // At the limit, new connections wait in the kernel until one ends.
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            next = next => next,
-            _ = stopping.wait_for(|stop| *stop) => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, mostly: accepting again at once would only spin.
-                tracing::warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+    limits: ClientLimits,
+    connections: Arc<GracefulShutdown>,
+    places: Arc<Semaphore>,
+}
+
+impl Door {
+    async fn accept(self, mut stopping: watch::Receiver<bool>) {
+        let http = http(&self.limits);
+        loop {
+            let next = async {
+                // At the limit, new connections wait in the kernel until one ends.
+                let place = self.places.clone().acquire_owned().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                next = next => next,
+                _ = stopping.wait_for(|stop| *stop) => break,
+            };
+            match accepted {
+                Ok(accepted) => self.begin(&http, accepted, place.ok()),
+                Err(error) => {
+                    // Out of file descriptors, mostly: accepting again at once would only spin.
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
-        };
+        }
+        // Those that the kernel has accepted already would be reset.
+        while let Some(Ok(accepted)) = self.listener.accept().now_or_never() {
+            self.begin(&http, accepted, None);
+        }
+    }
+
+    /// Serve a connection, in a task of its own.
+    fn begin(
+        &self,
+        http: &http1::Builder,
+        (stream, peer): (TcpStream, SocketAddr),
+        place: Option<OwnedSemaphorePermit>,
+    ) {
         let _ = stream.set_nodelay(true);
         // A client that asks and never reads would hold its reply for ever.
-        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.write_timeout));
-        let apps = apps.clone();
+        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.write_timeout));
+        let apps = self.apps.clone();
         let framing = Arc::new(Framing::default());
         let wire = Wire::new(stream, framing.clone());
         let service = service_fn(move |request| {
@@ -208,7 +265,7 @@ async fn accept(
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = connections.watch(http.serve_connection(TokioIo::new(wire), service));
+        let connection = self.connections.watch(http.serve_connection(TokioIo::new(wire), service));
         tokio::spawn(async move {
             // A connection that ends badly is the client's affair; its requests are logged already.
             if let Err(error) = connection.await {
@@ -217,17 +274,9 @@ async fn accept(
             drop(place);
         });
     }
-    drop(listener);
-    let end = async {
-        connections.shutdown().await;
-        apps.close().await;
-    };
-    if tokio::time::timeout(drain, end).await.is_err() {
-        tracing::warn!("what was still in flight after {} s was cut off (--drain)", drain.as_secs());
-    }
 }
 
-fn http(limits: &Limits) -> http1::Builder {
+fn http(limits: &ClientLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

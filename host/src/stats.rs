@@ -1,6 +1,6 @@
 //! What is counted while requests are served: by each worker for itself, and added up when somebody asks.
 
-use crate::fault::{FAULTS, Fault};
+use crate::fault::{FAULTS, Fault, OVERLOADS, Overload};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ pub struct AppStats {
     pub in_flight: AtomicUsize,
     /// As in [`FAULTS`].
     pub faults: [AtomicU64; FAULTS.len()],
+    /// Requests that were sent away, as in [`OVERLOADS`].
+    pub overloads: [AtomicU64; OVERLOADS.len()],
 }
 
 #[derive(Default)]
@@ -33,7 +35,13 @@ impl AppStats {
             routes: std::iter::repeat_with(RouteStats::default).take(routes + 1).collect(),
             in_flight: AtomicUsize::new(0),
             faults: Default::default(),
+            overloads: Default::default(),
         }
+    }
+
+    /// Nothing is being served.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
     }
 
     /// A request came for this app.
@@ -58,6 +66,10 @@ impl Served<'_> {
 
     pub fn faulted(&self, fault: &Fault) {
         self.stats.faults[fault.kind()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn sent_away(&self, overload: Overload) {
+        self.stats.overloads[overload.kind()].fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn end(mut self, status: u16) {

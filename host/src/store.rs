@@ -1,8 +1,7 @@
 //! What one instance owns on the host's side: WASI, its limits, its alarm, the replies it owes.
 //!
-//! The host functions of `wit/bolt.wit` are implemented here. A guest sees no network, no
-//! environment and no arguments; it sees the files it was granted,
-//! and a runner those of its app until they are loaded.
+//! The host functions of `wit/bolt.wit` are implemented here. A guest sees no network and no
+//! arguments; it sees the environment and the files it was granted, and a runner those of its app until they are loaded.
 
 use crate::alarm::Alarm;
 use crate::bindings::bolt::host::host::{Host, HostWithStore, Level};
@@ -55,12 +54,14 @@ impl GuestState {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(log.stream(GuestStream::Stdout));
         wasi.stderr(log.stream(GuestStream::Stderr));
+        wasi.envs(&component.env);
         // The first one: the guest closes it by its number.
         if let Some(source) = &component.source {
             wasi.preopened_dir(&source.app.folder, source::APP_FOLDER, FsPerms::ReadOnly)?;
         }
         for folder in component.folders.iter() {
-            wasi.preopened_dir(&folder.place, &folder.name, FsPerms::ReadOnly)?;
+            let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(&folder.place, &folder.name, perms)?;
         }
         let state = Self {
             wasi: wasi.build(),

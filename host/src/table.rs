@@ -1,4 +1,4 @@
-//! The apps of a host, and what each worker has of them. An app may be replaced while it is served.
+//! The apps of a host, and what each worker has of them. An app may be replaced, or put away, while others are served.
 //!
 //! A request is served to its end by the app it began with. When an app is replaced, the instances of the old one end as
 //! soon as they are done.
@@ -6,29 +6,55 @@
 use crate::app::{App, Lanes};
 use crate::dev::Reloader;
 use crate::fault::{Failure, Fault, Rejection};
+use crate::gate::Gate;
+use crate::hosts::{Hosts, Mount};
 use crate::lane::Core;
 use crate::stats::AppStats;
+use crate::stored::{State, Stored, Version};
 use crate::sync::lock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// A place in the table. All workers share it.
 pub struct Slot {
     /// What people call the app.
     pub name: String,
+    /// None while nobody needs it.
     app: watch::Sender<Option<Arc<App>>>,
-    /// Says before each request what the app is by now.
-    reloader: Option<Reloader>,
+    origin: Kept,
+    /// Workers that have instances of the app. Also held while the app is put away.
+    users: Mutex<usize>,
+}
+
+/// Where a slot's app comes from.
+enum Kept {
+    /// It is always there.
+    Here,
+    /// Its files say what it is, whenever a request comes.
+    Reloading(Box<Reloader>),
+    /// On disk, compiled, until it is asked for.
+    Stored(Box<Stored>),
 }
 
 impl Slot {
     pub fn new(name: &str, app: App) -> Self {
-        Self { name: name.to_owned(), app: watch::Sender::new(Some(Arc::new(app))), reloader: None }
+        Self::of(name, Some(Arc::new(app)), Kept::Here)
     }
 
     /// A place whose app is what its files are when a request comes.
     pub fn reloading(name: &str, reloader: Reloader) -> Self {
-        Self { name: name.to_owned(), app: watch::Sender::new(None), reloader: Some(reloader) }
+        Self::of(name, None, Kept::Reloading(Box::new(reloader)))
+    }
+
+    /// A place whose app is loaded when a request comes, and put away when none has come for a while.
+    pub fn stored(stored: Stored) -> Self {
+        Self::of(&stored.tenant.name.clone(), None, Kept::Stored(Box::new(stored)))
+    }
+
+    fn of(name: &str, app: Option<Arc<App>>, origin: Kept) -> Self {
+        Self { name: name.to_owned(), app: watch::Sender::new(app), origin, users: Mutex::default() }
     }
 
     /// From now on this is the app.
@@ -36,37 +62,77 @@ impl Slot {
         self.app.send_replace(Some(Arc::new(app)));
     }
 
-    /// What is served now; none until a reloader was asked.
+    /// From now on this version of a stored app is loaded when it is needed, and at once where the old one is in use.
+    pub async fn publish(&self, stored: &Stored, version: Version, app: App) {
+        let _no_other = stored.loading.lock().await;
+        stored.is_now(State::Ready(version));
+        self.app.send_if_modified(|now| now.is_some() && now.replace(Arc::new(app)).is_some());
+    }
+
+    /// What is served now. None: nobody has asked for it lately.
     pub fn app(&self) -> Option<Arc<App>> {
         self.app.borrow().clone()
     }
 
     pub fn reloader(&self) -> Option<&Reloader> {
-        self.reloader.as_ref()
+        if let Kept::Reloading(reloader) = &self.origin { Some(reloader) } else { None }
+    }
+
+    pub fn kept(&self) -> Option<&Stored> {
+        if let Kept::Stored(stored) = &self.origin { Some(stored) } else { None }
+    }
+
+    fn begin_use(&self, app: &Arc<App>) {
+        *lock(&self.users) += 1;
+        // The last user may have left since the app was found.
+        self.app.send_if_modified(|now| now.is_none() && now.replace(app.clone()).is_none());
+    }
+
+    /// The last worker puts the app away.
+    fn end_use(&self) {
+        let mut users = lock(&self.users);
+        *users -= 1;
+        if *users == 0 && self.kept().is_some() {
+            self.app.send_replace(None);
+        }
     }
 }
 
 /// The apps of a host. `run` serves a table of one.
 #[derive(Clone)]
 pub struct AppTable {
-    slots: Vec<Arc<Slot>>,
+    slots: Arc<[Arc<Slot>]>,
+    hosts: Arc<Hosts>,
+    /// An app that nobody asked for in so long is put away.
+    idle: Duration,
 }
 
 impl AppTable {
     pub fn of_one(slot: Arc<Slot>) -> Self {
-        Self { slots: vec![slot] }
+        let everywhere = Hosts::new(&[Mount::default()]).unwrap_or_default();
+        Self { slots: [slot].into(), hosts: Arc::new(everywhere), idle: Duration::MAX }
+    }
+
+    /// `hosts` gives indices into `slots`.
+    pub fn new(slots: Vec<Arc<Slot>>, hosts: Hosts, idle: Duration) -> Self {
+        Self { slots: slots.into(), hosts: Arc::new(hosts), idle }
     }
 
     pub fn slots(&self) -> &[Arc<Slot>] {
         &self.slots
     }
 
-    /// Make the calling worker's own instances of every app. The error says why there can be none.
+    /// Make the calling worker's own instances of every app that is there. The error says why there can be none.
     pub async fn staff(&self) -> Result<Arc<Staffed>, String> {
         let core = Core::current();
         let mut places = Vec::with_capacity(self.slots.len());
-        for slot in &self.slots {
-            let place = Arc::new(Place { slot: slot.clone(), core: core.clone(), staff: Mutex::default() });
+        for slot in self.slots.iter() {
+            let place = Arc::new(Place {
+                slot: slot.clone(),
+                core: core.clone(),
+                staff: Mutex::default(),
+                used: AtomicU64::new(0),
+            });
             let mut news = slot.app.subscribe();
             let app = news.borrow_and_update().clone();
             if let Some(app) = app {
@@ -75,38 +141,58 @@ impl AppTable {
             tokio::spawn(place.clone().follow(news));
             places.push(place);
         }
-        Ok(Arc::new(Staffed { places }))
+        Ok(Arc::new(Staffed { places, hosts: self.hosts.clone(), idle: self.idle, began: Instant::now() }))
     }
 }
 
 /// The table as one worker has it.
 pub struct Staffed {
     places: Vec<Arc<Place>>,
+    hosts: Arc<Hosts>,
+    idle: Duration,
+    began: Instant,
+}
+
+/// The app of a request, and the part of its path that led there.
+pub struct Found {
+    pub staff: Arc<Staff>,
+    /// Bytes of the path; the app does not see them.
+    pub prefix: usize,
 }
 
 impl Staffed {
-    /// The app that serves a request. One app has every path, until hosts and prefixes tell several apart.
-    pub async fn find(&self) -> Result<Arc<Staff>, Failure> {
-        let place = self.places.first().ok_or(Rejection::NotFound)?;
-        if let Some(reloader) = &place.slot.reloader {
-            let app = reloader.current().await.map_err(Fault::NotLoaded)?;
-            place.switch(app, false).await.map_err(Fault::NoInstance)?;
-        }
+    /// The app that serves a request for this host and path.
+    pub async fn find(&self, host: &str, path: &str) -> Result<Found, Failure> {
+        let (index, prefix) = self.hosts.find(host, path).ok_or(Rejection::NotFound)?;
+        let place = &self.places[index];
+        place.used.store(self.began.elapsed().as_secs(), Ordering::Relaxed);
         let staff = lock(&place.staff).clone();
-        Ok(staff.ok_or(Rejection::NotFound)?)
+        let staff = match (&place.slot.origin, staff) {
+            (Kept::Reloading(reloader), _) => {
+                let app = reloader.current().await.map_err(Fault::NotLoaded)?;
+                place.switch(app, false).await.map_err(Fault::NoInstance)?
+            }
+            (_, Some(staff)) => staff,
+            (Kept::Stored(stored), None) => place.wake(stored).await?,
+            (Kept::Here, None) => return Err(Rejection::NotFound.into()),
+        };
+        Ok(Found { staff, prefix })
     }
 
     /// Clients are told what only the log is told otherwise.
     pub fn shows_errors(&self) -> bool {
-        self.places.iter().any(|place| place.slot.reloader.is_some())
+        self.places.iter().any(|place| place.slot.reloader().is_some())
     }
 
     /// Called once a second.
     pub fn tend(&self) {
+        let now = self.began.elapsed().as_secs();
         for place in &self.places {
-            let staff = lock(&place.staff).clone();
-            if let Some(staff) = staff {
-                staff.lanes.tend();
+            let Some(staff) = lock(&place.staff).clone() else { continue };
+            staff.lanes.tend();
+            let unused = Duration::from_secs(now.saturating_sub(place.used.load(Ordering::Relaxed)));
+            if unused > self.idle && place.slot.kept().is_some() && staff.stats.is_idle() {
+                place.leave();
             }
         }
     }
@@ -128,6 +214,7 @@ pub struct Staff {
     pub app: Arc<App>,
     pub lanes: Lanes,
     pub stats: Arc<AppStats>,
+    pub gate: Gate,
 }
 
 /// A slot, seen from one worker.
@@ -135,34 +222,64 @@ struct Place {
     slot: Arc<Slot>,
     core: Arc<Core>,
     staff: Mutex<Option<Arc<Staff>>>,
+    /// When a request came last, in seconds of the worker's life.
+    used: AtomicU64,
 }
 
 impl Place {
     /// Serve `app` from now on; `warm`: once there are instances of it.
-    async fn switch(&self, app: Arc<App>, warm: bool) -> Result<(), String> {
-        if lock(&self.staff).as_ref().is_some_and(|staff| Arc::ptr_eq(&staff.app, &app)) {
-            return Ok(());
+    async fn switch(&self, app: Arc<App>, warm: bool) -> Result<Arc<Staff>, String> {
+        if let Some(staff) = &*lock(&self.staff)
+            && Arc::ptr_eq(&staff.app, &app)
+        {
+            return Ok(staff.clone());
         }
         let lanes = Lanes::new(&app, &self.core);
         if warm {
             lanes.warm().await?;
         }
-        let stats = app.counters();
-        let old = lock(&self.staff).replace(Arc::new(Staff { app, lanes, stats }));
-        if let Some(old) = old {
-            old.lanes.close();
+        let (stats, gate) = (app.counters(), Gate::new(&app.limits, app.rate.clone()));
+        let staff = Arc::new(Staff { app, lanes, stats, gate });
+        let old = lock(&self.staff).replace(staff.clone());
+        match old {
+            Some(old) => old.lanes.close(),
+            None => self.slot.begin_use(&staff.app),
         }
-        Ok(())
+        Ok(staff)
+    }
+
+    /// Serve a stored app, which is loaded first if no worker serves it.
+    async fn wake(&self, stored: &Stored) -> Result<Arc<Staff>, Fault> {
+        let _one_at_a_time = stored.loading.lock().await;
+        let app = match self.slot.app() {
+            Some(app) => app,
+            None => Arc::new(stored.load().await?),
+        };
+        self.switch(app, false).await.map_err(Fault::NoInstance)
+    }
+
+    /// Let the instances end: nobody has asked for them in a while.
+    fn leave(&self) {
+        if let Some(staff) = lock(&self.staff).take() {
+            staff.lanes.close();
+            self.slot.end_use();
+        }
     }
 
     /// Switch whenever the app is replaced.
     async fn follow(self: Arc<Self>, mut news: watch::Receiver<Option<Arc<App>>>) {
         while news.changed().await.is_ok() {
             let app = news.borrow_and_update().clone();
+            // A worker that does not serve the app takes it up when a request comes.
+            let is_needed = lock(&self.staff).is_some();
             if let Some(app) = app
+                && is_needed
                 && let Err(why) = self.switch(app, true).await
             {
-                tracing::error!("the new version of the app has no instance, so the old one goes on: {why}");
+                tracing::error!(
+                    app = self.slot.name,
+                    "the new version has no instance, so the old one goes on: {why}"
+                );
             }
         }
     }

@@ -71,7 +71,10 @@ async fn of_start(component: &Loaded) -> Result<Written, String> {
 /// What the only instance of `component` has written to.
 fn written(component: &Loaded) -> Result<Written, String> {
     let memories = pages::of_instances(&component.image).unwrap_or_default();
-    memories.into_iter().max_by_key(|written| written.pages).ok_or_else(|| "this system does not tell".to_owned())
+    memories
+        .into_iter()
+        .max_by_key(|written| written.pages)
+        .ok_or_else(|| "this system does not tell".to_owned())
 }
 
 /// Arguments made of nothing but a path, where the route takes such.
