@@ -5,7 +5,7 @@ use crate::builder::Linking;
 use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
 use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
-use crate::hosts::{Hosts, Mount};
+use crate::hosts::{self, Hosts, Mount};
 use crate::ready::Origin;
 use crate::stored::Tenant;
 use crate::units;
@@ -296,10 +296,14 @@ impl AppTable {
             mistakes.add(at, &format!("{}: no such file", path.display()));
         }
         let start = name.span().start;
-        let (hosts_at, hosts) =
-            self.hosts.map_or((start, Vec::new()), |hosts| (hosts.span().start, hosts.into_inner()));
+        let hosts_at = self.hosts.as_ref().map_or(start, |hosts| hosts.span().start);
+        let hosts = self.hosts.map(Spanned::into_inner).unwrap_or_default();
+        let prefix_at = self.prefix.as_ref().map_or(start, |prefix| prefix.span().start);
         let prefix = self.prefix.map_or("/".to_owned(), Spanned::into_inner);
-        let mount = mistakes.take(hosts_at, Mount::new(&hosts, &prefix)).unwrap_or_default();
+        let mount = Mount {
+            hosts: mistakes.take(hosts_at, hosts::host_names(&hosts)).unwrap_or_default(),
+            prefix: mistakes.take(prefix_at, hosts::prefix(&prefix)).unwrap_or_default(),
+        };
         let mut allowed = Vec::new();
         for grant in self.http.allow {
             allowed.extend(mistakes.take(grant.span().start, Grant::parse(grant.get_ref())));

@@ -11,12 +11,9 @@ pub struct Mount {
     pub prefix: String,
 }
 
-impl Mount {
-    /// Of names and a prefix as people write them. The error is a sentence.
-    pub fn new(hosts: &[String], prefix: &str) -> Result<Self, String> {
-        let hosts = hosts.iter().map(|host| host_name(host)).collect::<Result<_, _>>()?;
-        Ok(Self { hosts, prefix: prefix_of(prefix)? })
-    }
+/// Names as people write them. The error is a sentence.
+pub fn host_names(texts: &[String]) -> Result<Vec<String>, String> {
+    texts.iter().map(|text| host_name(text)).collect()
 }
 
 fn host_name(text: &str) -> Result<String, String> {
@@ -32,7 +29,8 @@ fn host_name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-fn prefix_of(text: &str) -> Result<String, String> {
+/// A prefix as people write it. The error is a sentence.
+pub fn prefix(text: &str) -> Result<String, String> {
     let path = text.trim_end_matches('/');
     if text.is_empty() || !text.starts_with('/') || path.contains("//") {
         return Err(format!("{text:?} is no prefix of paths: write / or /shop"));
@@ -123,7 +121,7 @@ mod tests {
 
     fn mount(hosts: &[&str], prefix: &str) -> Mount {
         let hosts: Vec<_> = hosts.iter().map(|&host| host.to_owned()).collect();
-        Mount::new(&hosts, prefix).unwrap()
+        Mount { hosts: host_names(&hosts).unwrap(), prefix: super::prefix(prefix).unwrap() }
     }
 
     #[test]
@@ -163,10 +161,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for host in ["", "*", "*.", "a b", "a.example:80", ".example", "http://a", "a/"] {
-            assert!(Mount::new(&[host.to_owned()], "/").is_err(), "{host}");
+            assert!(host_names(&[host.to_owned()]).is_err(), "{host}");
         }
-        for prefix in ["", "shop", "/a//b", "/a/../b", "/{x}", "/a%20", "/a?b"] {
-            assert!(Mount::new(&[], prefix).is_err(), "{prefix}");
+        for text in ["", "shop", "/a//b", "/a/../b", "/{x}", "/a%20", "/a?b"] {
+            assert!(prefix(text).is_err(), "{text}");
         }
     }
 }

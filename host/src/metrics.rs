@@ -1,7 +1,7 @@
 //! What the host counts, as Prometheus reads it (OpenMetrics text).
 
 use crate::app::App;
-use crate::fault::FAULTS;
+use crate::fault::{FAULTS, OVERLOADS};
 use crate::lane::Lane;
 use crate::pages::{self, Written};
 use crate::policy::Isolation;
@@ -72,7 +72,13 @@ struct OfKind {
     kind: &'static str,
 }
 
-/// `isolation` and `kind` tell the lanes of an app apart that have instances of their own.
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfReason {
+    app: String,
+    why: &'static str,
+}
+
+/// `isolation` and `handlers` tell the lanes of an app apart that have instances of their own.
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfLane {
     app: String,
@@ -231,6 +237,15 @@ impl Collector for Counted {
                 FAULTS.into_iter().enumerate().map(|(index, kind)| {
                     let count = sum(counts.stats.iter().map(|stats| &stats.faults[index]));
                     (OfKind { app: counts.name.clone(), kind }, count as f64)
+                })
+            }),
+        )?;
+        writer.counter(
+            ("sent_away", "Requests that were sent away, because too many waited or came"),
+            apps().flat_map(|counts| {
+                OVERLOADS.into_iter().enumerate().map(|(index, why)| {
+                    let count = sum(counts.stats.iter().map(|stats| &stats.overloads[index]));
+                    (OfReason { app: counts.name.clone(), why }, count as f64)
                 })
             }),
         )?;

@@ -74,12 +74,24 @@ impl Server {
     }
 
     pub fn command(command: &[&str], app: &Path, flags: &[&str]) -> Self {
-        let log = scratch("server").join("log");
         let (mut command, words) = (Command::new(BINARY), command);
         command.args(words).arg(app).args(["--port", "0"]).args(flags);
         if !flags.contains(&"--log-format") {
             command.args(["--log-format", "json"]);
         }
+        Self::spawn(command)
+    }
+
+    /// Serve what a host file says; it listens on a free port.
+    pub fn host(file: &Path) -> Self {
+        let mut command = Command::new(BINARY);
+        command.arg("serve").arg(file).args(["--log-format", "json"]);
+        Self::spawn(command)
+    }
+
+    /// Start a server, and wait until it listens.
+    pub fn spawn(mut command: Command) -> Self {
+        let log = scratch("server").join("log");
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -94,6 +106,21 @@ impl Server {
             greeting.push(line);
         };
         Self { address, child, log, greeting }
+    }
+
+    /// Where its admin endpoint is.
+    pub fn admin(&self) -> SocketAddr {
+        let told = self.greeting.iter().find_map(|line| line.strip_prefix("admin endpoint on http://"));
+        told.unwrap_or_else(|| panic!("no admin endpoint: {:?}", self.greeting)).parse().unwrap()
+    }
+
+    /// One number of its metrics, of the labels that `wanted` begins with.
+    pub fn metric(&self, wanted: &str) -> f64 {
+        let text = Connection::to(self.admin()).get("/metrics").text().to_owned();
+        let values = text.lines().filter(|line| line.starts_with(wanted));
+        let values: Vec<f64> = values.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!values.is_empty(), "{wanted} is not in\n{text}");
+        values.iter().sum()
     }
 
     pub fn log(&self) -> String {
@@ -198,7 +225,10 @@ impl Connection {
 
     /// Send a request and do not wait for its answer.
     pub fn start(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head += "host: localhost\r\n";
+        }
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
