@@ -342,3 +342,48 @@ fn an_app_that_is_not_built_is_not_waited_for() {
     fs::write(broken.join("broken.py"), fs::read_to_string(&source).unwrap()).unwrap();
     until(|| server.get("/broken/version").status == 200);
 }
+
+/// One host takes over from another on the same port; clients keep their connections, or make new ones.
+#[test]
+fn a_host_takes_over_from_another_without_a_failed_request() {
+    let wanted: usize = std::env::var("BOLT_HANDOVER").map_or(5000, |count| count.parse().unwrap());
+    let wasm = shop(1);
+    let start = |port: u16| {
+        let mut command = Command::new(BINARY);
+        command.arg("run").arg(&wasm).args(["--port", &port.to_string(), "--share-port", "--workers", "2"]);
+        command.args(["--log-format", "off"]);
+        Server::spawn(command)
+    };
+    let mut server = start(0);
+    let address = server.address;
+    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (done, answered) = (&done, &answered);
+            scope.spawn(move || {
+                let mut connection = Connection::to(address);
+                while !done.load(Ordering::Relaxed) {
+                    let answer = connection.get(if client % 2 == 0 { "/version" } else { "/sleep?ms=3" });
+                    assert_eq!(answer.status, 200);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    let is_last = answer.headers.get("connection").is_some_and(|value| value == "close");
+                    if is_last || client >= 4 {
+                        connection = Connection::to(address);
+                    }
+                }
+            });
+        }
+        // Each host is stopped while requests come, until there were enough of them.
+        let mut changes = 0;
+        while answered.load(Ordering::Relaxed) < wanted || changes < 3 {
+            let seen = answered.load(Ordering::Relaxed);
+            let next = start(address.port());
+            server.signal("-TERM");
+            assert_eq!(server.wait(), Some(0));
+            server = next;
+            until(|| answered.load(Ordering::Relaxed) > seen + 200);
+            changes += 1;
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}

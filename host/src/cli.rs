@@ -205,6 +205,9 @@ pub struct Serving {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
+    /// Listen beside another host that does, as when one takes over from another.
+    #[arg(long)]
+    pub share_port: bool,
     /// Where operators find /healthz, /readyz and /metrics: 127.0.0.1:9000 or unix:/run/bolt.sock [default: nowhere]
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
     pub admin: Option<Address>,
@@ -307,6 +310,7 @@ impl Serving {
         let workers = self.workers.map_or(workers, usize::from);
         Config {
             listen: vec![SocketAddr::new(self.host, self.port)],
+            share_port: self.share_port,
             admin: self.admin.clone(),
             workers,
             drain: given.drain,

@@ -106,6 +106,8 @@ impl Default for ClientLimits {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: Vec<SocketAddr>,
+    /// Another host may listen on the same addresses, and gets its share of new connections.
+    pub share_port: bool,
     /// Where operators find health and metrics.
     pub admin: Option<Address>,
     /// Threads, each with its own listener and instances.
@@ -126,6 +128,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 8000)],
+            share_port: false,
             admin: None,
             workers: 1,
             drain: Duration::from_secs(30),

@@ -94,6 +94,8 @@ struct Written {
 struct ServerTable {
     listen: Option<Vec<SocketAddr>>,
     workers: Option<Spanned<usize>>,
+    #[serde(default)]
+    share_port: bool,
     admin: Option<Spanned<String>>,
     /// Of all apps.
     instances: Option<usize>,
@@ -260,6 +262,7 @@ impl ServerTable {
         let needed = most_instances(workers, base).saturating_mul(apps.max(1));
         Config {
             listen: self.listen.unwrap_or(defaults.listen),
+            share_port: self.share_port,
             admin,
             workers,
             drain: time(self.drain, defaults.drain),

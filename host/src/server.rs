@@ -7,16 +7,17 @@ use crate::config::{ClientLimits, Config};
 use crate::pipeline;
 use crate::table::{AppTable, Staffed};
 use crate::wire::{Framing, Wire};
-use futures_util::FutureExt;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,6 +26,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
+/// How long a host that ends waits for the next requests of idle connections, to answer them and say that it goes. To
+/// close a connection at once would break a request that is on its way.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How long connections that are half made are waited for when a listener closes.
+const LAST_CALL: Duration = Duration::from_millis(100);
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
 
@@ -42,7 +48,7 @@ impl Server {
         let mut addresses = Vec::with_capacity(config.listen.len());
         let mut of_workers: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
         for &wanted in &config.listen {
-            let (address, listeners) = listeners(wanted, config.workers).map_err(|e| explain(wanted, &e))?;
+            let (address, listeners) = listeners(wanted, config.workers, config.share_port).map_err(|e| explain(wanted, &e))?;
             addresses.push(address);
             of_workers.iter_mut().zip(listeners).for_each(|(all, listener)| all.push(listener));
         }
@@ -83,7 +89,8 @@ impl Server {
 fn explain(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another program: choose another --port (0 picks a free one)")
+            format!("{address} is in use by another program: choose another --port (0 picks a free one), or give \
+                 --share-port to listen beside it")
         }
         io::ErrorKind::PermissionDenied => {
             format!("this user may not listen on {address}: choose a --port above 1023")
@@ -96,9 +103,15 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
 }
 
 /// One listener a worker, all on one address.
-fn listeners(wanted: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+fn listeners(
+    wanted: SocketAddr,
+    count: usize,
+    is_shared: bool,
+) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     // With SO_REUSEPORT a second host would silently take half of the first one's connections: look first.
-    drop(listener(wanted, false)?);
+    if !is_shared {
+        drop(listener(wanted, false)?);
+    }
     let first = listener(wanted, true)?;
     let address = first.local_addr()?;
     let mut all = vec![first];
@@ -172,6 +185,7 @@ async fn serve(
 ) {
     let connections = Arc::new(GracefulShutdown::new());
     let places = Arc::new(Semaphore::new(limits.connections));
+    let leaving = Arc::<AtomicBool>::default();
     let accepting = listeners.into_iter().map(|listener| {
         let door = Door {
             listener,
@@ -179,6 +193,7 @@ async fn serve(
             limits: limits.clone(),
             connections: connections.clone(),
             places: places.clone(),
+            leaving: leaving.clone(),
         };
         tokio::spawn(door.accept(stopping.clone()))
     });
@@ -186,6 +201,9 @@ async fn serve(
         let _ = task.await;
     }
     let end = async {
+        if places.available_permits() < limits.connections {
+            tokio::time::sleep(FAREWELL).await;
+        }
         if let Some(connections) = Arc::into_inner(connections) {
             connections.shutdown().await;
         }
@@ -207,6 +225,28 @@ async fn heartbeat(apps: Arc<Staffed>) {
     }
 }
 
+/// Have the kernel drop requests for new connections. Clients repeat them after a second, when the listener is gone, and
+/// come to a host that shares the port, if there is one. Connections that are half made are finished.
+fn turn_away(listener: &tokio::net::TcpListener) {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    let filter = [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    if let Err(error) = socket2::SockRef::from(listener).attach_filter(&filter) {
+        tracing::debug!("new connections cannot be turned away: {error}");
+    }
+}
+
 /// A listener of one worker, and what its connections share with those of the worker's other listeners.
 struct Door {
     listener: tokio::net::TcpListener,
@@ -214,6 +254,8 @@ struct Door {
     limits: ClientLimits,
     connections: Arc<GracefulShutdown>,
     places: Arc<Semaphore>,
+    /// The host is ending: what is answered now is the last on its connection.
+    leaving: Arc<AtomicBool>,
 }
 
 impl Door {
@@ -238,10 +280,15 @@ impl Door {
                 }
             }
         }
-        // Those that the kernel has accepted already would be reset.
-        while let Some(Ok(accepted)) = self.listener.accept().now_or_never() {
-            self.begin(&http, accepted, None);
-        }
+        self.leaving.store(true, Ordering::Relaxed);
+        turn_away(&self.listener);
+        // Connections that are there when the listener is closed would be reset.
+        let last_call = async {
+            while let Ok(accepted) = self.listener.accept().await {
+                self.begin(&http, accepted, None);
+            }
+        };
+        let _ = tokio::time::timeout(LAST_CALL, last_call).await;
     }
 
     /// Serve a connection, in a task of its own.
@@ -257,11 +304,15 @@ impl Door {
         let apps = self.apps.clone();
         let framing = Arc::new(Framing::default());
         let wire = Wire::new(stream, framing.clone());
+        let leaving = self.leaving.clone();
         let service = service_fn(move |request| {
-            let (apps, framing) = (apps.clone(), framing.clone());
+            let (apps, framing, leaving) = (apps.clone(), framing.clone(), leaving.clone());
             async move {
-                let response = pipeline::handle(&apps, (peer, framing.is_ambiguous()), request).await;
+                let mut response = pipeline::handle(&apps, (peer, framing.is_ambiguous()), request).await;
                 framing.answered();
+                if leaving.load(Ordering::Relaxed) {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response)
             }
         });
