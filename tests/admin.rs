@@ -32,7 +32,10 @@ fn metrics_count_requests_instances_and_memory() {
     assert_eq!(of("", "4xx"), 1.0);
     assert_eq!(of("/spin", "5xx"), 1.0);
     assert_eq!(server.metric("bolt_faults_total{app=\"app\",kind=\"deadline\"}"), 1.0);
-    assert_eq!(server.metric("bolt_request_seconds_count{app=\"app\",method=\"GET\",route=\"/created\"}"), 20.0);
+    assert_eq!(
+        server.metric("bolt_request_seconds_count{app=\"app\",method=\"GET\",route=\"/created\"}"),
+        20.0
+    );
     let bucket = "bolt_request_seconds_bucket{le=\"+Inf\",app=\"app\",method=\"GET\",route=\"/fresh/count\"}";
     assert_eq!(server.metric(bucket), 20.0);
     let fresh = "{app=\"app\",isolation=\"fresh\",handlers=\"def\"}";

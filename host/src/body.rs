@@ -5,16 +5,14 @@ use crate::fault::Rejection;
 use crate::form::{FilePart, Form};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::params;
-use crate::request;
+use crate::request::{self, BodyError, RequestBody};
 use crate::uploads::{Spool, Uploads};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
-use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use std::borrow::Cow;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,7 +32,7 @@ pub struct Sent {
 
 /// Receive the body in the way that its route asks for.
 pub async fn receive(
-    body: Incoming,
+    body: impl RequestBody,
     headers: &HeaderMap,
     route: &Route,
     limits: &Limits,
@@ -75,7 +73,7 @@ fn form_kind(headers: &HeaderMap) -> FormKind {
 }
 
 async fn multipart(
-    body: Incoming,
+    body: impl RequestBody,
     boundary: String,
     route: &Route,
     limits: &Limits,
@@ -129,12 +127,9 @@ async fn multipart(
 
 /// The body, which fails when too much of it arrives in which the reader finds neither a part nor its content: it
 /// keeps what it cannot make sense of, such as a head without end.
-fn bounded(
-    body: Incoming,
-    unread: Arc<AtomicUsize>,
-) -> impl Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> {
+fn bounded(body: impl RequestBody, unread: Arc<AtomicUsize>) -> impl Stream<Item = Result<Bytes, BodyError>> {
     body.into_data_stream().map(move |frame| {
-        let frame = frame?;
+        let frame = frame.map_err(Into::into)?;
         let so_far = unread.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
         if so_far > MAX_UNREAD { Err("a part's head is too long".into()) } else { Ok(frame) }
     })

@@ -368,12 +368,14 @@ fn variable(text: &str) -> Result<(String, String), String> {
 impl Cli {
     /// The cache folder: as given, or the user's.
     pub fn cache(&self) -> Result<PathBuf, String> {
-        if let Some(cache) = &self.cache {
-            return Ok(cache.clone());
-        }
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let root = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-        root.map(|root| root.join("bolt-host"))
-            .ok_or_else(|| "there is no HOME to cache builds in: give --cache DIR".into())
+        self.cache.clone().map_or_else(user_cache, Ok)
     }
+}
+
+/// The user's cache folder.
+pub fn user_cache() -> Result<PathBuf, String> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let root = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    root.map(|root| root.join("bolt-host"))
+        .ok_or_else(|| "there is no HOME to cache builds in: give --cache DIR".into())
 }

@@ -148,6 +148,17 @@ impl From<EncodeError> for Fault {
     }
 }
 
+impl Failure {
+    /// What the log is told.
+    pub fn logged(&self) -> String {
+        match self {
+            Self::Rejected(rejection) => rejection.told(),
+            Self::Faulted(fault) => fault.logged(),
+            Self::Overloaded(overload) => overload.told().to_owned(),
+        }
+    }
+}
+
 impl Fault {
     pub fn unreadable(why: impl std::fmt::Display) -> Self {
         Self::Unreadable(why.to_string())

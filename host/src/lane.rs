@@ -30,17 +30,18 @@ pub struct Core {
     pub runtime: tokio::runtime::Handle,
     /// Handlers that were interrupted because they compute.
     pub computing: AtomicUsize,
-    /// The right to compute beyond the first tick: one handler at a time, so that a connection waits for one.
+    /// The right to compute beyond the first tick: one handler at a time on a thread, so that a connection waits for
+    /// one.
     pub turns: Arc<Semaphore>,
 }
 
 impl Core {
-    /// The core of the worker that calls this.
+    /// That of the runtime that calls this. A worker's has one thread.
     pub fn current() -> Arc<Self> {
         Arc::new(Self {
             runtime: tokio::runtime::Handle::current(),
             computing: AtomicUsize::new(0),
-            turns: Arc::new(Semaphore::new(1)),
+            turns: Arc::new(Semaphore::new(tokio::runtime::Handle::current().metrics().num_workers())),
         })
     }
 

@@ -12,14 +12,13 @@ use crate::files::{self, Wanted};
 use crate::manifest::Method;
 use crate::params::{self, Head, Input, ValidArgs};
 use crate::reply::{self, Reply};
-use crate::request;
+use crate::request::{self, RequestBody};
 use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
 use crate::stats::Served;
 use crate::table::{Found, Staff, Staffed};
 use crate::uploads::Uploads;
 use hyper::Request;
-use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,14 +28,18 @@ use tokio::time::Instant;
 /// Requests are numbered for the life of the process; 0 stands for none.
 static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 
+pub fn next_request() -> u64 {
+    NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Answer one request, whatever happens, and log it.
 /// `peer`: who sent it. `ambiguous`: its head had both framings.
 pub async fn handle(
     apps: &Staffed,
     (peer, ambiguous): (SocketAddr, bool),
-    http: Request<Incoming>,
+    http: Request<impl RequestBody>,
 ) -> HttpResponse {
-    let id = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
+    let id = next_request();
     let (head, body) = http.into_parts();
     let line = accesslog::Line::begin(id, &head);
     let outcome = answer(apps, id, (peer, ambiguous), head, body).await;
@@ -55,7 +58,7 @@ async fn answer(
     id: u64,
     (peer, ambiguous): (SocketAddr, bool),
     mut head: Parts,
-    body: Incoming,
+    body: impl RequestBody,
 ) -> Result<HttpResponse, Failure> {
     request::check_head(&head, ambiguous)?;
     let Found { staff, prefix } = apps.find(request::host(&head), head.uri.path()).await?;
@@ -71,7 +74,7 @@ async fn admitted(
     prefix: &str,
     (id, peer): (u64, SocketAddr),
     head: Parts,
-    body: Incoming,
+    body: impl RequestBody,
     served: &mut Served<'_>,
 ) -> Result<HttpResponse, Failure> {
     staff.gate.check()?;
@@ -109,7 +112,7 @@ async fn serve(
     prefix: &str,
     (id, peer): (u64, SocketAddr),
     head: Parts,
-    body: Incoming,
+    body: impl RequestBody,
     served: &mut Served<'_>,
 ) -> Result<HttpResponse, Failure> {
     let app = &*staff.app;
@@ -227,7 +230,7 @@ fn validate(
 }
 
 /// Run the handler in an instance of its lane. The deadline covers the wait for one.
-async fn call(
+pub async fn call(
     staff: &Staff,
     id: u64,
     route: usize,

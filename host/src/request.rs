@@ -5,7 +5,7 @@ use crate::manifest::Method;
 use crate::values::Pair;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
@@ -85,8 +85,19 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application") && (subtype.eq_ignore_ascii_case("json") || suffixed)
 }
 
+/// What a request may bring behind its head: hyper's body of a connection, or that of another server.
+pub trait RequestBody: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> RequestBody for B {}
+
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Read the whole body, of at most `limit` bytes, within `patience`.
-pub async fn read_body(mut body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Rejection> {
+pub async fn read_body(
+    mut body: impl RequestBody,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Rejection> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -96,7 +107,7 @@ pub async fn read_body(mut body: Incoming, limit: usize, patience: Duration) -> 
     tokio::time::timeout(patience, collect(&mut body, limit)).await.map_err(|_| Rejection::BodyTimeout)?
 }
 
-async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Rejection> {
+async fn collect(body: &mut impl RequestBody, limit: usize) -> Result<Bytes, Rejection> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {

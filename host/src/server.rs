@@ -48,7 +48,8 @@ impl Server {
         let mut addresses = Vec::with_capacity(config.listen.len());
         let mut of_workers: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
         for &wanted in &config.listen {
-            let (address, listeners) = listeners(wanted, config.workers, config.share_port).map_err(|e| explain(wanted, &e))?;
+            let (address, listeners) =
+                listeners(wanted, config.workers, config.share_port).map_err(|e| explain(wanted, &e))?;
             addresses.push(address);
             of_workers.iter_mut().zip(listeners).for_each(|(all, listener)| all.push(listener));
         }
@@ -89,8 +90,10 @@ impl Server {
 fn explain(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{address} is in use by another program: choose another --port (0 picks a free one), or give \
-                 --share-port to listen beside it")
+            format!(
+                "{address} is in use by another program: choose another --port (0 picks a free one), or give \
+                 --share-port to listen beside it"
+            )
         }
         io::ErrorKind::PermissionDenied => {
             format!("this user may not listen on {address}: choose a --port above 1023")

@@ -127,21 +127,14 @@ impl AppTable {
         let core = Core::current();
         let mut places = Vec::with_capacity(self.slots.len());
         for slot in self.slots.iter() {
-            let place = Arc::new(Place {
-                slot: slot.clone(),
-                core: core.clone(),
-                staff: Mutex::default(),
-                used: AtomicU64::new(0),
-            });
-            let mut news = slot.app.subscribe();
-            let app = news.borrow_and_update().clone();
-            if let Some(app) = app {
-                place.switch(app, true).await?;
-            }
+            let place = Arc::new(Place::new(slot.clone(), core.clone()));
+            let news = slot.app.subscribe();
+            place.open().await?;
             tokio::spawn(place.clone().follow(news));
             places.push(place);
         }
-        Ok(Arc::new(Staffed { places, hosts: self.hosts.clone(), idle: self.idle, began: Instant::now() }))
+        let (hosts, idle) = (self.hosts.clone(), self.idle);
+        Ok(Arc::new(Staffed { places, hosts, idle, began: Instant::now() }))
     }
 }
 
@@ -161,6 +154,11 @@ pub struct Found {
 }
 
 impl Staffed {
+    /// Places that `hosts` has indices of, none of which is put away when it is idle.
+    pub fn of(places: Vec<Arc<Place>>, hosts: Hosts) -> Self {
+        Self { places, hosts: Arc::new(hosts), idle: Duration::MAX, began: Instant::now() }
+    }
+
     /// The app that serves a request for this host and path.
     pub async fn find(&self, host: &str, path: &str) -> Result<Found, Failure> {
         let (index, prefix) = self.hosts.find(host, path).ok_or(Rejection::NotFound)?;
@@ -218,7 +216,7 @@ pub struct Staff {
 }
 
 /// A slot, seen from one worker.
-struct Place {
+pub struct Place {
     slot: Arc<Slot>,
     core: Arc<Core>,
     staff: Mutex<Option<Arc<Staff>>>,
@@ -227,6 +225,31 @@ struct Place {
 }
 
 impl Place {
+    pub fn new(slot: Arc<Slot>, core: Arc<Core>) -> Self {
+        Self { slot, core, staff: Mutex::default(), used: AtomicU64::new(0) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.slot.name
+    }
+
+    /// The app, and this worker's instances of it, if it has any.
+    pub fn staff(&self) -> Option<Arc<Staff>> {
+        lock(&self.staff).clone()
+    }
+
+    pub fn app(&self) -> Option<Arc<App>> {
+        self.staff().map(|staff| staff.app.clone())
+    }
+
+    /// Make instances of the app that is there, if there is one. The error says why there can be none.
+    pub async fn open(&self) -> Result<(), String> {
+        match self.slot.app() {
+            Some(app) => self.switch(app, true).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Serve `app` from now on; `warm`: once there are instances of it.
     async fn switch(&self, app: Arc<App>, warm: bool) -> Result<Arc<Staff>, String> {
         if let Some(staff) = &*lock(&self.staff)
@@ -258,8 +281,8 @@ impl Place {
         self.switch(app, false).await.map_err(Fault::NoInstance)
     }
 
-    /// Let the instances end: nobody has asked for them in a while.
-    fn leave(&self) {
+    /// Let the instances end: nobody needs them now.
+    pub fn leave(&self) {
         if let Some(staff) = lock(&self.staff).take() {
             staff.lanes.close();
             self.slot.end_use();
