@@ -2,6 +2,7 @@
 //!
 //! It has a thread of its own, so it answers while every worker is busy.
 
+use crate::accesslog;
 use crate::keeper;
 use crate::metrics;
 use crate::stored::{State, Version};
@@ -121,6 +122,10 @@ impl Admin {
         let order = path.strip_prefix("/apps/").and_then(|rest| rest.split_once('/'));
         match (request.method(), order) {
             (&Method::POST, Some((name, "deploy"))) => self.deploy(name, request.into_body()).await,
+            (&Method::POST, None) if path == "/loglevel" => match set_log(request.into_body()).await {
+                Ok(()) => text(StatusCode::OK, "done\n"),
+                Err(sentence) => text(StatusCode::BAD_REQUEST, &(sentence + "\n")),
+            },
             (&Method::POST, Some((name, "rollback"))) => {
                 let Some(slot) = self.slot(name) else { return unknown(name) };
                 outcome(name, tokio::task::spawn_blocking(move || keeper::roll_back(&slot)).await)
@@ -139,7 +144,7 @@ impl Admin {
                 Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
             },
             "/apps" => typed(StatusCode::OK, "application/json", self.list()),
-            "/" => text(StatusCode::OK, "/healthz  /readyz  /metrics  /apps\n"),
+            "/" => text(StatusCode::OK, "/healthz  /readyz  /metrics  /apps  POST /loglevel\n"),
             _ => text(StatusCode::NOT_FOUND, "Not Found\n"),
         }
     }
@@ -170,10 +175,18 @@ impl Admin {
     /// Keep the component that is sent, beside the app's own, and let it take over.
     async fn deploy(&self, name: &str, body: Incoming) -> Answer {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let Some(slot) = self.slot(name) else { return unknown(name) };
-        let file = match keeper::beside(&slot, NEXT.fetch_add(1, Ordering::Relaxed)) {
-            Ok(file) => file,
-            Err(sentence) => return text(StatusCode::CONFLICT, &(sentence + "\n")),
+        let slot = self.slot(name);
+        let beside = slot.as_deref().map(|slot| keeper::beside(slot, NEXT.fetch_add(1, Ordering::Relaxed)));
+        let (slot, file) = match (slot, beside) {
+            (Some(slot), Some(Ok(file))) => (slot, file),
+            (_, Some(Err(sentence))) => {
+                discard(body).await;
+                return text(StatusCode::CONFLICT, &(sentence + "\n"));
+            }
+            _ => {
+                discard(body).await;
+                return unknown(name);
+            }
         };
         let answer = match receive(body, &file).await {
             Ok(()) => {
@@ -188,6 +201,22 @@ impl Admin {
 }
 
 type Answer = Response<Full<Bytes>>;
+
+/// Take in what is not wanted: a client that is still sending would not see the answer.
+async fn discard(mut body: Incoming) {
+    let mut size = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        size += frame.data_ref().map_or(0, Bytes::len);
+        if size > LARGEST {
+            return;
+        }
+    }
+}
+
+async fn set_log(body: Incoming) -> Result<(), String> {
+    let body = http_body_util::Limited::new(body, 1000).collect().await.map_err(|e| e.to_string())?;
+    accesslog::set_filter(String::from_utf8_lossy(&body.to_bytes()).trim())
+}
 
 /// Write a body to a file, of at most [`LARGEST`] bytes.
 async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {

@@ -12,6 +12,10 @@ use crate::route::Router;
 use crate::stats::AppStats;
 use crate::sync::lock;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Requests that may come at once, as time of the rate.
+const BURST: Duration = Duration::from_millis(100);
 
 /// One app, shared by all workers.
 pub struct App {
@@ -55,7 +59,7 @@ impl App {
                 lanes.len()
             ));
         }
-        let rate = limits.rate.map(|per_second| Arc::new(Rate::new(per_second)));
+        let rate = limits.rate.map(|per_second| Arc::new(Rate::new(u64::from(per_second), BURST)));
         Ok(Self {
             manifest,
             router,

@@ -267,6 +267,9 @@ pub struct LimitArgs {
     /// Most requests in a second, of all workers; then 429 [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
+    /// Most bytes that the app may write to the log in a second; more is left out.
+    #[arg(long, default_value = "256KiB", value_parser = size, value_name = "SIZE")]
+    pub log_rate: usize,
     /// Most requests to other servers that an instance may have open; more are refused.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_exchanges: u32,
@@ -348,6 +351,7 @@ impl Serving {
             concurrency: given.concurrency as usize,
             queue: given.queue as usize,
             rate: given.rate,
+            log_rate: given.log_rate,
             max_exchanges: given.max_exchanges as usize,
             max_body: given.max_body,
             body_timeout: given.body_timeout,

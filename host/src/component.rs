@@ -3,6 +3,7 @@
 use crate::bindings::AppPre;
 use crate::config::{AppConfig, Config, Limits};
 use crate::folders::Folders;
+use crate::guestlog::LogRate;
 use crate::source::Source;
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
 use crate::vitals::TICK;
@@ -159,6 +160,8 @@ fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::Binar
 #[derive(Clone)]
 pub struct Loaded {
     pub name: Arc<str>,
+    /// Of all that its instances write to the log.
+    pub log_rate: Arc<LogRate>,
     pub engine: Engine,
     /// The file of its compiled code, which memories begin as copies of.
     pub image: Arc<Path>,
@@ -190,6 +193,7 @@ impl Loaded {
         let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
         Ok(Self {
             name: name.into(),
+            log_rate: LogRate::new(limits.log_rate),
             engine: engine.clone(),
             image: artifact.into(),
             pre,

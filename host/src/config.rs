@@ -33,6 +33,8 @@ pub struct Limits {
     pub queue: usize,
     /// Requests in a second, of all workers; more are sent away.
     pub rate: Option<u32>,
+    /// Bytes that it may write to the log in a second; more is left out.
+    pub log_rate: usize,
     /// Requests to other servers that an instance may have open.
     pub max_exchanges: usize,
     /// Size of a request's body, in bytes.
@@ -57,6 +59,7 @@ impl Default for Limits {
             concurrency: 10_000,
             queue: 1000,
             rate: None,
+            log_rate: 256 * 1024,
             max_exchanges: 1000,
             max_body: MIB,
             body_timeout: Duration::from_secs(30),

@@ -29,7 +29,7 @@ impl Gate {
     /// Before anything is done for a request: may it come in?
     pub fn check(&self) -> Result<(), Overload> {
         if let Some(rate) = &self.rate {
-            rate.take().map_err(Overload::Rate)?;
+            rate.take(1).map_err(Overload::Rate)?;
         }
         if self.places.available_permits() == 0 { self.check_queue() } else { Ok(()) }
     }

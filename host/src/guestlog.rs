@@ -1,15 +1,20 @@
 //! What a guest prints, line by line, under the id of the request that printed it.
 
+use crate::rate::Rate;
 use crate::sync::lock;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 /// Longest text logged in one piece, in bytes. What is longer is cut: a guest must not fill the disk with one line.
 const MAX_TEXT: usize = 4 * 1024;
+
+/// What a line has besides the guest's text, in bytes.
+const LINE: u64 = 100;
 
 /// True when the log is for people: then a guest's second line must not look like one of the host's.
 static INDENT: AtomicBool = AtomicBool::new(false);
@@ -36,17 +41,34 @@ impl GuestStream {
     }
 }
 
+/// How much all instances of an app may write, and how many texts were left out since the last that was not.
+#[derive(Debug)]
+pub struct LogRate {
+    rate: Rate,
+    left_out: AtomicU64,
+}
+
+/// What may be written at once, as time of the rate: an app that starts, or a traceback, is let through.
+const BURST: Duration = Duration::from_secs(16);
+
+impl LogRate {
+    pub fn new(bytes_per_second: usize) -> Arc<Self> {
+        Arc::new(Self { rate: Rate::new(bytes_per_second as u64, BURST), left_out: AtomicU64::new(0) })
+    }
+}
+
 /// Writes a guest's output to the host's log.
 #[derive(Debug, Clone)]
 pub struct GuestLog {
     app: Arc<str>,
+    rate: Arc<LogRate>,
     /// The request that the instance took up last; right for raw output of the `def` lane.
     serving: Arc<AtomicU64>,
 }
 
 impl GuestLog {
-    pub fn new(app: Arc<str>) -> Self {
-        Self { app, serving: Arc::default() }
+    pub fn new(app: Arc<str>, rate: Arc<LogRate>) -> Self {
+        Self { app, rate, serving: Arc::default() }
     }
 
     pub fn serving(&self, request: u64) {
@@ -60,6 +82,15 @@ impl GuestLog {
             return;
         }
         let (text, cut) = printable(text);
+        // Each text is a line of the host's own besides.
+        if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
+            self.rate.left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let left_out = self.rate.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log (--log-rate)");
+        }
         let (app, stream, name) = (&*self.app, stream, stream.name());
         match stream {
             GuestStream::Error => {

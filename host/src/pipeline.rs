@@ -41,8 +41,8 @@ pub async fn handle(
 ) -> HttpResponse {
     let id = next_request();
     let (head, body) = http.into_parts();
-    let line = accesslog::Line::begin(id, &head);
-    let outcome = answer(apps, id, (peer, ambiguous), head, body).await;
+    let mut line = accesslog::Line::begin(id, &head);
+    let outcome = answer(apps, &mut line, (id, peer, ambiguous), head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
@@ -55,13 +55,16 @@ pub async fn handle(
 
 async fn answer(
     apps: &Staffed,
-    id: u64,
-    (peer, ambiguous): (SocketAddr, bool),
+    line: &mut accesslog::Line,
+    (id, peer, ambiguous): (u64, SocketAddr, bool),
     mut head: Parts,
     body: impl RequestBody,
 ) -> Result<HttpResponse, Failure> {
     request::check_head(&head, ambiguous)?;
     let Found { staff, prefix } = apps.find(request::host(&head), head.uri.path()).await?;
+    if apps.is_many() {
+        line.of(&staff.app);
+    }
     let prefix = request::strip_prefix(&mut head, prefix)?;
     let mut served = staff.stats.begin();
     let outcome = admitted(&staff, &prefix, (id, peer), head, body, &mut served).await;

@@ -49,7 +49,7 @@ impl GuestState {
         vitals: Arc<Vitals>,
         outbound: Arc<Outbound>,
     ) -> wasmtime::Result<Store<Self>> {
-        let log = GuestLog::new(component.name.clone());
+        let log = GuestLog::new(component.name.clone(), component.log_rate.clone());
         let alarm = Arc::<Alarm>::default();
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(log.stream(GuestStream::Stdout));

@@ -177,6 +177,11 @@ impl Staffed {
         Ok(Found { staff, prefix })
     }
 
+    /// There is more than one app, so it has to be said which one is meant.
+    pub fn is_many(&self) -> bool {
+        self.places.len() > 1
+    }
+
     /// Clients are told what only the log is told otherwise.
     pub fn shows_errors(&self) -> bool {
         self.places.iter().any(|place| place.slot.reloader().is_some())
