@@ -7,6 +7,7 @@ use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
 use crate::folders::{Folder, Folders};
 use crate::grants::{Grant, Grants};
 use crate::ready::Origin;
+use crate::tls::TlsFiles;
 use crate::units::{duration, size};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -205,6 +206,12 @@ pub struct Serving {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
+    /// The certificate to serve HTTPS with, in PEM form, with those between it and one that clients know.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Listen beside another host that does, as when one takes over from another.
     #[arg(long)]
     pub share_port: bool,
@@ -313,6 +320,7 @@ impl Serving {
         let workers = self.workers.map_or(workers, usize::from);
         Config {
             listen: vec![SocketAddr::new(self.host, self.port)],
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()).map(|(cert, key)| TlsFiles { cert, key }),
             share_port: self.share_port,
             admin: self.admin.clone(),
             workers,

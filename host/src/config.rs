@@ -3,6 +3,7 @@
 use crate::admin::Address;
 use crate::folders::Folders;
 use crate::grants::Grants;
+use crate::tls::TlsFiles;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -109,6 +110,8 @@ impl Default for ClientLimits {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: Vec<SocketAddr>,
+    /// Without it, connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// Another host may listen on the same addresses, and gets its share of new connections.
     pub share_port: bool,
     /// Where operators find health and metrics.
@@ -131,6 +134,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 8000)],
+            tls: None,
             share_port: false,
             admin: None,
             workers: 1,

@@ -24,7 +24,7 @@ use crate::fault::Failure;
 use crate::hosts::{self, Hosts, Mount};
 use crate::lane::Core;
 use crate::params::BadArgs;
-use crate::pipeline;
+use crate::pipeline::{self, Peer};
 use crate::ready::{self, Origin};
 use crate::reply::{self, Body};
 use crate::request::RequestBody;
@@ -223,8 +223,10 @@ impl<B: RequestBody> Service<Request<B>> for Host {
     fn call(&mut self, request: Request<B>) -> Answering {
         let staffed = lock(&self.inner.staffed).clone();
         let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let peer = request.extensions().get::<SocketAddr>().copied().unwrap_or(unknown);
-        Box::pin(async move { Ok(pipeline::handle(&staffed, (peer, false), request).await) })
+        let address = request.extensions().get::<SocketAddr>().copied().unwrap_or(unknown);
+        let peer =
+            Peer { address, is_secure: request.uri().scheme_str() == Some("https"), is_ambiguous: false };
+        Box::pin(async move { Ok(pipeline::handle(&staffed, peer, request).await) })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::grants::{Grant, Grants};
 use crate::hosts::{self, Hosts, Mount};
 use crate::ready::Origin;
 use crate::stored::Tenant;
+use crate::tls::TlsFiles;
 use crate::units;
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
@@ -94,6 +95,7 @@ struct Written {
 struct ServerTable {
     listen: Option<Vec<SocketAddr>>,
     workers: Option<Spanned<usize>>,
+    tls: Option<TlsTable>,
     #[serde(default)]
     share_port: bool,
     admin: Option<Spanned<String>>,
@@ -108,6 +110,13 @@ struct ServerTable {
     connections: Option<usize>,
     #[serde(default)]
     limits: LimitsTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    cert: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -236,7 +245,7 @@ impl Written {
                 ),
             );
         }
-        let config = self.server.resolve(mistakes, &base, tenants.len(), cores);
+        let config = self.server.resolve(mistakes, folder, &base, (tenants.len(), cores));
         HostFile { config, idle, tenants }
     }
 }
@@ -245,7 +254,13 @@ impl Written {
 const MOST_INSTANCES: usize = 2000;
 
 impl ServerTable {
-    fn resolve(self, mistakes: &mut Mistakes<'_>, base: &Limits, apps: usize, cores: usize) -> Config {
+    fn resolve(
+        self,
+        mistakes: &mut Mistakes<'_>,
+        folder: &Path,
+        base: &Limits,
+        (apps, cores): (usize, usize),
+    ) -> Config {
         let defaults = Config::default();
         let of_clients = ClientLimits::default();
         let time = |given: Option<Time>, base| given.map_or(base, |Time(time)| time);
@@ -264,6 +279,7 @@ impl ServerTable {
         let needed = most_instances(workers, base).saturating_mul(apps.max(1));
         Config {
             listen: self.listen.unwrap_or(defaults.listen),
+            tls: self.tls.map(|tls| TlsFiles { cert: folder.join(tls.cert), key: folder.join(tls.key) }),
             share_port: self.share_port,
             admin,
             workers,

@@ -43,6 +43,7 @@ pub struct Input<'r> {
 pub struct Head<'r> {
     pub id: u64,
     pub method: &'r str,
+    pub scheme: &'r str,
     pub path: &'r str,
     /// The address of the sender.
     pub client: Option<(&'r str, u16)>,
@@ -152,7 +153,7 @@ pub fn whole_request(input: Input<'_>) -> Vec<u8> {
 fn write_request(out: &mut Writer, names: &[String], path: &[Cow<'_, str>], input: Input<'_>) {
     out.tuple(8);
     out.str(input.head.method);
-    out.str("http");
+    out.str(input.head.scheme);
     out.str(input.head.path);
     out.str(input.query.unwrap_or_default());
     out.list(input.headers.len());

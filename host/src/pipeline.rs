@@ -32,17 +32,21 @@ pub fn next_request() -> u64 {
     NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
 }
 
+/// Who sent a request, and how it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub is_secure: bool,
+    /// Its head had both framings.
+    pub is_ambiguous: bool,
+}
+
 /// Answer one request, whatever happens, and log it.
-/// `peer`: who sent it. `ambiguous`: its head had both framings.
-pub async fn handle(
-    apps: &Staffed,
-    (peer, ambiguous): (SocketAddr, bool),
-    http: Request<impl RequestBody>,
-) -> HttpResponse {
+pub async fn handle(apps: &Staffed, peer: Peer, http: Request<impl RequestBody>) -> HttpResponse {
     let id = next_request();
     let (head, body) = http.into_parts();
     let mut line = accesslog::Line::begin(id, &head);
-    let outcome = answer(apps, &mut line, (id, peer, ambiguous), head, body).await;
+    let outcome = answer(apps, &mut line, (id, peer), head, body).await;
     let response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
@@ -56,11 +60,11 @@ pub async fn handle(
 async fn answer(
     apps: &Staffed,
     line: &mut accesslog::Line,
-    (id, peer, ambiguous): (u64, SocketAddr, bool),
+    (id, peer): (u64, Peer),
     mut head: Parts,
     body: impl RequestBody,
 ) -> Result<HttpResponse, Failure> {
-    request::check_head(&head, ambiguous)?;
+    request::check_head(&mut head, peer.is_ambiguous)?;
     let Found { staff, prefix } = apps.find(request::host(&head), head.uri.path()).await?;
     if apps.is_many() {
         line.of(&staff.app);
@@ -75,7 +79,7 @@ async fn answer(
 async fn admitted(
     staff: &Staff,
     prefix: &str,
-    (id, peer): (u64, SocketAddr),
+    (id, peer): (u64, Peer),
     head: Parts,
     body: impl RequestBody,
     served: &mut Served<'_>,
@@ -113,7 +117,7 @@ fn count(served: Served<'_>, outcome: Result<HttpResponse, Failure>) -> Result<H
 async fn serve(
     staff: &Staff,
     prefix: &str,
-    (id, peer): (u64, SocketAddr),
+    (id, peer): (u64, Peer),
     head: Parts,
     body: impl RequestBody,
     served: &mut Served<'_>,
@@ -146,13 +150,13 @@ async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse
 }
 
 /// The request as an app sees it that answers refusals itself. The head is gone when a refusal is known.
-fn own_refusals(app: &App, (id, peer): (u64, SocketAddr), head: &Parts) -> Option<Vec<u8>> {
+fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<u8>> {
     if app.manifest.refusals.is_empty() {
         return None;
     }
-    let (headers, address) = (request::pairs(&head.headers), peer.ip().to_string());
+    let (headers, address) = (request::pairs(&head.headers), peer.address.ip().to_string());
     let query = head.uri.query();
-    let head = request_head(head, id, (&address, peer.port()));
+    let head = request_head(head, id, peer, &address);
     Some(params::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
 }
 
@@ -172,8 +176,11 @@ async fn refuse(
     respond(app, reply::decode(reply, app.limits.max_response)?, Wanted::default()).await
 }
 
-fn request_head<'r>(head: &'r Parts, id: u64, client: (&'r str, u16)) -> Head<'r> {
-    Head { id, method: head.method.as_str(), path: head.uri.path(), client: Some(client) }
+/// `address`: that of the peer, where it is needed.
+fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
+    let client = (address, peer.address.port());
+    let scheme = if peer.is_secure { "https" } else { "http" };
+    Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
 }
 
 /// The pages that describe the app, for paths that it does not serve itself.
@@ -213,21 +220,21 @@ fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
 
 fn validate(
     app: &App,
-    (id, peer): (u64, SocketAddr),
+    (id, peer): (u64, Peer),
     found: &RouteMatch<'_>,
     head: &Parts,
     sent: &Sent,
 ) -> Result<ValidArgs, Rejection> {
     let needs = app.manifest.routes[found.route].needs;
     let headers = if needs.headers || needs.request { request::pairs(&head.headers) } else { Vec::new() };
-    let address = if needs.request { peer.ip().to_string() } else { String::new() };
+    let address = if needs.request { peer.address.ip().to_string() } else { String::new() };
     let input = Input {
         query: head.uri.query(),
         body: &sent.bytes,
         is_json: request::is_json(&head.headers),
         headers: &headers,
         form: sent.form.as_ref(),
-        head: request_head(head, id, (&address, peer.port())),
+        head: request_head(head, id, peer, &address),
     };
     Ok(params::validate(&app.manifest, &app.router, found, input)?)
 }

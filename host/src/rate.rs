@@ -67,13 +67,19 @@ mod tests {
     #[test]
     fn the_slowest_rate_lets_one_pass() {
         let rate = Rate::new(1, Duration::ZERO);
-        assert!(rate.take_at(1, 0).is_ok() && rate.take_at(1, 1).is_err() && rate.take_at(1, 1_000_000_000).is_ok());
+        assert!(
+            rate.take_at(1, 0).is_ok()
+                && rate.take_at(1, 1).is_err()
+                && rate.take_at(1, 1_000_000_000).is_ok()
+        );
     }
 
     #[test]
     fn units_are_taken_together() {
         let rate = Rate::new(1000, Duration::from_secs(1));
-        assert!(rate.take_at(900, 0).is_ok() && rate.take_at(200, 0).is_err() && rate.take_at(100, 0).is_ok());
+        assert!(
+            rate.take_at(900, 0).is_ok() && rate.take_at(200, 0).is_err() && rate.take_at(100, 0).is_ok()
+        );
         assert!(rate.take_at(1001, 100_000_000_000).is_err());
         assert!(rate.take_at(u64::MAX, 100_000_000_000).is_err());
     }

@@ -6,7 +6,7 @@ use crate::values::Pair;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{HeaderMap, Uri, Version};
@@ -14,8 +14,16 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
-pub fn check_head(head: &Parts, two_framings: bool) -> Result<(), Rejection> {
+pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection> {
     let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
+    // HTTP/2 names the host in the request's target. Apps find it where they always do.
+    if head.version == Version::HTTP_2
+        && !head.headers.contains_key(HOST)
+        && let Some(host) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(host.as_str())
+    {
+        head.headers.insert(HOST, host);
+    }
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => return malformed("The request has more than one Host header"),

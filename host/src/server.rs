@@ -4,16 +4,11 @@
 //! request nothing is shared between workers.
 
 use crate::config::{ClientLimits, Config};
-use crate::pipeline;
+use crate::connection::Connection;
 use crate::table::{AppTable, Staffed};
-use crate::wire::{Framing, Wire};
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use crate::tls;
 use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,9 +18,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
-/// Most headers of a request.
-const MAX_HEADERS: usize = 100;
 /// How long a host that ends waits for the next requests of idle connections, to answer them and say that it goes. To
 /// close a connection at once would break a request that is on its way.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -53,6 +47,7 @@ impl Server {
             addresses.push(address);
             of_workers.iter_mut().zip(listeners).for_each(|(all, listener)| all.push(listener));
         }
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (stop, stopping) = watch::channel(false);
         let (ready, readiness) = mpsc::channel();
         let mut workers = Vec::with_capacity(config.workers);
@@ -61,6 +56,7 @@ impl Server {
                 listeners,
                 apps: apps.clone(),
                 limits: config.clients.clone(),
+                tls: tls.clone(),
                 drain: config.drain,
                 stopping: stopping.clone(),
             };
@@ -141,6 +137,7 @@ struct Worker {
     listeners: Vec<TcpListener>,
     apps: AppTable,
     limits: ClientLimits,
+    tls: Option<TlsAcceptor>,
     drain: Duration,
     stopping: watch::Receiver<bool>,
 }
@@ -171,7 +168,7 @@ impl Worker {
             };
             let _ = ready.send(Ok(()));
             tokio::spawn(heartbeat(apps.clone()));
-            serve(listeners, apps, &self.limits, self.stopping, self.drain).await;
+            serve(listeners, apps, (&self.limits, self.tls), self.stopping, self.drain).await;
         });
         // Tasks that are left hold guests; do not wait for them.
         runtime.shutdown_background();
@@ -182,7 +179,7 @@ impl Worker {
 async fn serve(
     listeners: Vec<tokio::net::TcpListener>,
     apps: Arc<Staffed>,
-    limits: &ClientLimits,
+    (limits, tls): (&ClientLimits, Option<TlsAcceptor>),
     stopping: watch::Receiver<bool>,
     drain: Duration,
 ) {
@@ -196,6 +193,7 @@ async fn serve(
             limits: limits.clone(),
             connections: connections.clone(),
             places: places.clone(),
+            tls: tls.clone(),
             leaving: leaving.clone(),
         };
         tokio::spawn(door.accept(stopping.clone()))
@@ -257,13 +255,13 @@ struct Door {
     limits: ClientLimits,
     connections: Arc<GracefulShutdown>,
     places: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
     /// The host is ending: what is answered now is the last on its connection.
     leaving: Arc<AtomicBool>,
 }
 
 impl Door {
     async fn accept(self, mut stopping: watch::Receiver<bool>) {
-        let http = http(&self.limits);
         loop {
             let next = async {
                 // At the limit, new connections wait in the kernel until one ends.
@@ -275,7 +273,7 @@ impl Door {
                 _ = stopping.wait_for(|stop| *stop) => break,
             };
             match accepted {
-                Ok(accepted) => self.begin(&http, accepted, place.ok()),
+                Ok(accepted) => self.begin(accepted, place.ok()),
                 Err(error) => {
                     // Out of file descriptors, mostly: accepting again at once would only spin.
                     tracing::warn!("a connection could not be accepted: {error}");
@@ -288,54 +286,28 @@ impl Door {
         // Connections that are there when the listener is closed would be reset.
         let last_call = async {
             while let Ok(accepted) = self.listener.accept().await {
-                self.begin(&http, accepted, None);
+                self.begin(accepted, None);
             }
         };
         let _ = tokio::time::timeout(LAST_CALL, last_call).await;
     }
 
     /// Serve a connection, in a task of its own.
-    fn begin(
-        &self,
-        http: &http1::Builder,
-        (stream, peer): (TcpStream, SocketAddr),
-        place: Option<OwnedSemaphorePermit>,
-    ) {
+    fn begin(&self, (stream, peer): (TcpStream, SocketAddr), place: Option<OwnedSemaphorePermit>) {
         let _ = stream.set_nodelay(true);
         // A client that asks and never reads would hold its reply for ever.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.write_timeout));
-        let apps = self.apps.clone();
-        let framing = Arc::new(Framing::default());
-        let wire = Wire::new(stream, framing.clone());
-        let leaving = self.leaving.clone();
-        let service = service_fn(move |request| {
-            let (apps, framing, leaving) = (apps.clone(), framing.clone(), leaving.clone());
-            async move {
-                let mut response = pipeline::handle(&apps, (peer, framing.is_ambiguous()), request).await;
-                framing.answered();
-                if leaving.load(Ordering::Relaxed) {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let connection = self.connections.watch(http.serve_connection(TokioIo::new(wire), service));
+        let connection = Connection {
+            apps: self.apps.clone(),
+            peer,
+            is_secure: self.tls.is_some(),
+            leaving: self.leaving.clone(),
+            watcher: self.connections.watcher(),
+        };
+        let (tls, limits) = (self.tls.clone(), self.limits.clone());
         tokio::spawn(async move {
-            // A connection that ends badly is the client's affair; its requests are logged already.
-            if let Err(error) = connection.await {
-                tracing::debug!("connection: {error}");
-            }
+            connection.serve(stream, tls, &limits).await;
             drop(place);
         });
     }
-}
-
-fn http(limits: &ClientLimits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.max_head)
-        .max_header_size(limits.max_head)
-        .max_headers(MAX_HEADERS);
-    http
 }

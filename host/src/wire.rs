@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// What is known of the head that is being read.
 #[derive(Debug)]
@@ -87,18 +86,18 @@ impl Scan {
 }
 
 /// A client's connection.
-pub struct Wire {
-    stream: TcpStream,
+pub struct Wire<S> {
+    stream: S,
     framing: Arc<Framing>,
 }
 
-impl Wire {
-    pub fn new(stream: TcpStream, framing: Arc<Framing>) -> Self {
+impl<S> Wire<S> {
+    pub fn new(stream: S, framing: Arc<Framing>) -> Self {
         Self { stream, framing }
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -114,7 +113,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
