@@ -65,6 +65,8 @@ fn pages_do_what_they_say() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(|c: char| c.is_ascii_digit()))
         .collect();
+    // Pages for operators have no app.
+    pages.retain(|page| fs::read_to_string(page).unwrap().contains("```python"));
     pages.sort();
     assert!(pages.len() >= 7, "{pages:?}");
     // One build for all: each page is an app below a path of its own.

@@ -46,6 +46,10 @@ fn pure_stages_know_no_engine_and_no_network() {
         "form",
         "docs",
         "manifest_wire",
+        "hosts",
+        "rate",
+        "direct",
+        "units",
     ];
     for name in pure {
         let text = source(&format!("{name}.rs"));

@@ -98,6 +98,24 @@ fn mistakes_in_a_host_file_are_named_with_their_lines() {
 }
 
 #[test]
+fn the_pages_host_file_is_one() {
+    let page = fs::read_to_string(root().join("docs/9-many-apps.md")).unwrap();
+    let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = scratch("page");
+    fs::create_dir(folder.join("shop-data")).unwrap();
+    fs::create_dir(folder.join("admin")).unwrap();
+    fs::write(folder.join("shop.wasm"), "").unwrap();
+    fs::write(folder.join("admin/app.py"), "").unwrap();
+    let file = HostFile::parse(text, &folder.join("host.toml"), 1).unwrap();
+    let hosts = file.hosts();
+    let find = |host, path| hosts.find(host, path).map(|(index, _)| &*file.tenants[index].name);
+    assert_eq!(find("shop.example", "/"), Some("shop"));
+    assert_eq!(find("shop.example", "/admin/x"), Some("admin"));
+    assert_eq!(file.tenants[1].config.limits.max_cpu, Some(Duration::from_millis(500)));
+    assert_eq!(file.tenants[0].config.limits.memory, 128 << 20);
+}
+
+#[test]
 fn apps_are_found_by_host_and_path_and_see_only_what_is_theirs() {
     let wasm = shop(1);
     let source = root().join("tests/tenant/shop.py");
