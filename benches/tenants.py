@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""A thousand apps on one host: memory of each that nobody asks for, and the time to wake one."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import environment
+from environment import say
+from load import BenchError
+from servers import APPS, BENCHES, BOLT_HOST, free_port
+
+IDLE_SECONDS = 3
+
+
+class Host:
+    """A host of `count` apps, all of one component."""
+
+    def __init__(self, count: int, folder: Path) -> None:
+        wasm = folder / "app.wasm"
+        build = [str(BOLT_HOST), "build", str(APPS / "bolt_app.py"), "-o", str(wasm)]
+        subprocess.run(build, check=True, capture_output=True)
+        self.port, self.admin_port = free_port(), free_port()
+        lines = [
+            "[server]",
+            f'listen = ["127.0.0.1:{self.port}"]',
+            f'admin = "127.0.0.1:{self.admin_port}"',
+            "workers = 2",
+            f'idle = "{IDLE_SECONDS}s"',
+        ]
+        for number in range(count):
+            os.link(wasm, folder / f"app{number}.wasm")
+            lines += [f"[app.app{number}]", f'source = "app{number}.wasm"', f'prefix = "/{number}"']
+        file = folder / "host.toml"
+        file.write_text("\n".join(lines))
+        command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def admin(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError:
+            return 0, ""
+        finally:
+            connection.close()
+
+    def until(self, path: str, done: str) -> None:
+        deadline = time.monotonic() + 120
+        while done not in self.admin(path)[1]:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"the host does not come to {done!r}")
+            time.sleep(0.1)
+
+    def loaded(self) -> int:
+        apps = json.loads(self.admin("/apps")[1])["apps"]
+        return sum(app["loaded"] for app in apps)
+
+    def memory(self) -> int:
+        """Memory of its own, in KiB; mapped files are not counted."""
+        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        rows = dict(line.split(":", 1) for line in text.splitlines()[1:])
+        return int(rows["Private_Dirty"].split()[0])
+
+    def wake(self, number: int) -> float:
+        """Milliseconds from the request to its answer, on a connection that is open."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.connect()
+        start = time.perf_counter()
+        connection.request("GET", f"/{number}/")
+        answer = connection.getresponse()
+        body = answer.read()
+        took = (time.perf_counter() - start) * 1000
+        connection.close()
+        if answer.status != 200:
+            raise BenchError(f"app {number} answered {answer.status}: {body[:100]!r}")
+        return took
+
+
+def measure(count: int, folder: Path) -> list[str]:
+    host = Host(count, folder)
+    try:
+        host.until("/readyz", "ready")
+        before = host.memory()
+        times = sorted(host.wake(number) for number in range(count))
+        most = host.memory()
+        deadline = time.monotonic() + 60
+        while host.loaded() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        left, after = host.loaded(), host.memory()
+        again = sorted(host.wake(number) for number in range(0, count, 10))
+    finally:
+        host.process.terminate()
+        host.process.wait()
+    late = times[len(times) * 99 // 100]
+    return [
+        f"{count} apps, {before / 1024:.1f} MiB of private memory when none was asked for",
+        f"each asked for once: first answer p50 {median(times):.1f} ms, p99 {late:.1f} ms, "
+        f"most {times[-1]:.1f} ms",
+        f"most memory meanwhile: {most / 1024:.1f} MiB",
+        f"{IDLE_SECONDS} s later {left} are loaded, {after / 1024:.1f} MiB: "
+        f"{(after - before) / count:.1f} KiB for each, {after / count:.1f} KiB with the host",
+        f"woken again: p50 {median(again):.1f} ms, most {again[-1]:.1f} ms",
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--apps", type=int, default=1000)
+    parser.add_argument("--output", type=Path, default=BENCHES / "runs", metavar="DIR")
+    args = parser.parse_args()
+    environment.raise_file_limit()
+    with tempfile.TemporaryDirectory(prefix="bolt-tenants-") as folder:
+        lines = measure(args.apps, Path(folder))
+    for line in lines:
+        say(line)
+    today = datetime.date.today().isoformat()
+    head = f"{today}, {environment.cores()} cores; python3 benches/tenants.py --apps {args.apps}"
+    path = args.output / f"{today}-tenants.txt"
+    path.write_text("\n".join([head, "", *lines]) + "\n")
+    say(f"written: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""A tenant that does its neighbours harm, as far as it can: one route for each way."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bolt import BoltAPI, PlainText, Response, http
+
+api = BoltAPI(title="Hostile")
+KEPT: list[Any] = []
+
+
+@api.get("/spin")
+def spin() -> None:
+    while True:
+        pass
+
+
+@api.get("/spin-async")
+async def spin_async() -> None:
+    while True:
+        pass
+
+
+@api.get("/backtracking")
+def backtracking() -> bool:
+    return re.match(r"(a+)+$", "a" * 40 + "b") is not None
+
+
+@api.get("/bomb")
+def bomb() -> int:
+    blocks = []
+    while True:
+        blocks.append(bytearray(1 << 20))
+
+
+@api.get("/recursion")
+def recursion() -> int:
+    sys.setrecursionlimit(10**9)
+
+    def deeper(depth: int) -> int:
+        return deeper(depth + 1) + 1
+
+    return deeper(0)
+
+
+@api.get("/tasks")
+async def tasks() -> None:
+    for _ in range(1_000_000):
+        KEPT.append(asyncio.create_task(asyncio.sleep(1000)))
+
+
+@api.get("/sleep")
+async def sleep() -> None:
+    await asyncio.sleep(10**9)
+
+
+@api.get("/prints")
+def prints() -> None:
+    line = "\x1b[2J not the host's line\r\n" + "x" * 100_000
+    while True:
+        print(line)
+
+
+@api.get("/head/huge")
+def huge_head() -> Response:
+    return PlainText("", headers={"x-huge": "x" * 10_000_000})
+
+
+@api.get("/head/many")
+def many_heads() -> Response:
+    return PlainText("", headers={f"x-{number}": "1" for number in range(40_000)})
+
+
+@api.get("/head/split")
+def split_head() -> Response:
+    return PlainText("", headers={"x-split": "1\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK"})
+
+
+@api.get("/body/huge")
+def huge_body() -> str:
+    piece = "x" * (30 << 20)
+    return piece
+
+
+@api.get("/body/tree")
+def tree() -> Any:
+    value: Any = ["x" * 1000] * 1000
+    for _ in range(40):
+        value = [value, value]
+    return value
+
+
+@api.get("/trap")
+def trap() -> None:
+    os.abort()
+
+
+@api.get("/probe")
+def probe() -> dict[str, str]:
+    """What it finds outside, by the way that it tried; "" is nothing."""
+    ways: dict[str, Callable[[], Any]] = {
+        "root": lambda: os.listdir("/"),
+        "passwd": lambda: Path("/etc/passwd").read_text(),
+        "above": lambda: os.listdir("/data/.."),
+        "proc": lambda: os.listdir("/proc/self"),
+        "environment": lambda: dict(os.environ),
+        "socket": lambda: socket.create_connection(("127.0.0.1", 80), 1),
+        "shell": lambda: os.system("id"),
+        "fork": lambda: os.fork(),
+        "arguments": lambda: sys.argv,
+    }
+    found = {}
+    for name, way in ways.items():
+        try:
+            found[name] = repr(way())
+        except BaseException:
+            found[name] = ""
+    return found
+
+
+@api.get("/reach")
+async def reach(url: str) -> str:
+    try:
+        return (await http.get(url, follow_redirects=True)).text
+    except Exception as exc:
+        return f"refused: {type(exc).__name__}"
+
+
+@api.get("/slow")
+def slow() -> None:
+    time.sleep(10**6)
