@@ -246,3 +246,18 @@ fn refused_arms_render_nothing() {
     assert_eq!(server().post("/models/recursive", &body).status, 422);
     server().assert_well();
 }
+
+/// Out of file descriptors, the host waits for some, and goes on when there are.
+#[test]
+fn a_host_without_file_descriptors_goes_on() {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\"", common::BINARY, "run", "--build=first"]);
+    command.arg(common::fixture()).args(["--port", "0", "--workers", "1", "--log-format", "json"]);
+    let server = Server::spawn(command);
+    assert_eq!(server.get("/created").status, 201);
+    let held: Vec<_> = (0..200).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    server.log_with("could not be accepted");
+    drop(held);
+    assert_eq!(server.get("/created").status, 201);
+    server.assert_well();
+}

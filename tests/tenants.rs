@@ -405,3 +405,29 @@ fn a_host_takes_over_from_another_without_a_failed_request() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+/// Compiled code that was damaged on disk is never run: it is compiled again.
+#[test]
+fn damaged_compiled_code_is_made_anew() {
+    let wasm = shop(1);
+    let cache = scratch("cache");
+    let answer = || {
+        let mut command = Command::new(BINARY);
+        command.arg("run").arg(&wasm).args(["--port", "0", "--workers", "1"]).arg("--cache").arg(&cache);
+        Server::spawn(command).get("/version").json()
+    };
+    assert_eq!(answer(), json!(1));
+    let folder = fs::read_dir(cache.join("aot")).unwrap().next().unwrap().unwrap().path();
+    let code = folder.join("code.bin");
+    let good = fs::read(&code).unwrap();
+    let mut flipped = good.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x10;
+    for damaged in [&flipped[..], &good[..good.len() / 2], b""] {
+        fs::write(&code, damaged).unwrap();
+        assert_eq!(answer(), json!(1));
+        assert_eq!(fs::read(&code).unwrap().len(), good.len());
+    }
+    fs::write(folder.join("manifest.json"), "{").unwrap();
+    assert_eq!(answer(), json!(1));
+}

@@ -2,11 +2,15 @@
 //!
 //! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code.
 
+use crate::sync::lock;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -15,6 +19,8 @@ use wasmtime::component::Component;
 pub struct Artifact {
     pub code: PathBuf,
     pub manifest: PathBuf,
+    /// The checksum of the code, by which a damaged file is known.
+    sum: PathBuf,
 }
 
 impl Artifact {
@@ -23,7 +29,11 @@ impl Artifact {
         let mut hasher = std::collections::hash_map::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let folder = cache.join("aot").join(format!("{content}-{:016x}", hasher.finish()));
-        Self { code: folder.join("code.bin"), manifest: folder.join("manifest.json") }
+        Self {
+            code: folder.join("code.bin"),
+            manifest: folder.join("manifest.json"),
+            sum: folder.join("code.sum"),
+        }
     }
 
     /// A name for it: a part of the hash of its component.
@@ -32,9 +42,68 @@ impl Artifact {
         folder.to_string_lossy().chars().take(12).collect()
     }
 
-    /// True when both files are there. The manifest is written last.
+    /// True when all files are there, and the code is as it was written. The manifest is written last.
     pub fn exists(&self) -> bool {
-        self.manifest.is_file() && self.code.is_file()
+        self.manifest.is_file() && self.has_code()
+    }
+
+    /// True when the code is as it was written. Each state of the file is read once in a process, which takes 10 ms.
+    pub fn has_code(&self) -> bool {
+        static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
+        let Ok(stamp) = Stamp::of(&self.code) else { return false };
+        if lock(&SOUND).get(&self.code) == Some(&stamp) {
+            return true;
+        }
+        let is_sound = match (fs::read_to_string(&self.sum), checksum(&self.code)) {
+            (Ok(written), Ok(found)) => written == found,
+            _ => false,
+        };
+        if is_sound {
+            lock(&SOUND).insert(self.code.clone(), stamp);
+        }
+        is_sound
+    }
+
+    /// Keep compiled code.
+    pub fn store(&self, code: &[u8]) -> io::Result<()> {
+        private_folder(self.code.parent().unwrap_or(Path::new("/")))?;
+        write_atomically(&self.code, code)?;
+        write_atomically(&self.sum, checksum(&self.code)?.as_bytes())
+    }
+}
+
+/// What tells one state of a file from another, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
+    size: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        Ok(Self { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), size: meta.len() })
+    }
+}
+
+impl std::fmt::Display for Stamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}.{:09} {}", self.inode, self.changed.0, self.changed.1, self.size)
+    }
+}
+
+/// CRC-32 and size of a file: against disks, not against people.
+fn checksum(path: &Path) -> io::Result<String> {
+    let (mut file, mut hasher, mut size) = (File::open(path)?, crc32fast::Hasher::new(), 0);
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(format!("{:08x} {size}", hasher.finalize()));
+        }
+        hasher.update(&buffer[..read]);
+        size += read;
     }
 }
 
@@ -61,9 +130,8 @@ pub fn is_of_living(name: &str) -> bool {
 
 /// The digest of a file. It is remembered by the file's time and size: to read a component takes 0.1 s.
 pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
-    use std::os::unix::fs::MetadataExt;
-    let (path, meta) = (path.canonicalize()?, fs::metadata(path)?);
-    let stamp = format!("{} {}.{:09} {}", meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len());
+    let path = path.canonicalize()?;
+    let stamp = Stamp::of(&path)?.to_string();
     let known = cache.join("digests").join(digest(path.as_os_str().as_encoded_bytes()));
     if let Ok(text) = fs::read_to_string(&known)
         && let Some((before, digest)) = text.rsplit_once(' ')
@@ -79,7 +147,7 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
 
 /// Make `path`'s folder, and a cache root that only its owner can enter.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     // Code is run from here: nobody else may write to it. The owner of /proc/self is this process's user.
     let (folder, this) = (fs::metadata(path)?, fs::metadata("/proc/self")?);

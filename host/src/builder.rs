@@ -161,7 +161,7 @@ pub fn compile(
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     to_native(engine, wasm, &bytes, &artifact)?;
     let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
-    store(&artifact.manifest, json.as_bytes())?;
+    artifact::write_atomically(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))
 }
 
@@ -169,7 +169,7 @@ pub fn compile(
 pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, String> {
     let read = |e| format!("{}: {e}", wasm.display());
     let artifact = Artifact::locate(cache, &artifact::digest_of(wasm, cache).map_err(read)?, engine);
-    if !artifact.code.is_file() {
+    if !artifact.has_code() {
         to_native(engine, wasm, &fs::read(wasm).map_err(read)?, &artifact)?;
     }
     Ok(artifact)
@@ -180,16 +180,13 @@ fn to_native(engine: &Engine, wasm: &Path, bytes: &[u8], artifact: &Artifact) ->
     let code = engine
         .precompile_component(bytes)
         .map_err(|e| format!("{}: it cannot be compiled: {e:#}", wasm.display()))?;
-    store(&artifact.code, &code)?;
+    artifact.store(&code).map_err(unstored)?;
     step.done(&format!("{} MB", code.len() / 1_000_000));
     Ok(())
 }
 
-fn store(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    artifact::private_folder(folder)
-        .and_then(|()| artifact::write_atomically(path, bytes))
-        .map_err(|e| format!("the compiled component cannot be stored: {e}"))
+fn unstored(error: std::io::Error) -> String {
+    format!("the compiled component cannot be stored: {error}")
 }
 
 /// The manifest of what is compiled already.

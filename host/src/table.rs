@@ -12,10 +12,13 @@ use crate::lane::Core;
 use crate::stats::AppStats;
 use crate::stored::{State, Stored, Version};
 use crate::sync::lock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long workers are waited for that take up a new version.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A place in the table. All workers share it.
 pub struct Slot {
@@ -26,6 +29,8 @@ pub struct Slot {
     origin: Kept,
     /// Workers that have instances of the app. Also held while the app is put away.
     users: Mutex<usize>,
+    /// How often a worker took up another app than it had.
+    switches: AtomicUsize,
 }
 
 /// Where a slot's app comes from.
@@ -54,7 +59,13 @@ impl Slot {
     }
 
     fn of(name: &str, app: Option<Arc<App>>, origin: Kept) -> Self {
-        Self { name: name.to_owned(), app: watch::Sender::new(app), origin, users: Mutex::default() }
+        Self {
+            name: name.to_owned(),
+            app: watch::Sender::new(app),
+            origin,
+            users: Mutex::default(),
+            switches: AtomicUsize::new(0),
+        }
     }
 
     /// From now on this is the app.
@@ -63,10 +74,18 @@ impl Slot {
     }
 
     /// From now on this version of a stored app is loaded when it is needed, and at once where the old one is in use.
+    /// Returns when every worker has it, or has had time to say in the log why it does not.
     pub async fn publish(&self, stored: &Stored, version: Version, app: App) {
         let _no_other = stored.loading.lock().await;
         stored.is_now(State::Ready(version));
+        let wanted = self.switches.load(Ordering::Relaxed) + *lock(&self.users);
         self.app.send_if_modified(|now| now.is_some() && now.replace(Arc::new(app)).is_some());
+        for _ in 0..PATIENCE.as_millis() {
+            if self.switches.load(Ordering::Relaxed) >= wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// What is served now. None: nobody has asked for it lately.
@@ -270,7 +289,10 @@ impl Place {
         let staff = Arc::new(Staff { app, lanes, stats, gate });
         let old = lock(&self.staff).replace(staff.clone());
         match old {
-            Some(old) => old.lanes.close(),
+            Some(old) => {
+                old.lanes.close();
+                self.slot.switches.fetch_add(1, Ordering::Relaxed);
+            }
             None => self.slot.begin_use(&staff.app),
         }
         Ok(staff)
