@@ -52,7 +52,11 @@ fn a_new_project_runs_and_its_tests_pass() {
 #[test]
 fn types_are_strict() {
     tool("mypy", &["--no-incremental"], "guest-python");
-    tool("mypy", &["--no-incremental", "--strict", "run.py", "memory.py", "modes.py", "plot.py", "tenants.py"], "benches");
+    tool(
+        "mypy",
+        &["--no-incremental", "--strict", "run.py", "memory.py", "modes.py", "plot.py", "tenants.py"],
+        "benches",
+    );
 }
 
 #[test]

@@ -192,7 +192,10 @@ impl Lane {
             board.awake += 1;
             instance.signals.wake.notify_one();
         }
-        self.replenish(&mut board);
+        // Handlers that nobody ever asked for need no instances: there may be a thousand apps.
+        if self.stats.is_used() {
+            self.replenish(&mut board);
+        }
     }
 
     pub(crate) fn replenish(self: &Arc<Self>, board: &mut Board) {

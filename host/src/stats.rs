@@ -102,6 +102,11 @@ pub struct LaneStats {
 }
 
 impl LaneStats {
+    /// A request has come at all.
+    pub fn is_used(&self) -> bool {
+        self.hits.load(Ordering::Relaxed) + self.misses.load(Ordering::Relaxed) > 0
+    }
+
     pub fn took(&self, waited: bool) {
         let counter = if waited { &self.misses } else { &self.hits };
         counter.fetch_add(1, Ordering::Relaxed);
