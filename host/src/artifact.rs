@@ -121,11 +121,9 @@ pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The process whose number is in a name like `.app.wasm.123-4.deploying.wasm`, or `key-123`, is still there.
-pub fn is_of_living(name: &str) -> bool {
-    let numbers = name.split(['.', '-']).filter(|part| !part.is_empty());
-    let mut processes = numbers.filter(|part| part.chars().all(|c| c.is_ascii_digit()));
-    processes.any(|process| Path::new("/proc").join(process).exists())
+/// The process of this number, which made a file that has it in its name, is still there.
+pub fn is_alive(process: &str) -> bool {
+    Path::new("/proc").join(process).exists()
 }
 
 /// The digest of a file. It is remembered by the file's time and size: to read a component takes 0.1 s.

@@ -119,7 +119,7 @@ fn sweep(work: &Path) {
     for entry in fs::read_dir(work).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.rsplit('-').next().unwrap_or_default();
-        if !Path::new("/proc").join(process).exists() {
+        if !artifact::is_alive(process) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

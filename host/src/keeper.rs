@@ -2,6 +2,7 @@
 //!
 //! One thread does it, beside the workers, so nothing is ever compiled while a request waits on its thread.
 
+use crate::app::App;
 use crate::artifact;
 use crate::guest::Instance;
 use crate::outbound::Outbound;
@@ -79,9 +80,19 @@ fn look(slot: &Slot) {
 /// Build what the files are now, see whether it can be served, and let it take over.
 fn replace(slot: &Slot, stored: &Stored) -> Result<Version, String> {
     let version = stored.prepare()?;
-    let app = stored.open(&version)?;
+    let app = tried(stored, &version)?;
+    publish(slot, stored, version, app)
+}
+
+/// A version that was seen to start.
+fn tried(stored: &Stored, version: &Version) -> Result<App, String> {
+    let app = stored.open(version)?;
     let made = now(Instance::new(&app.component, Vitals::alone(), Outbound::new(Arc::default())))?;
     drop(made.map_err(|e| format!("no instance of it can be made: {e:#}"))?);
+    Ok(app)
+}
+
+fn publish(slot: &Slot, stored: &Stored, version: Version, app: App) -> Result<Version, String> {
     now(slot.publish(stored, version.clone(), app))?;
     Ok(version)
 }
@@ -92,8 +103,9 @@ pub fn deploy(slot: &Slot, file: &Path) -> Result<Version, String> {
     let stored = stored_component(slot)?;
     let mut seen = stored.seen();
     let path = &stored.tenant.origin.path;
-    // Compiled where it is, so that a broken one never gets in the way of the good one.
-    stored.prepare_file(file).and_then(|version| stored.open(&version).map(drop))?;
+    // Tried where it is, so that a broken one never gets in the way of the good one.
+    let version = stored.prepare_file(file)?;
+    let app = tried(stored, &version)?;
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let (before, beside) = (previous(path), file.with_extension("previous"));
     let _ = fs::remove_file(&beside);
@@ -101,7 +113,8 @@ pub fn deploy(slot: &Slot, file: &Path) -> Result<Version, String> {
     fs::hard_link(path, &beside).map_err(failed)?;
     fs::rename(&beside, &before).map_err(failed)?;
     fs::rename(file, path).map_err(failed)?;
-    finish(slot, stored, &mut seen)
+    *seen = stamp(stored);
+    publish(slot, stored, version, app)
 }
 
 /// Exchange an app's component with the one before.
@@ -113,7 +126,8 @@ pub fn roll_back(slot: &Slot) -> Result<Version, String> {
     if !before.is_file() {
         return Err(format!("there is nothing to go back to: no {}", before.display()));
     }
-    stored.prepare_file(&before).and_then(|version| stored.open(&version).map(drop))?;
+    let version = stored.prepare_file(&before)?;
+    let app = tried(stored, &version)?;
     rustix::fs::renameat_with(
         rustix::fs::CWD,
         path,
@@ -122,12 +136,8 @@ pub fn roll_back(slot: &Slot) -> Result<Version, String> {
         rustix::fs::RenameFlags::EXCHANGE,
     )
     .map_err(|e| format!("{}: {e}", path.display()))?;
-    finish(slot, stored, &mut seen)
-}
-
-fn finish(slot: &Slot, stored: &Stored, seen: &mut Stamp) -> Result<Version, String> {
     *seen = stamp(stored);
-    replace(slot, stored)
+    publish(slot, stored, version, app)
 }
 
 /// Where the component before this one is kept.
@@ -164,9 +174,9 @@ pub fn sweep(stored: &Stored) {
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {
         let file = entry.file_name().to_string_lossy().into_owned();
-        let is_left =
-            file.strip_prefix(&format!(".{name}.")).is_some_and(|rest| rest.contains(".deploying."));
-        if is_left && !artifact::is_of_living(&file) {
+        let rest = file.strip_prefix(&format!(".{name}.")).filter(|rest| rest.contains(".deploying."));
+        let process = rest.and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !artifact::is_alive(process)) {
             let _ = fs::remove_file(entry.path());
         }
     }
