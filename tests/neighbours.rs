@@ -4,219 +4,76 @@
 
 mod common;
 
-use common::{BINARY, Connection, Server, private_memory, root, run, scratch};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use common::pair::{Answers, Pair, Terms, attack_time};
+use common::{scratch, shim};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
-/// How long each attack lasts. `BOLT_ATTACK_SECONDS` says otherwise.
-fn attack_time() -> Duration {
-    Duration::from_secs(std::env::var("BOLT_ATTACK_SECONDS").map_or(2, |seconds| seconds.parse().unwrap()))
+/// How much of an attack there is.
+enum Amount {
+    /// As much as there can be in [`attack_time`].
+    Time,
+    Answers(usize),
+    /// Bytes that A prints, as the host counts them.
+    Printed(f64),
 }
 
-fn component(name: &str) -> PathBuf {
-    let wasm = scratch("neighbour").join(format!("{name}.wasm"));
-    let source = root().join("tests/tenant").join(format!("{name}.py"));
-    run(Command::new(BINARY).arg("build").arg(&source).arg("-o").arg(&wasm));
-    wasm
-}
+use Amount::{Answers as Count, Printed, Time};
 
-struct Pair {
-    server: Server,
-    a: String,
-    b: String,
-    report: Mutex<String>,
-}
-
-/// A is `/a`, with limits as one would give them to a stranger; B is `/b`.
-fn pair() -> Pair {
-    let file = scratch("neighbours").join("host.toml");
-    let (hostile, shop) = (component("hostile"), component("shop"));
-    let text = format!(
-        r#"
-[server]
-listen = ["127.0.0.1:0"]
-admin = "127.0.0.1:0"
-workers = 2
-header-timeout = "2s"
-[app.a]
-source = "{}"
-prefix = "/a"
-[app.a.limits]
-deadline = "700ms"
-grace = "100ms"
-memory = "48MiB"
-instances = 3
-concurrency = 60
-queue = 40
-log-rate = "64KiB"
-[app.b]
-source = "{}"
-prefix = "/b"
-"#,
-        hostile.display(),
-        shop.display()
-    );
-    fs::write(&file, text).unwrap();
-    let mut command = Command::new(std::env::var("BOLT_HOST_BINARY").unwrap_or_else(|_| BINARY.to_owned()));
-    command.arg("serve").arg(&file).args(["--log-format", "json"]);
-    let server = Server::spawn(command);
-    while Connection::to(server.admin()).get("/readyz").status != 200 {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Pair { server, a: "/a".into(), b: "/b/version".into(), report: Mutex::default() }
-}
-
-/// Ask B 200 times a second until `done`; the times of its answers.
-fn paced(address: SocketAddr, path: &str, done: &AtomicBool) -> Vec<Duration> {
-    let mut times = Vec::new();
-    let mut connection = Connection::to(address);
-    let start = Instant::now();
-    for number in 1.. {
-        if done.load(Ordering::Relaxed) {
-            break;
-        }
-        let asked = Instant::now();
-        let answer = connection.get(path);
-        times.push(asked.elapsed());
-        assert_eq!(answer.status, 200, "B was answered {}", answer.text());
-        let next = start + Duration::from_millis(5) * number;
-        std::thread::sleep(next.saturating_duration_since(Instant::now()));
-    }
-    times
-}
-
-fn percentile(times: &mut [Duration], part: usize) -> f64 {
-    times.sort();
-    times[(times.len() - 1) * part / 100].as_secs_f64() * 1e3
-}
-
-fn files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
-
-impl Pair {
-    /// B is asked while `harm` is done; afterwards all is as it was.
-    fn attack(&self, name: &str, harm: impl FnOnce(&Self) -> BTreeMap<String, usize>) {
-        let done = AtomicBool::new(false);
-        let (became, mut times) = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| paced(self.server.address, &self.b, &done));
-            let became = harm(self);
-            done.store(true, Ordering::Relaxed);
-            (became, asking.join().unwrap_or_else(|_| panic!("{name}: B was not served")))
-        });
-        self.is_whole(name);
-        let memory = private_memory(self.server.child.id()) >> 20;
-        let (median, late) = (percentile(&mut times, 50), percentile(&mut times, 99));
-        writeln!(
-            self.report.lock().unwrap(),
-            "| {name} | {became:?} | {} | {median:.1} | {late:.1} | {memory} |",
-            times.len()
-        )
-        .unwrap();
-    }
-
-    /// A can be served again, nothing is in flight, and nobody panicked.
-    fn is_whole(&self, name: &str) {
-        let start = Instant::now();
-        loop {
-            let probe = self.server.connect().get(&format!("{}/probe", self.a));
-            let in_flight = self.server.metric("bolt_requests_in_flight");
-            if probe.status == 200 && in_flight == 0.0 {
-                break;
-            }
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "{name}: A is answered {} {in_flight}",
-                probe.status
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let log = self.server.log();
-        assert!(!log.contains("panicked"), "{name}: {log}");
-    }
-
-    /// `clients` of A, each asking for `path` again and again; how often each status came.
-    fn flood(&self, path: &str, clients: usize, time: Duration) -> BTreeMap<String, usize> {
-        let counts = Mutex::new(BTreeMap::<String, usize>::new());
-        let until = Instant::now() + time;
-        std::thread::scope(|scope| {
-            for _ in 0..clients {
-                scope.spawn(|| {
-                    while Instant::now() < until {
-                        let status = status_of(self.server.address, &format!("{}{path}", self.a));
-                        *counts.lock().unwrap().entry(status).or_default() += 1;
-                    }
-                });
-            }
-        });
-        counts.into_inner().unwrap()
-    }
-}
-
-/// The status of an answer, however it is framed; "cut" when there is none.
-fn status_of(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    let _ = stream.write_all(head.as_bytes());
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let status = answer.get(9..12).map(|status| String::from_utf8_lossy(status).into_owned());
-    status.unwrap_or_else(|| "cut".to_owned())
-}
-
-const ATTACKS: [(&str, &str, usize); 17] = [
-    ("nothing, as a baseline", "/probe", 1),
-    ("busy loop in def, 100 at once", "/spin", 100),
-    ("busy loop in async def, 100 at once", "/spin-async", 100),
-    ("regex backtracking", "/backtracking", 20),
-    ("memory bomb", "/bomb", 8),
-    ("deep recursion", "/recursion", 8),
-    ("a million tasks", "/tasks", 4),
-    ("sleeping for ever, 200 at once", "/sleep", 200),
-    ("time.sleep, 100 at once", "/slow", 100),
-    ("endless prints", "/prints", 8),
-    ("a huge header", "/head/huge", 4),
-    ("40 000 headers", "/head/many", 4),
-    ("CR/LF in a header", "/head/split", 8),
-    ("a reply of 30 MB", "/body/huge", 4),
-    ("a reply that unfolds to a terabyte", "/body/tree", 4),
-    ("traps", "/trap", 8),
-    ("a flood of requests", "/probe", 100),
+const ATTACKS: [(&str, &str, usize, Amount); 18] = [
+    ("nothing: some requests of A, as a baseline", "/probe", 1, Time),
+    ("busy loop in def, 100 at once", "/spin", 100, Time),
+    ("busy loop in async def, 100 at once", "/spin-async", 100, Time),
+    ("regex backtracking", "/backtracking", 20, Time),
+    ("memory bomb, 1 000 times", "/bomb", 8, Count(1000)),
+    ("deep recursion", "/recursion", 8, Time),
+    ("a million tasks", "/tasks", 4, Time),
+    ("sleeping for ever, 200 at once", "/sleep", 200, Time),
+    ("time.sleep, 100 at once", "/slow", 100, Time),
+    ("10 GB of prints", "/prints", 8, Printed(10e9)),
+    ("a huge header", "/head/huge", 4, Time),
+    ("40 000 headers", "/head/many", 4, Time),
+    ("CR/LF in a header", "/head/split", 8, Time),
+    ("a response of 2 GB", "/body/two-gigabytes", 4, Time),
+    ("a response of 2 MB", "/body/large", 8, Time),
+    ("a response that unfolds to a terabyte", "/body/tree", 4, Time),
+    ("traps, 10 000 times", "/trap", 8, Count(10_000)),
+    ("a flood of requests", "/probe", 100, Time),
 ];
+
+fn printed(pair: &Pair) -> f64 {
+    pair.server.metric("bolt_log_bytes_total{app=\"a\"")
+}
+
+fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
+    match *amount {
+        Time => pair.flood_for(path, clients, attack_time()),
+        Count(wanted) => pair.flood(path, clients, |answers| answers >= wanted),
+        Printed(bytes) => {
+            let enough = printed(pair) + bytes;
+            pair.flood(path, clients, |_| printed(pair) >= enough)
+        }
+    }
+}
 
 #[test]
 fn a_hostile_tenant_harms_nobody_else() {
-    let pair = pair();
-    pair.is_whole("start");
-    let pid = pair.server.child.id();
+    let pair = Pair::new(&Terms::default());
     // Everything has been used once: the pool's memory, the logs, the connections of both. What an ended instance wrote to
     // is kept for the next one.
-    for (name, path, clients) in ATTACKS {
-        pair.attack(name, |pair| pair.flood(path, clients, Duration::from_millis(300)));
+    for (name, path, clients, _) in &ATTACKS {
+        pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
     }
-    pair.attack("clients that reset", resets);
-    pair.report.lock().unwrap().clear();
-    let (memory, open) = (private_memory(pid), files(pid));
-    for (name, path, clients) in ATTACKS {
-        pair.attack(name, |pair| pair.flood(path, clients, attack_time()));
+    pair.begin_report();
+    let (memory, open) = (pair.memory(), pair.open_files());
+    for (name, path, clients, amount) in &ATTACKS {
+        pair.attack(name, |pair| harm(pair, path, *clients, amount));
     }
-    pair.attack("clients that reset", resets);
-    pair.attack("clients that send slowly", slow_clients);
-    pair.attack("garbage", garbage);
-    // Idle connections of the load end by themselves.
-    std::thread::sleep(Duration::from_secs(3));
-    let (memory_after, open_after) = (private_memory(pid), files(pid));
-    println!("\n| A | answers to A | answers to B | B p50 ms | B p99 ms | private MiB after |");
-    println!("|---|---|---:|---:|---:|---:|\n{}", pair.report.lock().unwrap());
+    let (memory_after, open_after) = (pair.memory(), pair.open_files());
+    pair.show_report();
     println!("memory {memory} → {memory_after}, open files {open} → {open_after}");
     assert!(open_after <= open + 2, "open files: {open} → {open_after}");
     assert!(memory_after as f64 <= memory as f64 * 1.05 + 8e6, "memory: {memory} → {memory_after}");
@@ -227,85 +84,63 @@ fn a_hostile_tenant_harms_nobody_else() {
 fn strange_lines(pair: &Pair) -> Vec<String> {
     let log = pair.server.log();
     assert!(log.contains("left out of the log"), "the prints were not bounded");
+    assert!(log.len() < 64 << 20, "{} bytes of log", log.len());
     log.lines().filter(|line| !line.starts_with('{') || line.contains('\x1b')).map(str::to_owned).collect()
-}
-
-fn resets(pair: &Pair) -> BTreeMap<String, usize> {
-    let until = Instant::now() + attack_time();
-    let mut count = 0;
-    while Instant::now() < until {
-        let mut stream = TcpStream::connect(pair.server.address).unwrap();
-        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-        let head =
-            format!("POST {}/spin HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n", pair.a);
-        let _ = stream.write_all(head.as_bytes());
-        let _ = stream.write_all(&[b'x'; 1000]);
-        count += 1;
-    }
-    BTreeMap::from([("reset".to_owned(), count)])
-}
-
-fn slow_clients(pair: &Pair) -> BTreeMap<String, usize> {
-    let mut streams: Vec<_> = (0..300).map(|_| TcpStream::connect(pair.server.address).unwrap()).collect();
-    let until = Instant::now() + attack_time();
-    let bytes =
-        format!("GET {}/probe HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", pair.a, "y".repeat(10_000));
-    for byte in bytes.bytes() {
-        if Instant::now() > until {
-            break;
-        }
-        for stream in &mut streams {
-            let _ = stream.write_all(&[byte]);
-        }
-    }
-    BTreeMap::from([("connections".to_owned(), streams.len())])
-}
-
-fn garbage(pair: &Pair) -> BTreeMap<String, usize> {
-    let until = Instant::now() + attack_time();
-    let mut count = 0;
-    let mut state = 1u32;
-    while Instant::now() < until {
-        let mut stream = TcpStream::connect(pair.server.address).unwrap();
-        let mut bytes = match count % 3 {
-            0 => format!("GET {}/probe HTTP/1.1\r\nhost: localhost\r\n\r\n", pair.a).into_bytes(),
-            1 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
-            _ => Vec::new(),
-        };
-        for _ in 0..2000 {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            bytes.push(state as u8);
-        }
-        let _ = stream.write_all(&bytes);
-        count += 1;
-    }
-    BTreeMap::from([("connections".to_owned(), count)])
 }
 
 #[test]
 fn a_hostile_tenant_finds_nothing_outside() {
-    let pair = pair();
+    let (own, secret) = (scratch("own"), scratch("secret"));
+    fs::write(secret.join("secret.txt"), "the secret of B").unwrap();
+    // The operator's own mistake: a link that leads to the other one's.
+    std::os::unix::fs::symlink(&secret, own.join("shared")).unwrap();
+    let table = |name: &str, folder: &std::path::Path| {
+        format!("[app.{name}.files]\n\"/data\" = {{ path = \"{}\", write = true }}", folder.display())
+    };
+    let (a, b) = (table("a", &own), table("b", &secret) + "\n[app.b.env]\nSECRET = \"the secret of B\"");
+    let pair = Pair::new(&Terms { a: &a, b: &b, ..Terms::default() });
+    let written = pair.server.post("/b/write?name=/data/other.txt&text=the+secret+of+B", "");
+    assert_eq!(written.status, 200, "{}", written.text());
+
     let found = pair.server.connect().get("/a/probe").json();
     for (way, found) in found.as_object().unwrap() {
         let found = found.as_str().unwrap();
         let is_nothing = match &**way {
             "environment" => found == "environ({})" || found == "{}",
             "arguments" => found == "[]" || found == "['']",
-            "root" => found.is_empty() || found == "[]",
+            "root" => found.is_empty() || found == "[]" || found == "['data']",
             _ => found.is_empty(),
         };
         assert!(is_nothing, "{way}: {found}");
     }
+    let ways = ["shared/secret.txt", "../secret.txt", "link/secret.txt", "shared/../secret.txt", "hard"];
+    for (way, route) in ways.iter().flat_map(|way| [(way, "steal"), (way, "send")]) {
+        let place = secret.display();
+        let answer = pair.server.get(&format!("/a/{route}?name=/data/{way}&place={place}"));
+        assert!(!answer.text().contains("the secret"), "{route} {way}: {}", answer.text());
+        assert!(matches!(answer.status, 200 | 404 | 500), "{route} {way}: {}", answer.status);
+    }
+    for path in
+        ["/a/../b/environment", "/a/%2e%2e/b/environment", "/a//b/environment", "/a/..%2fb/environment"]
+    {
+        let answer = pair.server.get(path);
+        assert!(!answer.text().contains("the secret"), "{path}: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_hostile_tenant_reaches_nobody_inside() {
+    let pair = Pair::new(&Terms::default());
     let port = pair.server.admin().port();
     for host in [
         "127.0.0.1",
         "127.1",
         "2130706433",
         "0x7f.1",
+        "0177.0.0.1",
         "[::1]",
         "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
         "localhost",
         "169.254.169.254",
         "0",
@@ -313,4 +148,50 @@ fn a_hostile_tenant_finds_nothing_outside() {
         let answer = pair.server.connect().get(&format!("/a/reach?url=http://{host}:{port}/metrics"));
         assert!(answer.text().starts_with("\"refused: "), "{host}: {}", answer.text());
     }
+}
+
+/// A server that answers every request in one way.
+fn says(listener: TcpListener, answer: String) {
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream: TcpStream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+}
+
+fn ok(text: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+}
+
+/// Servers that A may ask lead it on to where it may not go: by a redirect, and by a name that changes its address after
+/// it was looked up.
+#[test]
+fn neither_redirects_nor_names_lead_inside() {
+    let outside = TcpListener::bind("127.0.0.2:0").unwrap();
+    let port = outside.local_addr().unwrap().port();
+    let inside = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    says(outside, ok("outside"));
+    says(inside, ok("inside"));
+    let leading = TcpListener::bind("127.0.0.2:0").unwrap();
+    let door = leading.local_addr().unwrap().port();
+    let elsewhere = format!("location: http://127.0.0.1:{port}/\r\n");
+    says(leading, format!("HTTP/1.1 302 Found\r\nconnection: close\r\n{elsewhere}content-length: 0\r\n\r\n"));
+
+    let allowed = format!(
+        "[app.a.http]\nallow = [\"127.0.0.2:{port}\", \"127.0.0.2:{door}\", \"turning.example:{port}\"]"
+    );
+    let turning = [("LD_PRELOAD", shim()), ("BOLT_TURNING", "127.0.0.2 127.0.0.1".to_owned())];
+    let env: Vec<_> = turning.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let pair = Pair::new(&Terms { a: &allowed, env: &env, ..Terms::default() });
+    let reach = |url: String| pair.server.get(&format!("/a/reach?url={url}")).text().to_owned();
+    assert_eq!(reach(format!("http://127.0.0.2:{port}/")), "\"outside\"");
+    let redirected = reach(format!("http://127.0.0.2:{door}/"));
+    assert!(redirected.starts_with("\"refused: "), "{redirected}");
+    // Every other time the name has the other address.
+    let answers: Vec<_> = (0..10).map(|_| reach(format!("http://turning.example:{port}/"))).collect();
+    let (outside, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| *answer == "\"outside\"");
+    assert_eq!((outside.len(), refused.len()), (5, 5), "{answers:?}");
+    assert!(refused.iter().all(|answer| answer.starts_with("\"refused: ")), "{refused:?}");
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use bolt_host::hostfile::HostFile;
+use common::tenants::{host, host_file, order, shop, until};
 use common::{BINARY, Connection, Response, Server, root, run, scratch};
 use serde_json::json;
 use std::fs;
@@ -12,50 +13,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A component of the shop that says this is its version; built once for all tests.
-fn shop(version: u32) -> PathBuf {
-    static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = scratch("shop");
-    let source = fs::read_to_string(root().join("tests/tenant/shop.py")).unwrap();
-    let app = folder.join("shop.py");
-    fs::write(&app, source.replace("VERSION = 1", &format!("VERSION = {version}"))).unwrap();
-    let wasm = folder.join("shop.wasm");
-    run(Command::new(BINARY).arg("build").arg(&app).arg("-o").arg(&wasm));
-    wasm
-}
-
-/// A host file in a folder of its own.
-fn host_file(text: &str) -> PathBuf {
-    let file = scratch("host").join("host.toml");
-    let server = "[server]\nlisten = [\"127.0.0.1:0\"]\nworkers = 2\nadmin = \"127.0.0.1:0\"\n";
-    fs::write(&file, server.to_owned() + text).unwrap();
-    file
-}
-
-fn host(text: &str) -> Server {
-    let server = Server::host(&host_file(text));
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
-    server
-}
-
-fn until(done: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it does not come about");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn get(server: &Server, host: &str, path: &str) -> Response {
     server.connect().send("GET", path, &[("host", host)], b"")
-}
-
-fn order(server: &Server, words: &[&str]) -> (bool, String) {
-    let admin = server.admin().to_string();
-    let output = Command::new(BINARY).args(words).args(["--admin", &admin]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), said.into_owned())
 }
 
 fn apps(server: &Server) -> serde_json::Value {
@@ -404,30 +363,4 @@ fn a_host_takes_over_from_another_without_a_failed_request() {
         }
         done.store(true, Ordering::Relaxed);
     });
-}
-
-/// Compiled code that was damaged on disk is never run: it is compiled again.
-#[test]
-fn damaged_compiled_code_is_made_anew() {
-    let wasm = shop(1);
-    let cache = scratch("cache");
-    let answer = || {
-        let mut command = Command::new(BINARY);
-        command.arg("run").arg(&wasm).args(["--port", "0", "--workers", "1"]).arg("--cache").arg(&cache);
-        Server::spawn(command).get("/version").json()
-    };
-    assert_eq!(answer(), json!(1));
-    let folder = fs::read_dir(cache.join("aot")).unwrap().next().unwrap().unwrap().path();
-    let code = folder.join("code.bin");
-    let good = fs::read(&code).unwrap();
-    let mut flipped = good.clone();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 0x10;
-    for damaged in [&flipped[..], &good[..good.len() / 2], b""] {
-        fs::write(&code, damaged).unwrap();
-        assert_eq!(answer(), json!(1));
-        assert_eq!(fs::read(&code).unwrap().len(), good.len());
-    }
-    fs::write(folder.join("manifest.json"), "{").unwrap();
-    assert_eq!(answer(), json!(1));
 }

@@ -1,4 +1,4 @@
-//! HTTPS and HTTP/2: what a client negotiates, and what floods of HTTP/2 frames do.
+//! HTTPS and HTTP/2: what a client negotiates.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -99,70 +99,4 @@ async fn http2_is_spoken_without_tls_to_those_who_begin_with_it() {
     let answer = server.raw(b"PROPFIND / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     server.assert_well();
-}
-
-/// Frames of HTTP/2, as bytes.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    bytes
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
-
-/// `GET / HTTP/2` of `localhost`, compressed as every client does.
-const HEAD: [u8; 14] = [0x82, 0x86, 0x84, 0x41, 0x09, b'l', b'o', b'c', b'a', b'l', b'h', b'o', b's', b't'];
-
-/// Send frames for as long as the server takes them.
-async fn flood(server: &Server, mut next: impl FnMut(u32) -> Vec<u8>, most: u32) {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let start = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])].concat();
-    stream.write_all(&start).await.unwrap();
-    let (mut reading, mut writing) = stream.into_split();
-    let read = tokio::spawn(async move {
-        let mut sink = vec![0; 65_536];
-        while reading.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-    });
-    for number in 0..most {
-        if writing.write_all(&next(number)).await.is_err() {
-            break;
-        }
-    }
-    drop(writing);
-    let _ = read.await;
-}
-
-#[tokio::test]
-async fn floods_of_frames_harm_nobody_else() {
-    let server = Server::fixture(&["--workers", "1"]);
-    server.get("/created");
-    let before = common::private_memory(server.child.id());
-    let reset = |number: u32| {
-        let stream = number * 2 + 1;
-        [frame(HEADERS, 5, stream, &HEAD), frame(RST_STREAM, 0, stream, &8u32.to_be_bytes())].concat()
-    };
-    let endless_head = |number: u32| {
-        let filler = [0x40, 1, b'x', 120].iter().chain(&[b'y'; 120]).copied().collect::<Vec<_>>();
-        match number {
-            0 => frame(HEADERS, 1, 1, &HEAD),
-            _ => frame(CONTINUATION, 0, 1, &filler.repeat(50)),
-        }
-    };
-    let setting = [0, 1, 0, 0, 16, 0];
-    let floods = async {
-        flood(&server, reset, 20_000).await;
-        flood(&server, endless_head, 20_000).await;
-        flood(&server, |_| frame(PING, 0, 0, &[0; 8]), 200_000).await;
-        flood(&server, |_| frame(SETTINGS, 0, 0, &setting), 200_000).await;
-    };
-    floods.await;
-    server.assert_well();
-    let after = common::private_memory(server.child.id());
-    assert!(after < before + 32 * 1024 * 1024, "{before} → {after}");
 }

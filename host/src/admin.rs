@@ -220,7 +220,7 @@ async fn set_log(body: Incoming) -> Result<(), String> {
 
 /// Write a body to a file, of at most [`LARGEST`] bytes.
 async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
     let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut size = 0;
     while let Some(frame) = body.frame().await {

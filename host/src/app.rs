@@ -1,5 +1,6 @@
 //! An app that is served, and the instances that a worker has of it.
 
+use crate::aside;
 use crate::component::Loaded;
 use crate::config::{AppConfig, Limits, MAX_LANES};
 use crate::grants::Grants;
@@ -11,8 +12,10 @@ use crate::rate::Rate;
 use crate::route::Router;
 use crate::stats::AppStats;
 use crate::sync::lock;
+use crate::transit::Transit;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Requests that may come at once, as time of the rate.
 const BURST: Duration = Duration::from_millis(100);
@@ -31,6 +34,10 @@ pub struct App {
     lane_of: Vec<usize>,
     /// Requests that may come in a second.
     pub rate: Option<Arc<Rate>>,
+    /// Memory for bodies on their way.
+    pub transit: Transit,
+    /// Turns to decode large replies.
+    pub decoding: Semaphore,
     /// What each worker has counted.
     stats: Mutex<Vec<Arc<AppStats>>>,
 }
@@ -61,6 +68,8 @@ impl App {
         }
         let rate = limits.rate.map(|per_second| Arc::new(Rate::new(u64::from(per_second), BURST)));
         Ok(Self {
+            transit: Transit::new(limits.transit),
+            decoding: Semaphore::new(aside::MOST_AT_ONCE),
             manifest,
             router,
             component,

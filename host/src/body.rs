@@ -1,11 +1,13 @@
 //! The body of a request: read whole within limits, or, when it is a form with files, taken apart as it arrives.
 
+use crate::app::App;
 use crate::config::Limits;
-use crate::fault::Rejection;
+use crate::fault::{Failure, Rejection};
 use crate::form::{FilePart, Form};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::params;
 use crate::request::{self, BodyError, RequestBody};
+use crate::transit::Room;
 use crate::uploads::{Spool, Uploads};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -23,33 +25,35 @@ const MAX_PARTS: usize = 1000;
 const MAX_UNREAD: usize = 1024 * 1024;
 
 /// What a request came with behind its head.
-#[derive(Default)]
 pub struct Sent {
     pub bytes: Bytes,
     pub form: Option<Form>,
     pub uploads: Option<Arc<Uploads>>,
+    /// For what of it is in memory.
+    pub room: Room,
 }
 
 /// Receive the body in the way that its route asks for.
 pub async fn receive(
     body: impl RequestBody,
     headers: &HeaderMap,
-    route: &Route,
-    limits: &Limits,
-) -> Result<Sent, Rejection> {
+    app: &App,
+    route: usize,
+) -> Result<Sent, Failure> {
+    let (route, limits, mut room) = (&app.manifest.routes[route], &app.limits, app.transit.room());
     let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
     if let FormKind::Multipart(boundary) = kind {
-        let reading = multipart(body, boundary, route, limits);
+        let reading = multipart(body, boundary, route, limits, room);
         return tokio::time::timeout(limits.body_timeout, reading)
             .await
             .map_err(|_| Rejection::BodyTimeout)?;
     }
-    let bytes = request::read_body(body, limits.max_body, limits.body_timeout).await?;
+    let bytes = request::read_body(body, limits.max_body, limits.body_timeout, &mut room).await?;
     let form = match kind {
-        FormKind::UrlEncoded => Some(params::parse_form(&bytes)?),
+        FormKind::UrlEncoded => Some(params::parse_form(&bytes).map_err(Rejection::from)?),
         _ => None,
     };
-    Ok(Sent { bytes, form, uploads: None })
+    Ok(Sent { bytes, form, uploads: None, room })
 }
 
 enum FormKind {
@@ -77,8 +81,9 @@ async fn multipart(
     boundary: String,
     route: &Route,
     limits: &Limits,
-) -> Result<Sent, Rejection> {
-    let mut left = Left { fields: limits.max_body, files: limits.max_upload };
+    room: Room,
+) -> Result<Sent, Failure> {
+    let mut left = Left { fields: limits.max_body, files: limits.max_upload, room };
     let unread = Arc::new(AtomicUsize::new(0));
     let mut parts = multer::Multipart::new(bounded(body, unread.clone()), boundary);
     let (mut form, mut uploads) = (Form::default(), Uploads::default());
@@ -87,7 +92,7 @@ async fn multipart(
         unread.store(0, Ordering::Relaxed);
         count += 1;
         if count > MAX_PARTS {
-            return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")));
+            return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")).into());
         }
         let name = part.name().unwrap_or_default().to_owned();
         let Some(filename) = part.file_name().map(str::to_owned) else {
@@ -106,6 +111,9 @@ async fn multipart(
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
             unread.store(0, Ordering::Relaxed);
             left.take_file(chunk.len(), limits)?;
+            if spool.is_in_memory() {
+                left.room.grow(chunk.len())?;
+            }
             spool.take(&chunk).await.map_err(unstored)?;
         }
         spool.finish().await.map_err(unstored)?;
@@ -122,7 +130,7 @@ async fn multipart(
         form.files.push(FilePart { name, filename, content_type, headers, size: spool.size, content });
         uploads.push(spool);
     }
-    Ok(Sent { bytes: Bytes::new(), form: Some(form), uploads: Some(Arc::new(uploads)) })
+    Ok(Sent { bytes: Bytes::new(), form: Some(form), uploads: Some(Arc::new(uploads)), room: left.room })
 }
 
 /// The body, which fails when too much of it arrives in which the reader finds neither a part nor its content: it
@@ -152,13 +160,14 @@ fn unstored(error: std::io::Error) -> Rejection {
 struct Left {
     fields: usize,
     files: usize,
+    room: Room,
 }
 
 impl Left {
-    fn take_field(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+    fn take_field(&mut self, bytes: usize, limits: &Limits) -> Result<(), Failure> {
         let left = self.fields.checked_sub(bytes);
         self.fields = left.ok_or(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" })?;
-        Ok(())
+        Ok(self.room.grow(bytes)?)
     }
 
     fn take_file(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {

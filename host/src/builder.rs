@@ -9,7 +9,7 @@ use crate::config::{AppConfig, Limits};
 use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::python::{self, Content, Python};
 use crate::route::Router;
 use crate::sdk;
@@ -135,7 +135,9 @@ fn link(wasm: &Path, linking: Linking) -> Result<(), String> {
     match flatten::flatten(&fs::read(wasm).map_err(io)?, names) {
         Ok(flat) => fs::write(wasm, flat).map_err(io),
         Err(left) => {
-            eprintln!("    its modules are left as they are, because {left}; it starts more slowly");
+            progress::tell(format_args!(
+                "    its modules are left as they are, because {left}; it starts more slowly"
+            ));
             Ok(())
         }
     }

@@ -289,6 +289,9 @@ pub struct LimitArgs {
     /// Largest response body; then 500.
     #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
     pub max_response: usize,
+    /// Memory for large bodies on their way: of requests that arrive, and of replies that clients take; then 503.
+    #[arg(long, default_value = "256MiB", value_parser = size, value_name = "SIZE")]
+    pub transit: usize,
     /// Largest request head: request line and headers; then 431.
     #[arg(long, default_value = "64KiB", value_parser = size, value_name = "SIZE")]
     pub max_head: usize,
@@ -365,6 +368,7 @@ impl Serving {
             body_timeout: given.body_timeout,
             max_upload: given.max_upload,
             max_response: given.max_response,
+            transit: given.transit,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::source::AppRef;
 use crate::sync::now;
 use crate::table::{AppTable, Slot};
-use crate::{accesslog, artifact, inspect, project, sdk, trial};
+use crate::{accesslog, artifact, inspect, progress, project, sdk, trial};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     let reloader = now(Reloader::new(runner, app))?;
     match now(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),
-        Err(text) => eprintln!("the app cannot be loaded, so far:\n{text}"),
+        Err(text) => progress::tell(format_args!("the app cannot be loaded, so far:\n{text}")),
     }
     let slot = Arc::new(Slot::reloading(&name, reloader));
     watch(slot.clone());
@@ -107,7 +107,7 @@ pub fn serve(config: &Config, apps: AppTable) -> Outcome {
     }
     wait_for_signal()?;
     draining.store(true, Ordering::Relaxed);
-    eprintln!("draining: requests in flight may finish; a second signal ends them");
+    progress::tell("draining: requests in flight may finish; a second signal ends them");
     std::thread::spawn(|| {
         let _ = wait_for_signal();
         std::process::exit(1);
@@ -131,10 +131,12 @@ fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf
     std::thread::spawn(move || match ready::load(&origin, &engine, &config, &cache) {
         Ok(app) => {
             slot.replace(app);
-            eprintln!("  the built app takes over");
+            progress::tell("  the built app takes over");
         }
         Err(text) => {
-            eprintln!("error: the source is served on, because it could not be built: {text}");
+            progress::tell(format_args!(
+                "error: the source is served on, because it could not be built: {text}"
+            ));
         }
     });
 }

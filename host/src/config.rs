@@ -46,6 +46,8 @@ pub struct Limits {
     pub max_upload: usize,
     /// Size of a reply's body, in bytes.
     pub max_response: usize,
+    /// Memory for large bodies that arrive or are sent, of all workers, in bytes.
+    pub transit: usize,
 }
 
 impl Default for Limits {
@@ -66,6 +68,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
+            transit: 256 * MIB,
         }
     }
 }

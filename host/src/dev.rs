@@ -1,6 +1,7 @@
 //! The edit loop: whoever asks for the app gets it as its files are at that moment.
 
 use crate::app::App;
+use crate::progress;
 use crate::runner::Runner;
 use crate::source::{AppRef, sources};
 use std::collections::BTreeMap;
@@ -42,8 +43,11 @@ impl Reloader {
             let changed = changed(&state.seen, &now, &self.app.folder);
             state.outcome = self.runner.load(&self.app, true).await.map(Arc::new);
             match &state.outcome {
-                Ok(_) => eprintln!("  {changed}: reloaded in {} ms", start.elapsed().as_millis()),
-                Err(text) => eprintln!("  {changed}: it cannot be loaded\n{text}"),
+                Ok(_) => progress::tell(format_args!(
+                    "  {changed}: reloaded in {} ms",
+                    start.elapsed().as_millis()
+                )),
+                Err(text) => progress::tell(format_args!("  {changed}: it cannot be loaded\n{text}")),
             }
             state.seen = now;
         }

@@ -1,12 +1,13 @@
 //! The task that owns an instance: it starts handlers, polls the guest's event loop, tells of cancellations, and
 //! ends with the instance.
 
+use crate::aside;
 use crate::guest::Instance as Guest;
 use crate::lane::Lane;
 use crate::roster::{Instance, Work};
 use crate::store::GuestState;
 use crate::sync::lock;
-use crate::ticket::{Fatal, Job};
+use crate::ticket::{Fatal, Given, Job};
 use crate::vitals::{OverBudget, Vitals};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -43,7 +44,7 @@ pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
     // Only now: requests that lose their reply with it look for the reason.
     if let Some(guest) = guest {
         let begun = Instant::now();
-        drop(guest);
+        aside::end(guest).await;
         lane.stats.ended(begun.elapsed());
     }
     lane.ended(&instance);
@@ -124,15 +125,17 @@ pub async fn call(
     app: &crate::bindings::App,
     job: Job,
 ) -> wasmtime::Result<()> {
-    let Job { request, route, args, uploads, reply, .. } = job;
+    let Job { request, route, given, reply, .. } = job;
+    let Given { args, uploads, room } = given;
     let vitals = guest.with(|mut access| {
         let state = access.data_mut();
         state.begin(request, reply, uploads);
         state.vitals.clone()
     });
     vitals.entered();
-    let text = app.bolt_host_handlers().call_call(guest, request, route, args).await?;
+    let text = app.bolt_host_handlers().call_call(guest, request, route, args.0).await?;
     vitals.rested();
+    drop(room);
     if !text.is_empty() {
         guest.with(|mut access| access.data_mut().answer(request, text));
     }

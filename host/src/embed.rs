@@ -26,11 +26,12 @@ use crate::lane::Core;
 use crate::params::BadArgs;
 use crate::pipeline::{self, Peer};
 use crate::ready::{self, Origin};
-use crate::reply::{self, Body};
+use crate::reply::Body;
 use crate::request::RequestBody;
 use crate::response::HttpResponse;
 use crate::sync::lock;
 use crate::table::{Place, Slot, Staff, Staffed};
+use bytes::Bytes;
 use hyper::Request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -303,12 +304,11 @@ async fn run(
     staff: &Staff,
     function: &str,
     args: &serde_json::Map<String, Value>,
-) -> Result<(u16, Vec<u8>), CallError> {
+) -> Result<(u16, Bytes), CallError> {
     let app: &App = &staff.app;
     let (route, args) = direct::arguments(&app.manifest, &app.router, function, args).map_err(refused)?;
     let failed = |failure: Failure| CallError::Failed(failure.logged());
-    let text = pipeline::call(staff, pipeline::next_request(), route, (args, None)).await.map_err(failed)?;
-    let reply = reply::decode(text, app.limits.max_response).map_err(|fault| failed(fault.into()))?;
+    let reply = pipeline::call(staff, pipeline::next_request(), route, args.into()).await.map_err(failed)?;
     match reply.body {
         Body::Bytes(body) => Ok((reply.status, body)),
         Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),

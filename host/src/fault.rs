@@ -23,12 +23,14 @@ pub enum Overload {
     Queue(Duration),
     /// 429: too many came in this second. When there is room again.
     Rate(Duration),
+    /// 503: too many large bodies are on their way.
+    Transit,
 }
 
 impl Overload {
     pub fn status(self) -> u16 {
         match self {
-            Self::Queue(_) => 503,
+            Self::Queue(_) | Self::Transit => 503,
             Self::Rate(_) => 429,
         }
     }
@@ -37,13 +39,16 @@ impl Overload {
         match self {
             Self::Queue(_) => "Too many requests are waiting (--queue)",
             Self::Rate(_) => "Too many requests came in a short time (--rate)",
+            Self::Transit => "Too many large bodies are on their way (--transit)",
         }
     }
 
     /// Whole seconds, as `Retry-After` has them.
     pub fn retry_after(self) -> u64 {
-        let (Self::Queue(time) | Self::Rate(time)) = self;
-        time.as_secs() + u64::from(time.subsec_nanos() > 0)
+        match self {
+            Self::Queue(time) | Self::Rate(time) => time.as_secs() + u64::from(time.subsec_nanos() > 0),
+            Self::Transit => 1,
+        }
     }
 
     /// An index into [`OVERLOADS`].
@@ -51,12 +56,13 @@ impl Overload {
         match self {
             Self::Queue(_) => 0,
             Self::Rate(_) => 1,
+            Self::Transit => 2,
         }
     }
 }
 
 /// Why requests are sent away, as they are counted.
-pub const OVERLOADS: [&str; 2] = ["queue", "rate"];
+pub const OVERLOADS: [&str; 3] = ["queue", "rate", "transit"];
 
 impl From<Overload> for Failure {
     fn from(overload: Overload) -> Self {

@@ -46,6 +46,9 @@ impl GuestStream {
 pub struct LogRate {
     rate: Rate,
     left_out: AtomicU64,
+    /// Bytes that were written, and that were left out: by the rate, and of texts that are too long.
+    pub written: AtomicU64,
+    pub dropped: AtomicU64,
 }
 
 /// What may be written at once, as time of the rate: an app that starts, or a traceback, is let through.
@@ -53,7 +56,8 @@ const BURST: Duration = Duration::from_secs(16);
 
 impl LogRate {
     pub fn new(bytes_per_second: usize) -> Arc<Self> {
-        Arc::new(Self { rate: Rate::new(bytes_per_second as u64, BURST), left_out: AtomicU64::new(0) })
+        let (left_out, written, dropped) = Default::default();
+        Arc::new(Self { rate: Rate::new(bytes_per_second as u64, BURST), left_out, written, dropped })
     }
 }
 
@@ -81,12 +85,17 @@ impl GuestLog {
         if text.is_empty() {
             return;
         }
-        let (text, cut) = printable(text);
+        let whole = text.len() as u64;
+        let (text, read) = printable(text);
+        let (cut, read) = ((read as u64) < whole, read as u64);
         // Each text is a line of the host's own besides.
         if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
             self.rate.left_out.fetch_add(1, Ordering::Relaxed);
+            self.rate.dropped.fetch_add(whole, Ordering::Relaxed);
             return;
         }
+        self.rate.written.fetch_add(read, Ordering::Relaxed);
+        self.rate.dropped.fetch_add(whole - read, Ordering::Relaxed);
         let left_out = self.rate.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
             tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log (--log-rate)");
@@ -106,14 +115,14 @@ impl GuestLog {
     }
 }
 
-/// The text as it may be logged, and whether its end was cut off. Control characters other than tabs and line
+/// The text as it may be logged, and how many bytes of it that is. Control characters other than tabs and line
 /// ends are escaped: a log is read in terminals.
-fn printable(text: &str) -> (String, bool) {
+fn printable(text: &str) -> (String, usize) {
     let indent = INDENT.load(Ordering::Relaxed);
     let mut safe = String::with_capacity(text.len().min(MAX_TEXT) + 16);
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         if safe.len() >= MAX_TEXT {
-            return (safe, true);
+            return (safe, at);
         }
         match c {
             '\n' if indent => safe.push_str("\n  | "),
@@ -122,7 +131,7 @@ fn printable(text: &str) -> (String, bool) {
             c => safe.push(c),
         }
     }
-    (safe, false)
+    (safe, text.len())
 }
 
 /// A file descriptor of the guest.

@@ -169,6 +169,7 @@ struct LimitsTable {
     body_timeout: Option<Time>,
     upload: Option<Size>,
     response: Option<Size>,
+    transit: Option<Size>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -216,6 +217,7 @@ impl LimitsTable {
             body_timeout: time(self.body_timeout, base.body_timeout),
             max_upload: size(self.upload, base.max_upload),
             max_response: size(self.response, base.max_response),
+            transit: size(self.transit, base.transit),
         }
     }
 }

@@ -38,12 +38,19 @@ pub struct Reader<'a> {
 
 /// Objects that one reply may hold, repeated ones counted each time.
 const MAX_VISITS: usize = 20_000_000;
+/// Objects that a reply may hold besides its body: its headers.
+const BESIDE_BODY: usize = 1000;
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
 impl<'a> Reader<'a> {
     pub fn new(data: &'a [u8]) -> Self {
         Self { data, pos: 0, shared: Vec::new(), replaying: 0, visits: MAX_VISITS }
+    }
+
+    /// A reader of a reply whose body may have `limit` bytes: each object of it takes at least one.
+    pub fn of_body(data: &'a [u8], limit: usize) -> Self {
+        Self { visits: limit.saturating_add(BESIDE_BODY).min(MAX_VISITS), ..Self::new(data) }
     }
 
     fn byte(&mut self) -> Result<u8> {

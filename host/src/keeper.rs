@@ -53,7 +53,7 @@ fn look(slot: &Slot) {
     let Some(stored) = slot.kept() else { return };
     let mut seen = stored.seen();
     let now = stamp(stored);
-    if *seen == now {
+    if *seen == now && !matches!(stored.state(), State::Unbuilt) {
         return;
     }
     *seen = now;

@@ -9,13 +9,11 @@ use crate::component::Loaded;
 use crate::config::Limits;
 use crate::driver;
 use crate::outbound::Outbound;
-use crate::params::ValidArgs;
 use crate::policy::{self, Isolation, Rules, Spares};
 use crate::roster::{Board, Instance, State};
 use crate::stats::LaneStats;
 use crate::sync::lock;
-use crate::ticket::{Job, Patience, Waiting};
-use crate::uploads::Uploads;
+use crate::ticket::{Given, Job, Patience, Waiting};
 use crate::vitals::Vitals;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -126,13 +124,7 @@ impl Lane {
     }
 
     /// Have a request's handler run; the reply comes to the returned wait.
-    pub fn call(
-        self: &Arc<Self>,
-        request: u64,
-        route: usize,
-        given: (ValidArgs, Option<Arc<Uploads>>),
-        deadline: Instant,
-    ) -> Waiting {
+    pub fn call(self: &Arc<Self>, request: u64, route: usize, given: Given, deadline: Instant) -> Waiting {
         let (job, waiting) = Waiting::new(request, route, given, deadline, self.patience);
         self.submit(job);
         waiting

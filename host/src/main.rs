@@ -1,7 +1,7 @@
 //! The program: parse, run the chosen command, tell what went wrong.
 
 use bolt_host::cli::{Cli, Command};
-use bolt_host::{commands, tenancy};
+use bolt_host::{commands, progress, tenancy};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            eprintln!("error: {sentence}");
+            progress::tell(format_args!("error: {sentence}"));
             ExitCode::FAILURE
         }
     }

@@ -249,6 +249,18 @@ impl Collector for Counted {
                 })
             }),
         )?;
+        writer.counter(
+            ("log_bytes", "What the app printed: what of it was logged, and what was left out"),
+            apps().flat_map(|counts| {
+                let rate = &counts.app.component.log_rate;
+                [("logged", &rate.written), ("left out", &rate.dropped)]
+                    .map(|(kind, bytes)| (OfKind { app: counts.name.clone(), kind }, load(bytes) as f64))
+            }),
+        )?;
+        writer.gauge(
+            ("transit_bytes", "Memory for large bodies on their way"),
+            apps().map(|counts| (counts.label(), counts.app.transit.taken() as u64)),
+        )?;
         self.encode_lanes(&mut writer)?;
         self.encode_memories(&mut writer)
     }

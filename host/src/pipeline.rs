@@ -1,10 +1,11 @@
 //! One request, from its head to its response.
 //!
-//! `serve` is the whole path, a line a step: route, receive the body, validate, call, decode.
+//! `serve` is the whole path, a line a step: route, receive the body, validate, call, respond.
 //! Each step's result is the next one's input; nothing goes back.
 
 use crate::accesslog;
 use crate::app::App;
+use crate::aside;
 use crate::body::{self, Sent};
 use crate::docs::Page;
 use crate::fault::{Failure, Rejection};
@@ -17,11 +18,10 @@ use crate::response::{self, HttpResponse};
 use crate::route::{NoRoute, RouteMatch};
 use crate::stats::Served;
 use crate::table::{Found, Staff, Staffed};
-use crate::uploads::Uploads;
+use crate::ticket::Given;
 use hyper::Request;
 use hyper::http::request::Parts;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -125,14 +125,13 @@ async fn serve(
     let app = &*staff.app;
     let found = route(app, &head, prefix)?;
     served.found(found.route);
-    let sent = body::receive(body, &head.headers, &app.manifest.routes[found.route], &app.limits).await?;
+    let sent = body::receive(body, &head.headers, app, found.route).await?;
     let args = validate(app, (id, peer), &found, &head, &sent)?;
-    let (route, uploads) = (found.route, sent.uploads.clone());
-    let wanted = wanted(app, &head);
+    let (route, wanted) = (found.route, wanted(app, &head));
+    let given = Given { args, uploads: sent.uploads, room: Some(sent.room) };
     // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
-    drop((head, sent));
-    let reply = call(staff, id, route, (args, uploads)).await?;
-    let reply = reply::decode(reply, app.limits.max_response)?;
+    drop((head, sent.bytes, sent.form));
+    let reply = call(staff, id, route, given).await?;
     respond(app, reply, wanted).await
 }
 
@@ -172,8 +171,8 @@ async fn refuse(
         return Err(rejection.into());
     };
     let args = params::refusal(&rejection.told_to_app(), &request);
-    let reply = call(staff, id, route, (args, None)).await?;
-    respond(app, reply::decode(reply, app.limits.max_response)?, Wanted::default()).await
+    let reply = call(staff, id, route, args.into()).await?;
+    respond(app, reply, Wanted::default()).await
 }
 
 /// `address`: that of the peer, where it is needed.
@@ -239,14 +238,10 @@ fn validate(
     Ok(params::validate(&app.manifest, &app.router, found, input)?)
 }
 
-/// Run the handler in an instance of its lane. The deadline covers the wait for one.
-pub async fn call(
-    staff: &Staff,
-    id: u64,
-    route: usize,
-    given: (ValidArgs, Option<Arc<Uploads>>),
-) -> Result<String, Failure> {
+/// Run the handler in an instance of its lane, and decode what it replies. The deadline covers the wait for an instance.
+pub async fn call(staff: &Staff, id: u64, route: usize, given: Given) -> Result<Reply, Failure> {
     let deadline = Instant::now() + staff.app.limits.deadline;
     let _place = staff.gate.enter(deadline).await?;
-    Ok(staff.lanes.of(route).call(id, route, given, deadline).reply().await?)
+    let text = staff.lanes.of(route).call(id, route, given, deadline).reply().await?;
+    aside::decode(text, &staff.app).await
 }

@@ -5,6 +5,7 @@
 
 use crate::fault::Fault;
 use crate::json::{EncodeError, Reader};
+use bytes::Bytes;
 
 /// Most headers a reply may set.
 const MAX_HEADERS: usize = 100;
@@ -20,7 +21,7 @@ pub struct Reply {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Body {
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// The path of a file that the host is to send, as the app knows it.
     File(String),
 }
@@ -31,10 +32,14 @@ pub enum ContentType {
     Other(String),
 }
 
-/// Decode a reply. `limit` bounds the body, in bytes.
-pub fn decode(text: String, limit: usize) -> Result<Reply, Fault> {
-    let data = latin1_bytes(text).ok_or_else(|| malformed("it has a character above U+00FF"))?;
-    let mut reader = Reader::new(&data);
+/// The bytes of a reply, which the guest wrote as text: a character for each.
+pub fn bytes(text: String) -> Result<Vec<u8>, Fault> {
+    latin1_bytes(text).ok_or_else(|| malformed("it has a character above U+00FF"))
+}
+
+/// Decode a reply. `limit` bounds the body, in bytes, and so the work.
+pub fn decode(data: &[u8], limit: usize) -> Result<Reply, Fault> {
+    let mut reader = Reader::of_body(data, limit);
     let parts = reader.tuple()?;
     if !matches!(parts, 2 | 4 | 5) {
         return Err(malformed(&format!("it has {parts} parts")));
@@ -44,8 +49,12 @@ pub fn decode(text: String, limit: usize) -> Result<Reply, Fault> {
         Ok(status @ 200..=599) => status,
         _ => return Err(malformed(&format!("its status is {status}"))),
     };
-    let mut reply =
-        Reply { status, content_type: ContentType::Json, headers: Vec::new(), body: Body::Bytes(Vec::new()) };
+    let mut reply = Reply {
+        status,
+        content_type: ContentType::Json,
+        headers: Vec::new(),
+        body: Body::Bytes(Bytes::new()),
+    };
     if parts == 2 {
         reply.body = json(&mut reader, limit)?;
     } else {
@@ -71,11 +80,11 @@ fn read_response(reader: &mut Reader<'_>, reply: &mut Reply, limit: usize) -> Re
         None => reply.body = json(reader, limit)?,
         Some(content_type) => {
             reply.content_type = ContentType::Other(content_type);
-            let body = reader.raw()?.unwrap_or_default().to_vec();
+            let body = reader.raw()?.unwrap_or_default();
             if body.len() > limit {
                 return Err(EncodeError::TooLarge.into());
             }
-            reply.body = Body::Bytes(body);
+            reply.body = Body::Bytes(Bytes::copy_from_slice(body));
         }
     }
     Ok(())
@@ -84,7 +93,7 @@ fn read_response(reader: &mut Reader<'_>, reply: &mut Reply, limit: usize) -> Re
 fn json(reader: &mut Reader<'_>, limit: usize) -> Result<Body, Fault> {
     let mut body = Vec::new();
     reader.json(&mut body, limit)?;
-    Ok(Body::Bytes(body))
+    Ok(Body::Bytes(body.into()))
 }
 
 /// The body of a reply was a path.
@@ -94,7 +103,8 @@ fn file(reader: &mut Reader<'_>, body: Body) -> Result<Body, Fault> {
     }
     match body {
         Body::Bytes(path) => {
-            String::from_utf8(path).map(Body::File).map_err(|_| malformed("the path of a file is not text"))
+            let path = String::from_utf8(path.into());
+            path.map(Body::File).map_err(|_| malformed("the path of a file is not text"))
         }
         Body::File(_) => Ok(body),
     }

@@ -1,7 +1,8 @@
 //! A request's head and body, checked before anything is done for it.
 
-use crate::fault::Rejection;
+use crate::fault::{Failure, Rejection};
 use crate::manifest::Method;
+use crate::transit::Room;
 use crate::values::Pair;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -105,17 +106,20 @@ pub async fn read_body(
     mut body: impl RequestBody,
     limit: usize,
     patience: Duration,
-) -> Result<Bytes, Rejection> {
+    room: &mut Room,
+) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limit as u64 {
-        return Err(Rejection::TooLarge { limit, flag: "--max-body" });
+        return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
     }
-    tokio::time::timeout(patience, collect(&mut body, limit)).await.map_err(|_| Rejection::BodyTimeout)?
+    tokio::time::timeout(patience, collect(&mut body, limit, room))
+        .await
+        .map_err(|_| Rejection::BodyTimeout)?
 }
 
-async fn collect(body: &mut impl RequestBody, limit: usize) -> Result<Bytes, Rejection> {
+async fn collect(body: &mut impl RequestBody, limit: usize, room: &mut Room) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -123,8 +127,9 @@ async fn collect(body: &mut impl RequestBody, limit: usize) -> Result<Bytes, Rej
             frame.map_err(|_| Rejection::Malformed("The request body is not well formed".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + joined.len() + data.len() > limit {
-            return Err(Rejection::TooLarge { limit, flag: "--max-body" });
+            return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
         }
+        room.grow(data.len())?;
         if first.is_empty() && joined.is_empty() {
             // Most bodies arrive in one piece, which is then not copied.
             first = data;

@@ -2,7 +2,7 @@
 
 use crate::docs::Page;
 use crate::escape::write_string;
-use crate::fault::{Failure, Fault, Rejection};
+use crate::fault::{Failure, Fault, Overload, Rejection};
 use crate::files::{FileBody, Opened, Sent, Wanted};
 use crate::reply::{Body, ContentType, Reply};
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     // These have no body by definition; a client would take its bytes for the next response.
     let bodiless = matches!(reply.status, 204 | 205 | 304);
     let body = match reply.body {
-        Body::Bytes(body) if !bodiless => body.into(),
+        Body::Bytes(body) if !bodiless => body,
         _ => Bytes::new(),
     };
     let mut response = whole(body);
@@ -124,6 +124,9 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
         Failure::Overloaded(overload) => {
             let mut response = detail(overload.status(), overload.told());
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(overload.retry_after()));
+            if overload == Overload::Transit {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             response
         }
         Failure::Rejected(Rejection::Invalid(errors)) => json(422, errors.into_body()),

@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::table::{AppTable, Staffed};
 use crate::tls;
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long connections that are half made are waited for when a listener closes.
 const LAST_CALL: Duration = Duration::from_millis(100);
+/// Bytes that the kernel keeps for a connection before they can be sent.
+const MOST_UNSENT: u32 = 128 * 1024;
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
 
@@ -39,6 +42,7 @@ impl Server {
     /// Open the sockets, start the workers, and return when every worker has its instances. The error is a
     /// sentence.
     pub fn start(config: &Config, apps: &AppTable) -> Result<Self, String> {
+        raise_file_limit();
         let mut addresses = Vec::with_capacity(config.listen.len());
         let mut of_workers: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
         for &wanted in &config.listen {
@@ -81,6 +85,12 @@ impl Server {
             let _ = worker.join();
         }
     }
+}
+
+/// Each connection is a file. Systems let a process have few of them unless it asks for more.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
@@ -295,8 +305,11 @@ impl Door {
     /// Serve a connection, in a task of its own.
     fn begin(&self, (stream, peer): (TcpStream, SocketAddr), place: Option<OwnedSemaphorePermit>) {
         let _ = stream.set_nodelay(true);
+        let socket = socket2::SockRef::from(&stream);
         // A client that asks and never reads would hold its reply for ever.
-        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.write_timeout));
+        let _ = socket.set_tcp_user_timeout(Some(self.limits.write_timeout));
+        // What the kernel keeps for clients that read slowly is counted for no app.
+        let _ = socket.set_tcp_notsent_lowat(MOST_UNSENT);
         let connection = Connection {
             apps: self.apps.clone(),
             peer,

@@ -29,6 +29,8 @@ pub struct GuestState {
     wasi: WasiCtx,
     table: ResourceTable,
     memory_limit: usize,
+    /// By how much its memory has grown, in bytes.
+    grown: usize,
     pub vitals: Arc<Vitals>,
     alarm: Arc<Alarm>,
     /// Where the replies of handlers that were begun go, by request.
@@ -67,6 +69,7 @@ impl GuestState {
             wasi: wasi.build(),
             table: ResourceTable::new(),
             memory_limit: component.memory_limit,
+            grown: 0,
             vitals,
             exchanges: Exchanges::new(outbound, component.max_exchanges, alarm.clone()),
             alarm,
@@ -89,6 +92,11 @@ impl GuestState {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(vitals.clone().give_way())))
         });
         Ok(store)
+    }
+
+    /// By how much its memory has grown, in bytes.
+    pub fn grown(&self) -> usize {
+        self.grown
     }
 
     pub fn alarm(&self) -> Arc<Alarm> {
@@ -157,11 +165,15 @@ impl WasiView for GuestState {
 impl ResourceLimiter for GuestState {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = desired <= self.memory_limit;
+        // The first growth is that from nothing to what it begins with.
+        if granted && current > 0 {
+            self.grown += desired - current;
+        }
         if !granted {
             self.vitals.exhaust();
         }

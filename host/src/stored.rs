@@ -32,6 +32,9 @@ pub struct Version {
     pub since: SystemTime,
 }
 
+/// Somebody has cleared the cache.
+const LOST: &str = "its compiled code is not in the cache any more";
+
 /// What is known of an app that may not be loaded.
 #[derive(Debug, Clone)]
 pub enum State {
@@ -81,7 +84,12 @@ impl Stored {
         };
         let (tenant, engine) = (self.tenant.clone(), self.engine.clone());
         let loading = tokio::task::spawn_blocking(move || open(&tenant, &engine, &version.artifact));
-        loading.await.map_err(|e| e.to_string()).and_then(|loaded| loaded).map_err(Fault::NotBuilt)
+        let loaded = loading.await.map_err(|e| e.to_string()).and_then(|loaded| loaded);
+        if loaded.as_ref().is_err_and(|why| why == LOST) {
+            // It is made again.
+            self.is_now(State::Unbuilt);
+        }
+        loaded.map_err(Fault::NotBuilt)
     }
 
     /// Build and compile what the tenant's file is now. The error is a text for people.
@@ -103,7 +111,7 @@ impl Stored {
 }
 
 fn open(tenant: &Tenant, engine: &Engine, artifact: &Artifact) -> Result<App, String> {
-    let manifest = builder::cached(artifact).ok_or("its compiled code is not in the cache any more")?;
+    let manifest = builder::cached(artifact).ok_or(LOST)?;
     ready::open(artifact, manifest, &tenant.name, engine, &tenant.config)
 }
 

@@ -7,6 +7,7 @@
 use crate::fault::Fault;
 use crate::params::ValidArgs;
 use crate::sync::lock;
+use crate::transit::Room;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,12 +20,25 @@ use tokio::time::Instant;
 pub struct Job {
     pub request: u64,
     pub route: u32,
-    /// Marshalled arguments.
-    pub args: Vec<u8>,
-    /// The files it came with.
-    pub uploads: Option<Arc<Uploads>>,
+    pub given: Given,
     pub ticket: Arc<Ticket>,
     pub reply: oneshot::Sender<String>,
+}
+
+/// What a handler is called with.
+pub struct Given {
+    /// Marshalled.
+    pub args: ValidArgs,
+    /// The files that the request came with.
+    pub uploads: Option<Arc<Uploads>>,
+    /// For the arguments, while they are here.
+    pub room: Option<Room>,
+}
+
+impl From<ValidArgs> for Given {
+    fn from(args: ValidArgs) -> Self {
+        Self { args, uploads: None, room: None }
+    }
 }
 
 /// How far a job has come. The request and the instance may be on different threads.
@@ -127,13 +141,13 @@ impl Waiting {
     pub fn new(
         request: u64,
         route: usize,
-        (args, uploads): (ValidArgs, Option<Arc<Uploads>>),
+        given: Given,
         deadline: Instant,
         patience: Patience,
     ) -> (Job, Self) {
         let (reply, inbox) = oneshot::channel();
         let ticket = Arc::new(Ticket::default());
-        let job = Job { request, route: route as u32, args: args.0, uploads, ticket: ticket.clone(), reply };
+        let job = Job { request, route: route as u32, given, ticket: ticket.clone(), reply };
         (job, Self { request, ticket, reply: Some(inbox), deadline, patience })
     }
 

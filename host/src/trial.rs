@@ -104,15 +104,21 @@ async fn cost(component: &Loaded, route: usize, args: &[u8], limit: usize) -> Re
     }
     times.sort();
     let (text, written) = first.ok_or("not tried")?;
-    let reply = reply::decode(text, limit).map_err(|fault| fault.logged())?;
+    let reply = reply::bytes(text).and_then(|data| reply::decode(&data, limit));
+    let reply = reply.map_err(|fault| fault.logged())?;
     Ok(Cost { status: reply.status, written, wiping: times[CALLS / 2] })
 }
 
 async fn call(guest: &mut Instance, route: usize, args: &[u8]) -> Result<String, String> {
     let (reply, inbox) = oneshot::channel();
     let ticket = Arc::<Ticket>::default();
-    let job =
-        Job { request: REQUEST, route: route as u32, args: args.to_vec(), uploads: None, ticket, reply };
+    let job = Job {
+        request: REQUEST,
+        route: route as u32,
+        given: params::ValidArgs(args.to_vec()).into(),
+        ticket,
+        reply,
+    };
     let done = guest.enter(async |guest, app| {
         tokio::select! {
             biased;

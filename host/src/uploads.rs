@@ -61,6 +61,11 @@ pub struct Spool {
 }
 
 impl Spool {
+    /// It is not on disk yet.
+    pub fn is_in_memory(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// Take a part. What is large goes to a file without a name, which vanishes with the process.
     pub async fn take(&mut self, part: &[u8]) -> io::Result<()> {
         self.size += part.len() as u64;

@@ -1,6 +1,10 @@
 //! A real server for the tests: the real binary on a free port, and a small HTTP client over real sockets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod http2;
+pub mod pair;
+pub mod tenants;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -52,6 +56,14 @@ pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
         std::fs::write(folder.join("ready"), wanted).unwrap();
     }
     folder.join("bin")
+}
+
+/// The library that stands between the host and the C library.
+pub fn shim() -> String {
+    let library = scratch("shim").join("shim.so");
+    let source = root().join("tests/common/shim.c");
+    run(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source));
+    library.to_str().unwrap().to_owned()
 }
 
 /// A server that runs until it is dropped.
@@ -165,13 +177,26 @@ impl Server {
     /// The server still works, and no thread of it panicked.
     pub fn assert_well(&self) {
         assert_eq!(self.get("/created").status, 201);
+        self.assert_no_panic("the server");
+    }
+
+    /// No thread of the host panicked. Guests may: what they say is in the log's own form.
+    pub fn assert_no_panic(&self, name: &str) {
         let log = self.log();
-        assert!(!log.contains("panicked"), "{log}");
+        let panicked = log.lines().position(|line| line.contains("panicked") && !line.starts_with('{'));
+        if let Some(at) = panicked {
+            panic!("{name}: {}", log.lines().skip(at).take(20).collect::<Vec<_>>().join("\n"));
+        }
     }
 
     pub fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Wait for the end of one that was killed.
+    pub fn wait_killed(&mut self) {
+        self.child.wait().unwrap();
     }
 
     /// Wait for the end; the exit code.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bolt import BoltAPI, PlainText, Response, http
+from bolt import BoltAPI, FileResponse, PlainText, Request, Response, http
 
 api = BoltAPI(title="Hostile")
 KEPT: list[Any] = []
@@ -83,10 +83,14 @@ def split_head() -> Response:
     return PlainText("", headers={"x-split": "1\r\nset-cookie: a=b\r\n\r\nHTTP/1.1 200 OK"})
 
 
-@api.get("/body/huge")
-def huge_body() -> str:
-    piece = "x" * (30 << 20)
-    return piece
+@api.get("/body/two-gigabytes")
+def two_gigabytes() -> str:
+    return "x" * (2 << 30)
+
+
+@api.get("/body/large")
+def large() -> Response:
+    return PlainText("x" * (2 << 20))
 
 
 @api.get("/body/tree")
@@ -125,6 +129,27 @@ def probe() -> dict[str, str]:
     return found
 
 
+@api.get("/steal")
+def steal(name: str, place: str) -> str:
+    """What a file of somebody else holds, by way of links that lead there."""
+    for link in (os.symlink, os.link):
+        for target in (place, f"{place}/secret.txt", "../secret"):
+            for own in ("/data/link", "/data/hard"):
+                try:
+                    link(target, own)
+                except OSError:
+                    continue
+    try:
+        return Path(name).read_text()
+    except OSError as error:
+        return type(error).__name__
+
+
+@api.get("/send")
+def send(name: str) -> Response:
+    return FileResponse(name)
+
+
 @api.get("/reach")
 async def reach(url: str) -> str:
     try:
@@ -136,3 +161,9 @@ async def reach(url: str) -> str:
 @api.get("/slow")
 def slow() -> None:
     time.sleep(10**6)
+
+
+@api.post("/take")
+def take(request: Request) -> int:
+    """Of a body that is no harm if it comes."""
+    return len(request.content)

@@ -47,6 +47,11 @@ def spin(ms: int) -> int:
     return VERSION
 
 
+@api.get("/now")
+def now() -> float:
+    return time.time()
+
+
 @api.get("/seen")
 def seen() -> int:
     SEEN.append(1)

@@ -1,0 +1,55 @@
+//! What would hold a worker's thread for too long, and is done beside it: the decoding of large replies, and the end of
+//! large instances. To encode 64 MiB takes 50 ms, to unmap as much 10 ms, and every connection of the worker waits.
+
+use crate::app::App;
+use crate::fault::{Failure, Fault};
+use crate::guest::Instance;
+use crate::json::EncodeError;
+use crate::reply::{self, Body, Reply};
+
+/// Largest reply that is decoded, and largest body that is encoded, at once: half a millisecond. In bytes.
+const SHORT: usize = 256 * 1024;
+
+/// Replies of one app that may be decoded aside at once.
+pub const MOST_AT_ONCE: usize = 2;
+
+/// Memory of an instance from which on its end takes a millisecond, in bytes.
+const LARGE: usize = 8 * 1024 * 1024;
+
+/// Decode the reply of one of the app's handlers; its body gets a share of the app's memory for bodies.
+pub async fn decode(text: String, app: &App) -> Result<Reply, Failure> {
+    let limit = app.limits.max_response;
+    let mut reply = if text.len() > SHORT {
+        beside(move || reply::decode(&reply::bytes(text)?, limit), app).await?
+    } else {
+        let data = reply::bytes(text)?;
+        match reply::decode(&data, limit.min(SHORT)) {
+            // It unfolds to a long body.
+            Err(Fault::Unencodable(EncodeError::TooLarge)) if limit > SHORT => {
+                beside(move || reply::decode(&data, limit), app).await?
+            }
+            outcome => outcome?,
+        }
+    };
+    if let Body::Bytes(body) = &mut reply.body {
+        *body = app.transit.keep(std::mem::take(body))?;
+    }
+    Ok(reply)
+}
+
+async fn beside(
+    decode: impl FnOnce() -> Result<Reply, Fault> + Send + 'static,
+    app: &App,
+) -> Result<Reply, Fault> {
+    let lost = |why: &dyn std::fmt::Display| Fault::BadReply(format!("it was not decoded: {why}"));
+    let _turn = app.decoding.acquire().await.map_err(|e| lost(&e))?;
+    tokio::task::spawn_blocking(decode).await.map_err(|e| lost(&e))?
+}
+
+/// End an instance: its memory is given back.
+pub async fn end(guest: Instance) {
+    if guest.store.data().grown() < LARGE {
+        return drop(guest);
+    }
+    let _ = tokio::task::spawn_blocking(move || drop(guest)).await;
+}
