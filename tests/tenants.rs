@@ -8,7 +8,7 @@ use common::tenants::{host, host_file, order, shop, until};
 use common::{BINARY, Connection, Response, Server, root, run, scratch};
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -363,4 +363,32 @@ fn a_host_takes_over_from_another_without_a_failed_request() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+/// The pool of instances is smaller than the number of apps that are asked for in turn.
+#[test]
+fn instances_that_rest_make_room_for_others() {
+    let wasm = shop(1);
+    let app =
+        |number: u32| format!("[app.a{number}]\nsource = \"{}\"\nprefix = \"/{number}\"\n", wasm.display());
+    let file = host_file(&(0..8).map(app).collect::<String>());
+    let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\ninstances = 6");
+    fs::write(&file, text).unwrap();
+    let server = Server::host(&file);
+    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    for _ in 0..5 {
+        for number in 0..8 {
+            assert_eq!(server.get(&format!("/{number}/version")).json(), json!(1), "{number}");
+        }
+    }
+    // All are busy: whoever comes then waits, and is told when that takes too long.
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let server = &server;
+            scope.spawn(move || assert_eq!(server.get(&format!("/{number}/spin?ms=1500")).status, 200));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(server.get("/7/version").status, 200);
+    });
+    server.assert_no_panic("pool");
 }

@@ -4,7 +4,7 @@ use crate::aside;
 use crate::component::Loaded;
 use crate::config::{AppConfig, Limits, MAX_LANES};
 use crate::grants::Grants;
-use crate::lane::{Core, Lane, Siblings};
+use crate::lane::{Census, Core, Lane, Siblings};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
 use crate::policy::{Rules, Wishes};
@@ -139,6 +139,16 @@ impl Lanes {
     /// Called once a second.
     pub fn tend(&self) {
         self.lanes.iter().for_each(Lane::tend);
+    }
+
+    /// What the instances of each lane do now.
+    pub fn census(&self) -> impl Iterator<Item = Census> {
+        self.lanes.iter().map(|lane| lane.census())
+    }
+
+    /// Let go of the instances that rest; returns how many.
+    pub fn make_room(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.make_room()).sum()
     }
 
     /// Let all instances end when they have answered what they were asked.

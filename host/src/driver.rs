@@ -4,6 +4,7 @@
 use crate::aside;
 use crate::guest::Instance as Guest;
 use crate::lane::Lane;
+use crate::pressure;
 use crate::roster::{Instance, Work};
 use crate::store::GuestState;
 use crate::sync::lock;
@@ -13,6 +14,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
+use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::Accessor;
 
 /// Make an instance and drive it until it is retired, traps, or is killed.
@@ -52,7 +54,7 @@ pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
 
 async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Guest>) -> Result<(), Fatal> {
     let vitals = &instance.signals.vitals;
-    let guest = match Guest::new(&lane.component, vitals.clone(), lane.outbound.clone()).await {
+    let guest = match make(lane, vitals).await {
         Ok(guest) => place.insert(guest),
         Err(error) => return Err(Fatal::NoInstance(format!("{error:#}"))),
     };
@@ -68,6 +70,23 @@ async fn live(lane: &Arc<Lane>, instance: &Arc<Instance>, place: &mut Option<Gue
         Some(&OverBudget(request)) => Fatal::OverBudget { request },
         None => Fatal::Trapped { request: vitals.serving(), why: format!("{trap:#}") },
     })
+}
+
+/// Make an interpreter, as soon as there is room for it.
+async fn make(lane: &Lane, vitals: &Arc<Vitals>) -> wasmtime::Result<Guest> {
+    let until = Instant::now() + pressure::PATIENCE;
+    loop {
+        let made = Guest::new(&lane.component, vitals.clone(), lane.outbound.clone()).await;
+        match made {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+                if !lane.is_waited_for() || Instant::now() > until {
+                    return Err(error.context("every instance of the host is busy ([server] instances)"));
+                }
+                lane.core.pressure.raise().await;
+            }
+            made => return made,
+        }
+    }
 }
 
 /// Run the guest's event loop, from the time that something has to be waited for: a loop that is started costs an

@@ -25,6 +25,7 @@ use crate::hosts::{self, Hosts, Mount};
 use crate::lane::Core;
 use crate::params::BadArgs;
 use crate::pipeline::{self, Peer};
+use crate::pressure::Pressure;
 use crate::ready::{self, Origin};
 use crate::reply::Body;
 use crate::request::RequestBody;
@@ -82,7 +83,7 @@ impl Builder {
             engine,
             cache,
             defaults: self.apps,
-            core: Core::current(),
+            core: Core::current(Pressure::default()),
             apps: Mutex::default(),
             staffed: Mutex::new(Arc::new(Staffed::of(Vec::new(), Hosts::default()))),
         });
@@ -197,14 +198,18 @@ impl Inner {
     }
 }
 
-/// See to the instances once a second, for as long as the host lives.
+/// See to the instances once a second, and when there is no room for others, for as long as the host lives.
 async fn tend(inner: Weak<Inner>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
+    let Some(mut pressure) = inner.upgrade().map(|inner| inner.core.pressure.felt()) else { return };
     loop {
-        beats.tick().await;
+        let is_beat = tokio::select! {
+            _ = beats.tick() => true,
+            Ok(()) = pressure.changed() => false,
+        };
         let Some(inner) = inner.upgrade() else { return };
         let staffed = lock(&inner.staffed).clone();
-        staffed.tend();
+        if is_beat { staffed.tend() } else { staffed.make_room() }
     }
 }
 

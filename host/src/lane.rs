@@ -10,6 +10,7 @@ use crate::config::Limits;
 use crate::driver;
 use crate::outbound::Outbound;
 use crate::policy::{self, Isolation, Rules, Spares};
+use crate::pressure::Pressure;
 use crate::roster::{Board, Instance, State};
 use crate::stats::LaneStats;
 use crate::sync::lock;
@@ -31,15 +32,18 @@ pub struct Core {
     /// The right to compute beyond the first tick: one handler at a time on a thread, so that a connection waits for
     /// one.
     pub turns: Arc<Semaphore>,
+    /// That of all workers.
+    pub pressure: Pressure,
 }
 
 impl Core {
     /// That of the runtime that calls this. A worker's has one thread.
-    pub fn current() -> Arc<Self> {
+    pub fn current(pressure: Pressure) -> Arc<Self> {
         Arc::new(Self {
             runtime: tokio::runtime::Handle::current(),
             computing: AtomicUsize::new(0),
             turns: Arc::new(Semaphore::new(tokio::runtime::Handle::current().metrics().num_workers())),
+            pressure,
         })
     }
 
@@ -178,16 +182,24 @@ impl Lane {
         let mut board = lock(&self.board);
         let resting = board.idle.len();
         let unneeded = board.spares.look(resting);
-        for instance in board.idle.drain(..unneeded).collect::<Vec<_>>() {
-            instance.set(State::Awake);
-            instance.dismiss();
-            board.awake += 1;
-            instance.signals.wake.notify_one();
-        }
+        board.dismiss(unneeded);
         // Handlers that nobody ever asked for need no instances: there may be a thousand apps.
         if self.stats.is_used() {
             self.replenish(&mut board);
         }
+    }
+
+    /// Let go of all that rest; returns how many.
+    pub fn make_room(&self) -> usize {
+        let mut board = lock(&self.board);
+        let resting = board.idle.len();
+        board.dismiss(resting);
+        resting
+    }
+
+    /// Somebody waits for an instance that is being made.
+    pub fn is_waited_for(&self) -> bool {
+        !lock(&self.board).queue.is_empty() || !self.stats.is_used()
     }
 
     pub(crate) fn replenish(self: &Arc<Self>, board: &mut Board) {

@@ -11,14 +11,15 @@
 //! own, and hyper reads a request from the [`wire`], behind [`tls`] if there is a certificate. [`pipeline`] is the
 //! request's whole path in one function: [`request`] refuses heads that are ambiguous, [`hosts`] say which app of the
 //! [`table`] it is for, the app's [`gate`] keeps its [`rate`], [`docs`] answers for the app's description, [`route`] finds the
-//! handler, [`mod@body`] receives what comes behind the head ([`uploads`] keeps its files), [`params`] turns path,
+//! handler, [`mod@body`] receives what comes behind the head ([`uploads`] keeps its files, and a share of memory for bodies that are
+//! in [`transit`] bounds it), [`params`] turns path,
 //! query, headers, body and [`form`] into arguments ([`values`] by name, [`validate`] by type with its [`unions`],
 //! [`mod@scalar`] by value, [`check`] for constraints, [`errors422`] for what does not fit), written as
 //! [`marshal`]. The [`app`] has a [`lane`] of instances for the handler: the request waits there with a [`ticket`]
 //! until one of its [`roster`] takes it, on this worker or on one with a freer core. The [`driver`] of that
 //! instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed by the guest's own event
-//! loop when its [`alarm`] rings. The reply comes back marshalled; [`reply`] decodes it, [`json`] encodes its
-//! values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
+//! loop when its [`alarm`] rings. The reply comes back marshalled; [`reply`] decodes it ([`aside`] of the
+//! thread, when it is large), [`json`] encodes its values ([`escape`] its strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever
 //! goes wrong on the way is a [`fault`], [`stats`] count it, and [`accesslog`] writes the line. A reply may be a file of one of the
 //! [`folders`] that were granted: [`files`] opens and sends it.
 //!
@@ -39,7 +40,7 @@
 //! what values may be. [`project`] is what `new` makes. [`component`] checks, loads and links; [`store`] is what an
 //! instance owns on this side of the wall, with [`guestlog`] for what it prints and [`exchanges`] for what it asks
 //! of other servers, which [`outbound`] sends to where the [`grants`] allow; [`policy`] decides who shares an
-//! instance, when it is retired and where work goes.
+//! instance, when it is retired and where work goes, and under [`pressure`] idle instances make room for others.
 //!
 //! Pure stages (`route`, `params`, `values`, `form`, `validate`, `scalar`, `check`, `marshal`, `json`, `manifest`,
 //! `docs`, `reply`, `policy`, `grants`, `folders`, `hosts`, `rate`, `direct`, `units`) know nothing of wasmtime, hyper or tokio; a test over their
@@ -92,6 +93,7 @@ pub mod pages;
 pub mod params;
 pub mod pipeline;
 pub mod policy;
+pub mod pressure;
 pub mod progress;
 pub mod project;
 pub mod python;

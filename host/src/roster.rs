@@ -43,6 +43,16 @@ impl Board {
             failure: None,
         }
     }
+
+    /// Let the coldest of those that rest end.
+    pub fn dismiss(&mut self, count: usize) {
+        for instance in self.idle.drain(..count) {
+            instance.set(State::Awake);
+            instance.dismiss();
+            self.awake += 1;
+            instance.signals.wake.notify_one();
+        }
+    }
 }
 
 /// What a lane knows of an instance. Its state changes under the lane's lock only.

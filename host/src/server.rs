@@ -177,7 +177,7 @@ impl Worker {
                 }
             };
             let _ = ready.send(Ok(()));
-            tokio::spawn(heartbeat(apps.clone()));
+            tokio::spawn(heartbeat(apps.clone(), self.apps.pressure().felt()));
             serve(listeners, apps, (&self.limits, self.tls), self.stopping, self.drain).await;
         });
         // Tasks that are left hold guests; do not wait for them.
@@ -225,14 +225,16 @@ async fn serve(
     }
 }
 
-/// See to the worker's instances once a second. This keeps a timer that is earlier than the ones hyper makes for each
+/// See to the worker's instances once a second, and when there is no room for others. This keeps a timer that is earlier than the ones hyper makes for each
 /// request. When a timer becomes the earliest of all, tokio interrupts its I/O driver with a system call: measured for
 /// four of five requests without this.
-async fn heartbeat(apps: Arc<Staffed>) {
+async fn heartbeat(apps: Arc<Staffed>, mut pressure: watch::Receiver<u64>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
     loop {
-        beats.tick().await;
-        apps.tend();
+        tokio::select! {
+            _ = beats.tick() => apps.tend(),
+            Ok(()) = pressure.changed() => apps.make_room(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::fault::{Failure, Fault, Rejection};
 use crate::gate::Gate;
 use crate::hosts::{Hosts, Mount};
 use crate::lane::Core;
+use crate::pressure::Pressure;
 use crate::stats::AppStats;
 use crate::stored::{State, Stored, Version};
 use crate::sync::lock;
@@ -124,17 +125,24 @@ pub struct AppTable {
     hosts: Arc<Hosts>,
     /// An app that nobody asked for in so long is put away.
     idle: Duration,
+    pressure: Pressure,
 }
 
 impl AppTable {
     pub fn of_one(slot: Arc<Slot>) -> Self {
         let everywhere = Hosts::new(&[Mount::default()]).unwrap_or_default();
-        Self { slots: [slot].into(), hosts: Arc::new(everywhere), idle: Duration::MAX }
+        let (hosts, pressure) = (Arc::new(everywhere), Pressure::default());
+        Self { slots: [slot].into(), hosts, idle: Duration::MAX, pressure }
     }
 
     /// `hosts` gives indices into `slots`.
     pub fn new(slots: Vec<Arc<Slot>>, hosts: Hosts, idle: Duration) -> Self {
-        Self { slots: slots.into(), hosts: Arc::new(hosts), idle }
+        Self { slots: slots.into(), hosts: Arc::new(hosts), idle, pressure: Pressure::default() }
+    }
+
+    /// Raised where there is no room for an instance.
+    pub fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
     pub fn slots(&self) -> &[Arc<Slot>] {
@@ -143,7 +151,7 @@ impl AppTable {
 
     /// Make the calling worker's own instances of every app that is there. The error says why there can be none.
     pub async fn staff(&self) -> Result<Arc<Staffed>, String> {
-        let core = Core::current();
+        let core = Core::current(self.pressure.clone());
         let mut places = Vec::with_capacity(self.slots.len());
         for slot in self.slots.iter() {
             let place = Arc::new(Place::new(slot.clone(), core.clone()));
@@ -216,6 +224,21 @@ impl Staffed {
             if unused > self.idle && place.slot.kept().is_some() && staff.stats.is_idle() {
                 place.leave();
             }
+        }
+    }
+
+    /// Instances of apps that were not asked for longest make room for others: a quarter of those that rest.
+    pub fn make_room(&self) {
+        let mut places: Vec<_> = self.places.iter().collect();
+        places.sort_by_key(|place| place.used.load(Ordering::Relaxed));
+        let staffs: Vec<_> = places.iter().filter_map(|place| place.staff()).collect();
+        let resting = staffs.iter().flat_map(|staff| staff.lanes.census()).map(|now| now.idle).sum::<usize>();
+        let mut made = 0;
+        for staff in staffs {
+            if made >= resting.div_ceil(4) {
+                return;
+            }
+            made += staff.lanes.make_room();
         }
     }
 
