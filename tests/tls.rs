@@ -11,21 +11,27 @@ use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A server with a certificate of its own, and that certificate.
-fn secure() -> (Server, CertificateDer<'static>) {
+/// Write a new certificate and its key; returns the former.
+fn issue(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let folder = scratch("tls");
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
+}
+
+/// A server with a certificate of its own, and that certificate.
+fn secure(folder: &Path) -> (Server, CertificateDer<'static>) {
+    let issued = issue(folder);
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let flags = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap(), "--workers", "1"];
-    (Server::fixture(&flags), made.cert.der().clone())
+    (Server::fixture(&flags), issued)
 }
 
 async fn handshake(server: &Server, cert: &CertificateDer<'static>, protocol: &str) -> TlsStream<TcpStream> {
@@ -53,7 +59,7 @@ where
 
 #[tokio::test]
 async fn a_certificate_gives_https_in_both_versions() {
-    let (server, cert) = secure();
+    let (server, cert) = secure(&scratch("tls"));
     let stream = handshake(&server, &cert, "h2").await;
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -81,6 +87,26 @@ async fn a_certificate_gives_https_in_both_versions() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_without_a_restart() {
+    let folder = scratch("tls");
+    let (server, cert) = secure(&folder);
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(handshake(&server, &cert, "http/1.1").await)).await.unwrap();
+    tokio::spawn(connection);
+    // A broken one changes nothing.
+    std::fs::write(folder.join("cert.pem"), "no certificate").unwrap();
+    server.log_with("the old one is used on");
+    handshake(&server, &cert, "h2").await;
+    let renewed = issue(&folder);
+    server.log_with("is used from now on");
+    handshake(&server, &renewed, "h2").await;
+    // Connections that are there go on.
+    let mut asked = request("/created");
+    asked.headers_mut().insert("host", "localhost".parse().unwrap());
+    assert_eq!(sender.send_request(asked).await.unwrap().status(), 201);
 }
 
 #[tokio::test]

@@ -89,6 +89,13 @@ impl App {
         stats
     }
 
+    /// What was counted of it before it was put away.
+    pub fn resume(&self, counted: Arc<AppStats>) {
+        if counted.routes.len() == self.manifest.routes.len() + 1 {
+            lock(&self.stats).push(counted);
+        }
+    }
+
     /// The counters of all workers.
     pub fn stats(&self) -> Vec<Arc<AppStats>> {
         lock(&self.stats).clone()

@@ -9,6 +9,8 @@ use bytes::Bytes;
 
 /// Most headers a reply may set.
 const MAX_HEADERS: usize = 100;
+/// Most bytes of all their names and values. Clients and proxies take less.
+const MAX_HEADERS_SIZE: usize = 64 * 1024;
 
 /// What a handler answered, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -115,14 +117,19 @@ fn headers(reader: &mut Reader<'_>, reply: &mut Reply) -> Result<(), Fault> {
     if count > MAX_HEADERS {
         return Err(malformed(&format!("it has more than {MAX_HEADERS} headers")));
     }
+    let mut size = 0;
     for _ in 0..count {
         if reader.tuple()? != 2 {
             return Err(malformed("a header is a name and a value"));
         }
-        match (text(reader)?, text(reader)?) {
-            (Some(name), Some(value)) => reply.headers.push((name, value)),
-            _ => return Err(malformed("a header is a name and a value")),
+        let (Some(name), Some(value)) = (text(reader)?, text(reader)?) else {
+            return Err(malformed("a header is a name and a value"));
+        };
+        size += name.len() + value.len();
+        if size > MAX_HEADERS_SIZE {
+            return Err(malformed(&format!("its headers have more than {MAX_HEADERS_SIZE} bytes")));
         }
+        reply.headers.push((name, value));
     }
     Ok(())
 }

@@ -101,6 +101,9 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> Req
 
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Bytes of a body that are read before others get the thread.
+const AT_ONCE: usize = 128 * 1024;
+
 /// Read the whole body, of at most `limit` bytes, within `patience`.
 pub async fn read_body(
     mut body: impl RequestBody,
@@ -122,14 +125,18 @@ pub async fn read_body(
 async fn collect(body: &mut impl RequestBody, limit: usize, room: &mut Room) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Rejection::Malformed("The request body is not well formed".to_owned()))?;
-        let Ok(data) = frame.into_data() else { continue };
+    let mut at_once = 0;
+    while let Some(data) = next_data(body).await {
+        let data = data?;
         if first.len() + joined.len() + data.len() > limit {
             return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
         }
         room.grow(data.len())?;
+        at_once += data.len();
+        if at_once > AT_ONCE {
+            at_once = 0;
+            tokio::task::yield_now().await;
+        }
         if first.is_empty() && joined.is_empty() {
             // Most bodies arrive in one piece, which is then not copied.
             first = data;
@@ -141,4 +148,18 @@ async fn collect(body: &mut impl RequestBody, limit: usize, room: &mut Room) -> 
         joined.extend_from_slice(&data);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+async fn next_data(body: &mut impl RequestBody) -> Option<Result<Bytes, Rejection>> {
+    loop {
+        let malformed = |_| Rejection::Malformed("The request body is not well formed".to_owned());
+        match body.frame().await?.map_err(malformed) {
+            Ok(frame) => {
+                // What is left are trailers.
+                let Ok(data) = frame.into_data() else { continue };
+                return Some(Ok(data));
+            }
+            Err(rejection) => return Some(Err(rejection)),
+        }
+    }
 }

@@ -101,7 +101,9 @@ fn header_value(text: &str) -> Result<HeaderValue, Fault> {
 }
 
 fn bad(what: &str, value: &str) -> Fault {
-    Fault::BadReply(format!("{value:?} is no {what}"))
+    // A log is no place for all of it.
+    let shown: String = value.chars().take(100).collect();
+    Fault::BadReply(format!("{shown:?} is no {what}"))
 }
 
 /// Turn a failure into a response. A fault names its request, so that the client can ask about it; `in_full`: it is told

@@ -1,6 +1,7 @@
 //! What is counted while requests are served: by each worker for itself, and added up when somebody asks.
 
 use crate::fault::{FAULTS, Fault, OVERLOADS, Overload};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,21 @@ impl AppStats {
         }
     }
 
+    /// What several workers have counted, as one.
+    pub fn sum(parts: &[Arc<Self>]) -> Option<Self> {
+        let whole = Self::new(parts.first()?.routes.len() - 1);
+        for part in parts {
+            add(&whole.faults, &part.faults);
+            add(&whole.overloads, &part.overloads);
+            for (into, route) in whole.routes.iter().zip(&part.routes) {
+                add(&into.outcomes, &route.outcomes);
+                add(&into.times, &route.times);
+                add(std::slice::from_ref(&into.micros), std::slice::from_ref(&route.micros));
+            }
+        }
+        Some(whole)
+    }
+
     /// Nothing is being served.
     pub fn is_idle(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) == 0
@@ -48,6 +64,12 @@ impl AppStats {
     pub fn begin(&self) -> Served<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         Served { stats: self, route: self.routes.len() - 1, outcome: 0, began: Instant::now() }
+    }
+}
+
+fn add(into: &[AtomicU64], counted: &[AtomicU64]) {
+    for (into, counted) in into.iter().zip(counted) {
+        into.fetch_add(counted.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -140,5 +162,11 @@ mod tests {
         assert_eq!(count(&stats.routes[2].outcomes[0]), 1);
         assert_eq!(stats.routes[1].times.iter().map(count).sum::<u64>(), 1);
         assert_eq!(stats.faults.iter().map(count).sum::<u64>(), 1);
+
+        let stats = Arc::new(stats);
+        let sum = AppStats::sum(&[stats.clone(), stats]).unwrap();
+        assert_eq!((count(&sum.routes[1].outcomes[5]), count(&sum.faults[0])), (2, 2));
+        assert_eq!(sum.routes[1].times.iter().map(count).sum::<u64>(), 2);
+        assert!(sum.is_idle());
     }
 }

@@ -13,6 +13,7 @@ use crate::pressure::Pressure;
 use crate::stats::AppStats;
 use crate::stored::{State, Stored, Version};
 use crate::sync::lock;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub struct Slot {
     users: Mutex<usize>,
     /// How often a worker took up another app than it had.
     switches: AtomicUsize,
+    /// What was counted of an app that was put away, and its compiled code: another version is counted anew.
+    counted: Mutex<Option<(Arc<Path>, Arc<AppStats>)>>,
 }
 
 /// Where a slot's app comes from.
@@ -66,6 +69,7 @@ impl Slot {
             origin,
             users: Mutex::default(),
             switches: AtomicUsize::new(0),
+            counted: Mutex::default(),
         }
     }
 
@@ -112,8 +116,12 @@ impl Slot {
     fn end_use(&self) {
         let mut users = lock(&self.users);
         *users -= 1;
-        if *users == 0 && self.kept().is_some() {
-            self.app.send_replace(None);
+        if *users == 0
+            && self.kept().is_some()
+            && let Some(app) = self.app.send_replace(None)
+        {
+            let sum = AppStats::sum(&app.stats());
+            *lock(&self.counted) = sum.map(|sum| (app.component.image.clone(), Arc::new(sum)));
         }
     }
 }
@@ -326,7 +334,14 @@ impl Place {
         let _one_at_a_time = stored.loading.lock().await;
         let app = match self.slot.app() {
             Some(app) => app,
-            None => Arc::new(stored.load().await?),
+            None => {
+                let app = Arc::new(stored.load().await?);
+                match lock(&self.slot.counted).take() {
+                    Some((image, counted)) if image == app.component.image => app.resume(counted),
+                    _ => {}
+                }
+                app
+            }
         };
         self.switch(app, false).await.map_err(Fault::NoInstance)
     }

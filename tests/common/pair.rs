@@ -100,8 +100,11 @@ impl Pair {
         let became: Vec<_> = became.iter().map(|(what, count)| format!("{count} x {what}")).collect();
         let (median, late) = (percentile(&mut times, 500), percentile(&mut times, 990));
         let (became, asked, memory) = (became.join(", "), times.len(), self.memory() >> 20);
+        let instances = self.server.metric("bolt_memories_bytes") as u64 >> 20;
         let mut report = self.report.lock().unwrap();
-        writeln!(report, "| {name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {memory} |").unwrap();
+        let row =
+            format!("{name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {memory} | {instances}");
+        writeln!(report, "| {row} |").unwrap();
     }
 
     /// Forget what was reported.
@@ -111,9 +114,10 @@ impl Pair {
 
     pub fn show_report(&self) {
         println!(
-            "\n| A | what became of it | answers to B | errors of B | B p50 ms | B p99 ms | private MiB after |"
+            "\n| A | what became of it | answers to B | errors of B | B p50 ms | B p99 ms | private MiB after | of \
+             these in instances |"
         );
-        println!("|---|---|---:|---:|---:|---:|---:|\n{}", self.report.lock().unwrap());
+        println!("|---|---|---:|---:|---:|---:|---:|---:|\n{}", self.report.lock().unwrap());
     }
 
     /// A can be served again, nothing is in flight, and nobody panicked.
@@ -197,6 +201,8 @@ prefix = "/b"
 
 /// Ask B 200 times a second until `done`; the times of its answers.
 fn paced(address: SocketAddr, path: &str, done: &AtomicBool) -> Vec<Duration> {
+    // Nor does B's client share a machine with the host in life. Not every system lets a thread go before others.
+    let _ = rustix::process::setpriority_process(None, -15);
     let mut times = Vec::new();
     let mut connection = Connection::to(address);
     let start = Instant::now();
