@@ -68,15 +68,11 @@ fn a_hostile_tenant_harms_nobody_else() {
         pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
     }
     pair.begin_report();
-    let (memory, open) = (pair.memory(), pair.open_files());
     for (name, path, clients, amount) in &ATTACKS {
         pair.attack(name, |pair| harm(pair, path, *clients, amount));
     }
-    let (memory_after, open_after) = (pair.memory(), pair.open_files());
     pair.show_report();
-    println!("memory {memory} → {memory_after}, open files {open} → {open_after}");
-    assert!(open_after <= open + 2, "open files: {open} → {open_after}");
-    assert!(memory_after as f64 <= memory as f64 * 1.05 + 8e6, "memory: {memory} → {memory_after}");
+    pair.assert_as_before();
     assert_eq!(strange_lines(&pair), Vec::<String>::new());
 }
 

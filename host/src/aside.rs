@@ -6,12 +6,18 @@ use crate::fault::{Failure, Fault};
 use crate::guest::Instance;
 use crate::json::EncodeError;
 use crate::reply::{self, Body, Reply};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Largest reply that is decoded, and largest body that is encoded, at once: half a millisecond. In bytes.
 const SHORT: usize = 256 * 1024;
 
 /// Replies of one app that may be decoded aside at once.
 pub const MOST_AT_ONCE: usize = 2;
+
+/// How long a thread beside a worker's waits for more to do.
+pub const IDLE_THREAD: Duration = Duration::from_secs(1);
 
 /// Memory of an instance from which on its end takes a millisecond, in bytes.
 const LARGE: usize = 8 * 1024 * 1024;
@@ -43,7 +49,23 @@ async fn beside(
 ) -> Result<Reply, Fault> {
     let lost = |why: &dyn std::fmt::Display| Fault::BadReply(format!("it was not decoded: {why}"));
     let _turn = app.decoding.acquire().await.map_err(|e| lost(&e))?;
-    tokio::task::spawn_blocking(decode).await.map_err(|e| lost(&e))?
+    let decoded = tokio::task::spawn_blocking(decode).await.map_err(|e| lost(&e))?;
+    give_back_later();
+    decoded
+}
+
+/// The allocator gives large blocks back to the system when a thread ends, if they were freed a while before. Without this
+/// it kept 500 MB after a burst of large replies. The threads that decode them end after [`IDLE_THREAD`].
+fn give_back_later() {
+    static IS_DUE: AtomicBool = AtomicBool::new(false);
+    if IS_DUE.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    tokio::spawn(async {
+        tokio::time::sleep(2 * IDLE_THREAD).await;
+        IS_DUE.store(false, Ordering::Relaxed);
+        let _ = std::thread::Builder::new().name("give-back".into()).spawn(|| drop(black_box(Box::new(0))));
+    });
 }
 
 /// End an instance: its memory is given back.

@@ -55,18 +55,19 @@ impl Connection {
         tls: Option<TlsAcceptor>,
         limits: &ClientLimits,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // Each way has its own box: thousands of connections wait, and none needs room for what others are.
         let Some(tls) = tls else {
             return if begins_http2(&stream, limits.header_timeout).await? {
-                Ok(self.serve_http2(stream, limits).await?)
+                Ok(Box::pin(self.serve_http2(stream, limits)).await?)
             } else {
-                Ok(self.serve_http1(stream, limits).await?)
+                Ok(Box::pin(self.serve_http1(stream, limits)).await?)
             };
         };
-        let stream = timeout(limits.header_timeout, tls.accept(stream)).await??;
+        let stream = Box::pin(timeout(limits.header_timeout, tls.accept(stream))).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            Ok(self.serve_http2(stream, limits).await?)
+            Ok(Box::pin(self.serve_http2(stream, limits)).await?)
         } else {
-            Ok(self.serve_http1(stream, limits).await?)
+            Ok(Box::pin(self.serve_http1(stream, limits)).await?)
         }
     }
 
@@ -85,7 +86,8 @@ impl Connection {
         let (apps, leaving, address, is_secure) = (self.apps, self.leaving, self.peer, self.is_secure);
         let service = service_fn(move |request| {
             let (apps, framing, leaving) = (apps.clone(), framing.clone(), leaving.clone());
-            async move {
+            // hyper keeps room for it between requests, too.
+            Box::pin(async move {
                 let peer = Peer { address, is_secure, is_ambiguous: framing.is_ambiguous() };
                 let mut response = pipeline::handle(&apps, peer, request).await;
                 framing.answered();
@@ -93,7 +95,7 @@ impl Connection {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response)
-            }
+            })
         });
         self.watcher.watch(http.serve_connection(TokioIo::new(wire), service)).await
     }

@@ -15,30 +15,55 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Limits and grants are those of `bolt-host run`, unless an app is loaded with others:
+//!
+//! ```no_run
+//! # async fn example(host: bolt_host::embed::Host) -> Result<(), String> {
+//! use bolt_host::config::{AppConfig, Limits, MIB};
+//! use bolt_host::grants::{Grant, Grants};
+//! use std::time::Duration;
+//!
+//! let config = AppConfig {
+//!     limits: Limits { memory: 64 * MIB, deadline: Duration::from_secs(2), ..Limits::default() },
+//!     grants: Grants::new(vec![Grant::parse("api.example:443")?]),
+//!     env: vec![("STAGE".to_owned(), "prod".to_owned())],
+//!     ..AppConfig::default()
+//! };
+//! host.load_with("shop", "/plugins/shop", "shop.wasm", config).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request is answered as by any other service:
+//!
+//! ```no_run
+//! # async fn example(mut host: bolt_host::embed::Host) {
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use hyper::Request;
+//! use tower_service::Service;
+//!
+//! let request = Request::get("/plugins/shop/items").header("host", "shop.example");
+//! let Ok(response) = host.call(request.body(Full::<Bytes>::default()).unwrap()).await;
+//! assert_eq!(response.status(), 200);
+//! # }
+//! ```
 
-use crate::app::App;
 use crate::component::{self, Engine};
 use crate::config::{AppConfig, Config};
-use crate::direct::{self, BadCall};
-use crate::fault::Failure;
 use crate::hosts::{self, Hosts, Mount};
 use crate::lane::Core;
-use crate::params::BadArgs;
 use crate::pipeline::{self, Peer};
+pub use crate::plugin::{CallError, Plugin};
 use crate::pressure::Pressure;
 use crate::ready::{self, Origin};
-use crate::reply::Body;
 use crate::request::RequestBody;
 use crate::response::HttpResponse;
 use crate::sync::lock;
-use crate::table::{Place, Slot, Staff, Staffed};
-use bytes::Bytes;
+use crate::table::{Place, Slot, Staffed};
 use hyper::Request;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::convert::Infallible;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -152,6 +177,15 @@ impl Host {
     }
 
     /// No more requests come to this app; those that did are finished. False when there is none of that name.
+    ///
+    /// ```no_run
+    /// # fn example(host: bolt_host::embed::Host) {
+    /// for (name, prefix) in host.plugins() {
+    ///     println!("{name} at {prefix} goes");
+    ///     host.unload(&name);
+    /// }
+    /// # }
+    /// ```
     pub fn unload(&self, name: &str) -> bool {
         let removed = self.inner.change(|apps| {
             let index = apps.iter().position(|other| other.place.name() == name)?;
@@ -233,101 +267,5 @@ impl<B: RequestBody> Service<Request<B>> for Host {
         let peer =
             Peer { address, is_secure: request.uri().scheme_str() == Some("https"), is_ambiguous: false };
         Box::pin(async move { Ok(pipeline::handle(&staffed, peer, request).await) })
-    }
-}
-
-/// An app that is loaded. It stays until it is unloaded, whether or not this is kept.
-#[derive(Clone)]
-pub struct Plugin {
-    place: Arc<Place>,
-}
-
-/// Why a function of a plugin gave no result.
-#[derive(Debug)]
-pub enum CallError {
-    /// There is no such function or argument, or the result is not what the caller takes: a sentence.
-    Mismatch(String),
-    /// The arguments were refused, with FastAPI's list of errors.
-    Refused(Value),
-    /// The handler answered with a status of its own, and this body.
-    Answered(u16, Value),
-    /// It took too long, trapped, or could not be run: what a log should know.
-    Failed(String),
-    /// The plugin was unloaded.
-    Gone,
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mismatch(sentence) | Self::Failed(sentence) => f.write_str(sentence),
-            Self::Refused(errors) => write!(f, "the arguments were refused: {errors}"),
-            Self::Answered(status, body) => write!(f, "the handler answered {status}: {body}"),
-            Self::Gone => f.write_str("the plugin was unloaded"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
-
-impl Plugin {
-    pub fn name(&self) -> &str {
-        self.place.name()
-    }
-
-    /// The functions that can be called: the names of its handlers.
-    pub fn functions(&self) -> Vec<String> {
-        let app = self.place.app();
-        let routes = app.iter().flat_map(|app| &app.manifest.routes);
-        routes.map(|route| route.name.clone()).collect()
-    }
-
-    /// Call a handler with arguments by name, whatever part of a request they come from otherwise. `args` has to be a
-    /// map or a struct. Limits hold as for requests.
-    pub async fn call<T: DeserializeOwned>(
-        &self,
-        function: &str,
-        args: impl Serialize,
-    ) -> Result<T, CallError> {
-        let staff = self.place.staff().ok_or(CallError::Gone)?;
-        let args = match serde_json::to_value(args) {
-            Ok(Value::Object(args)) => args,
-            Ok(Value::Null) => serde_json::Map::new(),
-            Ok(_) => return Err(CallError::Mismatch("arguments are given by name".to_owned())),
-            Err(error) => return Err(CallError::Mismatch(error.to_string())),
-        };
-        let (status, body) = run(&staff, function, &args).await?;
-        if status >= 400 {
-            return Err(CallError::Answered(status, serde_json::from_slice(&body).unwrap_or(Value::Null)));
-        }
-        serde_json::from_slice(&body)
-            .map_err(|e| CallError::Mismatch(format!("the result of {function}: {e}")))
-    }
-}
-
-async fn run(
-    staff: &Staff,
-    function: &str,
-    args: &serde_json::Map<String, Value>,
-) -> Result<(u16, Bytes), CallError> {
-    let app: &App = &staff.app;
-    let (route, args) = direct::arguments(&app.manifest, &app.router, function, args).map_err(refused)?;
-    let failed = |failure: Failure| CallError::Failed(failure.logged());
-    let reply = pipeline::call(staff, pipeline::next_request(), route, args.into()).await.map_err(failed)?;
-    match reply.body {
-        Body::Bytes(body) => Ok((reply.status, body)),
-        Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),
-    }
-}
-
-fn refused(bad: BadCall) -> CallError {
-    match bad {
-        BadCall::Wrong(sentence) | BadCall::Invalid(BadArgs::Malformed(sentence)) => {
-            CallError::Mismatch(sentence)
-        }
-        BadCall::Invalid(BadArgs::Invalid(errors)) => {
-            let body = serde_json::from_slice::<Value>(&errors.into_body()).unwrap_or_default();
-            CallError::Refused(body.get("detail").cloned().unwrap_or_default())
-        }
     }
 }

@@ -31,7 +31,7 @@
 //! of each command. Apps are kept in a [`table`], where one may take another's place, made [`ready`] from whatever they
 //! were given as. [`tenancy`] has the commands for hosts of many apps: a [`hostfile`] says which, each is [`stored`] until
 //! it is asked for, the [`keeper`] builds and replaces them, [`admin`] tells operators of them (in [`metrics`]) and
-//! [`deploy`] tells it what to do. [`embed`] is the host as a library, whose handlers may be called in a [`direct`]
+//! [`deploy`] tells it what to do. [`embed`] is the host as a library, whose apps are each a [`plugin`] with functions to be called in a [`direct`]
 //! way. The [`runner`] runs an app from its source, for [`dev`]
 //! and for the time until it is built. [`inspect`] shows what an app is made of, and, by [`trial`], how many [`pages`]
 //! its instances write to. [`builder`] makes a component of an app's [`source`] with [`python`] and the [`sdk`] that
@@ -92,6 +92,7 @@ pub mod outbound;
 pub mod pages;
 pub mod params;
 pub mod pipeline;
+pub mod plugin;
 pub mod policy;
 pub mod pressure;
 pub mod progress;

@@ -3,6 +3,7 @@
 //! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
 //! request nothing is shared between workers.
 
+use crate::aside;
 use crate::config::{ClientLimits, Config};
 use crate::connection::Connection;
 use crate::table::{AppTable, Staffed};
@@ -154,7 +155,8 @@ struct Worker {
 
 impl Worker {
     fn run(self, ready: &mpsc::Sender<Result<(), String>>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = match runtime.enable_all().thread_keep_alive(aside::IDLE_THREAD).build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _ = ready.send(Err(format!("a worker cannot start: {error}")));

@@ -217,6 +217,8 @@ impl Vitals {
         drop(lock(&self.turn).take());
         let turn = self.turns.clone().acquire_owned().await.ok();
         tokio::task::yield_now().await;
+        // A request that came in has woken the instance it is for, which is behind this one in the worker's queue.
+        tokio::task::yield_now().await;
         *lock(&self.turn) = turn;
         self.yielding.store(false, Ordering::Relaxed);
     }

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What became of an attack, by kind of answer.
@@ -49,6 +49,9 @@ pub struct Terms<'t> {
 pub struct Pair {
     pub server: Server,
     report: Mutex<String>,
+    /// Memory when the report began, in bytes, and open files.
+    baseline: AtomicU64,
+    open_before: AtomicUsize,
 }
 
 impl Pair {
@@ -64,21 +67,41 @@ impl Pair {
         while Connection::to(server.admin()).get("/readyz").status != 200 {
             std::thread::sleep(Duration::from_millis(50));
         }
-        let pair = Self { server, report: Mutex::default() };
+        let (report, baseline, open_before) = (Mutex::default(), (1 << 40).into(), 0.into());
+        let pair = Self { server, report, baseline, open_before };
         pair.is_whole("start");
         pair
     }
 
-    /// The host's memory, when it has had occasion to give some back.
-    pub fn memory(&self) -> u64 {
-        let mut connection = self.server.connect();
-        for _ in 0..3000 {
-            assert_eq!(connection.get("/b/version").status, 200);
-        }
+    fn memory(&self) -> u64 {
         private_memory(self.server.child.id())
     }
 
-    pub fn open_files(&self) -> usize {
+    /// The most that the host may have, in bytes: 5 % more than at the start of the report. (And what allocators take at a
+    /// time.)
+    fn most_memory(&self) -> u64 {
+        self.baseline.load(Ordering::Relaxed) / 100 * 105 + (8 << 20)
+    }
+
+    /// The host's memory, as soon as it has given back what it does not need: that takes some seconds.
+    fn memory_after(&self) -> u64 {
+        let start = Instant::now();
+        while self.memory() > self.most_memory() && start.elapsed() < Duration::from_secs(8) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.memory()
+    }
+
+    /// Since the report began, nothing has grown.
+    pub fn assert_as_before(&self) {
+        let (memory, most) = (self.memory_after(), self.most_memory());
+        let (before, open) = (self.open_before.load(Ordering::Relaxed), self.open_files());
+        println!("memory {} → {memory}, open files {before} → {open}", self.baseline.load(Ordering::Relaxed));
+        assert!(memory <= most, "memory: {memory}, at most {most}");
+        assert!(open <= before + 2, "open files: {before} → {open}");
+    }
+
+    fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.server.child.id())).unwrap().count()
     }
 
@@ -99,7 +122,7 @@ impl Pair {
         self.is_whole(name);
         let became: Vec<_> = became.iter().map(|(what, count)| format!("{count} x {what}")).collect();
         let (median, late) = (percentile(&mut times, 500), percentile(&mut times, 990));
-        let (became, asked, memory) = (became.join(", "), times.len(), self.memory() >> 20);
+        let (became, asked, memory) = (became.join(", "), times.len(), self.memory_after() >> 20);
         let instances = self.server.metric("bolt_memories_bytes") as u64 >> 20;
         let mut report = self.report.lock().unwrap();
         let row =
@@ -107,9 +130,12 @@ impl Pair {
         writeln!(report, "| {row} |").unwrap();
     }
 
-    /// Forget what was reported.
+    /// Forget what was reported; what there is now is what there was before.
     pub fn begin_report(&self) {
         self.report.lock().unwrap().clear();
+        std::thread::sleep(Duration::from_secs(5));
+        self.baseline.store(self.memory(), Ordering::Relaxed);
+        self.open_before.store(self.open_files(), Ordering::Relaxed);
     }
 
     pub fn show_report(&self) {
