@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""A thousand apps on one host: memory of each that nobody asks for, and the time to wake one."""
+"""A thousand apps on one host: memory of each that nobody asks for, and the time to wake one.
+
+A thousand compiled components would be 42 GB, so these are links to one. `--distinct` measures
+fewer that are not, read from the disk where the system can be made to forget them (as root).
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,26 @@ from servers import APPS, BENCHES, BOLT_HOST, free_port
 IDLE_SECONDS = 3
 
 
-class Host:
-    """A host of `count` apps, all of one component."""
+def distinct(wasm: bytes, number: int) -> bytes:
+    """The same component with another hash: it has one more section, of a number."""
+    content = b"\x06number" + number.to_bytes(4, "little")
+    return wasm + bytes([0, len(content)]) + content
 
-    def __init__(self, count: int, folder: Path) -> None:
+
+def forget_files() -> bool:
+    """Have the system read files from the disk again."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("1")
+    except OSError:
+        return False
+    return True
+
+
+class Host:
+    """A host of `count` apps, all of one component unless they are `distinct`."""
+
+    def __init__(self, count: int, folder: Path, is_distinct: bool) -> None:
         wasm = folder / "app.wasm"
         build = [str(BOLT_HOST), "build", str(APPS / "bolt_app.py"), "-o", str(wasm)]
         subprocess.run(build, check=True, capture_output=True)
@@ -39,11 +59,18 @@ class Host:
             f'idle = "{IDLE_SECONDS}s"',
         ]
         for number in range(count):
-            os.link(wasm, folder / f"app{number}.wasm")
+            place = folder / f"app{number}.wasm"
+            if is_distinct:
+                place.write_bytes(distinct(wasm.read_bytes(), number))
+            else:
+                os.link(wasm, place)
             lines += [f"[app.app{number}]", f'source = "app{number}.wasm"', f'prefix = "/{number}"']
         file = folder / "host.toml"
         file.write_text("\n".join(lines))
         command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off"]
+        if is_distinct:
+            # They are of no use afterwards.
+            command += ["--cache", str(folder / "cache")]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def admin(self, path: str) -> tuple[int, str]:
@@ -58,7 +85,7 @@ class Host:
             connection.close()
 
     def until(self, path: str, done: str) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 1200
         while done not in self.admin(path)[1]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(f"the host does not come to {done!r}")
@@ -89,10 +116,13 @@ class Host:
         return took
 
 
-def measure(count: int, folder: Path) -> list[str]:
-    host = Host(count, folder)
+def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
+    host = Host(count, folder, is_distinct)
+    kind = "links to one"
     try:
         host.until("/readyz", "ready")
+        if is_distinct:
+            kind = "distinct, read from the disk" if forget_files() else "distinct"
         before = host.memory()
         times = sorted(host.wake(number) for number in range(count))
         most = host.memory()
@@ -106,7 +136,7 @@ def measure(count: int, folder: Path) -> list[str]:
         host.process.wait()
     late = times[len(times) * 99 // 100]
     return [
-        f"{count} apps, {before / 1024:.1f} MiB of private memory when none was asked for",
+        f"{count} apps ({kind}), {before / 1024:.1f} MiB of private memory when none was asked for",
         f"each asked for once: first answer p50 {median(times):.1f} ms, p99 {late:.1f} ms, "
         f"most {times[-1]:.1f} ms",
         f"most memory meanwhile: {most / 1024:.1f} MiB",
@@ -119,15 +149,20 @@ def measure(count: int, folder: Path) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--apps", type=int, default=1000)
+    parser.add_argument("--distinct", type=int, default=0, metavar="N", help="so many others")
     parser.add_argument("--output", type=Path, default=BENCHES / "runs", metavar="DIR")
     args = parser.parse_args()
     environment.raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="bolt-tenants-") as folder:
-        lines = measure(args.apps, Path(folder))
+        lines = measure(args.apps, Path(folder), is_distinct=False)
+    if args.distinct:
+        with tempfile.TemporaryDirectory(prefix="bolt-tenants-") as folder:
+            lines += ["", *measure(args.distinct, Path(folder), is_distinct=True)]
     for line in lines:
         say(line)
     today = datetime.date.today().isoformat()
-    head = f"{today}, {environment.cores()} cores; python3 benches/tenants.py --apps {args.apps}"
+    command = f"python3 benches/tenants.py --apps {args.apps} --distinct {args.distinct}"
+    head = f"{today}, {environment.cores()} cores; {command}"
     path = args.output / f"{today}-tenants.txt"
     path.write_text("\n".join([head, "", *lines]) + "\n")
     say(f"written: {path}")

@@ -3,6 +3,7 @@
 //! It has a thread of its own, so it answers while every worker is busy.
 
 use crate::accesslog;
+use crate::aside;
 use crate::keeper;
 use crate::metrics;
 use crate::stored::{State, Version};
@@ -79,7 +80,8 @@ impl Admin {
     pub fn start(self, address: &Address) -> Result<Address, String> {
         let failed =
             |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().on_thread_start(aside::give_way).build().map_err(failed)?;
         let (listener, address) = runtime.block_on(open(address)).map_err(failed)?;
         if let Address::Tcp(address) = &address
             && !address.ip().is_loopback()

@@ -37,7 +37,7 @@ pub struct App {
     /// Memory for bodies on their way.
     pub transit: Transit,
     /// Turns to decode large replies.
-    pub decoding: Semaphore,
+    pub decoding: Arc<Semaphore>,
     /// What each worker has counted.
     stats: Mutex<Vec<Arc<AppStats>>>,
 }
@@ -69,7 +69,7 @@ impl App {
         let rate = limits.rate.map(|per_second| Arc::new(Rate::new(u64::from(per_second), BURST)));
         Ok(Self {
             transit: Transit::new(limits.transit),
-            decoding: Semaphore::new(aside::MOST_AT_ONCE),
+            decoding: Arc::new(Semaphore::new(aside::MOST_AT_ONCE)),
             manifest,
             router,
             component,

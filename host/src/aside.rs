@@ -19,8 +19,16 @@ pub const MOST_AT_ONCE: usize = 2;
 /// How long a thread beside a worker's waits for more to do.
 pub const IDLE_THREAD: Duration = Duration::from_secs(1);
 
+/// Of a thread beside the workers: it gets a third of the time of one that serves, when both want a core.
+const NICE: i32 = 5;
+
 /// Memory of an instance from which on its end takes a millisecond, in bytes.
 const LARGE: usize = 8 * 1024 * 1024;
+
+/// Have the calling thread give way to workers. Where cores are few it would take a worker's for milliseconds at a time.
+pub fn give_way() {
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
 
 /// Decode the reply of one of the app's handlers; its body gets a share of the app's memory for bodies.
 pub async fn decode(text: String, app: &App) -> Result<Reply, Failure> {
@@ -48,8 +56,14 @@ async fn beside(
     app: &App,
 ) -> Result<Reply, Fault> {
     let lost = |why: &dyn std::fmt::Display| Fault::BadReply(format!("it was not decoded: {why}"));
-    let _turn = app.decoding.acquire().await.map_err(|e| lost(&e))?;
-    let decoded = tokio::task::spawn_blocking(decode).await.map_err(|e| lost(&e))?;
+    let turn = app.decoding.clone().acquire_owned().await.map_err(|e| lost(&e))?;
+    let decoding = tokio::task::spawn_blocking(move || {
+        let decoded = decode();
+        // Not before: whoever waits for it may hang up, which does not end it.
+        drop(turn);
+        decoded
+    });
+    let decoded = decoding.await.map_err(|e| lost(&e))?;
     give_back_later();
     decoded
 }

@@ -56,18 +56,27 @@ impl Connection {
         limits: &ClientLimits,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // Each way has its own box: thousands of connections wait, and none needs room for what others are.
-        let Some(tls) = tls else {
-            return if begins_http2(&stream, limits.header_timeout).await? {
-                Ok(Box::pin(self.serve_http2(stream, limits)).await?)
-            } else {
-                Ok(Box::pin(self.serve_http1(stream, limits)).await?)
-            };
-        };
-        let stream = Box::pin(timeout(limits.header_timeout, tls.accept(stream))).await??;
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        if let Some(tls) = tls {
+            return Box::pin(self.serve_tls(stream, tls, limits)).await;
+        }
+        if begins_http2(&stream, limits.header_timeout).await? {
             Ok(Box::pin(self.serve_http2(stream, limits)).await?)
         } else {
             Ok(Box::pin(self.serve_http1(stream, limits)).await?)
+        }
+    }
+
+    async fn serve_tls(
+        self,
+        stream: TcpStream,
+        tls: TlsAcceptor,
+        limits: &ClientLimits,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = timeout(limits.header_timeout, tls.accept(stream)).await??;
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            Ok(self.serve_http2(stream, limits).await?)
+        } else {
+            Ok(self.serve_http1(stream, limits).await?)
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::artifact;
+use crate::aside;
 use crate::guest::Instance;
 use crate::outbound::Outbound;
 use crate::source::sources;
@@ -23,6 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub fn keep(apps: AppTable) -> Result<(), String> {
     let thread = std::thread::Builder::new().name("keeper".into());
     let keeping = move || {
+        aside::give_way();
         loop {
             apps.slots().iter().for_each(|slot| look(slot));
             std::thread::sleep(LOOK);

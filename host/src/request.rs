@@ -102,7 +102,7 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> Req
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Bytes of a body that are read before others get the thread.
-const AT_ONCE: usize = 128 * 1024;
+const AT_ONCE: usize = 32 * 1024;
 
 /// Read the whole body, of at most `limit` bytes, within `patience`.
 pub async fn read_body(

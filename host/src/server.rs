@@ -156,7 +156,8 @@ struct Worker {
 impl Worker {
     fn run(self, ready: &mpsc::Sender<Result<(), String>>) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = match runtime.enable_all().thread_keep_alive(aside::IDLE_THREAD).build() {
+        runtime.enable_all().thread_keep_alive(aside::IDLE_THREAD).on_thread_start(aside::give_way);
+        let runtime = match runtime.build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _ = ready.send(Err(format!("a worker cannot start: {error}")));

@@ -22,6 +22,9 @@ use tokio::sync::watch;
 /// How long workers are waited for that take up a new version.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Between two apps that are put away.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// A place in the table. All workers share it.
 pub struct Slot {
     /// What people call the app.
@@ -223,14 +226,33 @@ impl Staffed {
     }
 
     /// Called once a second.
-    pub fn tend(&self) {
-        let now = self.began.elapsed().as_secs();
-        for place in &self.places {
-            let Some(staff) = lock(&place.staff).clone() else { continue };
+    pub fn tend(self: &Arc<Self>) {
+        let mut unused = Vec::new();
+        for (index, place) in self.places.iter().enumerate() {
+            let Some(staff) = place.staff() else { continue };
             staff.lanes.tend();
-            let unused = Duration::from_secs(now.saturating_sub(place.used.load(Ordering::Relaxed)));
-            if unused > self.idle && place.slot.kept().is_some() && staff.stats.is_idle() {
+            if self.is_unused(place) {
+                unused.push(index);
+            }
+        }
+        if !unused.is_empty() {
+            tokio::spawn(self.clone().put_away(unused));
+        }
+    }
+
+    fn is_unused(&self, place: &Place) -> bool {
+        let now = self.began.elapsed().as_secs();
+        let unused = Duration::from_secs(now.saturating_sub(place.used.load(Ordering::Relaxed)));
+        let is_idle = || place.staff().is_some_and(|staff| staff.stats.is_idle());
+        unused > self.idle && place.slot.kept().is_some() && is_idle()
+    }
+
+    /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
+    async fn put_away(self: Arc<Self>, unused: Vec<usize>) {
+        for place in unused.into_iter().map(|index| &self.places[index]) {
+            if self.is_unused(place) {
                 place.leave();
+                tokio::time::sleep(BREATH).await;
             }
         }
     }
