@@ -67,10 +67,10 @@ class Host:
             lines += [f"[app.app{number}]", f'source = "app{number}.wasm"', f'prefix = "/{number}"']
         file = folder / "host.toml"
         file.write_text("\n".join(lines))
-        command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off"]
-        if is_distinct:
-            # They are of no use afterwards.
-            command += ["--cache", str(folder / "cache")]
+        # Distinct ones are of no use afterwards.
+        cache = ["--cache", str(folder / "cache")] if is_distinct else []
+        subprocess.run([str(BOLT_HOST), "check", str(file), *cache], check=True, capture_output=True)
+        command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off", *cache]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def admin(self, path: str) -> tuple[int, str]:

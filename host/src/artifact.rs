@@ -14,6 +14,9 @@ use std::sync::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+/// Code that was found to be as it was written, in this state of its file.
+static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
+
 /// A compiled component and the manifest it gave.
 #[derive(Debug, Clone)]
 pub struct Artifact {
@@ -49,7 +52,6 @@ impl Artifact {
 
     /// True when the code is as it was written. Each state of the file is read once in a process, which takes 10 ms.
     pub fn has_code(&self) -> bool {
-        static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
         let Ok(stamp) = Stamp::of(&self.code) else { return false };
         if lock(&SOUND).get(&self.code) == Some(&stamp) {
             return true;
@@ -59,16 +61,24 @@ impl Artifact {
             _ => false,
         };
         if is_sound {
-            lock(&SOUND).insert(self.code.clone(), stamp);
+            self.is_sound_as(stamp);
         }
         is_sound
+    }
+
+    fn is_sound_as(&self, stamp: Stamp) {
+        lock(&SOUND).insert(self.code.clone(), stamp);
     }
 
     /// Keep compiled code.
     pub fn store(&self, code: &[u8]) -> io::Result<()> {
         private_folder(self.code.parent().unwrap_or(Path::new("/")))?;
         write_atomically(&self.code, code)?;
-        write_atomically(&self.sum, checksum(&self.code)?.as_bytes())
+        // As it is on disk: whoever loads it next need not read it again.
+        let stamp = Stamp::of(&self.code)?;
+        write_atomically(&self.sum, checksum(&self.code)?.as_bytes())?;
+        self.is_sound_as(stamp);
+        Ok(())
     }
 }
 

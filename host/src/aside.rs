@@ -6,9 +6,10 @@ use crate::fault::{Failure, Fault};
 use crate::guest::Instance;
 use crate::json::EncodeError;
 use crate::reply::{self, Body, Reply};
-use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Largest reply that is decoded, and largest body that is encoded, at once: half a millisecond. In bytes.
 const SHORT: usize = 256 * 1024;
@@ -16,8 +17,8 @@ const SHORT: usize = 256 * 1024;
 /// Replies of one app that may be decoded aside at once.
 pub const MOST_AT_ONCE: usize = 2;
 
-/// How long a thread beside a worker's waits for more to do.
-pub const IDLE_THREAD: Duration = Duration::from_secs(1);
+/// More than the second that the allocator keeps what was freed for, in case it is wanted again.
+const A_WHILE: Duration = Duration::from_millis(1500);
 
 /// Of a thread beside the workers: it gets a third of the time of one that serves, when both want a core.
 const NICE: i32 = 5;
@@ -57,32 +58,38 @@ async fn beside(
 ) -> Result<Reply, Fault> {
     let lost = |why: &dyn std::fmt::Display| Fault::BadReply(format!("it was not decoded: {why}"));
     let turn = app.decoding.clone().acquire_owned().await.map_err(|e| lost(&e))?;
-    let decoding = tokio::task::spawn_blocking(move || {
-        let decoded = decode();
+    let (done, decoded) = oneshot::channel();
+    let thread = thread::Builder::new().name("decode".into());
+    let decoding = move || {
+        give_way();
+        let _ = done.send(decode());
         // Not before: whoever waits for it may hang up, which does not end it.
         drop(turn);
-        decoded
-    });
-    let decoded = decoding.await.map_err(|e| lost(&e))?;
-    give_back_later();
-    decoded
+        give_back();
+    };
+    thread.spawn(decoding).map_err(|e| lost(&e))?;
+    decoded.await.map_err(|e| lost(&e))?
 }
 
-/// The allocator gives large blocks back to the system when a thread ends, if they were freed a while before. Without this
-/// it kept 500 MB after a burst of large replies. The threads that decode them end after [`IDLE_THREAD`].
-fn give_back_later() {
-    static IS_DUE: AtomicBool = AtomicBool::new(false);
-    if IS_DUE.swap(true, Ordering::Relaxed) {
+/// The allocator gives large blocks back to the system when a thread ends, if they were freed a while before. So one of the
+/// threads stays until none has come for a while. Without this 500 MB were kept after a burst of large replies.
+fn give_back() {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    static IS_SEEN_TO: AtomicBool = AtomicBool::new(false);
+    COUNT.fetch_add(1, Ordering::SeqCst);
+    if IS_SEEN_TO.swap(true, Ordering::SeqCst) {
         return;
     }
-    tokio::spawn(async {
-        tokio::time::sleep(2 * IDLE_THREAD).await;
-        IS_DUE.store(false, Ordering::Relaxed);
-        let _ = std::thread::Builder::new().name("give-back".into()).spawn(|| drop(black_box(Box::new(0))));
-    });
+    let mut before = 0;
+    while COUNT.load(Ordering::SeqCst) != before {
+        before = COUNT.load(Ordering::SeqCst);
+        thread::sleep(A_WHILE);
+    }
+    IS_SEEN_TO.store(false, Ordering::SeqCst);
 }
 
-/// End an instance: its memory is given back.
+/// End an instance: its memory is given back. Not by a thread that gives way: it holds what every thread needs that grows a
+/// memory.
 pub async fn end(guest: Instance) {
     if guest.store.data().grown() < LARGE {
         return drop(guest);

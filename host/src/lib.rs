@@ -28,7 +28,7 @@
 //! # How an app gets there
 //!
 //! [`cli`] says what was typed (in [`units`] of time and size) and [`config`] what it means; [`commands`] are the steps
-//! of each command. Apps are kept in a [`table`], where one may take another's place, made [`ready`] from whatever they
+//! of each command. Apps are kept in the [`slot`]s of a [`table`], where one may take another's place, made [`ready`] from whatever they
 //! were given as. [`tenancy`] has the commands for hosts of many apps: a [`hostfile`] says which, each is [`stored`] until
 //! it is asked for, the [`keeper`] builds and replaces them, [`admin`] tells operators of them (in [`metrics`]) and
 //! [`deploy`] tells it what to do. [`embed`] is the host as a library, whose apps are each a [`plugin`] with functions to be called in a [`direct`]
@@ -109,6 +109,7 @@ pub mod runner;
 pub mod scalar;
 pub mod sdk;
 pub mod server;
+pub mod slot;
 pub mod source;
 pub mod stats;
 pub mod store;

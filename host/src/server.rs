@@ -3,7 +3,6 @@
 //! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
 //! request nothing is shared between workers.
 
-use crate::aside;
 use crate::config::{ClientLimits, Config};
 use crate::connection::Connection;
 use crate::table::{AppTable, Staffed};
@@ -155,9 +154,7 @@ struct Worker {
 
 impl Worker {
     fn run(self, ready: &mpsc::Sender<Result<(), String>>) {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().thread_keep_alive(aside::IDLE_THREAD).on_thread_start(aside::give_way);
-        let runtime = match runtime.build() {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _ = ready.send(Err(format!("a worker cannot start: {error}")));
