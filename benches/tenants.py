@@ -69,7 +69,8 @@ class Host:
         file.write_text("\n".join(lines))
         # Distinct ones are of no use afterwards.
         cache = ["--cache", str(folder / "cache")] if is_distinct else []
-        subprocess.run([str(BOLT_HOST), "check", str(file), *cache], check=True, capture_output=True)
+        check = [str(BOLT_HOST), "check", str(file), *cache]
+        subprocess.run(check, check=True, capture_output=True)
         command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off", *cache]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 

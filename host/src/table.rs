@@ -142,13 +142,9 @@ impl Staffed {
     /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
     async fn put_away(self: Arc<Self>, unused: Vec<usize>) {
         for place in unused.into_iter().map(|index| &self.places[index]) {
-            if self.is_unused(place)
-                && let Some(staff) = place.leave()
-            {
-                staff.lanes.closed().await;
+            if self.is_unused(place) {
+                place.leave();
                 tokio::time::sleep(BREATH).await;
-                // Compiled code and the memories that began with it are unmapped, which takes milliseconds.
-                let _ = tokio::task::spawn_blocking(move || drop(staff)).await;
             }
         }
     }
@@ -264,12 +260,12 @@ impl Place {
         self.switch(app, false).await.map_err(Fault::NoInstance)
     }
 
-    /// Let the instances end: nobody needs them now. Returns those that there were.
-    pub fn leave(&self) -> Option<Arc<Staff>> {
-        let staff = lock(&self.staff).take()?;
-        staff.lanes.close();
-        self.slot.end_use();
-        Some(staff)
+    /// Let the instances end: nobody needs them now.
+    pub fn leave(&self) {
+        if let Some(staff) = lock(&self.staff).take() {
+            staff.lanes.close();
+            self.slot.end_use();
+        }
     }
 
     /// Switch whenever the app is replaced.
