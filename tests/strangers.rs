@@ -4,9 +4,9 @@
 
 mod common;
 
+use common::Connection;
 use common::http2::{self, FLOODS};
 use common::pair::{Answers, Pair, Terms, attack_time, give_way};
-use common::{Connection, private_memory};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -244,13 +244,13 @@ fn ten_thousand_idle_connections_cost_little() {
     let allowed = limit.maximum.unwrap_or(u64::MAX).saturating_sub(500);
     let wanted = usize::try_from(allowed).unwrap_or(usize::MAX).min(10_000);
     let pair = Pair::new(&Terms { server: "header-timeout = \"60s\"", ..Terms::default() });
-    let before = private_memory(pair.server.child.id());
+    let before = pair.memory();
     let each = Mutex::new(0.0);
     pair.attack("idle connections", |pair| {
         let held = idle(pair.server.address, wanted);
         // The latest may not have been accepted yet.
         assert_eq!(pair.server.get("/b/version").status, 200);
-        let after = private_memory(pair.server.child.id());
+        let after = pair.memory();
         *each.lock().unwrap() = after.saturating_sub(before) as f64 / wanted as f64;
         thread::sleep(attack_time());
         drop(held);

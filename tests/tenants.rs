@@ -4,7 +4,7 @@
 mod common;
 
 use bolt_host::hostfile::HostFile;
-use common::tenants::{host, host_file, order, shop, until};
+use common::tenants::{host, host_file, order, ready, shop, until};
 use common::{BINARY, Connection, Response, Server, root, run, scratch};
 use serde_json::json;
 use std::fs;
@@ -104,7 +104,7 @@ hosts = ["*.example"]
     ));
     run(Command::new(BINARY).arg("check").arg(&file));
     let server = Server::host(&file);
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    ready(&server);
     assert_eq!(get(&server, "shop.example", "/version").json(), json!(1));
     assert_eq!(get(&server, "SHOP.example:80", "/path/a/b").json(), json!(["a/b", "/path/a/b"]));
     assert_eq!(get(&server, "shop.example", "/below/here/path/a").json(), json!(["a", "/path/a"]));
@@ -280,7 +280,7 @@ fn an_idle_app_is_put_away_and_comes_back() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}idle = \"1s\"\n[app.shop]\nsource = \"{}\"", wasm.display())).unwrap();
     let server = Server::host(&file);
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    ready(&server);
     assert_eq!(apps(&server)[0]["loaded"], false);
     for _ in 0..3 {
         assert_eq!(server.get("/seen").json(), json!(1));
@@ -315,7 +315,7 @@ fn an_app_that_is_not_built_is_not_waited_for() {
     assert_eq!((answer.status, &*answer.headers["retry-after"]), (503, "1"));
     assert_eq!(Connection::to(server.admin()).get("/readyz").status, 503);
     until(|| server.get("/version").status == 200);
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    ready(&server);
     assert_eq!(server.get("/broken/").status, 503);
     server.log_with("nothing_of_that_name");
     // What is mended is served.
@@ -378,7 +378,7 @@ fn instances_that_rest_make_room_for_others() {
     let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\ninstances = 6");
     fs::write(&file, text).unwrap();
     let server = Server::host(&file);
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    ready(&server);
     for _ in 0..5 {
         for number in 0..8 {
             assert_eq!(server.get(&format!("/{number}/version")).json(), json!(1), "{number}");

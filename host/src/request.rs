@@ -5,6 +5,7 @@ use crate::manifest::Method;
 use crate::transit::Room;
 use crate::values::Pair;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
@@ -101,12 +102,14 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> Req
 
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+const NOT_WELL_FORMED: &str = "The request body is not well formed";
+
 /// Bytes of a body that are read before others get the thread.
 const AT_ONCE: usize = 32 * 1024;
 
 /// Read the whole body, of at most `limit` bytes, within `patience`.
 pub async fn read_body(
-    mut body: impl RequestBody,
+    body: impl RequestBody,
     limit: usize,
     patience: Duration,
     room: &mut Room,
@@ -117,17 +120,17 @@ pub async fn read_body(
     if body.size_hint().lower() > limit as u64 {
         return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
     }
-    tokio::time::timeout(patience, collect(&mut body, limit, room))
-        .await
-        .map_err(|_| Rejection::BodyTimeout)?
+    tokio::time::timeout(patience, collect(body, limit, room)).await.map_err(|_| Rejection::BodyTimeout)?
 }
 
-async fn collect(body: &mut impl RequestBody, limit: usize, room: &mut Room) -> Result<Bytes, Failure> {
+async fn collect(body: impl RequestBody, limit: usize, room: &mut Room) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     let mut at_once = 0;
-    while let Some(data) = next_data(body).await {
-        let data = data?;
+    // What is left are trailers.
+    let mut parts = body.into_data_stream().map(|part| part.map_err(|_| NOT_WELL_FORMED));
+    while let Some(part) = parts.next().await {
+        let data = part.map_err(|why| Rejection::Malformed(why.to_owned()))?;
         if first.len() + joined.len() + data.len() > limit {
             return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
         }
@@ -148,18 +151,4 @@ async fn collect(body: &mut impl RequestBody, limit: usize, room: &mut Room) -> 
         joined.extend_from_slice(&data);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
-}
-
-async fn next_data(body: &mut impl RequestBody) -> Option<Result<Bytes, Rejection>> {
-    loop {
-        let malformed = |_| Rejection::Malformed("The request body is not well formed".to_owned());
-        match body.frame().await?.map_err(malformed) {
-            Ok(frame) => {
-                // What is left are trailers.
-                let Ok(data) = frame.into_data() else { continue };
-                return Some(Ok(data));
-            }
-            Err(rejection) => return Some(Err(rejection)),
-        }
-    }
 }

@@ -225,9 +225,9 @@ async fn serve(
     }
 }
 
-/// See to the worker's instances once a second, and when there is no room for others. This keeps a timer that is earlier than the ones hyper makes for each
-/// request. When a timer becomes the earliest of all, tokio interrupts its I/O driver with a system call: measured for
-/// four of five requests without this.
+/// See to the worker's instances once a second, and when there is no room for others. This keeps a timer that is earlier
+/// than the ones hyper makes for each request. When a timer becomes the earliest of all, tokio interrupts its I/O driver
+/// with a system call: measured for four of five requests without this.
 async fn heartbeat(apps: Arc<Staffed>, mut pressure: watch::Receiver<u64>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
     loop {

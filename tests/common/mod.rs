@@ -194,12 +194,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Wait for the end of one that was killed.
-    pub fn wait_killed(&mut self) {
-        self.child.wait().unwrap();
-    }
-
-    /// Wait for the end; the exit code.
+    /// Wait for the end; the exit code, unless it was killed.
     pub fn wait(&mut self) -> Option<i32> {
         let start = Instant::now();
         loop {

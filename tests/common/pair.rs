@@ -1,6 +1,7 @@
 //! Two tenants of one host: A, who does harm, and B, who is asked 200 times a second meanwhile.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::tenants::ready;
 use super::{BINARY, Connection, Server, private_memory, root, run, scratch};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -64,16 +65,14 @@ impl Pair {
         command.arg("serve").arg(&file).args(["--log-format", "json"]);
         command.envs(terms.env.iter().copied());
         let server = Server::spawn(command);
-        while Connection::to(server.admin()).get("/readyz").status != 200 {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        ready(&server);
         let (report, baseline, open_before) = (Mutex::default(), (1 << 40).into(), 0.into());
         let pair = Self { server, report, baseline, open_before };
         pair.is_whole("start");
         pair
     }
 
-    fn memory(&self) -> u64 {
+    pub fn memory(&self) -> u64 {
         private_memory(self.server.child.id())
     }
 

@@ -30,8 +30,13 @@ pub fn host_file(text: &str) -> PathBuf {
 
 pub fn host(text: &str) -> Server {
     let server = Server::host(&host_file(text));
-    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
+    ready(&server);
     server
+}
+
+/// Wait until every app is built.
+pub fn ready(server: &Server) {
+    until(|| Connection::to(server.admin()).get("/readyz").status == 200);
 }
 
 pub fn until(done: impl Fn() -> bool) {
