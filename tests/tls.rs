@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -87,6 +88,23 @@ async fn a_certificate_gives_https_in_both_versions() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_rested_goes_on() {
+    let (server, cert) = secure(&scratch("tls"));
+    let stream = handshake(&server, &cert, "http/1.1").await;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let mut asked = request("/request/url");
+        asked.headers_mut().insert("host", "localhost".parse().unwrap());
+        assert_eq!(
+            text(sender.send_request(asked).await.unwrap()).await,
+            "\"https://localhost/request/url\""
+        );
+    }
 }
 
 #[tokio::test]

@@ -73,7 +73,13 @@ def without_our_frames(exc: BaseException) -> str:
         and frame.tb_next is not None
     ):
         frame = frame.tb_next
-    return "".join(traceback.format_exception(type(exc), exc, frame))
+    told = traceback.TracebackException(type(exc), exc, frame)
+    if isinstance(exc, (MemoryError, RecursionError)):
+        # To point at a part of a line, the line is parsed, with what there is too little of. In an
+        # instance that is about to end it would also be the first time: 5 ms.
+        for summary in told.stack:
+            summary.colno = summary.end_colno = None
+    return "".join(told.format())
 
 
 def keep_sources() -> None:

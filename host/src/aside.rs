@@ -2,6 +2,7 @@
 //! large instances. To encode 64 MiB takes 50 ms, to unmap as much 10 ms, and every connection of the worker waits.
 
 use crate::app::App;
+use crate::cores;
 use crate::fault::{Failure, Fault};
 use crate::guest::Instance;
 use crate::json::EncodeError;
@@ -9,7 +10,7 @@ use crate::reply::{self, Body, Reply};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Largest reply that is decoded, and largest body that is encoded, at once: half a millisecond. In bytes.
 const SHORT: usize = 256 * 1024;
@@ -28,6 +29,7 @@ const LARGE: usize = 8 * 1024 * 1024;
 
 /// Have the calling thread give way to workers. Where cores are few it would take a worker's for milliseconds at a time.
 pub fn give_way() {
+    cores::roam();
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
@@ -88,11 +90,12 @@ fn give_back() {
     IS_SEEN_TO.store(false, Ordering::SeqCst);
 }
 
-/// End an instance: its memory is given back. Not by a thread that gives way: it holds what every thread needs that grows a
-/// memory.
-pub async fn end(guest: Instance) {
+/// End an instance: its memory is given back. One of a worker at a time, and not by a thread that gives way: it holds what
+/// every thread needs that grows a memory.
+pub async fn end(guest: Instance, turns: &Semaphore) {
     if guest.store.data().grown() < LARGE {
         return drop(guest);
     }
+    let _turn = turns.acquire().await;
     let _ = tokio::task::spawn_blocking(move || drop(guest)).await;
 }

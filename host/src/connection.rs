@@ -1,29 +1,28 @@
 //! One connection: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2, as the client speaks.
 
 use crate::config::ClientLimits;
+use crate::http1;
 use crate::pipeline::{self, Peer};
 use crate::request::RequestBody;
 use crate::response::HttpResponse;
 use crate::table::Staffed;
-use crate::wire::{Framing, Wire};
 use hyper::Request;
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::GracefulConnection;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// Most headers of a request.
-const MAX_HEADERS: usize = 100;
 /// Most requests of one HTTP/2 connection at a time.
 const MAX_STREAMS: u32 = 200;
 /// How every HTTP/2 connection begins.
@@ -37,7 +36,8 @@ pub struct Connection {
     pub is_secure: bool,
     /// The host is ending: what is answered now is the last on its connection.
     pub leaving: Arc<AtomicBool>,
-    pub watcher: Watcher,
+    /// Becomes true when what rests is to end. The worker waits for all who hold this.
+    pub closing: watch::Receiver<bool>,
 }
 
 impl Connection {
@@ -59,10 +59,16 @@ impl Connection {
         if let Some(tls) = tls {
             return Box::pin(self.serve_tls(stream, tls, limits)).await;
         }
-        if begins_http2(&stream, limits.header_timeout).await? {
+        let begun = begins_http2(&stream, limits.header_timeout);
+        let mut closing = self.closing.clone();
+        let is_http2 = tokio::select! {
+            is_http2 = begun => is_http2?,
+            _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        };
+        if is_http2 {
             Ok(Box::pin(self.serve_http2(stream, limits)).await?)
         } else {
-            Ok(Box::pin(self.serve_http1(stream, limits)).await?)
+            Ok(Box::pin(http1::serve(self, stream, limits)).await?)
         }
     }
 
@@ -76,41 +82,12 @@ impl Connection {
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             Ok(self.serve_http2(stream, limits).await?)
         } else {
-            Ok(self.serve_http1(stream, limits).await?)
+            Ok(http1::serve(self, stream, limits).await?)
         }
     }
 
-    async fn serve_http1<S>(self, stream: S, limits: &ClientLimits) -> Result<(), hyper::Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
-            .max_buf_size(limits.max_head)
-            .max_header_size(limits.max_head)
-            .max_headers(MAX_HEADERS);
-        let framing = Arc::new(Framing::default());
-        let wire = Wire::new(stream, framing.clone());
-        let (apps, leaving, address, is_secure) = (self.apps, self.leaving, self.peer, self.is_secure);
-        let service = service_fn(move |request| {
-            let (apps, framing, leaving) = (apps.clone(), framing.clone(), leaving.clone());
-            // hyper keeps room for it between requests, too.
-            Box::pin(async move {
-                let peer = Peer { address, is_secure, is_ambiguous: framing.is_ambiguous() };
-                let mut response = pipeline::handle(&apps, peer, request).await;
-                framing.answered();
-                if leaving.load(Ordering::Relaxed) {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, Infallible>(response)
-            })
-        });
-        self.watcher.watch(http.serve_connection(TokioIo::new(wire), service)).await
-    }
-
     /// Floods of resets, settings and headers are bounded by the library, as are pings.
-    async fn serve_http2<S>(self, stream: S, limits: &ClientLimits) -> Result<(), hyper::Error>
+    async fn serve_http2<S>(mut self, stream: S, limits: &ClientLimits) -> Result<(), hyper::Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -125,8 +102,21 @@ impl Connection {
             let apps = apps.clone();
             async move { Ok::<_, Infallible>(of_http2(&apps, address, is_secure, request).await) }
         });
-        self.watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await
+        drive(pin!(http.serve_connection(TokioIo::new(stream), service)), &mut self.closing).await
     }
+}
+
+/// Drive a connection. When the host ends it answers what it has begun, and no more.
+pub async fn drive<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    closing: &mut watch::Receiver<bool>,
+) -> Result<(), C::Error> {
+    tokio::select! {
+        done = &mut connection => return done,
+        _ = closing.wait_for(|closing| *closing) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }
 
 async fn of_http2(

@@ -46,7 +46,7 @@ pub async fn drive(lane: Arc<Lane>, instance: Arc<Instance>) {
     // Only now: requests that lose their reply with it look for the reason.
     if let Some(guest) = guest {
         let begun = Instant::now();
-        aside::end(guest).await;
+        aside::end(guest, &lane.core.endings).await;
         lane.stats.ended(begun.elapsed());
     }
     lane.ended(&instance);
@@ -124,7 +124,12 @@ async fn serve(
             let _ = cancel.told.send(());
         }
         match lane.take(instance) {
-            Work::Job(job) => call(guest, app, job).await?,
+            Work::Job(job) => {
+                call(guest, app, job).await?;
+                if signals.vitals.has_had_enough() {
+                    tokio::task::yield_now().await;
+                }
+            }
             Work::None => signals.wake.notified().await,
             // What is begun here counts as in flight until it is done.
             Work::Over if !left => {

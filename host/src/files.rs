@@ -5,6 +5,7 @@
 
 use crate::fault::{Failure, Fault, Rejection};
 use crate::folders::Folders;
+use crate::wire::Framing;
 use bytes::{Bytes, BytesMut};
 use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, IfRange, LastModified, Range};
 use hyper::HeaderMap;
@@ -16,6 +17,7 @@ use std::io;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
@@ -163,6 +165,7 @@ pub struct FileBody {
     file: tokio::fs::File,
     left: u64,
     part: BytesMut,
+    connection: Option<Arc<Framing>>,
 }
 
 impl FileBody {
@@ -172,7 +175,12 @@ impl FileBody {
         if from > 0 {
             file.seek(io::SeekFrom::Start(from)).await?;
         }
-        Ok(Self { file, left: length, part: BytesMut::new() })
+        Ok(Self { file, left: length, part: BytesMut::new(), connection: None })
+    }
+
+    /// Until all of it is sent, the connection is in use.
+    pub fn hold(&mut self, connection: Arc<Framing>) {
+        self.connection = Some(connection);
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Core {
     /// The right to compute beyond the first tick: one handler at a time on a thread, so that a connection waits for
     /// one.
     pub turns: Arc<Semaphore>,
+    /// The right to give back the memory of a large instance.
+    pub endings: Semaphore,
     /// That of all workers.
     pub pressure: Pressure,
 }
@@ -43,6 +45,7 @@ impl Core {
             runtime: tokio::runtime::Handle::current(),
             computing: AtomicUsize::new(0),
             turns: Arc::new(Semaphore::new(tokio::runtime::Handle::current().metrics().num_workers())),
+            endings: Semaphore::new(1),
             pressure,
         })
     }

@@ -8,20 +8,21 @@
 //! ```
 //!
 //! [`server`] accepts a [`mod@connection`] on one of its workers, each a thread with a listener and instances of its
-//! own, and hyper reads a request from the [`wire`], behind [`tls`] if there is a certificate. [`pipeline`] is the
-//! request's whole path in one function: [`request`] refuses heads that are ambiguous, [`hosts`] say which app of the
-//! [`table`] it is for, the app's [`gate`] keeps its [`rate`], [`docs`] answers for the app's description, [`route`]
-//! finds the handler, [`mod@body`] receives what comes behind the head ([`uploads`] keeps its files, and a share of
-//! memory for bodies that are in [`transit`] bounds it), [`params`] turns path, query, headers, body and [`form`] into
-//! arguments ([`values`] by name, [`validate`] by type with its [`unions`], [`mod@scalar`] by value, [`check`] for
-//! constraints, [`errors422`] for what does not fit), written as [`marshal`]. The [`app`] has a [`lane`] of instances
-//! for the handler: the request waits there with a [`ticket`] until one of its [`roster`] takes it, on this worker or
-//! on one with a freer core. The [`driver`] of that instance calls the [`guest`] and keeps its [`vitals`]; handlers
-//! that wait are resumed by the guest's own event loop when its [`alarm`] rings. The reply comes back marshalled;
-//! [`reply`] decodes it ([`aside`] of the thread, when it is large), [`json`] encodes its values ([`escape`] its
-//! strings, [`unencodable`] what cannot be), [`response`] makes the HTTP of it. Whatever goes wrong on the way is a
-//! [`fault`], [`stats`] count it, and [`accesslog`] writes the line. A reply may be a file of one of the [`folders`]
-//! that were granted: [`files`] opens and sends it.
+//! own, on one of the [`cores`], and hyper reads a request from the [`wire`], behind [`tls`] if there is a certificate
+//! ([`mod@http1`] takes connections from it that rest). [`pipeline`] is the request's whole path in one function:
+//! [`request`] refuses heads that are ambiguous, [`hosts`] say which app of the [`table`] it is for, the app's
+//! [`gate`] keeps its [`rate`], [`docs`] answers for the app's description, [`route`] finds the handler, [`mod@body`]
+//! receives what comes behind the head ([`uploads`] keeps its files, and a share of memory for bodies that are in
+//! [`transit`] bounds it), [`params`] turns path, query, headers, body and [`form`] into arguments ([`values`] by
+//! name, [`validate`] by type with its [`unions`], [`mod@scalar`] by value, [`check`] for constraints, [`errors422`]
+//! for what does not fit), written as [`marshal`]. The [`app`] has a [`lane`] of instances for the handler: the
+//! request waits there with a [`ticket`] until one of its [`roster`] takes it, on this worker or on one with a freer
+//! core. The [`driver`] of that instance calls the [`guest`] and keeps its [`vitals`]; handlers that wait are resumed
+//! by the guest's own event loop when its [`alarm`] rings. The reply comes back marshalled; [`reply`] decodes it
+//! ([`aside`] of the thread, when it is large), [`json`] encodes its values ([`escape`] its strings, [`unencodable`]
+//! what cannot be), [`response`] makes the HTTP of it. Whatever goes wrong on the way is a [`fault`], [`stats`] count
+//! it, and [`accesslog`] writes the line. A reply may be a file of one of the [`folders`] that were granted: [`files`]
+//! opens and sends it.
 //!
 //! The data moves forward: `RouteMatch → ValidArgs → Waiting → Reply → HttpResponse`.
 //!
@@ -61,6 +62,7 @@ pub mod commands;
 pub mod component;
 pub mod config;
 pub mod connection;
+pub mod cores;
 pub mod deploy;
 pub mod dev;
 pub mod direct;
@@ -80,6 +82,7 @@ pub mod guest;
 pub mod guestlog;
 pub mod hostfile;
 pub mod hosts;
+pub mod http1;
 pub mod inspect;
 pub mod json;
 pub mod keeper;

@@ -11,7 +11,8 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LO
 use hyper::{Response, StatusCode};
 
 /// What is made in memory, or a file.
-pub type HttpResponse = Response<Either<Full<Bytes>, FileBody>>;
+pub type ResponseBody = Either<Full<Bytes>, FileBody>;
+pub type HttpResponse = Response<ResponseBody>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

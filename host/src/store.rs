@@ -12,17 +12,22 @@ use crate::outbound::Outbound;
 use crate::source;
 use crate::uploads::Uploads;
 use crate::vitals::Vitals;
+use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use wasmtime::component::{Accessor, HasData, Linker, ResourceTable};
-use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{ResourceLimiterAsync, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// Largest table of a guest; a CPython component has about 5 700 entries.
 pub const TABLE_ELEMENTS: usize = 50_000;
+
+/// By so much a memory grows before its guest gives the thread to others: the kernel takes half a millisecond to clear it,
+/// and no tick interrupts that. In bytes.
+const SHARE: usize = 1024 * 1024;
 
 /// The data of an instance's store.
 pub struct GuestState {
@@ -80,7 +85,7 @@ impl GuestState {
             log,
         };
         let mut store = Store::new(&component.engine, state);
-        store.limiter(|state| state);
+        store.limiter_async(|state| state);
         store.set_epoch_deadline(1);
         // At each tick a computing guest lets the thread go, so other connections are served and deadlines fire.
         store.epoch_deadline_callback(|store| {
@@ -162,8 +167,9 @@ impl WasiView for GuestState {
 
 /// Growth is denied, not trapped: Python raises MemoryError in the handler that asked, and requests that
 /// share the instance may still finish before it is retired.
-impl ResourceLimiter for GuestState {
-    fn memory_growing(
+#[async_trait]
+impl ResourceLimiterAsync for GuestState {
+    async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
@@ -172,7 +178,12 @@ impl ResourceLimiter for GuestState {
         let granted = desired <= self.memory_limit;
         // The first growth is that from nothing to what it begins with.
         if granted && current > 0 {
+            let before = self.grown;
             self.grown += desired - current;
+            // The memory that was given before has been used since: that took time, between two ticks.
+            if before / SHARE < self.grown / SHARE {
+                self.vitals.clone().give_way().await;
+            }
         }
         if !granted {
             self.vitals.exhaust();
@@ -180,7 +191,7 @@ impl ResourceLimiter for GuestState {
         Ok(granted)
     }
 
-    fn table_growing(
+    async fn table_growing(
         &mut self,
         _current: usize,
         desired: usize,

@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+/// What a `def` handler gets to end when its client has hung up. Most need less, and to make another instance takes more.
+const BRIEF: Duration = Duration::from_millis(10);
+
 /// What an instance is asked to do.
 pub struct Job {
     pub request: u64,
@@ -165,18 +168,27 @@ impl Waiting {
                 self.reply = None;
                 Err(self.ticket.abandon().map_or(Fault::Lost, |instance| instance.fault(self.request)))
             }
-            Err(_) if self.give_up() => Err(Fault::Deadline),
+            Err(_) if self.give_up(Duration::ZERO) => Err(Fault::Deadline),
             Err(_) => Err(Fault::Busy),
         }
     }
 
-    /// Stop waiting. True when the handler had begun; it is then seen to that it ends.
-    fn give_up(&mut self) -> bool {
+    /// Stop waiting. True when the handler had begun; it is then seen to that it ends. `brief`: what a `def` handler has
+    /// left for that.
+    fn give_up(&mut self, brief: Duration) -> bool {
         let Some(reply) = self.reply.take() else { return false };
         let Some(instance) = self.ticket.abandon() else { return false };
         let patience = self.patience;
         if !patience.cancels {
-            instance.kill.notify_one();
+            if brief.is_zero() {
+                instance.kill.notify_one();
+            } else {
+                tokio::spawn(async move {
+                    if tokio::time::timeout(brief, reply).await.is_err() {
+                        instance.kill.notify_one();
+                    }
+                });
+            }
             return true;
         }
         let (told, heard) = oneshot::channel();
@@ -193,7 +205,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.give_up();
+        self.give_up(BRIEF);
     }
 }
 

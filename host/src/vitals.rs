@@ -10,7 +10,21 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// How often a computing guest gives its thread to others: after one to two of these.
-pub const TICK: Duration = Duration::from_millis(2);
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Some guest has been at work since the last call. Written once a tick at most: workers share it.
+static IS_BUSY: AtomicBool = AtomicBool::new(false);
+
+/// Whether a guest was at work since this was asked last.
+pub fn was_busy() -> bool {
+    IS_BUSY.swap(false, Ordering::Relaxed)
+}
+
+fn is_busy() {
+    if !IS_BUSY.load(Ordering::Relaxed) {
+        IS_BUSY.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Microseconds since the first call, and never 0.
 fn clock() -> u64 {
@@ -42,6 +56,8 @@ pub struct Vitals {
     entered: AtomicU64,
     /// The ticks at which it was interrupted since then.
     interrupted: AtomicU32,
+    /// When its driver last got the thread, in microseconds of [`clock`].
+    resumed: AtomicU64,
     /// It waits for its turn to compute.
     yielding: AtomicBool,
     /// The request that it computes for.
@@ -85,6 +101,7 @@ impl Vitals {
         Arc::new(Self {
             entered: AtomicU64::new(0),
             interrupted: AtomicU32::new(0),
+            resumed: AtomicU64::new(0),
             yielding: AtomicBool::new(false),
             serving: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
@@ -104,6 +121,7 @@ impl Vitals {
 
     /// The guest is about to run.
     pub fn entered(&self) {
+        is_busy();
         self.interrupted.store(0, Ordering::Relaxed);
         self.entered.store(clock(), Ordering::Relaxed);
     }
@@ -177,9 +195,15 @@ impl Vitals {
 
     /// The driver gets the thread.
     pub fn resumed(&self) {
+        self.resumed.store(clock(), Ordering::Relaxed);
         if let Some(meter) = &self.meter {
             lock(meter).since = thread_time();
         }
+    }
+
+    /// True when the driver has had the thread for a while: others want to be served, too.
+    pub fn has_had_enough(&self) -> bool {
+        clock().saturating_sub(self.resumed.load(Ordering::Relaxed)) >= TICK.as_micros() as u64
     }
 
     /// The driver gives the thread back, and whoever waits for a turn to compute gets it.
@@ -204,6 +228,7 @@ impl Vitals {
     /// At a tick: true when the guest has run for a while. It may have been entered just before the tick, or have
     /// rested for many.
     pub fn is_due(&self) -> bool {
+        is_busy();
         self.held() >= TICK
     }
 

@@ -3,23 +3,33 @@
 //! A head with both Content-Length and Transfer-Encoding is the classic shape of request smuggling. hyper drops the
 //! former before anyone can see it, so the names are noted here, while the head is read. Of heads that a client
 //! pipelines behind another one nothing is noted; for those hyper's own rule holds (the encoding counts, and the
-//! connection ends with the answer).
+//! connection ends with the answer). Whether a connection rests is noted as well.
 
 use crate::sync::lock;
+use bytes::{Buf, Bytes};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// What is known of the head that is being read.
+/// What is known of the head that is being read, and of the connection.
 #[derive(Debug)]
-pub struct Framing(Mutex<Scan>);
+pub struct Framing {
+    scan: Mutex<Scan>,
+    /// Changes whenever bytes pass.
+    passed: AtomicU32,
+    /// The client takes no more for now.
+    is_stalled: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Scan {
     /// A head is expected; bytes of bodies are not looked at.
     in_head: bool,
+    /// Some of it has been read.
+    begun: bool,
     /// The start of a line whose end has not been read.
     line: Vec<u8>,
     length: bool,
@@ -31,30 +41,49 @@ const ENOUGH: usize = 32;
 
 impl Default for Framing {
     fn default() -> Self {
-        Self(Mutex::new(Scan { in_head: true, line: Vec::new(), length: false, encoding: false }))
+        let scan = Scan { in_head: true, begun: false, line: Vec::new(), length: false, encoding: false };
+        Self { scan: Mutex::new(scan), passed: AtomicU32::new(0), is_stalled: AtomicBool::new(false) }
     }
 }
 
 impl Framing {
     /// A request arrived: true when its head had both framings. What follows is its body.
     pub fn is_ambiguous(&self) -> bool {
-        let mut scan = lock(&self.0);
+        let mut scan = lock(&self.scan);
         scan.in_head = false;
         scan.length && scan.encoding
     }
 
     /// The request was answered: the next bytes are a head.
     pub fn answered(&self) {
-        let mut scan = lock(&self.0);
-        (scan.in_head, scan.length, scan.encoding) = (true, false, false);
+        let mut scan = lock(&self.scan);
+        (scan.in_head, scan.begun, scan.length, scan.encoding) = (true, false, false, false);
         scan.line.clear();
     }
 
     fn note(&self, bytes: &[u8]) {
-        let mut scan = lock(&self.0);
+        self.passed.fetch_add(1, Ordering::Relaxed);
+        let mut scan = lock(&self.scan);
         if scan.in_head {
+            scan.begun = true;
             scan.note(bytes);
         }
+    }
+
+    fn wrote<T>(&self, polled: &Poll<T>) {
+        self.passed.fetch_add(1, Ordering::Relaxed);
+        self.is_stalled.store(polled.is_pending(), Ordering::Relaxed);
+    }
+
+    /// A number that is another one when bytes have passed.
+    pub fn passed(&self) -> u32 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// All that was answered is with the kernel, as far as hyper has been given it, and no head has begun.
+    pub fn is_between_requests(&self) -> bool {
+        let scan = lock(&self.scan);
+        scan.in_head && !scan.begun && !self.is_stalled.load(Ordering::Relaxed)
     }
 }
 
@@ -88,12 +117,32 @@ impl Scan {
 /// A client's connection.
 pub struct Wire<S> {
     stream: S,
+    /// Was read before, and comes first.
+    ahead: Bytes,
     framing: Arc<Framing>,
 }
 
+/// What is read of a connection that rested, before it gets buffers again.
+const FIRST: usize = 16;
+
 impl<S> Wire<S> {
     pub fn new(stream: S, framing: Arc<Framing>) -> Self {
-        Self { stream, framing }
+        Self { stream, ahead: Bytes::new(), framing }
+    }
+
+    /// Have `bytes` be read before all others.
+    pub fn put_back(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
+    }
+}
+
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Wait for bytes, which are then still to be read. False when there will be none.
+    pub async fn is_spoken_to(&mut self) -> bool {
+        let mut first = [0; FIRST];
+        let read = self.stream.read(&mut first).await.unwrap_or(0);
+        self.put_back(Bytes::copy_from_slice(&first[..read]));
+        read > 0
     }
 }
 
@@ -104,7 +153,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let polled = if self.ahead.is_empty() {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let part = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead[..part]);
+            self.ahead.advance(part);
+            Poll::Ready(Ok(()))
+        };
         let read = &buf.filled()[before..];
         if !read.is_empty() {
             self.framing.note(read);
@@ -115,7 +171,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.framing.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -131,7 +189,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.framing.wrote(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -142,6 +202,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt;
 
     fn ambiguous(reads: &[&str]) -> bool {
         let framing = Framing::default();
@@ -173,5 +234,39 @@ mod tests {
         framing.answered();
         framing.note(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
         assert!(!framing.is_ambiguous());
+    }
+
+    #[tokio::test]
+    async fn what_is_put_back_is_read_first_and_looked_at() {
+        let framing = Arc::new(Framing::default());
+        let (mut client, stream) = tokio::io::duplex(1024);
+        let mut wire = Wire::new(stream, framing.clone());
+        let head = b"POST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        assert!(wire.is_spoken_to().await && framing.is_between_requests());
+        let mut read = [0; 4];
+        wire.read_exact(&mut read).await.unwrap();
+        assert!(!framing.is_between_requests());
+        let mut rest = vec![0; head.len() - read.len()];
+        wire.read_exact(&mut rest).await.unwrap();
+        assert_eq!([&read[..], &rest].concat(), head);
+        assert!(framing.is_ambiguous() && !framing.is_between_requests());
+        framing.answered();
+        assert!(framing.is_between_requests());
+        drop(client);
+        assert!(!wire.is_spoken_to().await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_client_takes_nothing_is_in_use() {
+        let framing = Arc::new(Framing::default());
+        let (mut client, stream) = tokio::io::duplex(8);
+        let mut wire = Wire::new(stream, framing.clone());
+        let sending = tokio::spawn(async move { wire.write_all(&[b'x'; 12]).await.map(|()| wire) });
+        tokio::task::yield_now().await;
+        assert!(!framing.is_between_requests());
+        client.read_exact(&mut [0; 12]).await.unwrap();
+        let _wire = sending.await.unwrap().unwrap();
+        assert!(framing.is_between_requests());
     }
 }

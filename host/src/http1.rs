@@ -1,0 +1,109 @@
+//! One HTTP/1.1 connection: hyper's while requests come, and next to nothing while none do.
+//!
+//! hyper keeps 16 KiB for a connection that rests, and ten thousand of those cost more than the interpreters behind
+//! them. So it is taken from hyper after a while, and given back with the first bytes of another request.
+
+use crate::config::ClientLimits;
+use crate::connection::{Connection, drive};
+use crate::pipeline::{self, Peer};
+use crate::response::ResponseBody;
+use crate::wire::{Framing, Wire};
+use http_body_util::Either;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1::{Builder, Parts};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Without a byte for so long, a connection rests.
+const QUIET: Duration = Duration::from_secs(2);
+/// Who knows a connection's framing while nothing is in flight: its wire, its service, and its loop.
+const AT_REST: usize = 3;
+
+/// Serve until the connection ends.
+pub async fn serve<S>(mut connection: Connection, stream: S, limits: &ClientLimits) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.max_head)
+        .max_header_size(limits.max_head)
+        .max_headers(MAX_HEADERS);
+    let framing = Arc::new(Framing::default());
+    let mut wire = Wire::new(stream, framing.clone());
+    loop {
+        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), service(&connection, &framing)));
+        let speaking = drive(Pin::new(&mut *spoken), &mut connection.closing);
+        tokio::select! {
+            done = speaking => return done,
+            () = rests(&framing) => {}
+        }
+        let Parts { io, read_buf, .. } = spoken.into_parts();
+        wire = io.into_inner();
+        if !read_buf.is_empty() {
+            // A head that is behind another one and not whole. It has had its time to arrive, and gets no more rests.
+            wire.put_back(read_buf);
+            let spoken = http.serve_connection(TokioIo::new(wire), service(&connection, &framing));
+            return drive(pin!(spoken), &mut connection.closing).await;
+        }
+        // Empty as it is, it keeps 8 KiB.
+        drop(read_buf);
+        tokio::select! {
+            is_spoken_to = wire.is_spoken_to() => if !is_spoken_to { break },
+            _ = connection.closing.wait_for(|closing| *closing) => break,
+            () = sleep(limits.header_timeout.saturating_sub(QUIET)) => break,
+        }
+    }
+    let _ = timeout(QUIET, wire.shutdown()).await;
+    Ok(())
+}
+
+/// Return when nothing is in flight, and nothing has come or gone for a while.
+async fn rests(framing: &Arc<Framing>) {
+    let mut before = None;
+    loop {
+        let passed = framing.passed();
+        let is_quiet = before.replace(passed) == Some(passed);
+        if is_quiet && framing.is_between_requests() && Arc::strong_count(framing) == AT_REST {
+            return;
+        }
+        sleep(QUIET).await;
+    }
+}
+
+fn service(
+    connection: &Connection,
+    framing: &Arc<Framing>,
+) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Unpin + use<> {
+    let Connection { apps, leaving, peer, is_secure, .. } = connection;
+    let (apps, leaving, framing) = (apps.clone(), leaving.clone(), framing.clone());
+    let (address, is_secure) = (*peer, *is_secure);
+    service_fn(move |request: Request<Incoming>| {
+        let (apps, framing, leaving) = (apps.clone(), framing.clone(), leaving.clone());
+        // hyper keeps room for it between requests, too.
+        Box::pin(async move {
+            let peer = Peer { address, is_secure, is_ambiguous: framing.is_ambiguous() };
+            let mut response = pipeline::handle(&apps, peer, request).await;
+            framing.answered();
+            if leaving.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            if let Either::Right(file) = response.body_mut() {
+                file.hold(framing);
+            }
+            Ok::<_, Infallible>(response)
+        })
+    })
+}
