@@ -117,6 +117,11 @@ class Host:
         return took
 
 
+def spread(times: list[float]) -> str:
+    late = times[len(times) * 99 // 100]
+    return f"p50 {median(times):.1f} ms, p99 {late:.1f} ms, most {times[-1]:.1f} ms"
+
+
 def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
     host = Host(count, folder, is_distinct)
     kind = "links to one"
@@ -131,19 +136,17 @@ def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
         while host.loaded() and time.monotonic() < deadline:
             time.sleep(0.5)
         left, after = host.loaded(), host.memory()
-        again = sorted(host.wake(number) for number in range(0, count, 10))
+        again = sorted(host.wake(number) for number in range(count))
     finally:
         host.process.terminate()
         host.process.wait()
-    late = times[len(times) * 99 // 100]
     return [
         f"{count} apps ({kind}), {before / 1024:.1f} MiB of private memory when none was asked for",
-        f"each asked for once: first answer p50 {median(times):.1f} ms, p99 {late:.1f} ms, "
-        f"most {times[-1]:.1f} ms",
+        f"each asked for once: first answer {spread(times)}",
         f"most memory meanwhile: {most / 1024:.1f} MiB",
         f"{IDLE_SECONDS} s later {left} are loaded, {after / 1024:.1f} MiB: "
         f"{(after - before) / count:.1f} KiB for each, {after / count:.1f} KiB with the host",
-        f"woken again: p50 {median(again):.1f} ms, most {again[-1]:.1f} ms",
+        f"each woken again: first answer {spread(again)}",
     ]
 
 

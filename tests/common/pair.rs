@@ -76,10 +76,10 @@ impl Pair {
         private_memory(self.server.child.id())
     }
 
-    /// The most that the host may have, in bytes: 5 % more than at the start of the report. (And what allocators take at a
-    /// time.)
+    /// The most that the host may have, in bytes: 5 % more than at the start of the report. (And what its allocator takes at
+    /// a time.)
     fn most_memory(&self) -> u64 {
-        self.baseline.load(Ordering::Relaxed) / 100 * 105 + (8 << 20)
+        self.baseline.load(Ordering::Relaxed) / 100 * 105 + (2 << 20)
     }
 
     /// The host's memory, as soon as it has given back what it does not need: that takes some seconds.
