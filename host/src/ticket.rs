@@ -13,6 +13,7 @@ use crate::vitals::Vitals;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -173,29 +174,29 @@ impl Waiting {
         }
     }
 
-    /// Stop waiting. True when the handler had begun; it is then seen to that it ends. `brief`: what a `def` handler has
-    /// left for that.
+    /// Stop waiting. True when the handler had begun; it is then seen to that it ends. `brief`: what one that cannot be told
+    /// has left for that.
     fn give_up(&mut self, brief: Duration) -> bool {
         let Some(reply) = self.reply.take() else { return false };
         let Some(instance) = self.ticket.abandon() else { return false };
         let patience = self.patience;
-        if !patience.cancels {
-            if brief.is_zero() {
-                instance.kill.notify_one();
-            } else {
-                tokio::spawn(async move {
-                    if tokio::time::timeout(brief, reply).await.is_err() {
-                        instance.kill.notify_one();
-                    }
-                });
-            }
+        let heard = patience.cancels.then(|| {
+            let (told, heard) = oneshot::channel();
+            lock(&instance.cancels).push(Cancel { request: self.request, told });
+            instance.wake.notify_one();
+            heard
+        });
+        // Whoever embeds the host may drop a call where no runtime is.
+        let Ok(runtime) = Handle::try_current() else {
+            instance.kill.notify_one();
             return true;
-        }
-        let (told, heard) = oneshot::channel();
-        lock(&instance.cancels).push(Cancel { request: self.request, told });
-        instance.wake.notify_one();
-        tokio::spawn(async move {
-            if !patience.ends(&instance.vitals, reply, heard).await {
+        };
+        runtime.spawn(async move {
+            let ends = match heard {
+                Some(heard) => patience.ends(&instance.vitals, reply, heard).await,
+                None => tokio::time::timeout(brief, reply).await.is_ok(),
+            };
+            if !ends {
                 instance.kill.notify_one();
             }
         });
@@ -250,6 +251,25 @@ impl Patience {
                 Err(_) if vitals.held() > self.deadline => return false,
                 Err(_) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_may_be_dropped_where_no_runtime_is() {
+        for cancels in [false, true] {
+            let patience = Patience { cancels, deadline: Duration::ZERO, grace: Duration::ZERO };
+            let given = Given { args: ValidArgs(Vec::new()), uploads: None, room: None };
+            let (job, waiting) = Waiting::new(1, 0, given, Instant::now(), patience);
+            let signals = Signals::new(Vitals::alone());
+            assert!(job.ticket.begin(&signals));
+            drop(waiting);
+            let killed = futures_util::FutureExt::now_or_never(signals.kill.notified());
+            assert!(killed.is_some(), "{cancels}");
         }
     }
 }
