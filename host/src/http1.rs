@@ -16,7 +16,7 @@ use hyper::server::conn::http1::{Builder, Parts};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,20 +43,21 @@ where
         .max_headers(MAX_HEADERS);
     let framing = Arc::new(Framing::default());
     let mut wire = Wire::new(stream, framing.clone());
+    let mut may_rest = true;
     loop {
         let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), service(&connection, &framing)));
         let speaking = drive(Pin::new(&mut *spoken), &mut connection.closing);
         tokio::select! {
             done = speaking => return done,
-            () = rests(&framing) => {}
+            () = rests(&framing), if may_rest => {}
         }
         let Parts { io, read_buf, .. } = spoken.into_parts();
         wire = io.into_inner();
         if !read_buf.is_empty() {
             // A head that is behind another one and not whole. It has had its time to arrive, and gets no more rests.
+            may_rest = false;
             wire.put_back(read_buf);
-            let spoken = http.serve_connection(TokioIo::new(wire), service(&connection, &framing));
-            return drive(pin!(spoken), &mut connection.closing).await;
+            continue;
         }
         // Empty as it is, it keeps 8 KiB.
         drop(read_buf);

@@ -20,7 +20,7 @@ pub fn was_busy() -> bool {
     IS_BUSY.swap(false, Ordering::Relaxed)
 }
 
-fn is_busy() {
+fn mark_busy() {
     if !IS_BUSY.load(Ordering::Relaxed) {
         IS_BUSY.store(true, Ordering::Relaxed);
     }
@@ -121,7 +121,7 @@ impl Vitals {
 
     /// The guest is about to run.
     pub fn entered(&self) {
-        is_busy();
+        mark_busy();
         self.interrupted.store(0, Ordering::Relaxed);
         self.entered.store(clock(), Ordering::Relaxed);
     }
@@ -228,7 +228,6 @@ impl Vitals {
     /// At a tick: true when the guest has run for a while. It may have been entered just before the tick, or have
     /// rested for many.
     pub fn is_due(&self) -> bool {
-        is_busy();
         self.held() >= TICK
     }
 
@@ -237,6 +236,7 @@ impl Vitals {
     /// because it lets the I/O driver run first; after a plain wake-up sockets would be looked at only at every
     /// 61st poll.
     pub async fn give_way(self: Arc<Self>) {
+        mark_busy();
         self.interrupted.fetch_add(1, Ordering::Relaxed);
         self.yielding.store(true, Ordering::Relaxed);
         drop(lock(&self.turn).take());
