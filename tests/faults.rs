@@ -152,19 +152,40 @@ fn damaged_compiled_code_is_made_anew() {
         Server::spawn(command).get("/version").json()
     };
     assert_eq!(answer(), json!(1));
-    let folder = fs::read_dir(cache.join("aot")).unwrap().next().unwrap().unwrap().path();
-    let code = folder.join("code.bin");
-    let good = fs::read(&code).unwrap();
-    let mut flipped = good.clone();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 0x10;
-    for damaged in [&flipped[..], &good[..good.len() / 2], b""] {
-        fs::write(&code, damaged).unwrap();
+    let folders: Vec<_> =
+        fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // Its own, and what it would share with other apps.
+    assert_eq!(folders.len(), 2);
+    for code in folders.iter().map(|folder| folder.join("code.bin")) {
+        let good = fs::read(&code).unwrap();
+        let mut flipped = good.clone();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 0x10;
+        for damaged in [&flipped[..], &good[..good.len() / 2], b""] {
+            fs::write(&code, damaged).unwrap();
+            assert_eq!(answer(), json!(1));
+            assert!(fs::read(&code).unwrap() == good, "it was not made anew");
+        }
+        fs::remove_file(&code).unwrap();
         assert_eq!(answer(), json!(1));
-        assert_eq!(fs::read(&code).unwrap().len(), good.len());
     }
-    fs::write(folder.join("manifest.json"), "{").unwrap();
+    let manifest = folders.iter().map(|folder| folder.join("manifest.json")).find(|file| file.exists());
+    fs::write(manifest.unwrap(), "{").unwrap();
     assert_eq!(answer(), json!(1));
+}
+
+/// Apps differ in what their memory begins with, and not in the interpreter.
+#[test]
+fn different_apps_share_one_compiled_interpreter() {
+    let cache = scratch("cache");
+    for wasm in [shop(1), shop(2)] {
+        let mut command = Command::new(BINARY);
+        command.arg("run").arg(&wasm).args(["--port", "0", "--workers", "1"]).arg("--cache").arg(&cache);
+        assert_eq!(Server::spawn(command).get("/version").status, 200);
+    }
+    let folders = fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path());
+    let (apps, codes): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.join("manifest.json").exists());
+    assert_eq!((apps.len(), codes.len()), (2, 1));
 }
 
 /// Somebody clears the cache while an app is put away.

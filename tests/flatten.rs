@@ -8,7 +8,7 @@ mod run;
 #[path = "flatten/script.rs"]
 mod script;
 
-use flatten::{Left, flatten};
+use flatten::{Left, flatten, split};
 use run::{Outcome, Program};
 use script::Script;
 use std::fs;
@@ -192,6 +192,64 @@ fn what_cannot_be_merged_is_left_and_the_reason_said() {
         assert_eq!(&left.to_string(), reason, "{}", script.name);
     }
     assert!(seen > 10);
+}
+
+#[test]
+fn split_components_do_what_whole_ones_do() {
+    let engine = run::engine();
+    let mut whole = Vec::new();
+    for script in mergeable() {
+        let flat = flat(&script, true);
+        let split = match split(&flat) {
+            Ok(split) => split,
+            Err(left) => {
+                whole.push((script.name, left.to_string()));
+                continue;
+            }
+        };
+        let Ok(parts) = Program::of_parts(&engine, &split) else {
+            whole.push((script.name, "its parts are not valid".to_owned()));
+            continue;
+        };
+        let mut programs = [Program::new(&engine, &flat).unwrap(), parts];
+        for call in &script.calls {
+            let [whole, parts] = programs.each_mut().map(|program| program.call(call));
+            assert_eq!(whole, parts, "{}: {call}", script.name);
+        }
+        let [whole, parts] = programs.map(|program| program.heard());
+        assert_eq!(whole, parts, "{}: what the host heard", script.name);
+    }
+    let whole: Vec<(&str, &str)> = whole.iter().map(|(name, left)| (name.as_str(), left.as_str())).collect();
+    let expected = [
+        // A module that stays asks for a memory of some size, and the code has one of any size.
+        ("adapter", "its parts are not valid"),
+        ("bulk", "what its memory begins with is not known"),
+        ("destructor", "it has types of core modules"),
+        ("late", "several modules fill its memory"),
+        ("late_segments", "several modules fill its memory"),
+        ("tables", "a module has several memories"),
+    ];
+    assert_eq!(whole, expected);
+}
+
+/// What differs in programs that were started before their memories were written down: data, and globals.
+#[test]
+fn components_with_other_contents_have_the_same_code() {
+    let parts = |script: &str, from: &[u8], to: &[u8]| {
+        let script = mergeable().find(|other| other.name == script).unwrap();
+        let at = script.bytes.windows(from.len()).position(|bytes| bytes == from).unwrap();
+        let mut other = script.bytes.clone();
+        other[at..at + from.len()].copy_from_slice(to);
+        [&script.bytes, &other].map(|bytes| split(&flatten(bytes, true).unwrap()).unwrap())
+    };
+    // Globals there: an i32 that changes, and fewer functions use it than another one.
+    for [one, other] in [
+        parts("segments", b"MMMMMMM", b"NNNNNNN"),
+        parts("globals", b"\x7f\x01\x41\x80\x08\x0b", b"\x7f\x01\x41\x80\x09\x0b"),
+    ] {
+        assert_eq!(one.code, other.code);
+        assert_ne!(one.rest, other.rest);
+    }
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn mechanism_stays_in_its_place() {
                 "builder.rs",
                 "component.rs",
                 "driver.rs",
+                "engine.rs",
                 "exchanges.rs",
                 "guest.rs",
                 "guestlog.rs",

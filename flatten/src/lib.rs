@@ -36,7 +36,9 @@ mod linking;
 mod merged;
 mod outline;
 mod rewrite;
+mod split;
 
+pub use split::{CODE, Split, split};
 use std::fmt;
 use wasmparser::{Validator, WasmFeatures};
 

@@ -3,8 +3,9 @@
 //! cargo run --release --example epochs -- APP.wasm NAME…   (handlers without parameters, by name)
 
 use bolt_host::builder;
-use bolt_host::component::{self, Loaded};
+use bolt_host::component::Loaded;
 use bolt_host::config::AppConfig;
+use bolt_host::engine::{self, Engine};
 use bolt_host::grants::Grants;
 use bolt_host::guest::Instance;
 use bolt_host::manifest::Route;
@@ -13,7 +14,7 @@ use bolt_host::vitals::Vitals;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wasmtime::{Engine, Result, format_err};
+use wasmtime::{Result, format_err};
 
 const ROUNDS: usize = 21;
 const ROUND: Duration = Duration::from_millis(200);
@@ -26,14 +27,13 @@ fn main() -> Result<()> {
     let mut components = Vec::new();
     let mut routes = Vec::new();
     for epochs in [true, false] {
-        let mut settings = component::settings();
+        let mut settings = engine::settings();
         settings.epoch_interruption(epochs);
-        let engine = Engine::new(&settings)?;
-        component::start_ticker(&engine)?;
+        let engine = Engine::ticking(wasmtime::Engine::new(&settings)?)?;
         let config = AppConfig::default();
         let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &config, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
-        let loaded = Loaded::open(&engine, &artifact.code, "epochs", &config);
+        let loaded = Loaded::open(&engine, &artifact, "epochs", &config);
         components.push(loaded.map_err(|sentence| format_err!("{sentence}"))?);
         routes = manifest.routes;
     }

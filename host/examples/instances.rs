@@ -3,8 +3,9 @@
 //! cargo run --release --example instances -- NAME APP.wasm…   (a handler without parameters)
 
 use bolt_host::builder;
-use bolt_host::component::{self, Loaded};
+use bolt_host::component::Loaded;
 use bolt_host::config::{AppConfig, Config};
+use bolt_host::engine;
 use bolt_host::guest::Instance;
 use bolt_host::outbound::Outbound;
 use bolt_host::store::GuestState;
@@ -24,10 +25,10 @@ fn main() -> Result<()> {
     println!("medians of {TIMES}, in µs, the pool's resets included");
     for wasm in words {
         let config = AppConfig::default();
-        let engine = component::engine(&Config::default())?;
+        let engine = engine::engine(&Config::default())?;
         let (artifact, manifest) = builder::compile(&engine, Path::new(&wasm), &cache, &config, false)
             .map_err(|sentence| format_err!("{sentence}"))?;
-        let loaded = Loaded::open(&engine, &artifact.code, "instances", &config);
+        let loaded = Loaded::open(&engine, &artifact, "instances", &config);
         let loaded = loaded.map_err(|sentence| format_err!("{sentence}"))?;
         let route = manifest.routes.iter().position(|route| route.name == name);
         let route = route.ok_or_else(|| format_err!("there is no handler {name}"))? as u32;

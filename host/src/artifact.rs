@@ -3,6 +3,7 @@
 //! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code.
 
 use crate::sync::lock;
+use rustix::mm::{Advice, madvise};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,18 +12,21 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 /// Code that was found to be as it was written, in this state of its file.
 static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
 
-/// A compiled component and the manifest it gave.
+/// Changes when the files of an artifact mean something else.
+const FORMAT: u32 = 2;
+
+/// A compiled component and the manifest it gave; or code that components have in common, without one.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     pub code: PathBuf,
     pub manifest: PathBuf,
-    /// The checksum of the code, by which a damaged file is known.
+    /// The checksum of the code, by which a damaged file is known, and the folder of the code it shares with others.
     sum: PathBuf,
 }
 
@@ -31,7 +35,11 @@ impl Artifact {
     pub fn locate(cache: &Path, content: &str, engine: &Engine) -> Self {
         let mut hasher = std::collections::hash_map::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let folder = cache.join("aot").join(format!("{content}-{:016x}", hasher.finish()));
+        FORMAT.hash(&mut hasher);
+        Self::at(&cache.join("aot").join(format!("{content}-{:016x}", hasher.finish())))
+    }
+
+    fn at(folder: &Path) -> Self {
         Self {
             code: folder.join("code.bin"),
             manifest: folder.join("manifest.json"),
@@ -39,9 +47,19 @@ impl Artifact {
         }
     }
 
+    fn folder(&self) -> &Path {
+        self.code.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The code that this was compiled without, because others have it as well.
+    pub fn shared(&self) -> Option<Self> {
+        let sum = fs::read_to_string(&self.sum).ok()?;
+        Some(Self::at(&self.folder().with_file_name(sum.lines().nth(1)?)))
+    }
+
     /// A name for it: a part of the hash of its component.
     pub fn id(&self) -> String {
-        let folder = self.code.parent().and_then(Path::file_name).unwrap_or_default();
+        let folder = self.folder().file_name().unwrap_or_default();
         folder.to_string_lossy().chars().take(12).collect()
     }
 
@@ -50,14 +68,19 @@ impl Artifact {
         self.manifest.is_file() && self.has_code()
     }
 
-    /// True when the code is as it was written. Each state of the file is read once in a process, which takes 10 ms.
+    /// True when the code is as it was written, and so is what it shares.
     pub fn has_code(&self) -> bool {
+        self.is_sound() && self.shared().is_none_or(|shared| shared.is_sound())
+    }
+
+    /// Each state of the file is read once in a process, which takes 10 ms.
+    fn is_sound(&self) -> bool {
         let Ok(stamp) = Stamp::of(&self.code) else { return false };
         if lock(&SOUND).get(&self.code) == Some(&stamp) {
             return true;
         }
         let is_sound = match (fs::read_to_string(&self.sum), checksum(&self.code)) {
-            (Ok(written), Ok(found)) => written == found,
+            (Ok(written), Ok(found)) => written.lines().next() == Some(&found),
             _ => false,
         };
         if is_sound {
@@ -70,13 +93,17 @@ impl Artifact {
         lock(&SOUND).insert(self.code.clone(), stamp);
     }
 
-    /// Keep compiled code.
-    pub fn store(&self, code: &[u8]) -> io::Result<()> {
-        private_folder(self.code.parent().unwrap_or(Path::new("/")))?;
+    /// Keep compiled code, and where the code is that it shares.
+    pub fn store(&self, code: &[u8], shared: Option<&Self>) -> io::Result<()> {
+        private_folder(self.folder())?;
         write_atomically(&self.code, code)?;
         // As it is on disk: whoever loads it next need not read it again.
         let stamp = Stamp::of(&self.code)?;
-        write_atomically(&self.sum, checksum(&self.code)?.as_bytes())?;
+        let mut sum = checksum(&self.code)?;
+        if let Some(folder) = shared.and_then(|shared| shared.folder().file_name()) {
+            sum.push_str(&format!("\n{}", folder.to_string_lossy()));
+        }
+        write_atomically(&self.sum, sum.as_bytes())?;
         self.is_sound_as(stamp);
         Ok(())
     }
@@ -117,13 +144,26 @@ fn checksum(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Map compiled code into memory.
+/// Map a compiled component into memory.
 #[allow(unsafe_code)]
 pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `compile` of this program into the user's private cache folder (0700),
     // under a name that holds the hash of its source and of the engine. Whoever can write there can run code
     // as this user anyway.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Map the compiled code that components have in common into memory, all of it at once: no request waits for the disk, and
+/// what is mapped in some process stays when the system needs room for files.
+#[allow(unsafe_code)]
+pub fn deserialize_module(engine: &Engine, path: &Path) -> wasmtime::Result<Module> {
+    // SAFETY: as for components.
+    let module = unsafe { Module::deserialize_file(engine, path) }?;
+    let code = module.image_range();
+    let length = code.end.addr() - code.start.addr();
+    // SAFETY: the module keeps this range mapped, and its contents do not change by being read. Kernels before 5.14 refuse.
+    let _ = unsafe { madvise(code.start.cast_mut().cast(), length, Advice::LinuxPopulateRead) };
+    Ok(module)
 }
 
 /// A hash of `bytes`, as 32 hex digits.

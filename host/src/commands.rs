@@ -5,9 +5,10 @@ use crate::app::App;
 use crate::artifact::Artifact;
 use crate::builder;
 use crate::cli::{Build, Dev, Inspect, New, Run, Source, When};
-use crate::component::{self, Engine, Loaded};
+use crate::component::Loaded;
 use crate::config::{AppConfig, Config};
 use crate::dev::Reloader;
+use crate::engine::{self, Engine};
 use crate::manifest::Manifest;
 use crate::ready::{self, Origin};
 use crate::runner::Runner;
@@ -158,7 +159,7 @@ pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
     let config = AppConfig::default();
     let called = ready::module(&manifest).to_owned();
-    let load = || Loaded::open(&pool(&Config::default())?, &artifact.code, &called, &config);
+    let load = || Loaded::open(&pool(&Config::default())?, &artifact, &called, &config);
     let app = App::new(manifest, Arc::new(load()?), &config)?;
     let trial = now(trial::of(&app, load))??;
     say(&inspect::report(&wasm, &artifact, &app.manifest, &trial)?);
@@ -202,7 +203,7 @@ fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifes
 
 /// The engine with its pool of instances.
 pub fn pool(config: &Config) -> Result<Engine, String> {
-    component::engine(config).map_err(|e| {
+    engine::engine(config).map_err(|e| {
         format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
     })
 }

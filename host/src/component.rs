@@ -1,19 +1,20 @@
-//! The engine, and components: checked, compiled ahead of time, loaded, linked.
+//! Components: checked, loaded, linked.
 
+use crate::artifact::{self, Artifact};
 use crate::bindings::AppPre;
-use crate::config::{AppConfig, Config, Limits};
+use crate::config::{AppConfig, Limits};
+use crate::engine::{Code, Engine};
 use crate::folders::Folders;
 use crate::guestlog::LogRate;
 use crate::source::Source;
 use crate::store::{self, GuestState, TABLE_ELEMENTS};
-use crate::vitals::{self, TICK};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmparser::{Parser, Payload};
-pub use wasmtime::Engine;
+use wasmtime::ExternType;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// The interface every SDK app exports, less its version.
 const HANDLERS: &str = "bolt:host/handlers@";
@@ -21,85 +22,6 @@ const ABI_VERSION: &str = "0.4.0";
 
 /// The unit in which a component states its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
-
-/// Core instances in a componentized app: about ten, and room for native extensions.
-const CORE_INSTANCES: u32 = 40;
-
-/// Make the engine and start its clock. Its pool holds `config.most_instances` instances.
-pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
-    let count = u32::try_from(config.most_instances).unwrap_or(u32::MAX).min(100_000);
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(count)
-        .total_core_instances(count.saturating_mul(CORE_INSTANCES))
-        .total_memories(count)
-        .total_tables(count.saturating_mul(2))
-        .total_stacks(count.saturating_mul(2))
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(1)
-        .max_tables_per_component(4)
-        .max_component_instance_size(16 * crate::config::MIB)
-        .max_core_instance_size(4 * crate::config::MIB)
-        .table_elements(TABLE_ELEMENTS)
-        // The limit itself is kept by the store; this is the most that any limit may be.
-        .max_memory_size(2048 * crate::config::MIB);
-    if may_reset_in_place() {
-        pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(config.keep_resident)
-            .table_keep_resident(TABLE_KEEP_RESIDENT);
-    }
-    let mut settings = settings();
-    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&settings)?;
-    start_ticker(&engine)?;
-    Ok(engine)
-}
-
-/// What is wiped in place of a retired instance's function table, in bytes.
-const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
-
-/// Wiping in place needs the kernel's word on which pages were written (PAGEMAP_SCAN, Linux 6.7). This version of
-/// wasmtime misses pages that were swapped out, so it is done only where nothing is ever swapped.
-fn may_reset_in_place() -> bool {
-    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_else(|_| "unknown\nunknown".into());
-    PoolingAllocationConfig::is_pagemap_scan_available() && swaps.lines().count() <= 1
-}
-
-/// The settings that a compiled artifact depends on.
-pub fn settings() -> wasmtime::Config {
-    let mut settings = wasmtime::Config::new();
-    settings
-        .wasm_component_model_async(true)
-        .epoch_interruption(true)
-        .max_wasm_stack(1024 * 1024)
-        .async_stack_size(2 * 1024 * 1024)
-        // A snapshot is sparse; above 16 MiB wasmtime would silently give up copy-on-write for it.
-        .memory_guaranteed_dense_image_size(256 << 20);
-    settings
-}
-
-/// How often the clock of an engine ticks that has nothing to do.
-const RESTING_TICK: Duration = Duration::from_millis(5);
-/// Ticks without work after which there is nothing to do.
-const STILL: u32 = 100;
-/// Of the thread that ticks, where a process may ask for it. While every core computes, a thread like the others was let in
-/// up to 5 ms late (a kernel that looks at its queue 250 times a second), and all wait for it.
-const NICE: i32 = -10;
-
-/// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
-pub fn start_ticker(engine: &Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("epoch".into()).spawn(move || {
-        let _ = rustix::process::setpriority_process(None, NICE);
-        let mut still = 0;
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            still = if vitals::was_busy() { 0 } else { (still + 1).min(STILL) };
-            std::thread::sleep(if still < STILL { TICK } else { RESTING_TICK });
-        }
-    })?;
-    Ok(())
-}
 
 /// Look at a component's outside. The error is a sentence.
 pub fn check(wasm: &[u8]) -> Result<(), String> {
@@ -177,6 +99,8 @@ pub struct Loaded {
     /// The file of its compiled code, which memories begin as copies of.
     pub image: Arc<Path>,
     pub pre: AppPre<GuestState>,
+    /// The code that it has in common with other apps, which stays mapped for as long as one of them is there.
+    pub code: Option<Arc<Code>>,
     pub memory_limit: usize,
     pub max_exchanges: usize,
     /// How long work after a reply may take.
@@ -191,13 +115,23 @@ pub struct Loaded {
 
 impl Loaded {
     /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
-    pub fn open(engine: &Engine, artifact: &Path, name: &str, config: &AppConfig) -> Result<Self, String> {
+    pub fn open(
+        engine: &Engine,
+        artifact: &Artifact,
+        name: &str,
+        config: &AppConfig,
+    ) -> Result<Self, String> {
         let limits = &config.limits;
-        let component = crate::artifact::deserialize(engine, artifact)
+        let component = artifact::deserialize(engine, &artifact.code)
             .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
-        fits(&component, limits)?;
+        let code = artifact.shared().map(|code| engine.code(&code)).transpose()?;
+        fits(engine, &component, code.as_deref(), limits)?;
         let mut linker = Linker::new(engine);
         store::link(&mut linker).map_err(|e| format!("the host's functions cannot be linked: {e:#}"))?;
+        if let Some(code) = &code {
+            let linked = linker.root().module(flatten::CODE, &code.module);
+            linked.map_err(|e| format!("its code cannot be linked: {e:#}"))?;
+        }
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|e| format!("it asks for something this host does not offer: {e:#}"))?;
@@ -206,8 +140,9 @@ impl Loaded {
             name: name.into(),
             log_rate: LogRate::new(limits.log_rate),
             engine: engine.clone(),
-            image: artifact.into(),
+            image: artifact.code.as_path().into(),
             pre,
+            code,
             memory_limit: limits.memory,
             max_exchanges: limits.max_exchanges,
             linger: limits.deadline,
@@ -223,11 +158,22 @@ impl Loaded {
     }
 }
 
-fn fits(component: &Component, limits: &Limits) -> Result<(), String> {
-    let Some(needs) = component.resources_required() else {
-        return Err("it is linked with modules of its own making, which this host does not support".into());
+/// Whether the pool's places are large enough for it.
+fn fits(engine: &Engine, component: &Component, code: Option<&Code>, limits: &Limits) -> Result<(), String> {
+    let (memory, table) = match (component.resources_required(), code) {
+        (Some(needs), _) => (needs.max_initial_memory_size, needs.max_initial_table_size),
+        // What its instances need is not told of a component that imports its code.
+        (None, Some(code)) => {
+            let table = code.module.resources_required().max_initial_table_size;
+            (initial_memory(engine, component), table)
+        }
+        (None, None) => {
+            return Err(
+                "it is linked with modules of its own making, which this host does not support".into()
+            );
+        }
     };
-    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE);
+    let memory = memory.unwrap_or(0).saturating_mul(WASM_PAGE);
     if memory > limits.memory as u64 {
         return Err(format!(
             "it starts with {} MiB of memory and an instance may have {} MiB: raise --memory",
@@ -235,9 +181,21 @@ fn fits(component: &Component, limits: &Limits) -> Result<(), String> {
             limits.memory / crate::config::MIB
         ));
     }
-    let table = needs.max_initial_table_size.unwrap_or(0);
+    let table = table.unwrap_or(0);
     if table > TABLE_ELEMENTS as u64 {
         return Err(format!("its tables hold {table} functions and at most {TABLE_ELEMENTS} are supported"));
     }
     Ok(())
+}
+
+/// The memory that a component gives to the code which it imports, in pages.
+fn initial_memory(engine: &Engine, component: &Component) -> Option<u64> {
+    let ty = component.component_type();
+    let code = ty.get_import(engine, flatten::CODE)?;
+    let ComponentItem::Module(code) = code.ty else { return None };
+    let memories = code.imports(engine).filter_map(|(_, ty)| match ty {
+        ExternType::Memory(memory) => Some(memory.minimum()),
+        _ => None,
+    });
+    memories.max()
 }

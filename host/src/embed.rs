@@ -50,8 +50,8 @@
 //! # }
 //! ```
 
-use crate::component::{self, Engine};
 use crate::config::{AppConfig, Config};
+use crate::engine::{self, Engine};
 use crate::hosts::{self, Hosts, Mount};
 use crate::lane::Core;
 use crate::pipeline::{self, Peer};
@@ -103,7 +103,7 @@ impl Builder {
     /// Make the host. It lives in the tokio runtime that this is called in. The error is a sentence.
     pub fn build(self) -> Result<Host, String> {
         let cache = self.cache.map_or_else(crate::cli::user_cache, Ok)?;
-        let engine = component::engine(&self.config)
+        let engine = engine::engine(&self.config)
             .map_err(|e| format!("the pool of instances cannot be made: {e:#}"))?;
         let inner = Arc::new(Inner {
             engine,

@@ -85,13 +85,12 @@ pub fn report(
     let _ = writeln!(text, "\nmodules\n  {linked}");
     tell_costs(&mut text, manifest, trial);
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let compiled = fs::metadata(&artifact.code).map_or(0, |meta| meta.len());
-    let _ = writeln!(
-        text,
-        "\nsizes\n  component {:.1} MB\n  compiled  {:.1} MB",
-        megabytes(bytes.len() as u64),
-        megabytes(compiled)
-    );
+    let size = |file: &Path| megabytes(fs::metadata(file).map_or(0, |meta| meta.len()));
+    let _ = writeln!(text, "\nsizes\n  component {:.1} MB", megabytes(bytes.len() as u64));
+    let _ = writeln!(text, "  compiled  {:.1} MB", size(&artifact.code));
+    if let Some(code) = artifact.shared() {
+        let _ = writeln!(text, "  and code  {:.1} MB, which other apps share", size(&code.code));
+    }
     Ok(text)
 }
 

@@ -69,6 +69,7 @@ pub mod direct;
 pub mod docs;
 pub mod driver;
 pub mod embed;
+pub mod engine;
 pub mod errors422;
 pub mod escape;
 pub mod exchanges;

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::artifact::Artifact;
 use crate::builder::{self, Linking, Planned};
-use crate::component::{Engine, Loaded};
+use crate::component::Loaded;
 use crate::config::AppConfig;
+use crate::engine::Engine;
 use crate::manifest::Manifest;
 use crate::python::Content;
 use crate::source::AppRef;
@@ -74,7 +75,7 @@ pub fn open(
     engine: &Engine,
     config: &AppConfig,
 ) -> Result<App, String> {
-    let component = Loaded::open(engine, &artifact.code, name, config)?;
+    let component = Loaded::open(engine, artifact, name, config)?;
     App::new(manifest, Arc::new(component), config)
 }
 

@@ -4,8 +4,9 @@
 
 use crate::app::App;
 use crate::builder::{self, Planned};
-use crate::component::{Engine, Loaded};
+use crate::component::Loaded;
 use crate::config::AppConfig;
+use crate::engine::Engine;
 use crate::manifest::Manifest;
 use crate::python::Content;
 use crate::source::{AppRef, Source};
@@ -24,7 +25,7 @@ impl Runner {
     pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
         let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
         let artifact = builder::native(engine, &wasm, cache)?;
-        let component = Loaded::open(engine, &artifact.code, "runner", config)?;
+        let component = Loaded::open(engine, &artifact, "runner", config)?;
         Ok(Self { component, config: config.clone() })
     }
 

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::artifact::Artifact;
 use crate::builder;
-use crate::component::Engine;
 use crate::config::AppConfig;
+use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::hosts::Mount;
 use crate::keeper::Stamp;
@@ -101,6 +101,10 @@ impl Stored {
     pub fn prepare_file(&self, wasm: &Path) -> Result<Version, String> {
         let config = &self.tenant.config;
         let (artifact, _) = builder::compile(&self.engine, wasm, &self.cache, config, false)?;
+        // Whoever asks for the app first need not wait until this has come from the disk.
+        if let Some(code) = artifact.shared() {
+            self.engine.code(&code)?;
+        }
         Ok(Version { id: artifact.id(), artifact, since: SystemTime::now() })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::run::{self, Program};
 use crate::{corpus, script::Call};
-use flatten::{Left, flatten};
+use flatten::{Left, flatten, split};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -70,8 +70,12 @@ fn damaged(bytes: &[u8], corpus: &[(Vec<u8>, Vec<Call>)], damages: &[Damage]) ->
 
 /// Run the same calls on a component and on what became of it.
 fn compare(engine: &wasmtime::Engine, original: &[u8], flat: &[u8], calls: &[Call]) {
-    let Ok(mut original) = Program::new(engine, original) else { return };
-    let mut flat = Program::new(engine, flat).expect("what the runtime took before it takes flattened");
+    let Ok(original) = Program::new(engine, original) else { return };
+    let flat = Program::new(engine, flat).expect("what the runtime took before it takes flattened");
+    compare_programs(original, flat, calls);
+}
+
+fn compare_programs(mut original: Program, mut flat: Program, calls: &[Call]) {
     for call in calls {
         let (before, after) = (original.call(call), flat.call(call));
         if before.is_exhaustion() || after.is_exhaustion() {
@@ -90,7 +94,10 @@ fn compare(engine: &wasmtime::Engine, original: &[u8], flat: &[u8], calls: &[Cal
 
 #[test]
 fn damaged_components_never_panic_and_do_the_same_if_they_run() {
-    let corpus: Vec<_> = corpus().into_iter().map(|script| (script.bytes, script.calls)).collect();
+    let mut corpus: Vec<_> = corpus().into_iter().map(|script| (script.bytes, script.calls)).collect();
+    // Only flat ones can be split.
+    let flat = |(bytes, calls): &(Vec<u8>, Vec<Call>)| Some((flatten(bytes, true).ok()?, calls.clone()));
+    corpus.extend(corpus.iter().filter_map(flat).collect::<Vec<_>>());
     let engine = run::engine();
     let strategy = (any::<Index>(), prop::collection::vec(damage(), 1..4), any::<bool>());
     // PROPTEST_CASES asks for more.
@@ -98,6 +105,12 @@ fn damaged_components_never_panic_and_do_the_same_if_they_run() {
     proptest!(config, |((which, damages, names) in strategy)| {
         let (bytes, calls) = which.get(&corpus);
         let bytes = damaged(bytes, &corpus, &damages);
+        // Parts that are not valid are not used.
+        if let Ok(split) = split(&bytes)
+            && let (Ok(whole), Ok(parts)) = (Program::new(&engine, &bytes), Program::of_parts(&engine, &split))
+        {
+            compare_programs(whole, parts, calls);
+        }
         if let Ok(flat) = flatten(&bytes, names) {
             compare(&engine, &bytes, &flat, calls);
             match flatten(&flat, names) {

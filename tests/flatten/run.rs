@@ -4,7 +4,7 @@ use crate::script::Call;
 use wasmtime::component::{
     Component, ComponentNamedList, Instance, Lift, Linker, LinkerInstance, Lower, Val,
 };
-use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder, WasmBacktrace};
+use wasmtime::{Config, Engine, Module, Store, StoreLimits, StoreLimitsBuilder, WasmBacktrace};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -66,6 +66,13 @@ impl Program {
             (text.to_uppercase(),)
         });
         Ok(Self { engine: engine.clone(), component, linker, live: None, heard: Vec::new() })
+    }
+
+    /// A component in two parts.
+    pub fn of_parts(engine: &Engine, parts: &flatten::Split) -> wasmtime::Result<Self> {
+        let mut program = Self::new(engine, &parts.rest)?;
+        program.linker.root().module(flatten::CODE, &Module::new(engine, &parts.code)?)?;
+        Ok(program)
     }
 
     pub fn call(&mut self, call: &Call) -> Outcome {
