@@ -28,6 +28,8 @@
 //! What this cannot merge is left as it is, and [`Left`] says why: several memories, modules that are instantiated twice,
 //! start functions, code that uses more than functions, tables, memories and globals, and what would see that all
 //! members are made at once. The output is validated before it is given out.
+//!
+//! [`split`] takes what came out of this apart again, into the code, which many components have in common, and the rest.
 
 mod constant;
 mod core_module;

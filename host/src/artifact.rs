@@ -1,6 +1,7 @@
 //! Compiled components on disk, keyed by content and engine.
 //!
-//! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code.
+//! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
+//! asked to have it mapped at once.
 
 use crate::sync::lock;
 use rustix::mm::{Advice, madvise};

@@ -38,7 +38,8 @@
 //! its instances write to. [`builder`] makes a component of an app's [`source`] with [`python`] and the [`sdk`] that
 //! the program carries, compiles it once into an [`artifact`] (its [`progress`] is told meanwhile), and asks it for its
 //! [`manifest`] ([`manifest_wire`] as it is written), which the host relies on from then on; its [`types`] are what
-//! values may be. [`project`] is what `new` makes. [`component`] checks, loads and links; [`store`] is what an instance
+//! values may be. [`project`] is what `new` makes. [`component`] checks, loads and links, for an [`engine`] that maps the
+//! interpreter's code once for all apps; [`store`] is what an instance
 //! owns on this side of the wall, with [`guestlog`] for what it prints and [`exchanges`] for what it asks of other
 //! servers, which [`outbound`] sends to where the [`grants`] allow; [`policy`] decides who shares an instance, when it
 //! is retired and where work goes, and under [`pressure`] idle instances make room for others.
