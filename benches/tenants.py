@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A thousand apps on one host: memory of each that nobody asks for, and the time to wake one.
 
-Each has a component and compiled data of its own, 46 MB on disk, which are read from there first where
-the system can be made to forget them (as root). `--links` measures others that are links to one
-component, which is quick to prepare.
+Each has a component and compiled data of its own, 46 MB on disk, which are read from there first
+where the system can be made to forget them (as root). `--links` measures others that are links to
+one component, which is quick to prepare.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ def main() -> int:
     args = parser.parse_args()
     environment.raise_file_limit()
     if shutil.disk_usage(tempfile.gettempdir()).free < args.apps * APP_SIZE:
-        sys.exit(f"{args.apps} apps take {args.apps * APP_SIZE / 1e9:.0f} GB: ask for fewer, --apps")
+        sys.exit(
+            f"{args.apps} apps take {args.apps * APP_SIZE / 1e9:.0f} GB: ask for fewer, --apps"
+        )
     lines: list[str] = []
     for count, is_distinct in ((args.apps, True), (args.links, False)):
         if count:
