@@ -35,8 +35,8 @@ impl Engine {
         Ok(Self { engine, codes: Arc::default() })
     }
 
-    /// Code that apps share. To map it takes 5 ms and 3 MB of tables, and from the disk ten times as long, so some of what
-    /// was used last stays when no app uses it. The error is a sentence.
+    /// Code that apps share. The first answer that had to wait for it to come from the disk took 75 ms, others 16, so some
+    /// of what was used last stays when no app uses it. The error is a sentence.
     pub fn code(&self, artifact: &Artifact) -> Result<Arc<Code>, String> {
         let mut codes = lock(&self.codes);
         if let Some(place) = codes.iter().position(|code| code.file == artifact.code) {
