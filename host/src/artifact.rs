@@ -3,13 +3,17 @@
 //! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
 //! asked to have it mapped at once.
 
+use crate::pages::{self, PAGE, Runs};
 use crate::sync::lock;
+use rustix::fs::fadvise;
 use rustix::mm::{Advice, madvise};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -18,6 +22,9 @@ use wasmtime::{Engine, Module};
 
 /// Code that was found to be as it was written, in this state of its file.
 static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
+
+/// More than 8 MiB are not noted: a start would wait for what it may not need.
+const MOST_PAGES: u64 = 2048;
 
 /// Changes when the files of an artifact mean something else.
 const FORMAT: u32 = 2;
@@ -29,6 +36,8 @@ pub struct Artifact {
     pub manifest: PathBuf,
     /// The checksum of the code, by which a damaged file is known, and the folder of the code it shares with others.
     sum: PathBuf,
+    /// Pages of the code's file that a start uses: lines of the first of a run and their number. They are advice.
+    pages: PathBuf,
 }
 
 impl Artifact {
@@ -45,6 +54,7 @@ impl Artifact {
             code: folder.join("code.bin"),
             manifest: folder.join("manifest.json"),
             sum: folder.join("code.sum"),
+            pages: folder.join("code.pages"),
         }
     }
 
@@ -110,6 +120,33 @@ impl Artifact {
     }
 }
 
+impl Artifact {
+    /// Note which pages of the code this process uses now, beside those that were noted before: they are what the next start
+    /// has to wait for.
+    pub fn note_pages(&self) -> io::Result<()> {
+        let known = self.pages();
+        let Some(used) = pages::used(&self.code, &known) else { return Ok(()) };
+        let count: u64 = used.iter().map(|(_, count)| count).sum();
+        if used == known || count > MOST_PAGES {
+            return Ok(());
+        }
+        let lines: String = used.iter().map(|(first, count)| format!("{first} {count}\n")).collect();
+        write_atomically(&self.pages, lines.as_bytes())
+    }
+
+    /// What was noted, and can be.
+    fn pages(&self) -> Runs {
+        let text = fs::read_to_string(&self.pages).unwrap_or_default();
+        let length = fs::metadata(&self.code).map_or(0, |meta| meta.len().div_ceil(PAGE));
+        let run = |line: &str| {
+            let (first, count) = line.split_once(' ')?;
+            let (first, count) = (first.parse::<u64>().ok()?, count.parse().ok()?);
+            (first.checked_add(count)? <= length).then_some((first, count))
+        };
+        text.lines().map_while(run).collect()
+    }
+}
+
 /// What tells one state of a file from another, without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
@@ -145,13 +182,26 @@ fn checksum(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Map a compiled component into memory.
+/// Map a compiled component into memory, and have what a start uses of it read.
 #[allow(unsafe_code)]
-pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Component> {
+    let pages = artifact.pages();
+    // The disk is asked for all of them before the first is waited for. Left to itself the kernel reads what lies around a
+    // page that is missing, as much as the disk's settings say: with 8 MiB that was the whole file.
+    if let Ok(file) = File::open(&artifact.code) {
+        for &(first, count) in &pages {
+            let (from, length) = (first.saturating_mul(PAGE), NonZeroU64::new(count.saturating_mul(PAGE)));
+            let _ = fadvise(&file, from, length, rustix::fs::Advice::WillNeed);
+        }
+    }
     // SAFETY: the file was written by `compile` of this program into the user's private cache folder (0700),
     // under a name that holds the hash of its source and of the engine. Whoever can write there can run code
     // as this user anyway.
-    unsafe { Component::deserialize_file(engine, path) }
+    let component = unsafe { Component::deserialize_file(engine, &artifact.code) }?;
+    for (first, count) in pages {
+        populate(&component.image_range(), first, count);
+    }
+    Ok(component)
 }
 
 /// Map the compiled code that components have in common into memory, all of it at once: no request waits for the disk, and
@@ -160,11 +210,20 @@ pub fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> 
 pub fn deserialize_module(engine: &Engine, path: &Path) -> wasmtime::Result<Module> {
     // SAFETY: as for components.
     let module = unsafe { Module::deserialize_file(engine, path) }?;
-    let code = module.image_range();
-    let length = code.end.addr() - code.start.addr();
-    // SAFETY: the module keeps this range mapped, and its contents do not change by being read. Kernels before 5.14 refuse.
-    let _ = unsafe { madvise(code.start.cast_mut().cast(), length, Advice::LinuxPopulateRead) };
+    populate(&module.image_range(), 0, u64::MAX);
     Ok(module)
+}
+
+/// Have `count` pages of what is mapped at `image` read, as far as that goes, so that no worker waits for the disk. Kernels
+/// before 5.14 refuse.
+#[allow(unsafe_code)]
+fn populate(image: &Range<*const u8>, first: u64, count: u64) {
+    let length = (image.end.addr() - image.start.addr()) as u64;
+    let from = first.saturating_mul(PAGE).min(length);
+    let count = count.saturating_mul(PAGE).min(length - from);
+    let start = image.start.wrapping_add(from as usize).cast_mut().cast();
+    // SAFETY: the range is a part of the image, which the caller keeps mapped; its contents do not change by being read.
+    let _ = unsafe { madvise(start, count as usize, Advice::LinuxPopulateRead) };
 }
 
 /// A hash of `bytes`, as 32 hex digits.

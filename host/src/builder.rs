@@ -232,7 +232,9 @@ fn describe(
     config: &AppConfig,
 ) -> Result<(String, Manifest), String> {
     let loaded = component::Loaded::open(engine, artifact, name, config)?;
-    let json = now(ask(&loaded, &config.limits))??;
+    let (json, alive) = now(asked(&loaded, &config.limits))??;
+    artifact.note_pages().map_err(unstored)?;
+    drop(alive);
     let manifest = Manifest::parse(&json)?;
     Router::new(&manifest)?;
     Ok((json, manifest))
@@ -240,14 +242,20 @@ fn describe(
 
 /// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
 pub async fn ask(loaded: &component::Loaded, limits: &Limits) -> Result<String, String> {
+    asked(loaded, limits).await.map(|(json, _)| json)
+}
+
+async fn asked(loaded: &component::Loaded, limits: &Limits) -> Result<(String, Instance), String> {
     let vitals = Vitals::alone();
     // From now on it counts as computing, so that it gives way at every tick: an import may never end.
     vitals.entered();
-    let asking =
-        async { Instance::new(loaded, vitals, Outbound::new(Arc::default())).await?.describe().await };
+    let asking = async {
+        let mut instance = Instance::new(loaded, vitals, Outbound::new(Arc::default())).await?;
+        Ok((instance.describe().await?, instance))
+    };
     match tokio::time::timeout(limits.deadline, asking).await {
-        Ok(Ok(json)) => Ok(json),
-        Ok(Err(error)) => Err(match error.downcast::<NotLoaded>() {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
             Ok(NotLoaded(text)) => text,
             Err(error) => format!("it cannot tell its routes: {error:#}"),
         }),

@@ -122,7 +122,7 @@ impl Loaded {
         config: &AppConfig,
     ) -> Result<Self, String> {
         let limits = &config.limits;
-        let component = artifact::deserialize(engine, &artifact.code)
+        let component = artifact::deserialize(engine, artifact)
             .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
         let code = artifact.shared().map(|code| engine.code(&code)).transpose()?;
         fits(engine, &component, code.as_deref(), limits)?;

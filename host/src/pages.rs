@@ -1,6 +1,9 @@
-//! Which pages of its memory an instance has written to: what has to be put back when it is retired.
+//! Which pages of its memory an instance has written to, which have to be put back when it is retired; and which pages of
+//! its image it has used, which have to come from the disk before it can answer.
 
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -44,23 +47,89 @@ pub fn of_instances(image: &Path) -> Option<Vec<Written>> {
     Some(memories)
 }
 
+/// Runs of pages of a file: the first of each, and how many.
+pub type Runs = Vec<(u64, u64)>;
+
+/// Pages between two runs that are read with them: the disk takes longer to be asked once more.
+const GAP: u64 = 16;
+
+/// `known`, and the pages of `image` that this process uses now. None where the system does not tell.
+pub fn used(image: &Path, known: &Runs) -> Option<Runs> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let pagemap = File::open("/proc/self/pagemap").ok()?;
+    let image = image.to_str()?;
+    let (memories, others): (Vec<_>, Vec<_>) =
+        maps.lines().filter(|line| line.ends_with(image)).partition(|line| line.contains(" rw-p "));
+    let look = |lines: Vec<&str>| lines.into_iter().map(|line| Mapped::look(line, &pagemap)).collect();
+    let (memories, others): (Option<Vec<_>>, Option<Vec<_>>) = (look(memories), look(others));
+    let memories = memories?;
+    // The kernel maps 2 MiB of a file at once where it can. Of what memories are copies of, these tell more exactly.
+    let is_copied = |page: &u64| memories.iter().any(|memory| memory.place.contains(page));
+    let others = others?.into_iter().flat_map(|other| other.present).filter(|page| !is_copied(page));
+    let mut pages: BTreeSet<_> = known.iter().flat_map(|&(first, count)| first..first + count).collect();
+    pages.extend(others);
+    pages.extend(memories.iter().flat_map(|memory| &memory.present));
+    let mut runs = Runs::new();
+    for page in pages {
+        match runs.last_mut() {
+            Some((first, count)) if page <= *first + *count + GAP => *count = page + 1 - *first,
+            _ => runs.push((page, 1)),
+        }
+    }
+    Some(runs)
+}
+
+/// A mapping of a part of a file.
+struct Mapped {
+    /// Pages of the file.
+    place: Range<u64>,
+    present: Vec<u64>,
+}
+
+impl Mapped {
+    /// `line`: of /proc/self/maps.
+    fn look(line: &str, pagemap: &File) -> Option<Self> {
+        let (from, to) = range(line)?;
+        let first = u64::from_str_radix(line.split_whitespace().nth(2)?, 16).ok()? / PAGE;
+        let place = first..first + (to - from) / PAGE;
+        let entries = place.clone().zip(entries(pagemap, from, to)?);
+        let present = entries.filter(|(_, entry)| entry.is_present()).map(|(page, _)| page).collect();
+        Some(Self { place, present })
+    }
+}
+
 fn range(line: &str) -> Option<(u64, u64)> {
     let (from, to) = line.split_whitespace().next()?.split_once('-')?;
     Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
 }
 
 fn look(pagemap: &File, from: u64, to: u64) -> Option<Written> {
-    let mut entries = vec![0; usize::try_from((to - from) / PAGE * 8).ok()?];
-    pagemap.read_exact_at(&mut entries, from / PAGE * 8).ok()?;
     let mut written = Written::default();
     let mut before = false;
-    for entry in entries.chunks_exact(8) {
-        let entry = u64::from_le_bytes(entry.try_into().ok()?);
-        // Present, and no page of the file.
-        let is_written = entry >> 63 == 1 && entry >> 61 & 1 == 0;
+    for entry in entries(pagemap, from, to)? {
+        let is_written = entry.is_present() && !entry.is_of_file();
         written.pages += usize::from(is_written);
         written.runs += usize::from(is_written && !before);
         before = is_written;
     }
     Some(written)
+}
+
+/// What the kernel says of a page.
+struct Entry(u64);
+
+impl Entry {
+    fn is_present(&self) -> bool {
+        self.0 >> 63 == 1
+    }
+
+    fn is_of_file(&self) -> bool {
+        self.0 >> 61 & 1 == 1
+    }
+}
+
+fn entries(pagemap: &File, from: u64, to: u64) -> Option<Vec<Entry>> {
+    let mut bytes = vec![0; usize::try_from((to - from) / PAGE * 8).ok()?];
+    pagemap.read_exact_at(&mut bytes, from / PAGE * 8).ok()?;
+    bytes.chunks_exact(8).map(|entry| Some(Entry(u64::from_le_bytes(entry.try_into().ok()?)))).collect()
 }

@@ -52,14 +52,17 @@ pub struct Stored {
     state: Mutex<State>,
     /// What its files were when they were last looked at. Held while one of them is replaced.
     seen: Mutex<Stamp>,
+    /// Code whose use has been noted.
+    noted: Mutex<Option<PathBuf>>,
     /// Held while it is loaded or replaced: requests that come meanwhile wait for the same app.
     pub loading: tokio::sync::Mutex<()>,
 }
 
 impl Stored {
     pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf) -> Self {
-        let loading = tokio::sync::Mutex::default();
-        Self { tenant, engine, cache, state: Mutex::new(State::Unbuilt), seen: Mutex::default(), loading }
+        let state = Mutex::new(State::Unbuilt);
+        let (seen, noted, loading) = Default::default();
+        Self { tenant, engine, cache, state, seen, noted, loading }
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Stamp> {
@@ -90,6 +93,19 @@ impl Stored {
             self.is_now(State::Unbuilt);
         }
         loaded.map_err(Fault::NotBuilt)
+    }
+
+    /// Note what requests used of its code, while its instances are there: what is noted when it is built is what it takes to
+    /// tell its routes. Once for each version: to look takes as long as there is memory of all apps, some milliseconds.
+    pub async fn note(&self) {
+        let State::Ready(Version { artifact, .. }) = self.state() else { return };
+        if lock(&self.noted).replace(artifact.code.clone()).is_some_and(|noted| noted == artifact.code) {
+            return;
+        }
+        let noting = tokio::task::spawn_blocking(move || artifact.note_pages());
+        if let Ok(Err(error)) = noting.await {
+            tracing::debug!(app = self.tenant.name, %error, "what a start uses could not be noted");
+        }
     }
 
     /// Build and compile what the tenant's file is now. The error is a text for people.

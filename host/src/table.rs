@@ -142,6 +142,11 @@ impl Staffed {
     /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
     async fn put_away(self: Arc<Self>, unused: Vec<usize>) {
         for place in unused.into_iter().map(|index| &self.places[index]) {
+            if self.is_unused(place)
+                && let Some(stored) = place.slot.kept()
+            {
+                stored.note().await;
+            }
             if self.is_unused(place) {
                 place.leave();
                 tokio::time::sleep(BREATH).await;

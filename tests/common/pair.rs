@@ -1,17 +1,16 @@
 //! Two tenants of one host: A, who does harm, and B, who is asked 200 times a second meanwhile.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::tenants::ready;
+use super::tenants::{ready, until};
 use super::{BINARY, Connection, Server, private_memory, root, run, scratch};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What became of an attack, by kind of answer.
@@ -49,10 +48,15 @@ pub struct Terms<'t> {
 
 pub struct Pair {
     pub server: Server,
-    report: Mutex<String>,
-    /// Memory when the report began, in bytes, and open files.
-    baseline: AtomicU64,
-    open_before: AtomicUsize,
+    /// What the host had when the report began.
+    before: Mutex<Option<Holdings>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Holdings {
+    /// Bytes.
+    memory: u64,
+    files: usize,
 }
 
 impl Pair {
@@ -66,8 +70,7 @@ impl Pair {
         command.envs(terms.env.iter().copied());
         let server = Server::spawn(command);
         ready(&server);
-        let (report, baseline, open_before) = (Mutex::default(), (1 << 40).into(), 0.into());
-        let pair = Self { server, report, baseline, open_before };
+        let pair = Self { server, before: Mutex::default() };
         pair.is_whole("start");
         pair
     }
@@ -76,28 +79,31 @@ impl Pair {
         private_memory(self.server.child.id())
     }
 
-    /// The most that the host may have, in bytes: 5 % more than at the start of the report. (And what its allocator takes at
-    /// a time.)
-    fn most_memory(&self) -> u64 {
-        self.baseline.load(Ordering::Relaxed) / 100 * 105 + (2 << 20)
-    }
-
-    /// The host's memory, as soon as it has given back what it does not need: that takes some seconds.
-    fn memory_after(&self) -> u64 {
+    /// What the host has when nobody has needed either app for a while, so that their instances have ended: what these hold
+    /// while they live depends on which of them answered last. The rest is given back to the system a little later.
+    fn at_rest(&self, is_enough: impl Fn(Holdings) -> bool) -> Holdings {
+        until(|| {
+            let apps = Connection::to(self.server.admin()).get("/apps").json();
+            apps["apps"].as_array().unwrap().iter().all(|app| app["loaded"] == false)
+        });
         let start = Instant::now();
-        while self.memory() > self.most_memory() && start.elapsed() < Duration::from_secs(8) {
+        loop {
+            let now = Holdings { memory: self.memory(), files: self.open_files() };
+            if is_enough(now) || start.elapsed() > Duration::from_secs(8) {
+                return now;
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.memory()
     }
 
-    /// Since the report began, nothing has grown.
-    pub fn assert_as_before(&self) {
-        let (memory, most) = (self.memory_after(), self.most_memory());
-        let (before, open) = (self.open_before.load(Ordering::Relaxed), self.open_files());
-        println!("memory {} → {memory}, open files {before} → {open}", self.baseline.load(Ordering::Relaxed));
-        assert!(memory <= most, "memory: {memory}, at most {most}");
-        assert!(open <= before + 2, "open files: {before} → {open}");
+    /// Since the report began, nothing has grown by more than 5 %, and what the allocator takes at a time, and two files.
+    fn assert_as_before(&self, name: &str) -> Option<Holdings> {
+        let before = (*self.before.lock().unwrap())?;
+        let most = Holdings { memory: before.memory / 100 * 105 + (2 << 20), files: before.files + 2 };
+        let is_as_before = |now: Holdings| now.memory <= most.memory && now.files <= most.files;
+        let now = self.at_rest(is_as_before);
+        assert!(is_as_before(now), "{name}: {before:?} → {now:?}, at most {most:?}");
+        Some(now)
     }
 
     fn open_files(&self) -> usize {
@@ -119,30 +125,28 @@ impl Pair {
             (became.unwrap_or_else(|_| panic!("{name}: A could not do it")), times)
         });
         self.is_whole(name);
+        let instances = self.server.metric("bolt_memories_bytes") as u64 >> 20;
         let became: Vec<_> = became.iter().map(|(what, count)| format!("{count} x {what}")).collect();
         let (median, late) = (percentile(&mut times, 500), percentile(&mut times, 990));
-        let (became, asked, memory) = (became.join(", "), times.len(), self.memory_after() >> 20);
-        let instances = self.server.metric("bolt_memories_bytes") as u64 >> 20;
-        let mut report = self.report.lock().unwrap();
-        let row =
-            format!("{name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {memory} | {instances}");
-        writeln!(report, "| {row} |").unwrap();
-    }
-
-    /// Forget what was reported; what there is now is what there was before.
-    pub fn begin_report(&self) {
-        self.report.lock().unwrap().clear();
-        std::thread::sleep(Duration::from_secs(5));
-        self.baseline.store(self.memory(), Ordering::Relaxed);
-        self.open_before.store(self.open_files(), Ordering::Relaxed);
-    }
-
-    pub fn show_report(&self) {
+        let (became, asked) = (became.join(", "), times.len());
+        let Some(Holdings { memory, files }) = self.assert_as_before(name) else { return };
+        let memory = memory as f64 / f64::from(1 << 20);
         println!(
-            "\n| A | what became of it | answers to B | errors of B | B p50 ms | B p99 ms | private MiB after | of \
-             these in instances |"
+            "| {name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {instances} | {memory:.1} | {files} |"
         );
-        println!("|---|---|---:|---:|---:|---:|---:|---:|\n{}", self.report.lock().unwrap());
+    }
+
+    /// What there is now, at rest, is what there was before the attacks that follow: each is a row of a table.
+    pub fn begin_report(&self) {
+        let start = Instant::now();
+        let before = self.at_rest(|_| start.elapsed() > Duration::from_secs(8));
+        println!("\n{before:?}\n");
+        println!(
+            "| A | what became of it | answers to B | errors of B | B p50 ms | B p99 ms | MiB in instances at its \
+             end | MiB of the host at rest | its files |"
+        );
+        println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
+        *self.before.lock().unwrap() = Some(before);
     }
 
     /// A can be served again, nothing is in flight, and nobody panicked.
@@ -200,6 +204,7 @@ fn host_file(terms: &Terms<'_>, hostile: &Path, shop: &Path) -> String {
 listen = ["127.0.0.1:0"]
 admin = "127.0.0.1:0"
 workers = 2
+idle = "2s"
 {server}
 [app.a]
 source = "{}"
