@@ -3,7 +3,7 @@
 //! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
 //! asked to have it mapped at once.
 
-use crate::pages::{self, PAGE, Runs};
+use crate::pages::{Maps, PAGE, Runs};
 use crate::sync::lock;
 use rustix::fs::fadvise;
 use rustix::mm::{Advice, madvise};
@@ -123,15 +123,16 @@ impl Artifact {
 impl Artifact {
     /// Note which pages of the code this process uses now, beside those that were noted before: they are what the next start
     /// has to wait for.
-    pub fn note_pages(&self) -> io::Result<()> {
+    pub fn note_pages(&self, maps: &Maps) -> io::Result<()> {
         let known = self.pages();
-        let Some(used) = pages::used(&self.code, &known) else { return Ok(()) };
+        let Some(used) = maps.used(&self.code, &known) else { return Ok(()) };
         let count: u64 = used.iter().map(|(_, count)| count).sum();
         if used == known || count > MOST_PAGES {
             return Ok(());
         }
         let lines: String = used.iter().map(|(first, count)| format!("{first} {count}\n")).collect();
-        write_atomically(&self.pages, lines.as_bytes())
+        // Nothing is lost with them: they need not be on the disk now.
+        write(&self.pages, lines.as_bytes(), false)
     }
 
     /// What was noted, and can be.
@@ -268,6 +269,11 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 
 /// Write a file so that no reader ever sees half of it.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, true)
+}
+
+/// `lasts`: a machine that stops leaves no half of it either.
+fn write(path: &Path, bytes: &[u8], lasts: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let partial = folder.join(format!(
         ".{}.{}",
@@ -276,7 +282,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     ));
     let mut file = File::create(&partial)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    if lasts {
+        file.sync_all()?;
+    }
     drop(file);
     fs::rename(&partial, path)
 }

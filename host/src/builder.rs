@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::guest::{Instance, NotLoaded};
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
+use crate::pages::Maps;
 use crate::progress::{self, Progress};
 use crate::python::{self, Content, Python};
 use crate::route::Router;
@@ -233,7 +234,9 @@ fn describe(
 ) -> Result<(String, Manifest), String> {
     let loaded = component::Loaded::open(engine, artifact, name, config)?;
     let (json, alive) = now(asked(&loaded, &config.limits))??;
-    artifact.note_pages().map_err(unstored)?;
+    if let Some(maps) = Maps::look() {
+        artifact.note_pages(&maps).map_err(unstored)?;
+    }
     drop(alive);
     let manifest = Manifest::parse(&json)?;
     Router::new(&manifest)?;

@@ -23,11 +23,10 @@ pub struct Written {
 /// that were ended are among them: they are wiped by writing to the same pages, and kept for the next ones. None where
 /// the system does not tell.
 pub fn of_instances(image: &Path) -> Option<Vec<Written>> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let pagemap = File::open("/proc/self/pagemap").ok()?;
+    let maps = Maps::look()?;
     let image = image.to_str()?;
     let mut memories = Vec::new();
-    let mut lines = maps.lines().peekable();
+    let mut lines = maps.text.lines().peekable();
     while let Some(line) = lines.next() {
         if !(line.ends_with(image) && line.contains(" rw-p ")) {
             continue;
@@ -42,7 +41,7 @@ pub fn of_instances(image: &Path) -> Option<Vec<Written>> {
             to = range(next)?.1;
             lines.next();
         }
-        memories.push(look(&pagemap, from, to)?);
+        memories.push(look(&maps.pagemap, from, to)?);
     }
     Some(memories)
 }
@@ -53,30 +52,43 @@ pub type Runs = Vec<(u64, u64)>;
 /// Pages between two runs that are read with them: the disk takes longer to be asked once more.
 const GAP: u64 = 16;
 
-/// `known`, and the pages of `image` that this process uses now. None where the system does not tell.
-pub fn used(image: &Path, known: &Runs) -> Option<Runs> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let pagemap = File::open("/proc/self/pagemap").ok()?;
-    let image = image.to_str()?;
-    let (memories, others): (Vec<_>, Vec<_>) =
-        maps.lines().filter(|line| line.ends_with(image)).partition(|line| line.contains(" rw-p "));
-    let look = |lines: Vec<&str>| lines.into_iter().map(|line| Mapped::look(line, &pagemap)).collect();
-    let (memories, others): (Option<Vec<_>>, Option<Vec<_>>) = (look(memories), look(others));
-    let memories = memories?;
-    // The kernel maps 2 MiB of a file at once where it can. Of what memories are copies of, these tell more exactly.
-    let is_copied = |page: &u64| memories.iter().any(|memory| memory.place.contains(page));
-    let others = others?.into_iter().flat_map(|other| other.present).filter(|page| !is_copied(page));
-    let mut pages: BTreeSet<_> = known.iter().flat_map(|&(first, count)| first..first + count).collect();
-    pages.extend(others);
-    pages.extend(memories.iter().flat_map(|memory| &memory.present));
-    let mut runs = Runs::new();
-    for page in pages {
-        match runs.last_mut() {
-            Some((first, count)) if page <= *first + *count + GAP => *count = page + 1 - *first,
-            _ => runs.push((page, 1)),
-        }
+/// What is mapped in this process, at one moment.
+pub struct Maps {
+    text: String,
+    pagemap: File,
+}
+
+impl Maps {
+    /// None where the system does not tell. It takes as long as much is mapped: with a thousand apps some milliseconds.
+    pub fn look() -> Option<Self> {
+        let text = std::fs::read_to_string("/proc/self/maps").ok()?;
+        Some(Self { text, pagemap: File::open("/proc/self/pagemap").ok()? })
     }
-    Some(runs)
+
+    /// `known`, and the pages of `image` that are used now.
+    pub fn used(&self, image: &Path, known: &Runs) -> Option<Runs> {
+        let image = image.to_str()?;
+        let lines = self.text.lines().filter(|line| line.ends_with(image));
+        let (memories, others): (Vec<_>, Vec<_>) = lines.partition(|line| line.contains(" rw-p "));
+        let look =
+            |lines: Vec<&str>| lines.into_iter().map(|line| Mapped::look(line, &self.pagemap)).collect();
+        let (memories, others): (Option<Vec<_>>, Option<Vec<_>>) = (look(memories), look(others));
+        let memories = memories?;
+        // The kernel maps 2 MiB of a file at once where it can. Of what memories are copies of, these tell more exactly.
+        let is_copied = |page: &u64| memories.iter().any(|memory| memory.place.contains(page));
+        let others = others?.into_iter().flat_map(|other| other.present).filter(|page| !is_copied(page));
+        let mut pages: BTreeSet<_> = known.iter().flat_map(|&(first, count)| first..first + count).collect();
+        pages.extend(others);
+        pages.extend(memories.iter().flat_map(|memory| &memory.present));
+        let mut runs = Runs::new();
+        for page in pages {
+            match runs.last_mut() {
+                Some((first, count)) if page <= *first + *count + GAP => *count = page + 1 - *first,
+                _ => runs.push((page, 1)),
+            }
+        }
+        Some(runs)
+    }
 }
 
 /// A mapping of a part of a file.

@@ -95,17 +95,11 @@ impl Stored {
         loaded.map_err(Fault::NotBuilt)
     }
 
-    /// Note what requests used of its code, while its instances are there: what is noted when it is built is what it takes to
-    /// tell its routes. Once for each version: to look takes as long as there is memory of all apps, some milliseconds.
-    pub async fn note(&self) {
-        let State::Ready(Version { artifact, .. }) = self.state() else { return };
-        if lock(&self.noted).replace(artifact.code.clone()).is_some_and(|noted| noted == artifact.code) {
-            return;
-        }
-        let noting = tokio::task::spawn_blocking(move || artifact.note_pages());
-        if let Ok(Err(error)) = noting.await {
-            tracing::debug!(app = self.tenant.name, %error, "what a start uses could not be noted");
-        }
+    /// Its code, where requests have used it and it has not been noted what of it. Asked once for each version.
+    pub fn unnoted(&self) -> Option<Artifact> {
+        let State::Ready(Version { artifact, .. }) = self.state() else { return None };
+        let noted = lock(&self.noted).replace(artifact.code.clone());
+        (noted.as_ref() != Some(&artifact.code)).then_some(artifact)
     }
 
     /// Build and compile what the tenant's file is now. The error is a text for people.

@@ -4,10 +4,12 @@
 //! soon as they are done.
 
 use crate::app::{App, Lanes};
+use crate::artifact::Artifact;
 use crate::fault::{Failure, Fault, Rejection};
 use crate::gate::Gate;
 use crate::hosts::{Hosts, Mount};
 use crate::lane::Core;
+use crate::pages::Maps;
 use crate::pressure::Pressure;
 use crate::slot::{Kept, Slot};
 use crate::stats::AppStats;
@@ -141,12 +143,9 @@ impl Staffed {
 
     /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
     async fn put_away(self: Arc<Self>, unused: Vec<usize>) {
-        for place in unused.into_iter().map(|index| &self.places[index]) {
-            if self.is_unused(place)
-                && let Some(stored) = place.slot.kept()
-            {
-                stored.note().await;
-            }
+        let places = unused.into_iter().map(|index| &self.places[index]);
+        note_use(places.clone().filter_map(|place| place.slot.kept()?.unnoted()).collect()).await;
+        for place in places {
             if self.is_unused(place) {
                 place.leave();
                 tokio::time::sleep(BREATH).await;
@@ -178,6 +177,21 @@ impl Staffed {
                 staff.lanes.closed().await;
             }
         }
+    }
+}
+
+/// Note what was used of apps while their instances are there. What was noted when they were built is what it takes to tell
+/// their routes: requests use more.
+async fn note_use(apps: Vec<Artifact>) {
+    if apps.is_empty() {
+        return;
+    }
+    let noting = tokio::task::spawn_blocking(move || {
+        let Some(maps) = Maps::look() else { return Ok(()) };
+        apps.iter().try_for_each(|app| app.note_pages(&maps))
+    });
+    if let Ok(Err(error)) = noting.await {
+        tracing::debug!("what apps use when they start cannot be noted: {error}");
     }
 }
 
