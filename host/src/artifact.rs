@@ -8,7 +8,7 @@ use crate::sync::lock;
 use rustix::fs::fadvise;
 use rustix::mm::{Advice, madvise};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -22,6 +22,9 @@ use wasmtime::{Engine, Module};
 
 /// Code that was found to be as it was written, in this state of its file.
 static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
+
+/// Code whose use by requests was noted.
+static NOTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// More than 8 MiB are not noted: a start would wait for what it may not need.
 const MOST_PAGES: u64 = 2048;
@@ -121,6 +124,11 @@ impl Artifact {
 }
 
 impl Artifact {
+    /// Nobody has asked this before. It is enough to look once at what requests use: that is long where there are many apps.
+    pub fn is_news(&self) -> bool {
+        lock(&NOTED).insert(self.code.clone())
+    }
+
     /// Note which pages of the code this process uses now, beside those that were noted before: they are what the next start
     /// has to wait for.
     pub fn note_pages(&self, maps: &Maps) -> io::Result<()> {

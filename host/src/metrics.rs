@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::fault::{FAULTS, OVERLOADS};
 use crate::lane::Lane;
-use crate::pages::{self, Written};
+use crate::pages::{Maps, PAGE, Written};
 use crate::policy::Isolation;
 use crate::stats::{AppStats, BOUNDS, OUTCOMES, RouteStats};
 use crate::table::AppTable;
@@ -283,10 +283,11 @@ impl Collector for Counted {
 
 impl Counted {
     fn encode_memories(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let looked: Vec<_> = self
-            .apps
+        let maps = Maps::look();
+        let looked: Vec<_> = maps
             .iter()
-            .filter_map(|counts| Some((counts.label(), pages::of_instances(&counts.app.component.image)?)))
+            .flat_map(|maps| self.apps.iter().map(move |counts| (maps, counts)))
+            .filter_map(|(maps, counts)| Some((counts.label(), maps.written(&counts.app.component.image)?)))
             .collect();
         type Value = fn(&[Written]) -> u64;
         let gauges: [(&str, &str, Value); 4] = [
@@ -294,7 +295,7 @@ impl Counted {
                 all.len() as u64
             }),
             ("memories_bytes", "What of them is not shared with the app's image", |all| {
-                all.iter().map(|written| written.pages as u64).sum::<u64>() * pages::PAGE
+                all.iter().map(|written| written.pages as u64).sum::<u64>() * PAGE
             }),
             ("written_pages", "Pages that an instance writes to, on average: what is wiped", |all| {
                 mean(all.iter().map(|written| written.pages))

@@ -1,11 +1,11 @@
 //! Which pages of its memory an instance has written to, which have to be put back when it is retired; and which pages of
 //! its image it has used, which have to come from the disk before it can answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
@@ -19,67 +19,97 @@ pub struct Written {
     pub runs: usize,
 }
 
-/// What was written to in the memories of this process that begin as copies of a part of `image`. Memories of instances
-/// that were ended are among them: they are wiped by writing to the same pages, and kept for the next ones. None where
-/// the system does not tell.
-pub fn of_instances(image: &Path) -> Option<Vec<Written>> {
-    let maps = Maps::look()?;
-    let image = image.to_str()?;
-    let mut memories = Vec::new();
-    let mut lines = maps.text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if !(line.ends_with(image) && line.contains(" rw-p ")) {
-            continue;
-        }
-        let (from, mut to) = range(line)?;
-        // What the instance has beyond its image follows without a gap, and is no file's.
-        while let Some(next) = lines.peek()
-            && next.contains(" rw-p ")
-            && !next.contains('/')
-            && range(next)?.0 == to
-        {
-            to = range(next)?.1;
-            lines.next();
-        }
-        memories.push(look(&maps.pagemap, from, to)?);
-    }
-    Some(memories)
-}
-
 /// Runs of pages of a file: the first of each, and how many.
 pub type Runs = Vec<(u64, u64)>;
 
 /// Pages between two runs that are read with them: the disk takes longer to be asked once more.
 const GAP: u64 = 16;
+/// Mappings of one file that are looked at: the instances of an app use much the same of it.
+const MAPPINGS: usize = 32;
 
-/// What is mapped in this process, at one moment.
+/// Which files are mapped in this process, and where, at one moment.
 pub struct Maps {
-    text: String,
+    files: HashMap<PathBuf, Vec<Mapping>>,
     pagemap: File,
+}
+
+/// A mapping of a part of a file.
+struct Mapping {
+    addresses: Range<u64>,
+    /// Where the memory ends that begins as a copy of this part: what it has beyond is no file's.
+    end: u64,
+    /// The first page of the part.
+    first: u64,
+    is_memory: bool,
 }
 
 impl Maps {
     /// None where the system does not tell. It takes as long as much is mapped: with a thousand apps some milliseconds.
     pub fn look() -> Option<Self> {
         let text = std::fs::read_to_string("/proc/self/maps").ok()?;
-        Some(Self { text, pagemap: File::open("/proc/self/pagemap").ok()? })
+        let mut files = HashMap::<_, Vec<Mapping>>::new();
+        let mut last: Option<PathBuf> = None;
+        for line in text.lines() {
+            let mut words = line.split_ascii_whitespace();
+            let addresses = range(words.next()?)?;
+            let is_memory = words.next()? == "rw-p";
+            let first = u64::from_str_radix(words.next()?, 16).ok()? / PAGE;
+            if let Some(start) = line.find('/') {
+                let file = PathBuf::from(&line[start..]);
+                let mapping = Mapping { end: addresses.end, addresses, first, is_memory };
+                files.entry(file.clone()).or_default().push(mapping);
+                last = Some(file);
+                continue;
+            }
+            let before = last.as_ref().and_then(|file| files.get_mut(file)?.last_mut());
+            match before {
+                Some(before) if is_memory && before.is_memory && before.end == addresses.start => {
+                    before.end = addresses.end;
+                }
+                _ => last = None,
+            }
+        }
+        Some(Self { files, pagemap: File::open("/proc/self/pagemap").ok()? })
     }
 
-    /// `known`, and the pages of `image` that are used now.
+    /// The mappings of a file, which the kernel knows by its whole path.
+    fn of(&self, file: &Path) -> impl Iterator<Item = &Mapping> {
+        let mappings = file.canonicalize().ok().and_then(|file| self.files.get(&file));
+        mappings.into_iter().flatten()
+    }
+
+    /// What was written to in the memories that begin as copies of a part of `image`. Memories of instances that were ended
+    /// are among them: they are wiped by writing to the same pages, and kept for the next ones. None where the system does
+    /// not tell.
+    pub fn written(&self, image: &Path) -> Option<Vec<Written>> {
+        self.of(image)
+            .filter(|mapping| mapping.is_memory)
+            .map(|mapping| {
+                let (mut written, mut before) = (Written::default(), false);
+                for entry in self.entries(&(mapping.addresses.start..mapping.end))? {
+                    let is_written = entry.is_present() && !entry.is_of_file();
+                    written.pages += usize::from(is_written);
+                    written.runs += usize::from(is_written && !before);
+                    before = is_written;
+                }
+                Some(written)
+            })
+            .collect()
+    }
+
+    /// `known`, and the pages of `image` that are used now. None where the system does not tell.
     pub fn used(&self, image: &Path, known: &Runs) -> Option<Runs> {
-        let image = image.to_str()?;
-        let lines = self.text.lines().filter(|line| line.ends_with(image));
-        let (memories, others): (Vec<_>, Vec<_>) = lines.partition(|line| line.contains(" rw-p "));
-        let look =
-            |lines: Vec<&str>| lines.into_iter().map(|line| Mapped::look(line, &self.pagemap)).collect();
-        let (memories, others): (Option<Vec<_>>, Option<Vec<_>>) = (look(memories), look(others));
-        let memories = memories?;
+        let (memories, others): (Vec<_>, Vec<_>) =
+            self.of(image).take(MAPPINGS).partition(|mapping| mapping.is_memory);
         // The kernel maps 2 MiB of a file at once where it can. Of what memories are copies of, these tell more exactly.
-        let is_copied = |page: &u64| memories.iter().any(|memory| memory.place.contains(page));
-        let others = others?.into_iter().flat_map(|other| other.present).filter(|page| !is_copied(page));
+        let is_copied = |page: &u64| memories.iter().any(|memory| memory.pages().contains(page));
         let mut pages: BTreeSet<_> = known.iter().flat_map(|&(first, count)| first..first + count).collect();
-        pages.extend(others);
-        pages.extend(memories.iter().flat_map(|memory| &memory.present));
+        for other in others {
+            pages.extend(self.present(other)?.filter(|page| !is_copied(page)));
+        }
+        for memory in &memories {
+            pages.extend(self.present(memory)?);
+        }
         let mut runs = Runs::new();
         for page in pages {
             match runs.last_mut() {
@@ -89,42 +119,25 @@ impl Maps {
         }
         Some(runs)
     }
+
+    /// Pages of the file that are there.
+    fn present(&self, mapping: &Mapping) -> Option<impl Iterator<Item = u64>> {
+        let entries = mapping.pages().zip(self.entries(&mapping.addresses)?);
+        Some(entries.filter(|(_, entry)| entry.is_present()).map(|(page, _)| page))
+    }
+
+    fn entries(&self, addresses: &Range<u64>) -> Option<Vec<Entry>> {
+        let mut bytes = vec![0; usize::try_from((addresses.end - addresses.start) / PAGE * 8).ok()?];
+        self.pagemap.read_exact_at(&mut bytes, addresses.start / PAGE * 8).ok()?;
+        bytes.chunks_exact(8).map(|entry| Some(Entry(u64::from_le_bytes(entry.try_into().ok()?)))).collect()
+    }
 }
 
-/// A mapping of a part of a file.
-struct Mapped {
+impl Mapping {
     /// Pages of the file.
-    place: Range<u64>,
-    present: Vec<u64>,
-}
-
-impl Mapped {
-    /// `line`: of /proc/self/maps.
-    fn look(line: &str, pagemap: &File) -> Option<Self> {
-        let (from, to) = range(line)?;
-        let first = u64::from_str_radix(line.split_whitespace().nth(2)?, 16).ok()? / PAGE;
-        let place = first..first + (to - from) / PAGE;
-        let entries = place.clone().zip(entries(pagemap, from, to)?);
-        let present = entries.filter(|(_, entry)| entry.is_present()).map(|(page, _)| page).collect();
-        Some(Self { place, present })
+    fn pages(&self) -> Range<u64> {
+        self.first..self.first + (self.addresses.end - self.addresses.start) / PAGE
     }
-}
-
-fn range(line: &str) -> Option<(u64, u64)> {
-    let (from, to) = line.split_whitespace().next()?.split_once('-')?;
-    Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
-}
-
-fn look(pagemap: &File, from: u64, to: u64) -> Option<Written> {
-    let mut written = Written::default();
-    let mut before = false;
-    for entry in entries(pagemap, from, to)? {
-        let is_written = entry.is_present() && !entry.is_of_file();
-        written.pages += usize::from(is_written);
-        written.runs += usize::from(is_written && !before);
-        before = is_written;
-    }
-    Some(written)
 }
 
 /// What the kernel says of a page.
@@ -140,8 +153,7 @@ impl Entry {
     }
 }
 
-fn entries(pagemap: &File, from: u64, to: u64) -> Option<Vec<Entry>> {
-    let mut bytes = vec![0; usize::try_from((to - from) / PAGE * 8).ok()?];
-    pagemap.read_exact_at(&mut bytes, from / PAGE * 8).ok()?;
-    bytes.chunks_exact(8).map(|entry| Some(Entry(u64::from_le_bytes(entry.try_into().ok()?)))).collect()
+fn range(word: &str) -> Option<Range<u64>> {
+    let (from, to) = word.split_once('-')?;
+    Some(u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?)
 }

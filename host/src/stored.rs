@@ -52,8 +52,6 @@ pub struct Stored {
     state: Mutex<State>,
     /// What its files were when they were last looked at. Held while one of them is replaced.
     seen: Mutex<Stamp>,
-    /// Code whose use has been noted.
-    noted: Mutex<Option<PathBuf>>,
     /// Held while it is loaded or replaced: requests that come meanwhile wait for the same app.
     pub loading: tokio::sync::Mutex<()>,
 }
@@ -61,8 +59,8 @@ pub struct Stored {
 impl Stored {
     pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf) -> Self {
         let state = Mutex::new(State::Unbuilt);
-        let (seen, noted, loading) = Default::default();
-        Self { tenant, engine, cache, state, seen, noted, loading }
+        let (seen, loading) = Default::default();
+        Self { tenant, engine, cache, state, seen, loading }
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Stamp> {
@@ -93,13 +91,6 @@ impl Stored {
             self.is_now(State::Unbuilt);
         }
         loaded.map_err(Fault::NotBuilt)
-    }
-
-    /// Its code, where requests have used it and it has not been noted what of it. Asked once for each version.
-    pub fn unnoted(&self) -> Option<Artifact> {
-        let State::Ready(Version { artifact, .. }) = self.state() else { return None };
-        let noted = lock(&self.noted).replace(artifact.code.clone());
-        (noted.as_ref() != Some(&artifact.code)).then_some(artifact)
     }
 
     /// Build and compile what the tenant's file is now. The error is a text for people.

@@ -13,7 +13,7 @@ use crate::pages::Maps;
 use crate::pressure::Pressure;
 use crate::slot::{Kept, Slot};
 use crate::stats::AppStats;
-use crate::stored::Stored;
+use crate::stored::{State, Stored};
 use crate::sync::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -144,7 +144,11 @@ impl Staffed {
     /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
     async fn put_away(self: Arc<Self>, unused: Vec<usize>) {
         let places = unused.into_iter().map(|index| &self.places[index]);
-        note_use(places.clone().filter_map(|place| place.slot.kept()?.unnoted()).collect()).await;
+        let versions = places.clone().filter_map(|place| match place.slot.kept()?.state() {
+            State::Ready(version) => Some(version.artifact),
+            _ => None,
+        });
+        note_use(versions.filter(Artifact::is_news).collect()).await;
         for place in places {
             if self.is_unused(place) {
                 place.leave();

@@ -7,7 +7,7 @@ use crate::component::Loaded;
 use crate::driver;
 use crate::guest::Instance;
 use crate::outbound::Outbound;
-use crate::pages::{self, Written};
+use crate::pages::{Maps, Written};
 use crate::params::{self, Head, Input};
 use crate::reply;
 use crate::ticket::{Job, Ticket};
@@ -70,7 +70,7 @@ async fn of_start(component: &Loaded) -> Result<Written, String> {
 
 /// What the only instance of `component` has written to.
 fn written(component: &Loaded) -> Result<Written, String> {
-    let memories = pages::of_instances(&component.image).unwrap_or_default();
+    let memories = Maps::look().and_then(|maps| maps.written(&component.image)).unwrap_or_default();
     memories
         .into_iter()
         .max_by_key(|written| written.pages)
