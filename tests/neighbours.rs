@@ -53,6 +53,8 @@ fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
         Time => pair.flood_for(path, clients, attack_time()),
         Count(wanted) => pair.flood(path, clients, |answers| answers >= wanted),
         Printed(bytes) => {
+            // Of an app that is not loaded nothing is counted.
+            pair.server.connect().get("/a/probe");
             let enough = printed(pair) + bytes;
             pair.flood(path, clients, |_| printed(pair) >= enough)
         }

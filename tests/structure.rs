@@ -91,7 +91,8 @@ fn mechanism_stays_in_its_place() {
         if text.contains("unsafe") && !text.contains("unsafe_code") {
             panic!("{name} has unsafe code");
         }
-        assert!(name == "artifact.rs" || !text.contains("unsafe {"), "{name} has unsafe code");
+        // Of the library, and the program's own.
+        assert!(may(&["artifact.rs", "main.rs"]) || !text.contains("unsafe {"), "{name} has unsafe code");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Compiled components on disk, keyed by content and engine.
 //!
-//! The only `unsafe` of the crate is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
+//! The only `unsafe` of the library is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
 //! asked to have it mapped at once.
 
 use crate::pages::{Maps, PAGE, Runs};

@@ -42,7 +42,8 @@
 //! interpreter's code once for all apps; [`store`] is what an instance
 //! owns on this side of the wall, with [`guestlog`] for what it prints and [`exchanges`] for what it asks of other
 //! servers, which [`outbound`] sends to where the [`grants`] allow; [`policy`] decides who shares an instance, when it
-//! is retired and where work goes, and under [`pressure`] idle instances make room for others.
+//! is retired and where work goes, and under [`pressure`] idle instances make room for others. Workers that [`rest`] have
+//! the allocator give memory back.
 //!
 //! Pure stages (`route`, `params`, `values`, `form`, `validate`, `scalar`, `check`, `marshal`, `json`, `manifest`,
 //! `docs`, `reply`, `policy`, `grants`, `folders`, `hosts`, `rate`, `direct`, `units`) know nothing of wasmtime, hyper
@@ -108,6 +109,7 @@ pub mod ready;
 pub mod reply;
 pub mod request;
 pub mod response;
+pub mod rest;
 pub mod roster;
 pub mod route;
 pub mod runner;

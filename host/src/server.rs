@@ -6,6 +6,7 @@
 use crate::config::{ClientLimits, Config};
 use crate::connection::Connection;
 use crate::cores;
+use crate::rest::Rest;
 use crate::table::{AppTable, Staffed};
 use crate::tls;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -241,9 +242,13 @@ async fn serve(
 /// with a system call: measured for four of five requests without this.
 async fn heartbeat(apps: Arc<Staffed>, mut pressure: watch::Receiver<u64>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
+    let mut rest = Rest::default();
     loop {
         tokio::select! {
-            _ = beats.tick() => apps.tend(),
+            _ = beats.tick() => {
+                apps.tend();
+                rest.beat(apps.instances_at_rest());
+            }
             Ok(()) = pressure.changed() => apps.make_room(),
         }
     }

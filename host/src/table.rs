@@ -134,11 +134,26 @@ impl Staffed {
         }
     }
 
-    fn is_unused(&self, place: &Place) -> bool {
+    /// How many instances there are, when no app was asked for within the last second, and none has a request to answer.
+    pub fn instances_at_rest(&self) -> Option<usize> {
+        if self.places.iter().any(|place| self.unused(place) <= Duration::from_secs(1)) {
+            return None;
+        }
+        let staffs: Vec<_> = self.places.iter().filter_map(|place| place.staff()).collect();
+        let lanes = staffs.iter().flat_map(|staff| staff.lanes.census());
+        let instances = lanes.map(|now| now.idle + now.busy + now.leaving).sum();
+        staffs.iter().all(|staff| staff.stats.is_idle()).then_some(instances)
+    }
+
+    /// How long it has not been asked for, in whole seconds.
+    fn unused(&self, place: &Place) -> Duration {
         let now = self.began.elapsed().as_secs();
-        let unused = Duration::from_secs(now.saturating_sub(place.used.load(Ordering::Relaxed)));
+        Duration::from_secs(now.saturating_sub(place.used.load(Ordering::Relaxed)))
+    }
+
+    fn is_unused(&self, place: &Place) -> bool {
         let is_idle = || place.staff().is_some_and(|staff| staff.stats.is_idle());
-        unused > self.idle && place.slot.kept().is_some() && is_idle()
+        self.unused(place) > self.idle && place.slot.kept().is_some() && is_idle()
     }
 
     /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
