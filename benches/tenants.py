@@ -66,10 +66,11 @@ class Host:
         ]
         for number in range(count):
             place = folder / f"app{number}.wasm"
-            if place.exists():
-                pass
-            elif is_distinct:
-                place.write_bytes(distinct(wasm.read_bytes(), number))
+            if is_distinct:
+                content = distinct(wasm.read_bytes(), number)
+                # Those of an earlier run stay, with what is compiled of them.
+                if not place.exists() or place.read_bytes() != content:
+                    place.write_bytes(content)
             else:
                 os.link(wasm, place)
             lines += [f"[app.app{number}]", f'source = "app{number}.wasm"', f'prefix = "/{number}"']
@@ -136,18 +137,19 @@ def stolen() -> float:
     return int(row[8]) / os.sysconf("SC_CLK_TCK")
 
 
-def wake_all(host: Host, count: int, what: str) -> str:
+def wake_all(host: Host, numbers: range, what: str) -> str:
     before = stolen()
-    times = sorted(host.wake(number) for number in range(count))
+    times = sorted(host.wake(number) for number in numbers)
     return f"{what}: first answer {spread(times)} ({stolen() - before:.2f} s stolen)"
 
 
-def rest(host: Host) -> int:
-    """Wait until every app has been put away; how many have not."""
+def rest(host: Host) -> None:
+    """Wait until every app has been put away."""
     deadline = time.monotonic() + 60
-    while host.loaded() and time.monotonic() < deadline:
+    while left := host.loaded():
+        if time.monotonic() > deadline:
+            raise BenchError(f"{left} apps are not put away")
         time.sleep(0.5)
-    return host.loaded()
 
 
 def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
@@ -163,22 +165,24 @@ def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
             f"{count} apps ({kind}), all ready {ready:.0f} s after the start, "
             f"{before / 1024:.1f} MiB of private memory when none was asked for"
         )
-        lines.append(wake_all(host, count, "each asked for once"))
+        every = range(count)
+        lines.append(wake_all(host, every, "each asked for once"))
         most = host.memory()
-        left, after = rest(host), host.memory()
+        rest(host)
+        after = host.memory()
         lines.append(
-            f"{most / 1024:.1f} MiB then; {left} are loaded {IDLE_SECONDS} s later, "
+            f"{most / 1024:.1f} MiB then; all are put away {IDLE_SECONDS} s later, "
             f"{after / 1024:.1f} MiB: {(after - before) / count:.1f} KiB for each, "
             f"{after / count:.1f} KiB with the host"
         )
         for _ in range(PASSES):
-            lines.append(wake_all(host, count, "each woken again"))
+            lines.append(wake_all(host, every, "each woken again"))
             rest(host)
         for _ in range(PASSES if is_distinct else 0):
             if forget_files():
                 # The host's own code is read again with the first.
                 host.wake(0)
-                lines.append(wake_all(host, count, "each woken, read from the disk"))
+                lines.append(wake_all(host, every[1:], "each woken, read from the disk"))
                 rest(host)
         last = host.memory()
         lines.append(f"in the end {last / 1024:.1f} MiB, {last / count:.1f} KiB for each")

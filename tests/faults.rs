@@ -188,6 +188,47 @@ fn different_apps_share_one_compiled_interpreter() {
     assert_eq!((apps.len(), codes.len()), (2, 1));
 }
 
+/// Runs of pages as an app's notes have them, each with a number of pages.
+fn noted(notes: &Path) -> Vec<(u64, u64)> {
+    let text = fs::read_to_string(notes).unwrap();
+    let run = |line: &str| {
+        let (first, count) = line.split_once(' ').unwrap();
+        (first.parse().unwrap(), count.parse().unwrap())
+    };
+    text.lines().map(run).collect()
+}
+
+/// What a start uses of an app's image is noted when it is built, and again after requests. Wrong notes do no harm, and are
+/// made anew.
+#[test]
+fn notes_of_what_a_start_uses_are_advice() {
+    let (file, _) = host_of(&shop(1));
+    let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nidle = \"1s\"");
+    fs::write(&file, text).unwrap();
+    let cache = scratch("cache");
+    let start = || {
+        let server = Server::spawn(serve("true", "", &file, Some(&cache)));
+        ready(&server);
+        server
+    };
+    let answers = |server: &Server| {
+        assert_eq!(server.get("/version").status, 200);
+        until(|| !Connection::to(server.admin()).get("/metrics").text().contains("app=\"shop\""));
+    };
+    drop(start());
+    let folders = fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path());
+    let app = folders.into_iter().find(|folder| folder.join("manifest.json").exists()).unwrap();
+    let notes = app.join("code.pages");
+    let pages = |notes: &Path| noted(notes).iter().map(|(_, count)| count).sum::<u64>();
+    let built = pages(&notes);
+    for wrong in ["", "?", "0 18446744073709551615", "18446744073709551615 1", "1 1\n0 99999999", "0 0"] {
+        fs::write(&notes, wrong).unwrap();
+        answers(&start());
+        let used = pages(&notes);
+        assert!(used > 100 && used < 2 * built, "{used} pages after {wrong:?}, {built} when it was built");
+    }
+}
+
 /// Somebody clears the cache while an app is put away.
 #[test]
 fn removed_compiled_code_is_made_anew() {

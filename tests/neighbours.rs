@@ -65,7 +65,7 @@ fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
 fn a_hostile_tenant_harms_nobody_else() {
     let pair = Pair::new(&Terms::default());
     // Everything has been used: the pool's memory, the logs, the connections of both. What an ended instance wrote to is kept
-    // for the next one. After the second round the memory does not change any more: 47.5 to 47.9 MiB in twelve of them.
+    // for the next one.
     for (name, path, clients, _) in ATTACKS.iter().chain(&ATTACKS) {
         pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
     }

@@ -23,11 +23,11 @@ use wasmtime::{Engine, Module};
 /// Code that was found to be as it was written, in this state of its file.
 static SOUND: Mutex<BTreeMap<PathBuf, Stamp>> = Mutex::new(BTreeMap::new());
 
-/// Code whose use by requests was noted.
+/// Code whose use by requests was noted, or is about to be.
 static NOTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// More than 8 MiB are not noted: a start would wait for what it may not need.
-const MOST_PAGES: u64 = 2048;
+/// More than 16 MiB are not noted: a start would wait for what it may not need.
+const MOST_PAGES: u64 = 4096;
 
 /// Changes when the files of an artifact mean something else.
 const FORMAT: u32 = 2;
@@ -124,8 +124,9 @@ impl Artifact {
 }
 
 impl Artifact {
-    /// Nobody has asked this before. It is enough to look once at what requests use: that is long where there are many apps.
-    pub fn is_news(&self) -> bool {
+    /// True for the first who asks, who is to note what requests use. Once in a process is enough: to look takes long where
+    /// there are many apps.
+    pub fn begin_noting(&self) -> bool {
         lock(&NOTED).insert(self.code.clone())
     }
 
@@ -134,8 +135,7 @@ impl Artifact {
     pub fn note_pages(&self, maps: &Maps) -> io::Result<()> {
         let known = self.pages();
         let Some(used) = maps.used(&self.code, &known) else { return Ok(()) };
-        let count: u64 = used.iter().map(|(_, count)| count).sum();
-        if used == known || count > MOST_PAGES {
+        if used == known || size(&used) > MOST_PAGES {
             return Ok(());
         }
         let lines: String = used.iter().map(|(first, count)| format!("{first} {count}\n")).collect();
@@ -143,17 +143,23 @@ impl Artifact {
         write(&self.pages, lines.as_bytes(), false)
     }
 
-    /// What was noted, and can be.
+    /// What was noted. Nothing, where that cannot have been.
     fn pages(&self) -> Runs {
         let text = fs::read_to_string(&self.pages).unwrap_or_default();
         let length = fs::metadata(&self.code).map_or(0, |meta| meta.len().div_ceil(PAGE));
         let run = |line: &str| {
             let (first, count) = line.split_once(' ')?;
             let (first, count) = (first.parse::<u64>().ok()?, count.parse().ok()?);
-            (first.checked_add(count)? <= length).then_some((first, count))
+            (count > 0 && first.checked_add(count)? <= length).then_some((first, count))
         };
-        text.lines().map_while(run).collect()
+        let runs: Runs = text.lines().map(run).collect::<Option<_>>().unwrap_or_default();
+        if size(&runs) > MOST_PAGES { Runs::new() } else { runs }
     }
+}
+
+/// In pages. Each run is shorter than a file.
+fn size(runs: &Runs) -> u64 {
+    runs.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
 /// What tells one state of a file from another, without reading it.

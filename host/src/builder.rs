@@ -235,7 +235,8 @@ fn describe(
     let loaded = component::Loaded::open(engine, artifact, name, config)?;
     let (json, alive) = now(asked(&loaded, &config.limits))??;
     if let Some(maps) = Maps::look() {
-        artifact.note_pages(&maps).map_err(unstored)?;
+        // It is advice: an app can be served without.
+        let _ = artifact.note_pages(&maps);
     }
     drop(alive);
     let manifest = Manifest::parse(&json)?;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Have the allocator give back what this thread does not need.
+/// Have the allocator give back what this thread, and the process, do not need.
 #[allow(unsafe_code)]
 fn give_back() {
     // SAFETY: it may be called at any time, in any thread.

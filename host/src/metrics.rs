@@ -31,8 +31,6 @@ pub fn text(apps: &AppTable) -> Result<String, fmt::Error> {
 /// The apps and their lanes, as they are at one moment.
 struct Counted {
     apps: Vec<Counts>,
-    /// Bytes that ended instances have left mapped for the next ones.
-    kept: Option<u64>,
 }
 
 struct Counts {
@@ -102,13 +100,7 @@ impl Counted {
             let app = slot.app()?;
             Some(Counts { name: slot.name.clone(), stats: app.stats(), lanes: app.lanes().collect(), app })
         });
-        let engine = apps.slots().iter().find_map(|slot| match slot.kept() {
-            Some(stored) => Some(stored.engine.clone()),
-            None => Some(slot.app()?.component.engine.clone()),
-        });
-        let pool = engine.and_then(|engine| engine.pooling_allocator_metrics());
-        let kept = pool.map(|pool| pool.unused_memory_bytes_resident() + pool.unused_table_bytes_resident());
-        Self { apps: counts.collect(), kept: kept.map(|bytes| bytes as u64) }
+        Self { apps: counts.collect() }
     }
 }
 
@@ -269,13 +261,6 @@ impl Collector for Counted {
             ("transit_bytes", "Memory for large bodies on their way"),
             apps().map(|counts| (counts.label(), counts.app.transit.taken() as u64)),
         )?;
-        if let Some(bytes) = self.kept {
-            let help = "Memory of ended instances that waits for the next ones, of any app";
-            writer
-                .encoder
-                .encode_descriptor("kept_bytes", help, None, MetricType::Gauge)?
-                .encode_gauge(&bytes)?;
-        }
         self.encode_lanes(&mut writer)?;
         self.encode_memories(&mut writer)
     }

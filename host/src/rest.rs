@@ -5,7 +5,8 @@
 
 use std::sync::OnceLock;
 
-/// How the process's allocator is told to give back what the calling thread does not need. A library has not chosen it.
+/// How the allocator is told to give back what the calling thread, and the process, do not need. A library has not chosen
+/// it.
 static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
 
 /// Have workers call this, in their own threads, when they rest. The first one stays.
@@ -13,21 +14,26 @@ pub fn give_back_by(give_back: fn()) {
     let _ = GIVE_BACK.set(give_back);
 }
 
-/// What a worker rests with.
+/// Beats of a rest in which it is told each time: workers rest at the same time, and one that finds another one at it passes.
+const FIRST: u32 = 3;
+/// Then it is told after so many: instances end, and connections.
+const LATER: u32 = 10;
+
+/// How long a worker has rested, in beats.
 #[derive(Debug, Default)]
 pub struct Rest {
-    instances: Option<usize>,
+    beats: u32,
 }
 
 impl Rest {
-    /// Called once a second; `instances`: how many the worker has, when it is quiet. With those that end, more can go.
-    pub fn beat(&mut self, instances: Option<usize>) {
-        if instances.is_some()
-            && instances != self.instances
+    /// Called once a second.
+    pub fn beat(&mut self, is_quiet: bool) {
+        self.beats = if is_quiet { self.beats.saturating_add(1) } else { 0 };
+        if is_quiet
+            && (self.beats <= FIRST || self.beats.is_multiple_of(LATER))
             && let Some(give_back) = GIVE_BACK.get()
         {
             give_back();
         }
-        self.instances = instances;
     }
 }

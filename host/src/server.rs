@@ -247,7 +247,7 @@ async fn heartbeat(apps: Arc<Staffed>, mut pressure: watch::Receiver<u64>) {
         tokio::select! {
             _ = beats.tick() => {
                 apps.tend();
-                rest.beat(apps.instances_at_rest());
+                rest.beat(apps.is_quiet());
             }
             Ok(()) = pressure.changed() => apps.make_room(),
         }

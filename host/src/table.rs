@@ -15,7 +15,7 @@ use crate::slot::{Kept, Slot};
 use crate::stats::AppStats;
 use crate::stored::{State, Stored};
 use crate::sync::lock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -66,7 +66,7 @@ impl AppTable {
             places.push(place);
         }
         let (hosts, idle) = (self.hosts.clone(), self.idle);
-        Ok(Arc::new(Staffed { places, hosts, idle, began: Instant::now() }))
+        Ok(Arc::new(Staffed { idle, ..Staffed::with(places, hosts) }))
     }
 }
 
@@ -76,6 +76,8 @@ pub struct Staffed {
     hosts: Arc<Hosts>,
     idle: Duration,
     began: Instant,
+    /// Instances must not end while somebody looks at what they use.
+    is_putting_away: AtomicBool,
 }
 
 /// The app of a request, and the part of its path that led there.
@@ -88,7 +90,12 @@ pub struct Found {
 impl Staffed {
     /// Places that `hosts` has indices of, none of which is put away when it is idle.
     pub fn of(places: Vec<Arc<Place>>, hosts: Hosts) -> Self {
-        Self { places, hosts: Arc::new(hosts), idle: Duration::MAX, began: Instant::now() }
+        Self::with(places, Arc::new(hosts))
+    }
+
+    fn with(places: Vec<Arc<Place>>, hosts: Arc<Hosts>) -> Self {
+        let (idle, is_putting_away) = (Duration::MAX, AtomicBool::new(false));
+        Self { places, hosts, idle, began: Instant::now(), is_putting_away }
     }
 
     /// The app that serves a request for this host and path.
@@ -129,20 +136,15 @@ impl Staffed {
                 unused.push(index);
             }
         }
-        if !unused.is_empty() {
+        if !unused.is_empty() && !self.is_putting_away.swap(true, Ordering::Relaxed) {
             tokio::spawn(self.clone().put_away(unused));
         }
     }
 
-    /// How many instances there are, when no app was asked for within the last second, and none has a request to answer.
-    pub fn instances_at_rest(&self) -> Option<usize> {
-        if self.places.iter().any(|place| self.unused(place) <= Duration::from_secs(1)) {
-            return None;
-        }
-        let staffs: Vec<_> = self.places.iter().filter_map(|place| place.staff()).collect();
-        let lanes = staffs.iter().flat_map(|staff| staff.lanes.census());
-        let instances = lanes.map(|now| now.idle + now.busy + now.leaving).sum();
-        staffs.iter().all(|staff| staff.stats.is_idle()).then_some(instances)
+    /// No app was asked for within the last second, and none has a request to answer.
+    pub fn is_quiet(&self) -> bool {
+        let is_busy = |place: &Arc<Place>| place.staff().is_some_and(|staff| !staff.stats.is_idle());
+        self.places.iter().all(|place| self.unused(place) > Duration::from_secs(1) && !is_busy(place))
     }
 
     /// How long it has not been asked for, in whole seconds.
@@ -163,13 +165,14 @@ impl Staffed {
             State::Ready(version) => Some(version.artifact),
             _ => None,
         });
-        note_use(versions.filter(Artifact::is_news).collect()).await;
+        note_use(versions.filter(Artifact::begin_noting).collect()).await;
         for place in places {
             if self.is_unused(place) {
                 place.leave();
                 tokio::time::sleep(BREATH).await;
             }
         }
+        self.is_putting_away.store(false, Ordering::Relaxed);
     }
 
     /// Instances of apps that were not asked for longest make room for others: a quarter of those that rest.
@@ -206,12 +209,14 @@ async fn note_use(apps: Vec<Artifact>) {
         return;
     }
     let noting = tokio::task::spawn_blocking(move || {
-        let Some(maps) = Maps::look() else { return Ok(()) };
-        apps.iter().try_for_each(|app| app.note_pages(&maps))
+        let Some(maps) = Maps::look() else { return };
+        for app in apps {
+            if let Err(error) = app.note_pages(&maps) {
+                tracing::debug!("what a start of {} uses cannot be noted: {error}", app.code.display());
+            }
+        }
     });
-    if let Ok(Err(error)) = noting.await {
-        tracing::debug!("what apps use when they start cannot be noted: {error}");
-    }
+    let _ = noting.await;
 }
 
 /// An app, and the instances of it that one worker has.
