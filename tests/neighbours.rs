@@ -64,9 +64,9 @@ fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
 #[test]
 fn a_hostile_tenant_harms_nobody_else() {
     let pair = Pair::new(&Terms::default());
-    // Everything has been used: the pool's memory, the logs, the connections of both. What an ended instance wrote to is kept
-    // for the next one.
-    for (name, path, clients, _) in ATTACKS.iter().chain(&ATTACKS) {
+    // Everything has been used: the pool's memory, the logs, the connections of both. After two rounds the host had 23.6 MiB
+    // at rest, and after four 25 to 26, as in the following ones.
+    for (name, path, clients, _) in [&ATTACKS; 5].into_iter().flatten() {
         pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
     }
     pair.begin_report();
