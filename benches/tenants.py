@@ -66,10 +66,11 @@ class Host:
             "workers = 2",
             f'idle = "{IDLE_SECONDS}s"',
         ]
+        component = wasm.read_bytes()
         for number in range(count):
             place = folder / f"app{number}.wasm"
             if is_distinct:
-                content = distinct(wasm.read_bytes(), number)
+                content = distinct(component, number)
                 # Those of an earlier run stay, with what is compiled of them.
                 if not place.exists() or place.read_bytes() != content:
                     place.write_bytes(content)

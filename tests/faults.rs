@@ -152,8 +152,7 @@ fn damaged_compiled_code_is_made_anew() {
         Server::spawn(command).get("/version").json()
     };
     assert_eq!(answer(), json!(1));
-    let folders: Vec<_> =
-        fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folders = compiled(&cache);
     // Its own, and what it would share with other apps.
     assert_eq!(folders.len(), 2);
     for code in folders.iter().map(|folder| folder.join("code.bin")) {
@@ -183,28 +182,44 @@ fn different_apps_share_one_compiled_interpreter() {
         command.arg("run").arg(&wasm).args(["--port", "0", "--workers", "1"]).arg("--cache").arg(&cache);
         assert_eq!(Server::spawn(command).get("/version").status, 200);
     }
-    let folders = fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path());
-    let (apps, codes): (Vec<_>, Vec<_>) = folders.partition(|folder| folder.join("manifest.json").exists());
+    let (apps, codes): (Vec<_>, Vec<_>) =
+        compiled(&cache).into_iter().partition(|folder| folder.join("manifest.json").exists());
     assert_eq!((apps.len(), codes.len()), (2, 1));
 }
 
-/// Runs of pages as an app's notes have them, each with a number of pages.
-fn noted(notes: &Path) -> Vec<(u64, u64)> {
+/// A host file of the shop, which is put away after a second.
+fn host_that_puts_away() -> PathBuf {
+    let (file, _) = host_of(&shop(1));
+    let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nidle = \"1s\"");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn until_it_is_put_away(server: &Server) {
+    until(|| !Connection::to(server.admin()).get("/metrics").text().contains("app=\"shop\""));
+}
+
+/// Folders of what is compiled.
+fn compiled(cache: &Path) -> Vec<PathBuf> {
+    fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Pages that an app's notes tell of, which are lines of the first of a run and their number.
+fn noted(notes: &Path) -> u64 {
     let text = fs::read_to_string(notes).unwrap();
     let run = |line: &str| {
         let (first, count) = line.split_once(' ').unwrap();
-        (first.parse().unwrap(), count.parse().unwrap())
+        first.parse::<u64>().unwrap();
+        count.parse::<u64>().unwrap()
     };
-    text.lines().map(run).collect()
+    text.lines().map(run).sum()
 }
 
 /// What a start uses of an app's image is noted when it is built, and again after requests. Wrong notes do no harm, and are
 /// made anew.
 #[test]
 fn notes_of_what_a_start_uses_are_advice() {
-    let (file, _) = host_of(&shop(1));
-    let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nidle = \"1s\"");
-    fs::write(&file, text).unwrap();
+    let file = host_that_puts_away();
     let cache = scratch("cache");
     let start = || {
         let server = Server::spawn(serve("true", "", &file, Some(&cache)));
@@ -213,18 +228,16 @@ fn notes_of_what_a_start_uses_are_advice() {
     };
     let answers = |server: &Server| {
         assert_eq!(server.get("/version").status, 200);
-        until(|| !Connection::to(server.admin()).get("/metrics").text().contains("app=\"shop\""));
+        until_it_is_put_away(server);
     };
     drop(start());
-    let folders = fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path());
-    let app = folders.into_iter().find(|folder| folder.join("manifest.json").exists()).unwrap();
+    let app = compiled(&cache).into_iter().find(|folder| folder.join("manifest.json").exists()).unwrap();
     let notes = app.join("code.pages");
-    let pages = |notes: &Path| noted(notes).iter().map(|(_, count)| count).sum::<u64>();
-    let built = pages(&notes);
+    let built = noted(&notes);
     for wrong in ["", "?", "0 18446744073709551615", "18446744073709551615 1", "1 1\n0 99999999", "0 0"] {
         fs::write(&notes, wrong).unwrap();
         answers(&start());
-        let used = pages(&notes);
+        let used = noted(&notes);
         assert!(used > 100 && used < 2 * built, "{used} pages after {wrong:?}, {built} when it was built");
     }
 }
@@ -232,15 +245,13 @@ fn notes_of_what_a_start_uses_are_advice() {
 /// Somebody clears the cache while an app is put away.
 #[test]
 fn removed_compiled_code_is_made_anew() {
-    let (file, _) = host_of(&shop(1));
-    let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nidle = \"1s\"");
-    fs::write(&file, text).unwrap();
+    let file = host_that_puts_away();
     let cache = scratch("cache");
     let server = Server::spawn(serve("true", "", &file, Some(&cache)));
     ready(&server);
     assert_eq!(server.get("/version").status, 200);
     fs::remove_dir_all(cache.join("aot")).unwrap();
-    until(|| !Connection::to(server.admin()).get("/metrics").text().contains("app=\"shop\""));
+    until_it_is_put_away(&server);
     assert_eq!(server.get("/version").status, 503);
     until(|| server.get("/version").status == 200);
 }

@@ -8,17 +8,19 @@
 //! A program that was started before its memory was written down differs from others in its data alone. Whoever compiles
 //! the code by itself does so once for all of them.
 
+mod code;
+
 use crate::constant::evaluate;
 use crate::core_module::CoreModule;
 use crate::outline::{Kind, Outline};
 use crate::{Left, unsupported, validate};
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent, RoundtripReencoder, utils};
+use wasm_encoder::reencode::{Reencode, ReencodeComponent, RoundtripReencoder};
 use wasm_encoder::{
     Component, ComponentAliasSection, ComponentImportSection, ComponentSectionId, ComponentTypeRef,
-    CoreTypeSection, DataSection, ExportKind, ExportSection, GlobalSection, ImportSection, InstanceSection,
-    MemorySection, Module, ModuleArg, ModuleType, RawSection, SectionId,
+    CoreTypeSection, DataSection, ExportKind, ExportSection, GlobalSection, InstanceSection, MemorySection,
+    Module, ModuleArg, ModuleType, RawSection,
 };
 use wasmparser::{Data, DataKind, Instance, MemoryType, Operator, Parser, Payload, TypeRef};
 
@@ -86,12 +88,11 @@ impl<'a> Whole<'a> {
         if !module.data.iter().all(is_fixed) {
             return Err(unsupported("what its memory begins with is not known"));
         }
-        let made = |instance: &&Instance<'_>| matches!(instance, Instance::Instantiate { module_index, .. } if *module_index == number);
-        if outline.instances.iter().filter(made).count() != 1 {
+        let made = |instance: &Instance<'_>| matches!(instance, Instance::Instantiate { module_index, .. } if *module_index == number);
+        let mut instances = (0..).zip(&outline.instances).filter(|(_, instance)| made(instance));
+        let (Some((instance, _)), None) = (instances.next(), instances.next()) else {
             return Err(unsupported("its module is not instantiated once"));
-        }
-        let instance =
-            outline.instances.iter().position(|instance| made(&instance)).unwrap_or_default() as u32;
+        };
         let taken = taken(&module)?;
         let globals = renumbered(&module, &taken);
         Ok(Self { bytes, module, memory, number, instance, taken, globals })
@@ -99,10 +100,7 @@ impl<'a> Whole<'a> {
 
     /// The module without its memory.
     fn code(&self) -> Result<Vec<u8>, Left> {
-        let mut module = Module::new();
-        let mut code = Code { whole: self, has_imports: false };
-        code.parse_core_module(&mut module, Parser::new(0), self.bytes)?;
-        Ok(module.finish())
+        code::write(self)
     }
 
     /// The memory, with the globals that are no part of the code.
@@ -278,101 +276,6 @@ fn renumbered(module: &CoreModule<'_>, taken: &[u32]) -> Vec<u32> {
         });
     }
     numbers
-}
-
-/// Writes the code.
-struct Code<'a, 'w> {
-    whole: &'w Whole<'a>,
-    has_imports: bool,
-}
-
-type Written<T> = Result<T, Error<Infallible>>;
-
-impl Code<'_, '_> {
-    /// Import what is in the image: a memory, however large it is, as the code is the same for all.
-    fn imports(&mut self, imports: &mut ImportSection) -> Written<()> {
-        self.has_imports = true;
-        let any = wasm_encoder::MemoryType {
-            minimum: 0,
-            maximum: None,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        };
-        imports.import(IMAGE, MEMORY, any);
-        for (number, index) in self.whole.taken.iter().enumerate() {
-            let ty = self.global_type(self.whole.module.globals[*index as usize].ty)?;
-            imports.import(IMAGE, &number.to_string(), ty);
-        }
-        Ok(())
-    }
-}
-
-impl Reencode for Code<'_, '_> {
-    type Error = Infallible;
-
-    fn global_index(&mut self, index: u32) -> Written<u32> {
-        // A number that does not exist was refused when the whole was validated.
-        Ok(self.whole.globals.get(index as usize).copied().unwrap_or(u32::MAX))
-    }
-
-    fn parse_import_section(
-        &mut self,
-        imports: &mut ImportSection,
-        section: wasmparser::ImportSectionReader<'_>,
-    ) -> Written<()> {
-        utils::parse_import_section(self, imports, section)?;
-        self.imports(imports)
-    }
-
-    /// A module that imported nothing has no section for it.
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut Module,
-        _: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Written<()> {
-        use SectionId::{Custom, Import, Type};
-        if !self.has_imports && !matches!(before, Some(Custom | Type | Import)) {
-            let mut imports = ImportSection::new();
-            self.imports(&mut imports)?;
-            module.section(&imports);
-        }
-        Ok(())
-    }
-
-    fn parse_memory_section(
-        &mut self,
-        _: &mut MemorySection,
-        _: wasmparser::MemorySectionReader<'_>,
-    ) -> Written<()> {
-        Ok(())
-    }
-
-    fn parse_global_section(
-        &mut self,
-        globals: &mut GlobalSection,
-        _: wasmparser::GlobalSectionReader<'_>,
-    ) -> Written<()> {
-        for (index, global) in self.whole.module.globals.iter().enumerate() {
-            if !self.whole.taken.contains(&(index as u32)) {
-                self.parse_global(globals, global.clone())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn data_count(&mut self, _: u32) -> Written<u32> {
-        Ok(0)
-    }
-
-    fn parse_data_section(
-        &mut self,
-        _: &mut DataSection,
-        _: wasmparser::DataSectionReader<'_>,
-    ) -> Written<()> {
-        Ok(())
-    }
 }
 
 /// Modules and instances come one later.

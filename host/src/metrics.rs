@@ -269,11 +269,9 @@ impl Collector for Counted {
 impl Counted {
     fn encode_memories(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let maps = Maps::look();
-        let looked: Vec<_> = maps
-            .iter()
-            .flat_map(|maps| self.apps.iter().map(move |counts| (maps, counts)))
-            .filter_map(|(maps, counts)| Some((counts.label(), maps.written(&counts.app.component.image)?)))
-            .collect();
+        let written = |counts: &Counts| maps.as_ref()?.written(&counts.app.component.image);
+        let looked: Vec<_> =
+            self.apps.iter().filter_map(|counts| Some((counts.label(), written(counts)?))).collect();
         type Value = fn(&[Written]) -> u64;
         let gauges: [(&str, &str, Value); 4] = [
             ("memories", "Memories of instances, and of ones that were ended and wiped", |all| {

@@ -58,9 +58,8 @@ pub struct Stored {
 
 impl Stored {
     pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf) -> Self {
-        let state = Mutex::new(State::Unbuilt);
-        let (seen, loading) = Default::default();
-        Self { tenant, engine, cache, state, seen, loading }
+        let loading = tokio::sync::Mutex::default();
+        Self { tenant, engine, cache, state: Mutex::new(State::Unbuilt), seen: Mutex::default(), loading }
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Stamp> {

@@ -65,8 +65,7 @@ impl AppTable {
             tokio::spawn(place.clone().follow(news));
             places.push(place);
         }
-        let (hosts, idle) = (self.hosts.clone(), self.idle);
-        Ok(Arc::new(Staffed { idle, ..Staffed::with(places, hosts) }))
+        Ok(Arc::new(Staffed::with(places, self.hosts.clone(), self.idle)))
     }
 }
 
@@ -90,12 +89,11 @@ pub struct Found {
 impl Staffed {
     /// Places that `hosts` has indices of, none of which is put away when it is idle.
     pub fn of(places: Vec<Arc<Place>>, hosts: Hosts) -> Self {
-        Self::with(places, Arc::new(hosts))
+        Self::with(places, Arc::new(hosts), Duration::MAX)
     }
 
-    fn with(places: Vec<Arc<Place>>, hosts: Arc<Hosts>) -> Self {
-        let (idle, is_putting_away) = (Duration::MAX, AtomicBool::new(false));
-        Self { places, hosts, idle, began: Instant::now(), is_putting_away }
+    fn with(places: Vec<Arc<Place>>, hosts: Arc<Hosts>, idle: Duration) -> Self {
+        Self { places, hosts, idle, began: Instant::now(), is_putting_away: AtomicBool::new(false) }
     }
 
     /// The app that serves a request for this host and path.
