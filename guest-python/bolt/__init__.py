@@ -1,12 +1,27 @@
-"""Typed route handlers for Python web apps that run inside bolt-host."""
+"""The SDK of bolt-host: FastAPI-like web applications that run in a WebAssembly sandbox."""
 
 from . import status
-from .app import BoltAPI
+from ._app.application import BoltAPI
+from ._datastructures.uploads import UploadFile
+from ._dependencies.depends import Depends, Security, SecurityScopes
+from ._routing.router import Router
+from ._routing.views import APIView, ViewSet, action
+from ._schema.param_functions import (
+    Body,
+    Cookie,
+    Field,
+    File,
+    Form,
+    Header,
+    Path,
+    Query,
+)
+from ._struct.struct import Struct
+from ._struct.validators import ValidationInfo, field_validator, model_validator
+from ._version import __version__
 from .background import BackgroundTask, BackgroundTasks
-from .depends import Depends, Security, SecurityScopes
-from .errors import HTTPException, RequestValidationError
-from .markers import Body, Cookie, Field, File, Form, Header, Path, Query
-from .request import Request
+from .exceptions import HTTPException, RequestValidationError
+from .requests import Request
 from .responses import (
     HTML,
     JSON,
@@ -19,12 +34,6 @@ from .responses import (
     RedirectResponse,
     Response,
 )
-from .router import Router
-from .struct import Struct
-from .uploads import UploadFile
-from .validators import ValidationInfo, field_validator, model_validator
-from .version import __version__
-from .views import APIView, ViewSet, action
 
 APIRouter = Router
 field = Field

@@ -1,4 +1,4 @@
-"""`run_in_threadpool`, where FastAPI has it."""
+"""`run_in_threadpool`, under the path that FastAPI gives it."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _R = TypeVar("_R")
 
 
 async def run_in_threadpool(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-    """What the function returns. There are no threads in the sandbox: it runs here and now."""
+    """Call the function and return its result. The sandbox has no threads: the call blocks."""
     return await asyncio.to_thread(function, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""`jsonable_encoder`: any value as what JSON can hold, for code that stores or sends it itself."""
+"""`jsonable_encoder`: converts any value to JSON types, for code that stores or sends it itself."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from datetime import timedelta
 from types import GeneratorType
 from typing import Any
 
-from .plain import record_names
-from .results import Shape, record_filter
-from .schema import model_kind
-from .strict import MAX_DEPTH, to_plain
+from ._schema.annotations import model_kind
+from ._serialization.response_model import Shape, record_filter
+from ._serialization.serialize import record_names
+from ._serialization.serialize_checked import MAX_DEPTH, to_plain
 
 __all__ = ["jsonable_encoder"]
 
@@ -29,24 +29,24 @@ def jsonable_encoder(
     custom_encoder: Mapping[Any, Callable[[Any], Any]] | None = None,
     sqlalchemy_safe: bool = True,
 ) -> Any:
-    """The value made of None, bool, int, float, str, list and dict only, as in a reply.
+    """The value as None, bool, int, float, str, list and dict only, as in a response.
 
-    include, exclude: fields of the record, or keys of the dict, to take or to leave out; of a list,
-        those of its items.
-    by_alias: Structs under the names they are sent by.
-    exclude_none, exclude_unset, exclude_defaults: as in `RouteOptions`.
-    custom_encoder: functions by class, for what is not inside of a Struct.
-    sqlalchemy_safe: leave out keys that begin with "_sa".
+    include, exclude: the fields of a record, or the keys of a dict, to include or to omit; for a
+        list, those of its items.
+    by_alias: use the aliases of the fields of Structs.
+    exclude_none, exclude_unset, exclude_defaults: as for a route.
+    custom_encoder: functions by class; not applied to the fields of a Struct.
+    sqlalchemy_safe: omit keys that begin with "_sa".
 
-    Objects of other classes become a dict of their attributes. Raises TypeError for what has none,
-    and ValueError for values that are nested too deep.
+    Objects of other classes become a dict of their attributes. Raises TypeError for an object
+    without attributes, and ValueError for values that are nested too deep.
     """
     shape = Shape(None, None, exclude_none, exclude_unset, exclude_defaults, by_alias)
     return _Encoder(shape, custom_encoder or {}, sqlalchemy_safe).of(obj, include, exclude, 0)
 
 
 class _Encoder:
-    """One value being converted."""
+    """The conversion of one value."""
 
     def __init__(
         self, shape: Shape, custom: Mapping[Any, Callable[[Any], Any]], sqlalchemy_safe: bool
@@ -86,7 +86,7 @@ class _Encoder:
 
     def struct(self, value: Any, include: Any, exclude: Any) -> Any:
         shape = replace(self.shape, include=include, exclude=exclude)
-        # What the filter left as it is, is made plain here.
+        # The filter passes some values on unchanged, such as those of fields typed `Any`.
         return to_plain(record_filter(type(value), shape)(value))
 
     def mapping(self, value: Mapping[Any, Any], include: Any, exclude: Any, depth: int) -> Any:

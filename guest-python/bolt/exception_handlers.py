@@ -1,25 +1,25 @@
-"""The answers that exceptions have without a handler, for handlers that change only a part of it.
+"""The default exception handlers, for an application that changes only a part of what they do.
 
-They are awaited as those of FastAPI are.
+They are coroutine functions, as they are in FastAPI.
 """
 
 from __future__ import annotations
 
-from .errors import HTTPException, RequestValidationError
-from .failures import http_error
-from .request import Request
+from ._app.exception_handling import http_error
+from .exceptions import HTTPException, RequestValidationError
+from .requests import Request
 from .responses import JSONResponse, Response
 
 __all__ = ["http_exception_handler", "request_validation_exception_handler"]
 
 
 async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
-    """The answer to an HTTPException: its status, its headers and `{"detail": ...}`."""
+    """The response to an HTTPException: its status, its headers and `{"detail": ...}`."""
     return http_error(exc)
 
 
 async def request_validation_exception_handler(
     request: Request, exc: RequestValidationError
 ) -> Response:
-    """The answer to a request that does not fit: 422, and what is wrong with it."""
+    """The response to an invalid request: status 422, and the list of errors."""
     return JSONResponse({"detail": exc.errors()}, status_code=422)

@@ -1,4 +1,4 @@
-"""What a handler returns when it wants to choose status, headers or content type itself."""
+"""Response classes, for handlers that set the status, the headers or the content type."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mimetypes import guess_type
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-from .cookies import cookie_header
-from .headers import MutableHeaders, header_list
-from .strict import to_plain
+from ._datastructures.cookies import cookie_header
+from ._datastructures.headers import MutableHeaders, header_list
+from ._serialization.serialize_checked import to_plain
 
 __all__ = [
     "HTML",
@@ -25,34 +25,33 @@ __all__ = [
     "Redirect",
     "RedirectResponse",
     "Response",
-    "as_response",
 ]
 
 
 class Response:
-    """A reply whose body is already made.
+    """A response with a finished body.
 
-    content: the body, bytes or text (sent as UTF-8); None for an empty one. A subclass that has a
-        `render(self, content) -> bytes` of its own takes what that takes.
+    content: the body, bytes or str (sent as UTF-8); None for an empty one. For a subclass that
+        overrides `render(self, content) -> bytes`, whatever that accepts.
     status_code: the HTTP status, 100 to 599.
-    headers: reply headers, name to value. A content-type among them wins over media_type.
-    media_type: the content type; for text/* a charset is added when it has none. Left out, it is
-        application/octet-stream for bytes and text/plain for text.
-    background: a BackgroundTask or BackgroundTasks for after the response.
+    headers: response headers, name to value. A content-type among them overrides media_type.
+    media_type: the content type; a charset is added to text/* without one. The default is
+        application/octet-stream for bytes and text/plain for str.
+    background: a BackgroundTask or BackgroundTasks, to run after the response is sent.
 
-    Raises TypeError for other content, ValueError for a status or a header that cannot be sent.
+    Raises TypeError for other content, ValueError for an invalid status or header.
     """
 
     media_type: ClassVar[str | None] = None
     charset: ClassVar[str] = "utf-8"
-    # Whether `render` is a subclass's own: found out once for a class, not for each response.
+    # Whether a subclass overrides `render`: determined once for a class, not for each response.
     renders: ClassVar[bool] = False
     content: bytes | str = b""
-    # The body was rendered or set: it is `content`, whatever else there is.
+    # The body was rendered or assigned, so `content` holds it, also in JSON and FileResponse.
     written = False
-    # Its route made it, of `response_class`: the `response` parameter adds to it.
+    # The route created it from `response_class`, so the `response` parameter applies to it.
     by_class = False
-    # What dependencies left to be done after it was sent: an `Exits`.
+    # Work of dependencies that runs after it is sent: an `Exits`.
     after: Any = None
     background: Any = None
 
@@ -76,7 +75,7 @@ class Response:
         cls.renders = getattr(cls.render, "__module__", None) != __name__
 
     def render(self, content: Any) -> bytes:
-        """The body for a content; for subclasses to replace."""
+        """Convert the content to the body. Subclasses may override it."""
         checked = self._checked(b"" if content is None else content)
         return checked.encode() if isinstance(checked, str) else checked
 
@@ -93,11 +92,11 @@ class Response:
     ) -> None:
         if status_code is not None and not 100 <= status_code <= 599:
             raise ValueError(f"an HTTP status lies between 100 and 599, not {status_code}")
-        # Checked here so that the traceback leads to the line that made the response, and once
-        # more when it is sent, because `headers` may be changed until then.
+        # Checked here so that the traceback contains the line that creates the response, and again
+        # before it is sent, because `headers` may change until then.
         header_list(headers)
         if background is not None and not callable(background):
-            raise TypeError(f"{background!r} is no BackgroundTask: it cannot be called")
+            raise TypeError(f"{background!r} is not a BackgroundTask: it cannot be called")
         self.status_code = status_code
         self.background = background
         self.headers = MutableHeaders(headers)
@@ -116,9 +115,9 @@ class Response:
         samesite: Literal["lax", "strict", "none"] | None = "lax",
         partitioned: bool = False,
     ) -> None:
-        """Have the client keep a cookie.
+        """Set a cookie.
 
-        expires: a moment, or seconds from now. Raises ValueError for what no cookie can hold.
+        expires: a datetime, or seconds from now. Raises ValueError for an invalid cookie.
         """
         self.cookies.append(
             cookie_header(
@@ -144,7 +143,7 @@ class Response:
         httponly: bool = False,
         samesite: Literal["lax", "strict", "none"] | None = "lax",
     ) -> None:
-        """Have the client forget a cookie that was set with the same path and domain."""
+        """Delete a cookie that was set with the same path and domain."""
         self.set_cookie(
             key,
             max_age=0,
@@ -158,13 +157,13 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The body as it is sent. It may be set to other bytes."""
+        """The body as it is sent. It is assignable."""
         return self._sent()
 
     @body.setter
     def body(self, body: bytes) -> None:
         if self.content_type is None and isinstance(self.content, str):
-            # What was text stays text.
+            # A str body keeps its content type.
             self.content_type = "text/plain"
         self.content = self._checked(body)
         self.written = True
@@ -173,13 +172,13 @@ class Response:
         return self.content.encode() if isinstance(self.content, str) else bytes(self.content)
 
     def header_pairs(self) -> list[tuple[str, str]]:
-        """The headers to send, a `set-cookie` for each cookie."""
+        """The headers to send, with a `set-cookie` for each cookie."""
         pairs = header_list(self.headers)
         pairs.extend(("set-cookie", cookie) for cookie in self.cookies)
         return pairs
 
     def reply_type(self) -> tuple[str, list[tuple[str, str]]]:
-        """The content type to send, and the headers without it."""
+        """The content type to send, and the other headers."""
         pairs = self.header_pairs()
         found = None
         for pair in pairs:
@@ -192,7 +191,7 @@ class Response:
             chosen = "text/plain" if isinstance(self.content, str) else "application/octet-stream"
         if chosen.startswith("text/") and "charset=" not in chosen.lower():
             chosen += "; charset=utf-8"
-        # Nothing that would not do as a header value may reach the wire this way either.
+        # The content type becomes a header as well, so the same check applies.
         header_list({"content-type": chosen})
         return chosen, pairs
 
@@ -201,22 +200,22 @@ class Response:
 
 
 class PlainText(Response):
-    """Text, sent as text/plain in UTF-8."""
+    """A text/plain response in UTF-8."""
 
     media_type = "text/plain; charset=utf-8"
 
 
 class HTML(Response):
-    """Markup, sent as text/html in UTF-8."""
+    """A text/html response in UTF-8."""
 
     media_type = "text/html; charset=utf-8"
 
 
 class Redirect(Response):
-    """Sends the client to another address.
+    """Redirects the client to another URL.
 
-    url: absolute or relative; characters a URL cannot hold are percent-encoded.
-    status_code: 307 keeps the method, 303 turns it into GET, 301 and 308 are permanent.
+    url: absolute or relative; characters that are invalid in a URL are percent-encoded.
+    status_code: 307 keeps the method, 303 changes it to GET, 301 and 308 are permanent.
     """
 
     def __init__(
@@ -231,10 +230,10 @@ class Redirect(Response):
 
 
 class JSON(Response):
-    """Data to be written as JSON, with a status or headers of its own.
+    """A JSON response with its own status or headers.
 
-    data: any value a handler may return.
-    status_code: None takes the status of the route.
+    data: any value that a handler may return.
+    status_code: None means the status of the route.
     """
 
     media_type = "application/json"
@@ -258,7 +257,7 @@ class JSON(Response):
             self.body = self.render(data)
 
     def render(self, content: Any) -> bytes:
-        """The JSON, as middleware sees it; otherwise the host writes it."""
+        """The JSON text for middleware that reads the body; normally the host encodes the data."""
         plain = to_plain(content)
         text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
@@ -268,7 +267,7 @@ class JSON(Response):
 
 
 class JSONResponse(JSON):
-    """`JSON` as FastAPI has it: the data is `content`, and the status 200 unless it is given."""
+    """`JSON` with FastAPI's signature: the data is `content`, and the default status is 200."""
 
     def __init__(
         self,
@@ -282,16 +281,15 @@ class JSONResponse(JSON):
 
 
 class FileResponse(Response):
-    """A file, which the host reads and sends: none of it enters the sandbox.
+    """A file, which the host reads and sends; its content never enters the sandbox.
 
-    path: in a folder that the host granted with `--files`. Where no file is there, the answer is a
-        404.
-    media_type: left out, it follows from the name.
-    filename: what a browser is to call what it saves.
-    stat_result, method: taken for the sake of other frameworks, and not used.
-    content_disposition_type: "inline" has a browser show the file instead.
+    path: in a folder that the host grants with `--files`. A missing file becomes a 404.
+    media_type: guessed from the name by default.
+    filename: the name under which a browser saves the file.
+    stat_result, method: ignored; FastAPI has these parameters.
+    content_disposition_type: with "inline" a browser displays the file.
 
-    The host adds ETag and Last-Modified, and answers conditional requests and those for a range.
+    The host adds ETag and Last-Modified, and handles conditional and range requests.
     """
 
     def __init__(
@@ -318,24 +316,16 @@ class FileResponse(Response):
 
 
 def _name(filename: str) -> str:
-    """As RFC 6266 writes it."""
+    """The parameter of Content-Disposition, by RFC 6266."""
     quoted = quote(filename)
     return f'filename="{filename}"' if quoted == filename else f"filename*=utf-8''{quoted}"
 
 
-# The tables of types are read at the first guess, which should be in the snapshot.
+# `guess_type` loads its tables on the first call, which has to happen before the snapshot.
 guess_type("a.txt")
 
 
-def as_response(result: Any, status: int) -> Response:
-    """What a handler returned, as a Response; `status` is that of the route."""
-    response = result if isinstance(result, Response) else JSON(result)
-    if response.status_code is None:
-        response.status_code = status
-    return response
-
-
-# Names of other frameworks.
+# The names that FastAPI uses.
 File = FileResponse
 HTMLResponse = HTML
 PlainTextResponse = PlainText

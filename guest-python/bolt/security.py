@@ -1,4 +1,4 @@
-"""Credentials as dependencies: `Depends(HTTPBearer())`. Without them the answer is 401."""
+"""Dependencies that extract credentials from a request, such as `Depends(HTTPBearer())`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import binascii
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from .depends import SecurityScopes
-from .errors import HTTPException
-from .markers import Form
-from .request import Request
+from ._dependencies.depends import SecurityScopes
+from ._schema.param_functions import Form
+from .exceptions import HTTPException
+from .requests import Request
 
 __all__ = [
     "APIKeyCookie",
@@ -37,17 +37,17 @@ class HTTPAuthorizationCredentials:
 
 @dataclass(frozen=True, slots=True)
 class HTTPBasicCredentials:
-    """A name and a password, as sent. Compare them with `secrets.compare_digest`."""
+    """A user name and a password, as sent. Compare them with `secrets.compare_digest`."""
 
     username: str
     password: str
 
 
 class SecurityScheme:
-    """A dependency that finds credentials in a request.
+    """A dependency that extracts credentials from a request.
 
-    scheme_name: its name in the description of the API; that of the class by default.
-    auto_error: without credentials the answer is 401; with False the dependency gives None.
+    scheme_name: its name in the OpenAPI description; by default that of the class.
+    auto_error: respond with 401 when there are no credentials; otherwise return None.
     """
 
     def __init__(self, scheme_name: str | None, description: str | None, auto_error: bool) -> None:
@@ -56,7 +56,7 @@ class SecurityScheme:
         self.auto_error = auto_error
 
     def described(self) -> dict[str, Any]:
-        """The scheme as OpenAPI writes it."""
+        """The security scheme object of OpenAPI."""
         out = self._describe()
         if self.description:
             out["description"] = self.description
@@ -76,7 +76,7 @@ def _authorization(request: Request) -> tuple[str, str]:
 
 
 class HTTPBearer(SecurityScheme):
-    """`Authorization: Bearer TOKEN`; gives HTTPAuthorizationCredentials."""
+    """`Authorization: Bearer TOKEN`; returns HTTPAuthorizationCredentials."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class HTTPBearer(SecurityScheme):
 
 
 class HTTPBasic(SecurityScheme):
-    """`Authorization: Basic …`; gives HTTPBasicCredentials. A browser asks for them by `realm`."""
+    """`Authorization: Basic …`; returns HTTPBasicCredentials. A browser shows the user `realm`."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class _APIKey(SecurityScheme):
 
 
 class APIKeyHeader(_APIKey):
-    """A key in the header `name`; gives it as text."""
+    """An API key in the header `name`; returns it as str."""
 
     place = "header"
 
@@ -175,7 +175,7 @@ class APIKeyHeader(_APIKey):
 
 
 class APIKeyQuery(_APIKey):
-    """A key in the query, under `name`; gives it as text."""
+    """An API key in the query parameter `name`; returns it as str."""
 
     place = "query"
 
@@ -184,7 +184,7 @@ class APIKeyQuery(_APIKey):
 
 
 class APIKeyCookie(_APIKey):
-    """A key in the cookie `name`; gives it as text."""
+    """An API key in the cookie `name`; returns it as str."""
 
     place = "cookie"
 
@@ -193,7 +193,7 @@ class APIKeyCookie(_APIKey):
 
 
 class OAuth2PasswordBearer(SecurityScheme):
-    """A bearer token that is got at `tokenUrl` for a name and a password; gives it as text."""
+    """A bearer token that clients obtain from `tokenUrl` with a password; returns it as str."""
 
     def __init__(
         self,
@@ -220,7 +220,7 @@ class OAuth2PasswordBearer(SecurityScheme):
 
 
 class OAuth2PasswordRequestForm:
-    """The form of a password login, as a dependency: `Annotated[…, Depends()]`."""
+    """The form of an OAuth2 password login, as a dependency: `Annotated[…, Depends()]`."""
 
     def __init__(
         self,

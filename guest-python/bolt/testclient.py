@@ -1,4 +1,4 @@
-"""`TestClient`, where FastAPI has it; see `testing`."""
+"""`TestClient`, under the path that FastAPI gives it; see `bolt.testing`."""
 
 from .testing import TestClient
 

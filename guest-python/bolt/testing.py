@@ -1,4 +1,4 @@
-"""`TestClient`: an application under test, in its sandbox, asked over loopback.
+"""`TestClient`: runs an application in its sandbox and sends it requests over loopback.
 
     from bolt.testing import TestClient
 
@@ -7,7 +7,7 @@
         with TestClient("app.py") as client:
             assert client.get("/").json() == {"message": "hello"}
 
-Handlers are plain functions, so a unit test may also call them as they are.
+Handlers are plain functions, so a unit test may also call them directly.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ from typing import Any
 
 import httpx
 
-from .app import BoltAPI
+from ._app.application import BoltAPI
 
 __all__ = ["ServerError", "TestClient"]
 
 
 class ServerError(RuntimeError):
-    """The application could not be built or served. The text is what bolt-host said."""
+    """The application could not be built or served. The text is the output of bolt-host."""
 
 
 class TestClient(httpx.Client):
-    """An httpx client of an application that is served for as long as the client is open.
+    """An httpx client of an application, which is served as long as the client is open.
 
-    app: a file, "app.py" or "app.wasm", or the BoltAPI object of an imported module. Of an object
-        the `dependency_overrides` hold in the sandbox as well; both sides of each must be functions
-        or classes at the top level of a module that the sandbox can import.
-    flags: of `bolt-host run`, such as "--allow-http=api.example". One worker with one interpreter
-        serves, unless they say otherwise, so that requests find what earlier ones left.
+    app: a file, "app.py" or "app.wasm", or the BoltAPI object of an imported module. The
+        `dependency_overrides` of an object also apply in the sandbox; the dependency and its
+        override must be functions or classes at the top level of a module that the sandbox can
+        import.
+    flags: flags of `bolt-host run`, such as "--allow-http=api.example". By default one worker with
+        one interpreter serves, so that requests share globals.
     options: those of `httpx.Client`.
 
-    The program is `bolt-host` in PATH, or what the variable BOLT_HOST names. It serves the source;
-    with the flag "--build=first" it builds the application, which takes some 10 seconds.
+    The program is `bolt-host` in PATH, or the one that the variable BOLT_HOST names. It serves the
+    source; with the flag "--build=first" it builds the application, which takes about 10 seconds.
     """
 
-    __test__ = False  # for pytest, which takes names that begin with "Test" for tests
+    __test__ = False  # pytest would collect a class whose name begins with "Test"
 
     def __init__(
         self, app: str | Path | BoltAPI, *, flags: Sequence[str] = (), **options: Any
@@ -65,11 +66,11 @@ class TestClient(httpx.Client):
 
     @property
     def log(self) -> str:
-        """What the server and the application have said so far: tracebacks, prints, requests."""
+        """The output of the server so far: tracebacks, prints and the access log."""
         return "\n".join(self._log)
 
     def close(self) -> None:
-        """End the server as well."""
+        """Close the client and stop the server."""
         super().close()
         self._place.close()
 
@@ -92,7 +93,7 @@ class TestClient(httpx.Client):
         for line in output:
             self._log.append(line.rstrip("\n"))
             if line.startswith("listening on "):
-                # Whoever writes into a full pipe waits.
+                # The server would block on a full pipe, so a thread drains it.
                 reader = threading.Thread(target=self._read, args=(output,), daemon=True)
                 reader.start()
                 return str(line.removeprefix("listening on ").strip())
@@ -112,7 +113,7 @@ class TestClient(httpx.Client):
         return self._wrapped(app, module, attribute)
 
     def _wrapped(self, app: BoltAPI, module: Any, attribute: str) -> list[str]:
-        """A module in a copy of the application's folder: it imports the app, and overrides."""
+        """A module that imports the app and sets overrides, in a copy of the app's folder."""
         root = _file(module).parents[module.__name__.count(".")]
         place = Path(self._place.enter_context(tempfile.TemporaryDirectory())) / "app"
         shutil.copytree(root, place, ignore=shutil.ignore_patterns(".*", "__pycache__", "venv"))
@@ -142,17 +143,17 @@ def _end(server: subprocess.Popen[str]) -> None:
 
 
 def _found(app: BoltAPI) -> tuple[Any, str]:
-    """The module of an application, and its name there."""
+    """The module that defines an application, and the application's name in it."""
     for module in list(sys.modules.values()):
         for name, value in list(vars(module).items() if module is not None else ()):
-            # The module that made it, rather than one that imported it.
+            # A module that only imports the application does not define its handlers.
             if value is app and any(
                 vars(module).get(route.handler.__name__) is route.handler
                 for route in app.routes
                 if hasattr(route.handler, "__name__")
             ):
                 return module, name
-    raise ServerError("the application is in no module: give the file that makes it, as text")
+    raise ServerError("no imported module defines the application: give the path of its file")
 
 
 def _file(module: Any) -> Path:

@@ -1,4 +1,4 @@
-"""A host for the tests of `bolt.http`: its exchanges follow scripts, and nothing waits for time."""
+"""A fake host for the tests of `bolt.http`: its exchanges follow scripts, and no test waits."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bolt import http
+from bolt.http import _exchange
 
 Install = Callable[..., "FakeHost"]
 
@@ -46,9 +47,9 @@ def data(value: bytes) -> tuple[str, Any]:
 
 
 END = ("part", End())
-# The connection takes one more chunk of the request's body.
+# The connection accepts one more chunk of the request body.
 ROOM = ("room", 1)
-# What follows happens only when the request's body is there.
+# The next steps happen only after the request body is complete.
 SENT = ("sent", None)
 
 
@@ -81,7 +82,7 @@ class Exchange:
         return found[0] if found else None
 
     def advance(self) -> bool:
-        """Let the next thing of the script happen. False when none is due."""
+        """Perform the next step of the script. False when none is due."""
         while self.steps and self.steps[0][0] == "sent" and self.complete:
             del self.steps[0]
         if not self.steps or self.steps[0][0] == "sent":
@@ -97,7 +98,7 @@ class Exchange:
 
 
 class FakeHost:
-    """Takes a script for each exchange, in their order, or a function that makes it."""
+    """Takes a script for each exchange, in order, or a function that creates it."""
 
     Chunk_Pending, Chunk_Data, Chunk_End, Chunk_Failed = Pending, Data, End, Failed
 
@@ -172,9 +173,9 @@ class FakeHost:
         exchange = self.exchanges[number - 1]
         if not exchange.closed and exchange.advance():
             self.fresh.add(number)
-        # As the event loop does after each wake.
-        if http.waiting():
-            http.on_news()
+        # As the entry does when the alarm fires.
+        if _exchange.waiting():
+            _exchange.on_news()
 
 
 @pytest.fixture
@@ -189,16 +190,16 @@ def host() -> Iterator[Install]:
     yield install
     for each in made:
         assert each.left_open == []
-    assert not http.waiting()
+    assert not _exchange.waiting()
     http.install(None)
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     async def within() -> Any:
-        # Only so that a mistake does not hang the tests.
+        # A timeout, so that a bug does not hang the tests.
         async with asyncio.timeout(10):
             result = await coroutine
-        # A sender that was cancelled ends in the next round of the loop.
+        # A cancelled sender ends in the next round of the loop.
         for _ in range(3):
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,17 +1,17 @@
-"""A host for tests of the event loop: one alarm, and a clock that jumps to when it rings."""
+"""A fake host for the tests of the event loop: one alarm, and a clock that jumps to it."""
 
 import contextvars
 import sys
 from asyncio import events
 
-from bolt import loop as loop_module
-from bolt.loop import BoltLoop
+from bolt._runtime import loop as loop_module
+from bolt._runtime.loop import BoltLoop
 
 REQUEST = contextvars.ContextVar("request", default=0)
 
 
 class Host:
-    """What the host does: keeps one alarm, and ticks when it rings."""
+    """Keeps one alarm, and calls `tick` when it fires."""
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
@@ -29,7 +29,7 @@ class Host:
 
     def ring(self):
         assert self.alarm is not None, "nothing would ever wake the loop"
-        # The alarm has whole nanoseconds, and none is early.
+        # The alarm has a resolution of nanoseconds, and must not fire early.
         self.now = max(self.now, self.alarm + 1e-6)
         self.alarm = None
         self.loop.tick()
@@ -43,7 +43,7 @@ class Host:
 
 
 def loop_host(monkeypatch):
-    """A fixture's body: the loop is the running one, and its hooks are set."""
+    """The body of a fixture: the loop is the running one, with its hooks installed."""
     host = Host(monkeypatch)
     hooks = sys.get_asyncgen_hooks()
     events._set_running_loop(host.loop)

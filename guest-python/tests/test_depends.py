@@ -17,10 +17,10 @@ from bolt import (
     Response,
     Router,
 )
-from bolt.background import pending
-from bolt.encode import encode_reply
-from bolt.errors import BuildError
-from bolt.route import Route
+from bolt._dependencies.after_response import pending
+from bolt._routing.route import Route
+from bolt._serialization.replies import encode_reply
+from bolt.exceptions import BuildError
 
 
 def route_of(handler: Any, path: str = "/", **options: Any) -> Route:

@@ -13,10 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from bolt import HTML, JSON, HTTPException, PlainText, Redirect, Response, Struct
-from bolt.encode import encode_exception, encode_reply
-from bolt.plain import compile_plain
-from bolt.strict import to_plain
+from bolt import (
+    HTML,
+    JSON,
+    HTTPException,
+    PlainText,
+    Redirect,
+    Response,
+    Struct,
+)
+from bolt._serialization.replies import encode_exception, encode_reply
+from bolt._serialization.serialize import compile_plain
+from bolt._serialization.serialize_checked import to_plain
 
 U = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -161,7 +169,7 @@ def test_every_byte_survives_as_latin_1():
 )
 def test_converted_values(value, expected):
     assert sent(value) == expected
-    assert to_plain(value) == expected  # the careful way agrees
+    assert to_plain(value) == expected  # the checked conversion agrees
 
 
 def everything() -> Everything:

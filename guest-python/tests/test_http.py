@@ -6,6 +6,7 @@ import pytest
 from httpfake import Install, answer, broken, data, error, head, host, run
 
 from bolt import http
+from bolt.http import _exchange
 
 __all__ = ["host"]
 
@@ -40,7 +41,7 @@ def test_without_a_host_a_sentence() -> None:
         run(http.get(URL))
     with pytest.raises(RuntimeError, match="works in a handler that bolt-host runs"):
         http.sync.get(URL)
-    http.on_news()
+    _exchange.on_news()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bodies that come and go part by part, and what becomes of them when somebody stops."""
+"""Bodies that are sent and received part by part, and cancellation in the middle."""
 
 import asyncio
 import gc
@@ -9,6 +9,7 @@ import pytest
 from httpfake import END, ROOM, SENT, Install, answer, data, error, head, host, run
 
 from bolt import http
+from bolt.http import _exchange
 
 __all__ = ["host"]
 
@@ -87,7 +88,7 @@ def test_a_body_in_parts(host: Install, room: float) -> None:
     assert run(http.post(URL, content=iter(parts))).content == b"ok"
     assert http.sync.post(URL, content=iter(parts)).content == b"ok"
     for exchange in fake.exchanges:
-        # An empty part is nothing to send; the last one ends the body.
+        # An empty part is not sent: an empty chunk would end the body.
         assert exchange.chunks == ["", "a", "Ã©", "c", ""]
         assert exchange.complete
 
@@ -193,11 +194,11 @@ def test_a_cancelled_request_is_closed(host: Install) -> None:
             task = asyncio.ensure_future(ask)
             for _ in range(10):
                 await asyncio.sleep(0)
-            assert fake.left_open == [number + 1] and http.waiting()
+            assert fake.left_open == [number + 1] and _exchange.waiting()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert fake.left_open == [] and not http.waiting()
+            assert fake.left_open == [] and not _exchange.waiting()
             await asyncio.sleep(0)
 
     run(check())
@@ -237,6 +238,6 @@ def test_what_is_left_behind_is_closed_at_the_next_occasion(host: Install) -> No
     assert fake.left_open == [1]
     del got
     gc.collect()
-    assert fake.left_open == [1] and http.waiting()
-    http.on_news()
+    assert fake.left_open == [1] and _exchange.waiting()
+    _exchange.on_news()
     assert fake.left_open == []

@@ -1,11 +1,11 @@
-"""What cannot work in the sandbox, and what is not imported."""
+"""Functions that the sandbox refuses, and modules that `bolt.http` does not import."""
 
 import subprocess
 import sys
 
 import pytest
 
-from bolt import http
+from bolt.http._no_sockets import refuse_sockets
 
 SENTENCE = "this app runs in a sandbox without sockets: use bolt.http"
 
@@ -13,11 +13,11 @@ SENTENCE = "this app runs in a sandbox without sockets: use bolt.http"
 def test_sockets_are_refused() -> None:
     program = f"""
 import http.client, socket, urllib.error, urllib.request
-from bolt.http import refuse_urllib
+from bolt.http._no_sockets import refuse_sockets
 opener = urllib.request.build_opener()
 with socket.socket() as s:
-    refuse_urllib()
-    refuse_urllib()
+    refuse_sockets()
+    refuse_sockets()
     for ask in (
         lambda: urllib.request.urlopen("http://127.0.0.1:9/"),
         lambda: opener.open("http://127.0.0.1:9/"),
@@ -50,7 +50,7 @@ def test_refusing_needs_nothing_to_be_there(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "socket", Sealed())
     monkeypatch.setitem(sys.modules, "httpx", None)
-    http.refuse_urllib()
+    refuse_sockets()
 
 
 def test_it_imports_without_httpx() -> None:
@@ -59,7 +59,7 @@ import sys
 sys.modules["httpx"] = None
 from bolt import http
 from bolt.http import *
-assert "bolt.httptransport" not in sys.modules
+assert "bolt.http._transport" not in sys.modules
 assert "urllib.request" not in sys.modules and "http.client" not in sys.modules
 try:
     http.HTTPXTransport

@@ -168,8 +168,8 @@ def test_the_build_loads_the_transport_beside_httpx() -> None:
 import sys
 from bolt import http
 import httpx
-assert "bolt.httptransport" not in sys.modules
+assert "bolt.http._transport" not in sys.modules
 http.install(object())
-assert "bolt.httptransport" in sys.modules
+assert "bolt.http._transport" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)

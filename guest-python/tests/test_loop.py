@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from loop_host import REQUEST, loop_host
 
-from bolt.loop import BoltLoop
+from bolt._runtime.loop import BoltLoop
 
 FIXTURE = Path(__file__).parents[2] / "tests" / "fixture"
 sys.path.insert(0, str(FIXTURE))

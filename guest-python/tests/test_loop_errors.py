@@ -1,4 +1,4 @@
-"""The event loop when something goes wrong, and what it refuses."""
+"""Errors in the event loop, and the operations that it refuses."""
 
 import asyncio
 import contextvars
@@ -9,7 +9,7 @@ import sys
 import pytest
 from loop_host import REQUEST, fail, loop_host
 
-from bolt.loop import BoltLoop
+from bolt._runtime.loop import BoltLoop
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def host(monkeypatch):
 
 
 def test_exception_never_retrieved(host):
-    # At once: not when the garbage collector comes by.
+    # Immediately, not at the next garbage collection.
     host.loop.create_task(fail(ValueError("nobody looks")))
     host.loop.run_ready()
     (text,) = host.complaints
@@ -92,10 +92,11 @@ def test_broken_exception_handlers(host):
 
 RUNNERS = """
 import asyncio, warnings
-from bolt.loop import BoltLoop
+from bolt._runtime.asyncio_patches import install_loop
+from bolt._runtime.loop import BoltLoop
 warnings.simplefilter("error")
 loop = BoltLoop(print, print)
-loop.install()
+install_loop(loop)
 from asyncio import run, new_event_loop
 async def main(): pass
 def with_loop():

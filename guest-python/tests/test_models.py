@@ -1,4 +1,4 @@
-"""Options of Structs, other records, validators, and the places of their refusals."""
+"""Options of Structs, other records, validators, and the locations of their errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from bolt import (
     field_validator,
     model_validator,
 )
-from bolt.encode import encode_reply
-from bolt.errors import RequestValidationError, Unsupported
-from bolt.manifest import manifest
-from bolt.models import model_of
-from bolt.plain import plain
-from bolt.schema import type_of
-from bolt.strict import to_plain
+from bolt._app.manifest import manifest
+from bolt._errors import Unsupported
+from bolt._schema.annotations import type_of
+from bolt._schema.models import model_of
+from bolt._serialization.replies import encode_reply
+from bolt._serialization.serialize import plain
+from bolt._serialization.serialize_checked import to_plain
+from bolt.exceptions import RequestValidationError
 
 
 class User(Struct, rename="camel", forbid_unknown=True):
@@ -170,7 +171,7 @@ def test_validators_may_ask_for_the_fields_before_and_for_all():
     api.post("/")(handler)
     assert api.routes[0].invoke(((1, 2, "x"),)) == (2, 102)
     assert refusals(handler, (1, 1, "x")) == [("value_error", ["body", "lastDay"])]
-    # The first validator that refuses ends it, with all the fields that it refuses.
+    # The first validator that raises ends the validation, with all its rejected fields.
     assert refusals(handler, (1, 1, "5")) == [("value_error", ["body", "lastDay"])]
     assert refusals(handler, (1, 2, "5")) == [("value_error", ["body", "note"])]
 

@@ -1,4 +1,4 @@
-"""Names under which applications of FastAPI find things, and the routes they are found by."""
+"""The import paths of FastAPI, routes for several methods, and URLs of routes by name."""
 
 import asyncio
 import http
@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 
-from bolt import BoltAPI, Request, Router, encoders, exceptions, requests, security, status
+from bolt import (
+    BoltAPI,
+    Request,
+    Router,
+    encoders,
+    exceptions,
+    requests,
+    security,
+    status,
+)
+from bolt._dependencies.depends import SecurityScopes
+from bolt._openapi.document import openapi
+from bolt._routing.options import combined
+from bolt._serialization.replies import encode_reply
 from bolt.concurrency import run_in_threadpool
-from bolt.depends import SecurityScopes
-from bolt.encode import encode_reply
-from bolt.errors import HTTPException, RequestValidationError
 from bolt.exception_handlers import http_exception_handler, request_validation_exception_handler
-from bolt.openapi import openapi
-from bolt.options import combined
+from bolt.exceptions import HTTPException, RequestValidationError
 
 
 def request(app: Any = None, host: str = "shop.example:8000") -> Request:

@@ -9,8 +9,8 @@ from typing import Any, Optional, TypedDict
 import pytest
 
 from bolt import BoltAPI, Struct
-from bolt.errors import BuildError
-from bolt.path import PathError, parse_path
+from bolt._routing.path_templates import PathError, parse_path
+from bolt.exceptions import BuildError
 
 
 class Item(Struct):

@@ -1,4 +1,4 @@
-"""Responses of classes that an application derives, and headers that are there more than once."""
+"""Response subclasses of an application, and repeated headers."""
 
 import json
 import marshal
@@ -16,9 +16,9 @@ from bolt import (
     Response,
     Struct,
 )
-from bolt.encode import encode_reply
-from bolt.headers import MutableHeaders, header_list
-from bolt.openapi import openapi
+from bolt._datastructures.headers import MutableHeaders, header_list
+from bolt._openapi.document import openapi
+from bolt._serialization.replies import encode_reply
 
 
 def sent(result: Any) -> Any:
@@ -108,7 +108,7 @@ def test_response_classes_of_routes():
     assert sent(route(Xml, lambda: Item(n=1)).invoke(()))[3] == b"<n>1</n>"
     given = Response("x")
     assert route(Xml, lambda: given).invoke(()) is given
-    # Nothing is done for these, which the host writes.
+    # The host encodes these, so no Response is created.
     assert route(JSON, lambda: 5).invoke(()) == route(JSONResponse, lambda: 5).invoke(()) == 5
 
 

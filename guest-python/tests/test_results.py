@@ -1,4 +1,4 @@
-"""Declared results: what passes, what is filtered, what is a mistake."""
+"""Declared results: what is sent, what is filtered, what is an error."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -7,11 +7,17 @@ from typing import Any, Literal, Optional, TypedDict
 
 import pytest
 
-from bolt import HTML, JSON, BoltAPI, Field, Struct
-from bolt.plain import plain
-from bolt.results import ResultMismatch, Shape, compile_result
-from bolt.schema import type_of
-from bolt.strict import to_plain
+from bolt import (
+    HTML,
+    JSON,
+    BoltAPI,
+    Field,
+    Struct,
+)
+from bolt._schema.annotations import type_of
+from bolt._serialization.response_model import ResultMismatch, Shape, compile_result
+from bolt._serialization.serialize import plain
+from bolt._serialization.serialize_checked import to_plain
 
 
 class Color(Enum):

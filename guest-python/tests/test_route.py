@@ -11,10 +11,10 @@ import pytest
 from app_example import Address, Color, Event, Node, User, api
 
 from bolt import BoltAPI, Struct
-from bolt.errors import BuildError
-from bolt.manifest import manifest
-from bolt.plain import RECORDS
-from bolt.route import Route
+from bolt._app.manifest import manifest
+from bolt._routing.route import Route
+from bolt._serialization.serialize import RECORDS
+from bolt.exceptions import BuildError
 
 
 def route_of(handler: Any, path: str = "/") -> Route:

@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 
 from bolt import Struct
-from bolt.convert import converter
-from bolt.errors import Unsupported
-from bolt.schema import type_of
-from bolt.types import is_host_default, type_json
+from bolt._errors import Unsupported
+from bolt._schema.annotations import type_of
+from bolt._schema.types import is_host_default, type_json
+from bolt._serialization.deserialize import converter
 
 
 class Color(enum.Enum):

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bolt import UploadFile, uploads
+from bolt import UploadFile
+from bolt._datastructures import uploads
 
 TEXT = b"one\ntwo,2\n" + b"x" * (uploads.PART + 5) + b"\n\nlast"
 
@@ -30,7 +31,7 @@ def test_lines(upload):
     lines = TEXT.splitlines(keepends=True)
     assert upload.file.readline() == lines[0]
     assert upload.file.tell() == 4 and upload.file.readline(2) == b"tw"
-    # All that reads is at the same place.
+    # All file objects of an upload share its position.
     assert asyncio.run(upload.read(1)) == b"o"
     assert upload.file.readline() == b",2\n"
     assert upload.file.readlines() == lines[2:]

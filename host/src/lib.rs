@@ -24,7 +24,7 @@
 //! it, and [`accesslog`] writes the line. A reply may be a file of one of the [`folders`] that were granted: [`files`]
 //! opens and sends it.
 //!
-//! The data moves forward: `RouteMatch → ValidArgs → Waiting → Reply → HttpResponse`.
+//! The data moves forward: `RouteMatch → ValidArgs → PendingCall → Reply → HttpResponse`.
 //!
 //! # How an app gets there
 //!
@@ -49,91 +49,27 @@
 //! `docs`, `reply`, `policy`, `grants`, `folders`, `hosts`, `rate`, `direct`, `units`) know nothing of wasmtime, hyper
 //! or tokio; a test over their `use` lines holds them to it.
 
-pub mod accesslog;
-pub mod admin;
-pub mod alarm;
-pub mod app;
-pub mod artifact;
-pub mod aside;
-pub mod bindings;
-pub mod body;
-pub mod builder;
-pub mod check;
+#![cfg_attr(not(feature = "cli"), allow(dead_code))] // The server and dormant apps are the program's; the linker drops them.
+
+#[cfg(feature = "cli")]
+mod admin;
+mod apps;
+mod build;
+#[cfg(feature = "cli")]
 pub mod cli;
-pub mod commands;
-pub mod component;
+mod codec;
 pub mod config;
-pub mod connection;
-pub mod cores;
-pub mod deploy;
-pub mod dev;
-pub mod direct;
-pub mod docs;
-pub mod driver;
 pub mod embed;
-pub mod engine;
-pub mod errors422;
-pub mod escape;
-pub mod exchanges;
-pub mod fault;
-pub mod files;
-pub mod folders;
-pub mod form;
-pub mod gate;
-pub mod grants;
-pub mod guest;
-pub mod guestlog;
-pub mod hostfile;
-pub mod hosts;
-pub mod http1;
-pub mod inspect;
-pub mod json;
-pub mod keeper;
-pub mod lane;
-pub mod manifest;
-pub mod manifest_wire;
-pub mod marshal;
-pub mod metrics;
-pub mod outbound;
-pub mod pages;
-pub mod params;
-pub mod pipeline;
-pub mod plugin;
-pub mod policy;
-pub mod pressure;
-pub mod progress;
-pub mod project;
-pub mod python;
-pub mod rate;
-pub mod ready;
-pub mod reply;
-pub mod request;
-pub mod response;
-pub mod rest;
-pub mod roster;
-pub mod route;
-pub mod runner;
-pub mod scalar;
-pub mod sdk;
-pub mod server;
-pub mod slot;
-pub mod source;
-pub mod stats;
-pub mod store;
-pub mod stored;
-pub mod sync;
-pub mod table;
-pub mod tenancy;
-pub mod ticket;
-pub mod tls;
-pub mod transit;
-pub mod trial;
-pub mod types;
-pub mod unencodable;
-pub mod unions;
-pub mod units;
-pub mod uploads;
-pub mod validate;
-pub mod values;
-pub mod vitals;
-pub mod wire;
+mod error;
+mod http;
+#[cfg(feature = "internals")]
+pub mod internals;
+mod manifest;
+mod pool;
+#[cfg(test)]
+mod properties;
+mod quota;
+mod sandbox;
+mod telemetry;
+mod util;
+mod validation;

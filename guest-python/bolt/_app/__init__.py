@@ -1,0 +1,1 @@
+"""The application object and what belongs to an application as a whole."""

@@ -1,0 +1,219 @@
+"""`BoltAPI`: the application object, with its routes and everything that applies to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from .._errors import Unsupported
+from .._routing.options import Isolation, wrong_rules
+from .._routing.path_templates import PathError, fill_path, parse_path
+from .._routing.route import Route
+from .._routing.router import Declaration, Routes, qualname
+from .._schema.models import walk_models
+from .context import AppContext
+from .lifespan import Lifespan
+
+__all__ = ["BoltAPI", "Description"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Description(TypedDict, total=False):
+    """What the OpenAPI description says about the application.
+
+    openapi_url, docs_url, redoc_url: the paths of the description and its pages; None disables.
+    """
+
+    summary: str
+    description: str
+    version: str
+    terms_of_service: str
+    contact: Mapping[str, str]
+    license_info: Mapping[str, str]
+    openapi_tags: Sequence[Mapping[str, Any]]
+    servers: Sequence[Mapping[str, Any]]
+    openapi_url: str | None
+    docs_url: str | None
+    redoc_url: str | None
+
+
+class BoltAPI(Routes):
+    """An application: a title and the routes registered on it.
+
+    title: the title of the OpenAPI description.
+    isolation: what requests share in an interpreter. "fresh": a new interpreter for each request,
+        so nothing. "serial": one request at a time, which sees the globals as earlier requests left
+        them; the default for `def`. "concurrent": requests interleave while they wait; the default
+        for `async def`, and the same as "serial" for `def`, which never waits.
+    max_concurrency: the most unfinished requests of one interpreter, for "concurrent".
+    max_requests: the number of requests after which the host replaces an interpreter.
+    dependencies: `Depends(...)` to call for every route.
+    responses: described for every route.
+    exception_handlers: functions from request and exception to response, by status or class.
+    lifespan: an async context manager that takes the application. An interpreter enters it before
+        its first request. It yields a dict, whose items are attributes of `request.state`. The host
+        starts and stops interpreters with the load, and may stop one without running the code after
+        `yield`.
+    redirect_slashes: redirect a path that differs from a route only by a final slash.
+    description: see `Description`.
+
+    The options of a route override those of the application. The limits of the host always apply.
+    """
+
+    def __init__(
+        self,
+        title: str = "BoltAPI",
+        *,
+        isolation: Isolation | None = None,
+        max_concurrency: int | None = None,
+        max_requests: int | None = None,
+        dependencies: Sequence[Any] = (),
+        responses: Mapping[int | str, Mapping[str, Any]] | None = None,
+        exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
+        lifespan: Callable[[Any], Any] | None = None,
+        redirect_slashes: bool = True,
+        **description: Unpack[Description],
+    ) -> None:
+        for problem in wrong_rules(isolation, max_concurrency, max_requests):
+            raise ValueError(problem)
+        unknown = description.keys() - Description.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"a BoltAPI has no option {', '.join(sorted(unknown))}")
+        self.title = title
+        self.description = description
+        self.isolation = isolation
+        entered = None if lifespan is None else Lifespan(self, lifespan)
+        self.context = AppContext(self, entered)
+        self.redirect_slashes = redirect_slashes
+        self.route_options = {
+            name: value
+            for name, value in (
+                ("isolation", isolation),
+                ("max_concurrency", max_concurrency),
+                ("max_requests", max_requests),
+                ("dependencies", list(dependencies)),
+                ("responses", responses),
+            )
+            if value
+        }
+        for wanted, handler in (exception_handlers or {}).items():
+            self.context.exception_handlers.add(wanted, handler)
+        self.state: Any = type("State", (), {})()
+        self.routes: list[Route] = []
+        self._taken: dict[tuple[str, str], Route] = {}
+        self._mounted: tuple[BoltAPI, str] | None = None
+
+    @property
+    def dependency_overrides(self) -> dict[Any, Callable[..., Any]]:
+        """Replacements for dependencies, by dependency; for tests."""
+        return self.context.dependency_overrides
+
+    @dependency_overrides.setter
+    def dependency_overrides(self, overrides: dict[Any, Callable[..., Any]]) -> None:
+        self.context.dependency_overrides = overrides
+
+    def add_exception_handler(
+        self, wanted: int | type[BaseException], handler: Callable[..., Any]
+    ) -> None:
+        """Register an exception handler without a decorator; see `exception_handler`."""
+        self.context.exception_handlers.add(wanted, handler)
+
+    def exception_handler(
+        self, wanted: int | type[BaseException]
+    ) -> Callable[[_Function], _Function]:
+        """Register a function that responds to an exception, or to an HTTPException of a status.
+
+        It takes the Request and the exception, and returns a result as a handler does.
+        """
+
+        def register(function: _Function) -> _Function:
+            self.add_exception_handler(wanted, function)
+            return function
+
+        return register
+
+    def middleware(self, kind: str = "http") -> Callable[[_Function], _Function]:
+        """Register `async def (request, call_next)` around every handler.
+
+        `await call_next(request)` returns the Response. With any middleware, every handler runs as
+        a coroutine and the host sends the whole request head, which costs about 10 µs a request.
+        """
+        if callable(kind):  # used as a decorator without parentheses
+            return self.middleware()(kind)
+        if kind != "http":
+            raise ValueError(f"middleware is for 'http', not {kind!r}")
+
+        def register(function: _Function) -> _Function:
+            self.context.middleware.functions.append(function)
+            return function
+
+        return register
+
+    def mount(self, path: str, api: BoltAPI) -> None:
+        """Serve another application below a path, with its own exception handlers and middleware.
+
+        Routes that are added to it later are not mounted.
+        """
+        api._mounted = (self, path)
+        for route in api.routes:
+            declared = route.declared.below(path, {"include_in_schema": False})
+            self._register(declared, api.context)
+
+    @property
+    def root_path(self) -> str:
+        """The path below which it is mounted, or ""."""
+        if self._mounted is None:
+            return ""
+        outer, path = self._mounted
+        return outer.root_path + path
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> str:
+        """The path of the first route of that name that has exactly these path parameters.
+
+        Raises LookupError when there is none, and ValueError for an invalid value.
+        """
+        for route in self.routes:
+            if route.name == name and path_params.keys() == set(route.path_names):
+                return fill_path(route.path, path_params)
+        taken = ", ".join(path_params) or "nothing"
+        raise LookupError(f"no route is called {name!r} and takes {taken} in its path")
+
+    def declare(self, route: Declaration) -> None:
+        """Add a route to the application."""
+        self._register(route.below("", self.route_options), self.context)
+
+    def _register(self, declared: Declaration, context: AppContext) -> None:
+        try:
+            template = parse_path(declared.path)
+            route = Route(len(self.routes), declared, context, template.names)
+        except (PathError, Unsupported) as error:
+            raise declared.failure(str(error)) from None
+        for param in route.params:
+            try:
+                walk_models(param.type, {})
+            except Unsupported as error:
+                raise declared.failure(f"parameter {param.name!r}: {error}") from None
+            except NameError:
+                # A record may refer to one that is defined later. `finish` checks again.
+                continue
+        key = (declared.method, template.shape)
+        other = self._taken.get(key)
+        if other is not None:
+            raise declared.failure(
+                f"{declared.method} {declared.path} is already served by "
+                f"{qualname(other.handler)}, {other.file}:{other.line}"
+            )
+        self._taken[key] = route
+        self.routes.append(route)
+
+    def finish(self) -> None:
+        """Compile every route, once all classes, handlers and overrides are defined.
+
+        Raises BuildError for a record that cannot be resolved.
+        """
+        for route in self.routes:
+            try:
+                route.compile()
+            except (Unsupported, NameError) as error:
+                raise route.declared.failure(str(error)) from None

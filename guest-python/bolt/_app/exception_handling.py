@@ -1,0 +1,76 @@
+"""The exception handlers of an application, and which one handles an exception."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .._errors import ValidatorError
+from ..exceptions import HTTPException, RequestValidationError
+from ..requests import Request
+from ..responses import JSON, Response
+
+__all__ = ["ExceptionHandlers", "http_error"]
+
+_ANY = frozenset({Exception, BaseException, ValueError})
+
+Handler = Callable[[Request, Any], Any]
+
+
+def http_error(exc: HTTPException) -> Response:
+    """The response to an HTTPException without a handler."""
+    return JSON({"detail": exc.detail}, int(exc.status_code), exc.headers)
+
+
+class ExceptionHandlers:
+    """Functions from a request and an exception to a result, by class or by status."""
+
+    def __init__(self) -> None:
+        self.by_class: dict[type[BaseException], Handler] = {}
+        self.by_status: dict[int, Handler] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.by_class or self.by_status)
+
+    def add(self, wanted: int | type[BaseException], handler: Handler) -> None:
+        """Register a handler. Raises TypeError for a key that is neither status nor exception."""
+        if isinstance(wanted, int):
+            self.by_status[wanted] = handler
+        elif isinstance(wanted, type) and issubclass(wanted, BaseException):
+            self.by_class[wanted] = handler
+        else:
+            raise TypeError(f"an exception handler is for a status or an exception, not {wanted!r}")
+
+    @property
+    def waits(self) -> bool:
+        """Whether any of them is `async`."""
+        handlers = (*self.by_class.values(), *self.by_status.values())
+        return any(inspect.iscoroutinefunction(handler) for handler in handlers)
+
+    def find(self, exc: BaseException) -> Handler | None:
+        """The handler for an exception: by its status, then by its class or the nearest base."""
+        if isinstance(exc, HTTPException):
+            found = self.by_status.get(int(exc.status_code))
+            if found is not None:
+                return found
+        answers = isinstance(exc, (HTTPException, RequestValidationError))
+        for cls in type(exc).__mro__:
+            # HTTPException and RequestValidationError have a default response, which a handler of
+            # all exceptions does not replace.
+            found = None if answers and cls in _ANY else self.by_class.get(cls)
+            if found is not None:
+                return found
+        return None if answers else self.by_status.get(500)
+
+    def handle(self, request: Request, exc: BaseException) -> Any:
+        """Call the handler for an exception. Without a handler, raise the exception again."""
+        handler = None if isinstance(exc, ValidatorError) else self.find(exc)
+        if handler is None:
+            raise exc
+        return handler(request, exc)
+
+    async def handle_async(self, request: Request, exc: BaseException) -> Any:
+        """As `handle`, for handlers of which some are `async`."""
+        result = self.handle(request, exc)
+        return await result if inspect.isawaitable(result) else result

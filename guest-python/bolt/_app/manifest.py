@@ -1,0 +1,185 @@
+"""The manifest: everything that the host has to know about an application, as JSON data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin, get_type_hints
+
+from .._dependencies.params import Param
+from .._openapi.document import openapi
+from .._routing.route import Route
+from .._schema.annotations import model_kind
+from .._schema.models import Field, Model, walk_models
+from .._schema.types import is_host_default, type_json
+from .._serialization.serialize import compile_plain
+from .._struct.struct import Struct
+from .._version import __version__
+from .application import BoltAPI
+from .host_errors import host_error_handlers
+
+__all__ = ["ABI", "manifest"]
+
+ABI = 4
+"""The version of the interface between host and guest."""
+
+
+class _Ids:
+    """Names for the classes in `defs`: module and qualified name, numbered when those clash."""
+
+    def __init__(self) -> None:
+        self._ids: dict[type, str] = {}
+        self._used: set[str] = set()
+
+    def __call__(self, cls: type) -> str:
+        name = self._ids.get(cls)
+        if name is None:
+            base = name = f"{cls.__module__}.{cls.__qualname__}"
+            count = 1
+            # Two classes that the same function creates have the same name.
+            while name in self._used:
+                count += 1
+                name = f"{base}#{count}"
+            self._ids[cls] = name
+            self._used.add(name)
+        return name
+
+
+def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
+    """Describe `api`, and compile what requests will need, before the snapshot is taken.
+
+    app_ref: the location of the application object, as "module:attribute".
+
+    Raises BuildError for a record whose fields cannot be resolved.
+    """
+    api.finish()
+    ids = _Ids()
+    models: dict[type, Model] = {}
+    for route in api.routes:
+        for param in route.params:
+            walk_models(param.type, models)
+    _compile_results(api, models)
+    return {
+        "abi": ABI,
+        "sdk": __version__,
+        "interpreter": ".".join(str(part) for part in sys.version_info[:3]),
+        "marshal": 4,
+        "app": app_ref,
+        "title": api.title,
+        "lifespan": any(route.context.lifespan is not None for route in api.routes),
+        "redirect_slashes": api.redirect_slashes,
+        "docs": _docs(api),
+        "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
+        "routes": [_route(route, ids) for route in api.routes],
+        # Their numbers follow those of the routes, in this order.
+        "refusals": [
+            {"status": handler.status_code, "async": handler.is_async}
+            for handler in host_error_handlers(api)
+        ],
+    }
+
+
+def _docs(api: BoltAPI) -> dict[str, Any] | None:
+    """The paths of the OpenAPI description and its pages, and its text."""
+    about = api.description
+    url = about.get("openapi_url", "/openapi.json")
+    if url is None:
+        return None
+    return {
+        "openapi_url": url,
+        "docs_url": about.get("docs_url", "/docs"),
+        "redoc_url": about.get("redoc_url", "/redoc"),
+        "openapi": json.dumps(openapi(api), separators=(",", ":"), ensure_ascii=False),
+    }
+
+
+def _compile_results(api: BoltAPI, models: Iterable[type]) -> None:
+    """Compile the serializers of all known records, so that no request has to."""
+    records = set(models)
+    for route in api.routes:
+        try:
+            result = get_type_hints(route.handler).get("return")
+        except Exception:
+            # A return annotation need not be resolvable at run time.
+            continue
+        pending = [result]
+        while pending:
+            annotation = pending.pop()
+            if isinstance(annotation, type) and get_origin(annotation) is None:
+                records.add(annotation)
+            pending.extend(get_args(annotation))
+    known: list[type] = [Struct]
+    while known:
+        # Through `type`: mypy does not know the result type of the metaclass's method.
+        children: list[type] = type.__subclasses__(known.pop())
+        records.update(children)
+        known.extend(children)
+    for cls in records:
+        if model_kind(cls) in ("struct", "dataclass", "attrs"):
+            compile_plain(cls)
+
+
+def _model(model: Model, ids: _Ids) -> dict[str, Any]:
+    return {
+        "kind": model.kind,
+        "name": model.name,
+        "forbid": model.forbid,
+        "tag": model.tag,
+        "fields": [_field(item, ids) for item in model.fields],
+    }
+
+
+def _field(item: Field, ids: _Ids) -> dict[str, Any]:
+    out = {
+        "name": item.alias or item.name,
+        "type": type_json(item.type, ids),
+        "required": item.required,
+    }
+    if not item.required and is_host_default(item.type, item.default):
+        out["default"] = item.default
+    return out
+
+
+def _route(route: Route, ids: _Ids) -> dict[str, Any]:
+    return {
+        "id": route.id,
+        "method": route.method,
+        "path": route.path,
+        "name": route.name,
+        "file": route.file,
+        "line": route.line,
+        "async": route.is_async,
+        "handler_is_async": route.plan.root.kind == "async",
+        "isolation": route.isolation,
+        "max_concurrency": route.max_concurrency,
+        "max_requests": route.max_requests,
+        "status": route.status_code,
+        "doc": route.doc,
+        "params": [_param(param, ids) for param in route.params],
+    }
+
+
+def _param(param: Param, ids: _Ids) -> dict[str, Any]:
+    out = {
+        "name": param.name,
+        "in": param.source,
+        "alias": param.alias,
+        "type": type_json(param.type, ids),
+        "required": param.required,
+    }
+    if param.spread:
+        out["spread"] = True
+    elif not param.required and is_host_default(param.type, param.default):
+        out["default"] = param.default
+    if param.marker.embed:
+        out["embed"] = True
+    if param.source == "header" and param.spread and param.marker.convert_underscores:
+        out["hyphens"] = True
+    for name in ("max_size", "max_files"):
+        limit = getattr(param.marker, name)
+        if limit is not None:
+            out[name] = limit
+    if param.marker.allowed_types is not None:
+        out["allowed_types"] = [str(kind) for kind in param.marker.allowed_types]
+    return out

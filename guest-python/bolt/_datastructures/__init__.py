@@ -1,0 +1,1 @@
+"""Parts of requests and responses: headers, cookies, URLs and uploaded files."""

@@ -1,0 +1,1 @@
+"""Calls of handlers and their dependencies: from a signature to one compiled function."""

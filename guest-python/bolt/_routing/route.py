@@ -1,0 +1,187 @@
+"""`Route`: a method and a path with the compiled call of their handler."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .._app.context import AppContext
+from .._dependencies.call_tree import call_tree
+from .._dependencies.invoke import Plan, compile_invoke, wire_params
+from .._dependencies.params import Param
+from .._errors import ValidatorError
+from .._schema.models import Model, walk_models
+from .._serialization.response_model import Shape, compile_result, declared_result
+from .._serialization.serialize_checked import to_plain
+from .._struct.validation_errors import explain
+from ..exceptions import RequestValidationError
+from ..requests import Request
+from ..responses import JSON, JSONResponse, Response
+from .router import Declaration
+
+__all__ = ["Route"]
+
+
+class Route:
+    """What the host needs to know to serve a handler.
+
+    id: its index in `BoltAPI.routes`.
+    declared: its declaration.
+    context: the application's middleware, exception handlers, lifespan and overrides.
+    method: upper case.
+    path: the template as declared.
+    name: the option `name`, or the name of the function.
+    status_code: the status of results that do not set their own.
+    is_async: `invoke` returns a coroutine.
+    doc: the first paragraph of its docstring on one line, or "".
+    isolation, max_concurrency, max_requests: how the host uses its instances; see `BoltAPI`.
+    params: in the order of the wire tuple.
+    invoke: takes the wire tuple, one value for each parameter, and calls the handler. Returns the
+        result of the handler, or a coroutine if `is_async`. The wire value of an absent parameter
+        is Ellipsis if the host cannot send its default.
+    source: the source of the compiled `invoke`, "" until it is compiled.
+    """
+
+    def __init__(
+        self, id: int, declared: Declaration, context: AppContext, path_names: tuple[str, ...]
+    ) -> None:
+        self.id = id
+        self.declared = declared
+        self.context = context
+        self.path_names = path_names
+        options = declared.options
+        self.method = declared.method
+        self.path = declared.path
+        self.handler = declared.handler
+        self.file = declared.file
+        self.line = declared.line
+        given = getattr(declared.handler, "__name__", type(declared.handler).__name__)
+        self.name = str(options.get("name") or given)
+        self.status_code = int(options.get("status_code") or 200)
+        self.doc = _first_paragraph(declared.handler)
+        self.isolation: str | None = options.get("isolation")
+        self.max_concurrency: int | None = options.get("max_concurrency")
+        self.max_requests: int | None = options.get("max_requests")
+        self.source = ""
+        self.invoke: Callable[[tuple[Any, ...]], Any] = self._first_invoke
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Read the signature of the handler, and the current state of the application."""
+        options, context = self.declared.options, self.context
+        root = call_tree(
+            self.handler,
+            self.path_names,
+            options.get("dependencies") or (),
+            context.dependency_overrides,
+            self.declared.view,
+        )
+        handlers = context.exception_handlers
+        on_error = None
+        if handlers:
+            on_error = handlers.handle_async if handlers.waits else handlers.handle
+        self.result = declared_result(self.handler, options)
+        self.plan = Plan(
+            root,
+            context.app,
+            middleware=context.middleware.around(self.status_code) if context.middleware else None,
+            on_error=on_error,
+            lifespan=context.lifespan,
+            waits=bool(handlers and handlers.waits),
+        )
+        self.is_async = self.plan.is_async
+        self.params: tuple[Param, ...] = wire_params(self.plan)
+
+    def _first_invoke(self, wire: tuple[Any, ...]) -> Any:
+        self.compile()
+        return self.invoke(wire)
+
+    def compile(self) -> None:
+        """Compile `invoke`, once all records are defined: they may refer to later ones.
+
+        Raises Unsupported or NameError for a record that cannot be resolved.
+        """
+        if self.source:
+            return
+        self._prepare()
+        finish = self._finish()
+        if finish is not None:
+            self.plan = replace(self.plan, finish=finish)
+        invoke, self.source = compile_invoke(self.plan, self.params, self.name)
+        models: dict[type, Model] = {}
+        for param in self.params:
+            walk_models(param.type, models)
+        if any(getattr(cls, "__struct_validators__", ()) for cls in models):
+            invoke = self._explaining(invoke)
+        self.invoke = invoke
+
+    def _finish(self) -> Callable[[Any], Any] | None:
+        """The function that converts the result of the handler, or None."""
+        options = self.declared.options
+        check = None
+        if self.result is not None:
+            check = compile_result(self.result, Shape.of(options))
+        cls = options.get("response_class")
+        if cls in (None, JSON, JSONResponse):
+            return check
+        return _in_class(cls, check)
+
+    def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`invoke`, with a 422 for values that a validator rejects."""
+
+        handlers = self.context.exception_handlers
+
+        def failed(wire: tuple[Any, ...], cause: ValidatorError) -> Any:
+            errors = explain(self.params, wire)
+            error: BaseException = RequestValidationError(errors)
+            if not errors:
+                # The rejected record is not from the request; the handler created it.
+                error = cause.__cause__ or cause
+            if handlers.find(error) is None:
+                raise error from cause.__cause__
+            return handlers.handle(Request(wire[-1], self.context.app), error)
+
+        def explaining(wire: tuple[Any, ...]) -> Any:
+            try:
+                return invoke(wire)
+            except ValidatorError as exc:
+                return failed(wire, exc)
+
+        async def explaining_async(wire: tuple[Any, ...]) -> Any:
+            try:
+                return await invoke(wire)
+            except ValidatorError as exc:
+                result = failed(wire, exc)
+                return await result if inspect.isawaitable(result) else result
+
+        return explaining_async if self.is_async else explaining
+
+
+def _in_class(cls: type[Response], check: Callable[[Any], Any] | None) -> Callable[[Any], Response]:
+    """The function that converts a result to a response of `response_class`."""
+    takes_data = cls.renders or issubclass(cls, JSON)
+
+    def finish(result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        if check is not None:
+            result = check(result)
+        if takes_data and not isinstance(result, bytes):
+            # The `render` of an application expects JSON types, not records.
+            result = to_plain(result)
+        made = cls(result, status_code=None)
+        made.by_class = True
+        return made
+
+    return finish
+
+
+def _first_paragraph(handler: Any) -> str:
+    lines: list[str] = []
+    for line in (inspect.getdoc(handler) or "").splitlines():
+        if not line.strip():
+            break
+        lines.append(line.strip())
+    return " ".join(lines)

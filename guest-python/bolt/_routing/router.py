@@ -1,0 +1,227 @@
+"""The decorators that declare routes, and `Router`, which collects declared routes."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar, Unpack
+
+from .._dependencies.call_tree import call_tree
+from .._errors import Unsupported
+from ..exceptions import BuildError
+from .options import RouteOptions, combined, wrong_options
+from .path_templates import PathError, parse_path
+from .views import view_methods
+
+__all__ = ["Declaration", "Router", "Routes", "qualname"]
+
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Declaration:
+    """A route as its author declared it.
+
+    path: with the prefixes of the enclosing routers.
+    options: combined with those of the enclosing routers.
+    file, line: the location of the handler's `def`; the file is relative to the import root.
+    view: the class whose method the handler is, or None.
+    """
+
+    method: str
+    path: str
+    options: dict[str, Any]
+    handler: Callable[..., Any]
+    file: str
+    line: int
+    view: type | None = None
+
+    def below(self, prefix: str, options: dict[str, Any]) -> Declaration:
+        """The same route inside a router with this prefix and these options."""
+        path = prefix + self.path
+        merged = combined(options, self.options)
+        return Declaration(self.method, path, merged, self.handler, self.file, self.line, self.view)
+
+    def failure(self, message: str) -> BuildError:
+        """A BuildError that names the handler, its file and its line."""
+        return BuildError(message, handler=qualname(self.handler), file=self.file, line=self.line)
+
+
+class Routes:
+    """The decorators. They pass each declared route to `declare`."""
+
+    def declare(self, route: Declaration) -> None:
+        """Add a route."""
+        raise NotImplementedError
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for GET requests.
+
+        path: starts with "/"; `{name}` matches one segment, a final `{name:path}` the rest. Each
+            name is a parameter of the handler.
+        options: see `RouteOptions`.
+
+        The decorator returns the function unchanged. It raises BuildError, which names the handler,
+        file and line, for a handler or a path that cannot be served.
+        """
+        return self._route(("GET",), path, options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for POST requests; see `get`."""
+        return self._route(("POST",), path, options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for PUT requests; see `get`."""
+        return self._route(("PUT",), path, options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for PATCH requests; see `get`."""
+        return self._route(("PATCH",), path, options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for DELETE requests; see `get`."""
+        return self._route(("DELETE",), path, options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for HEAD requests; see `get`."""
+        return self._route(("HEAD",), path, options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_Handler], _Handler]:
+        """Register the handler for OPTIONS requests; see `get`."""
+        return self._route(("OPTIONS",), path, options)
+
+    def api_route(
+        self, path: str, *, methods: Collection[str] | None = None, **options: Unpack[RouteOptions]
+    ) -> Callable[[_Handler], _Handler]:
+        """Register the handler for several methods, by default GET; see `get`."""
+        return self._route(_methods(methods), path, options)
+
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """As `api_route`, without a decorator."""
+        self._route(_methods(methods), path, options)(endpoint)
+
+    def view(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[type], type]:
+        """Register a class whose methods `get`, `post`, ... are handlers; see `APIView`."""
+        return self._view(path, options)
+
+    def viewset(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[type], type]:
+        """Register a class with `list`, `create`, `retrieve`, `update`, ...; see `ViewSet`."""
+        return self._view(path, options)
+
+    def _route(
+        self, methods: tuple[str, ...], path: str, options: RouteOptions
+    ) -> Callable[[_Handler], _Handler]:
+        def register(handler: _Handler) -> _Handler:
+            for method in methods:
+                self._declare(method, path, options, handler)
+            return handler
+
+        return register
+
+    def _view(self, path: str, options: RouteOptions) -> Callable[[type], type]:
+        def register(cls: type) -> type:
+            for method, extra, own, handler in view_methods(cls):
+                self._declare(method, path + extra, combined(options, own), handler, cls)
+            return cls
+
+        return register
+
+    def _declare(
+        self, method: str, path: str, options: Any, handler: Any, view: type | None = None
+    ) -> None:
+        file, line = _location(handler)
+        route = Declaration(method, path, dict(options), handler, file, line, view)
+        for problem in wrong_options(options):
+            raise route.failure(problem)
+        self.declare(route)
+
+    def include_router(
+        self, router: Router, prefix: str = "", **options: Unpack[RouteOptions]
+    ) -> None:
+        """Add the routes of a router, below `prefix` and with these additional options."""
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise ValueError(f"a prefix starts with '/' and does not end with one: {prefix!r}")
+        for route in router.declared:
+            self.declare(route.below(prefix, dict(options)))
+
+
+class Router(Routes):
+    """Routes to include in an application or in another router.
+
+    prefix: prepended to every path.
+    options: defaults for every route; tags and dependencies are added to those of the route.
+    """
+
+    def __init__(self, prefix: str = "", **options: Unpack[RouteOptions]) -> None:
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise ValueError(f"a prefix starts with '/' and does not end with one: {prefix!r}")
+        for problem in wrong_options(options):
+            raise ValueError(problem)
+        self.prefix = prefix
+        self.route_options = dict(options)
+        self.declared: list[Declaration] = []
+
+    def declare(self, route: Declaration) -> None:
+        """Add a route to the router."""
+        inside = route.below(self.prefix, self.route_options)
+        # Errors that are visible without the application are raised at the declaration.
+        try:
+            names = parse_path(inside.path or "/").names
+            call_tree(
+                route.handler, names, inside.options.get("dependencies") or (), None, route.view
+            )
+        except (PathError, Unsupported) as error:
+            raise route.failure(str(error)) from None
+        self.declared.append(inside)
+
+
+def _methods(methods: Collection[str] | None) -> tuple[str, ...]:
+    # A set has no defined order, and the order determines the numbers of the routes.
+    given = sorted(methods) if isinstance(methods, (set, frozenset)) else methods or ("GET",)
+    return tuple(dict.fromkeys(method.upper() for method in given))
+
+
+def qualname(handler: Any) -> str:
+    """The name of a handler for messages."""
+    return str(getattr(handler, "__qualname__", type(handler).__qualname__))
+
+
+def _location(handler: Any) -> tuple[str, int]:
+    """The file of a handler relative to the import root, and the line of its `def`."""
+    function: Any = inspect.unwrap(handler)
+    function = getattr(function, "func", function)  # functools.partial
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    if code is None:
+        return "<unknown>", 0
+    # `co_firstlineno` is the line of the first decorator.
+    line: int = code.co_firstlineno
+    for number in range(line, line + 50):
+        text = linecache.getline(code.co_filename, number).lstrip()
+        if text.startswith(("def ", "async def ")):
+            line = number
+            break
+    return _relative(code.co_filename, str(getattr(function, "__module__", ""))), line
+
+
+def _relative(filename: str, module: str) -> str:
+    """The file relative to the import root, independent of where the application is built."""
+    path = filename.replace("\\", "/")
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    if loaded is not None and loaded.replace("\\", "/") == path:
+        parts = module.split(".")
+        if path.endswith("/__init__.py"):
+            parts.append("__init__")
+        wanted = "/".join(parts) + ".py"
+        if path.endswith(wanted):
+            return wanted
+    return path.rsplit("/", 1)[-1]

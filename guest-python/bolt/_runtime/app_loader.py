@@ -1,0 +1,61 @@
+"""Imports an application, and explains a failure in terms of the application's own code."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from typing import Any
+
+from .._app.application import BoltAPI
+from ..exceptions import BuildError
+from .tracebacks import is_sdk_file
+
+__all__ = ["LoadError", "import_app"]
+
+# The attribute that the host passes when its user names none.
+_DEFAULT = "api"
+
+
+class LoadError(Exception):
+    """An application that cannot be served. The text is a traceback or a sentence."""
+
+
+def import_app(module: str, attribute: str) -> BoltAPI:
+    """The application. Raises LoadError."""
+    try:
+        api: Any = importlib.import_module(module)
+        if attribute == _DEFAULT and not hasattr(api, _DEFAULT):
+            # The usual name in a FastAPI app.
+            attribute = "app" if isinstance(getattr(api, "app", None), BoltAPI) else attribute
+        for part in attribute.split("."):
+            api = getattr(api, part)
+    except BaseException as exc:
+        raise LoadError(_failure(exc, module, attribute)) from None
+    if not isinstance(api, BoltAPI):
+        raise LoadError(
+            f"{module}:{attribute} is a {type(api).__name__}, not a BoltAPI: give --app module:attr"
+        )
+    return api
+
+
+def _failure(exc: BaseException, module: str, attribute: str) -> str:
+    if isinstance(exc, BuildError):
+        return str(exc)
+    if (
+        isinstance(exc, AttributeError)
+        and exc.__traceback__ is not None
+        and exc.__traceback__.tb_next is None
+    ):
+        return (
+            f"{module} has no attribute {attribute}: give the BoltAPI this name, "
+            f"or give --app {module}:attr"
+        )
+    frames = traceback.TracebackException.from_exception(exc)
+    # Without the frames of the import system, and the two frames that called it.
+    inside = [
+        frame
+        for frame in frames.stack[2:]
+        if not frame.filename.startswith("<frozen") and not is_sdk_file(frame.filename)
+    ]
+    frames.stack = traceback.StackSummary.from_list(inside)
+    return "".join(frames.format()).rstrip()

@@ -1,0 +1,452 @@
+"""The component's exports, which the host calls, and its calls to the host.
+
+Only this module imports the generated bindings, so `import bolt` works in plain CPython. The
+methods of `Handlers` must not raise: an exception at the boundary would trap the instance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from marshal import loads
+from typing import Any
+
+import componentize_py_async_support as support
+import componentize_py_runtime as runtime
+from componentize_py_types import Err, Ok
+from wit_world.imports import host
+from wit_world.imports import http as host_http
+
+from .. import http
+from .._app.application import BoltAPI
+from .._app.host_errors import host_error_handlers
+from .._app.lifespan import Lifespan
+from .._app.manifest import manifest
+from .._datastructures import uploads
+from .._dependencies.after_response import Exits, pending
+from .._serialization.replies import encode_exception, encode_reply
+from ..exceptions import BuildError, HTTPException, RequestValidationError
+from ..http._exchange import on_news, waiting
+from ..http._no_sockets import refuse_sockets
+from ..responses import PlainText
+from .app_loader import LoadError, import_app
+from .asyncio_patches import install_loop
+from .late_imports import LateImporter
+from .loop import BoltLoop
+from .output import Output
+from .snapshot import fill_holes, immortalize
+from .tracebacks import app_traceback, keep_source_lines
+from .warmup import warm_up
+from .warmup_samples import WarmupCall, compile_records, warmup_call
+
+__all__ = ["Handlers", "Loader", "load", "load_runner"]
+
+# The host looks for this mark before each line of a build error.
+_ERROR_MARK = "bolt-build-error:"
+_INTERNAL = {"detail": "Internal Server Error"}
+# The preopened folder of the app, during the build or the load.
+APP_FOLDER = "/0"
+_SDK_FOLDER = __file__.rpartition("/bolt/")[0]
+# The file descriptor of the first preopen.
+_APP_FOLDER_NUMBER = 3
+_WAIT = 2
+_SUBTASK = 1
+_RETURNED = 2
+
+_request: ContextVar[int] = ContextVar("bolt_request", default=0)
+_routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
+_tasks: dict[int, asyncio.Task[Any]] = {}
+_manifest = ""
+_lifespans: list[Lifespan] = []
+# The context variables after the import of the app; each request starts from a copy.
+_base = Context()
+
+
+# Output.
+
+
+def _log(request: int, level: host.Level, text: str) -> None:
+    # The boundary rejects lone surrogates.
+    host.log(request, level, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _current() -> int:
+    return _request.get() or _loop.serving_now
+
+
+# `_forget` tests these lists for each request instead of calling a method of `Output`, which would
+# write into inline caches and so dirty a page.
+_open_out: list[int] = []
+_open_err: list[int] = []
+_stdout = Output(_current, lambda at, text: _log(at, host.Level.STDOUT, text), _open_out)
+_stderr = Output(_current, lambda at, text: _log(at, host.Level.STDERR, text), _open_err)
+
+
+def _complain(text: str) -> None:
+    _log(_current(), host.Level.ERROR, text)
+
+
+# Replies.
+
+
+def _failed(exc: BaseException) -> str:
+    """The reply for an exception. An HTTPException is a response; anything else is a logged 500."""
+    if isinstance(exc, HTTPException):
+        try:
+            return encode_exception(exc)
+        except Exception as unencodable:
+            exc = unencodable
+    if isinstance(exc, RequestValidationError):
+        return encode_reply(422, {"detail": exc.errors()})
+    text = app_traceback(exc)
+    _complain(text)
+    return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
+
+
+def _schedule_rest(request: int) -> None:
+    """Schedule the remaining work of the reply that was just encoded."""
+    for exits in pending:
+        host.linger(request, False)
+        _loop.call_later(0, _begin_rest, request, exits)
+    pending.clear()
+    _loop.rouse()
+
+
+def _begin_rest(request: int, exits: Exits) -> None:
+    task = asyncio.Task(_rest(request, exits), loop=_loop)
+    _afterwards.add(task)
+    task.add_done_callback(_afterwards.discard)
+
+
+async def _rest(request: int, exits: Exits) -> None:
+    _request.set(request)
+    try:
+        await exits.run(lambda exc: _complain(app_traceback(exc)))
+    finally:
+        _forget(request)
+        host.linger(request, True)
+
+
+_afterwards: set[asyncio.Task[None]] = set()
+
+
+def _begin_leaving() -> None:
+    task = asyncio.Task(_leave(), loop=_loop)
+    _afterwards.add(task)
+
+
+async def _leave() -> None:
+    """Exit the lifespans of the app in reverse order."""
+    for lifespan in reversed(_lifespans):
+        try:
+            await lifespan.leave()
+        except Exception as exc:
+            _complain(app_traceback(exc))
+    _forget(0)
+    host.linger(0, True)
+
+
+def _forget(request: int) -> None:
+    if _open_out or _open_err:
+        _stdout.end(request)
+        _stderr.end(request)
+
+
+# `def` handlers.
+
+
+def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
+    try:
+        reply = encode_reply(status, invoke(loads(args)))
+    except BaseException as exc:
+        return _failed(exc)
+    if pending:
+        _schedule_rest(_loop.serving_now)
+    return reply
+
+
+# `async def` handlers.
+
+_loop = BoltLoop(host.alarm, _complain, _request, host.serving)  # type: ignore[abstract]
+_starting = 0
+_early = ""
+
+
+def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
+    """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
+    global _starting, _early
+    _starting, _early = request, ""
+    answer = _answer(request, status, coroutine)
+    task = asyncio.Task(answer, loop=_loop, context=_base.copy(), eager_start=True)
+    if not task.done():
+        _tasks[request] = task
+    if _loop._ready or _loop._timers:
+        _loop.run_ready()
+    _starting = 0
+    return _early
+
+
+async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """A handler and its reply as one task, so that the end of a handler needs no callback."""
+    global _early
+    _request.set(request)
+    try:
+        reply = encode_reply(status, await coroutine)
+    except asyncio.CancelledError:
+        # The host cancelled the request, or the handler cancelled itself.
+        reply = encode_reply(500, _INTERNAL)
+    except BaseException as exc:
+        reply = _failed(exc)
+    _tasks.pop(request, None)
+    _forget(request)
+    if pending:
+        _schedule_rest(request)
+    # During `call` the reply is its return value, which is cheaper than a call of the host.
+    if request == _starting:
+        _early = reply
+    else:
+        host.reply(request, reply)
+
+
+def _wake() -> None:
+    """The host's alarm fired: for a timer, for the progress of an exchange, or for both."""
+    if waiting():
+        on_news()
+    _loop.tick()
+
+
+class _Parked:
+    """A pending async import, which the generated coroutine yields to its driver."""
+
+    def __init__(self, waitable: int, promise: int) -> None:
+        self.waitable = waitable
+        self.promise = promise
+
+    def __await__(self) -> Any:
+        yield self
+
+
+async def _await_result(result: Any) -> Any:
+    """Replaces `await_result` of the runtime, which requires the runtime's own event loop."""
+    return result.value if isinstance(result, Ok) else await _Parked(*result.value)
+
+
+class _Pump:
+    """Runs the loop each time the host's alarm fires, in one component-model task that never ends.
+
+    The runtime's own driver creates an event loop for each call. This one implements the same
+    callback protocol with the one loop of the instance.
+    """
+
+    def __init__(self) -> None:
+        self._set = 0
+        self._parked: _Parked | None = None
+
+    def start(self) -> int:
+        self._set = runtime.waitable_set_new()
+        return self._wait()
+
+    def resume(self, event: int, waitable: int, status: int) -> int:
+        parked = self._parked
+        if event == _SUBTASK and status == _RETURNED and parked is not None:
+            runtime.waitable_join(waitable, 0)
+            runtime.subtask_drop(waitable)
+            runtime.promise_get_result(status, parked.promise)
+            self._parked = None
+            _wake()
+        return self._wait()
+
+    def _wait(self) -> int:
+        while self._parked is None:
+            waiting = host.park()
+            try:
+                self._parked = waiting.send(None)
+            except StopIteration:
+                # The alarm has fired already.
+                _wake()
+            else:
+                waiting.close()
+                runtime.waitable_join(self._parked.waitable, self._set)
+        return _WAIT | (self._set << 4)
+
+
+_pump = _Pump()
+
+
+class Handlers:
+    """The exported interface `handlers` of the WIT world."""
+
+    def describe(self) -> str:
+        return _manifest
+
+    def call(self, request: int, route: int, args: bytes) -> str:
+        try:
+            _loop.serving_now = request
+            invoke, status, is_async = _routes[route]
+            if is_async:
+                return _start(request, status, invoke(loads(args)))
+            # Its own context: a request must not see the context variables that another one set.
+            reply = _base.copy().run(_run, status, invoke, args)
+        except BaseException as exc:
+            reply = _failed(exc)
+        _forget(request)
+        return reply
+
+    def cancel(self, request: int) -> None:
+        try:
+            task = _tasks.get(request)
+            if task is not None:
+                task.cancel()
+                _loop.run_ready()
+        except BaseException as exc:
+            _complain(app_traceback(exc))
+
+    def leave(self) -> bool:
+        try:
+            if not any(lifespan.entered for lifespan in _lifespans):
+                return False
+            host.linger(0, False)
+            _loop.call_later(0, _begin_leaving)
+            _loop.rouse()
+        except BaseException as exc:
+            _complain(app_traceback(exc))
+            return False
+        return True
+
+    async def run(self) -> None:
+        raise NotImplementedError("the pump replaces it")
+
+    def _async_start_run(self, borrows: int) -> int:
+        return _pump.start()
+
+
+# The build.
+
+_late_imports = LateImporter(refuse_sockets)
+_warmups: list[tuple[int, WarmupCall]] = []
+
+
+def load(module: str, attribute: str) -> None:
+    """Import the app and prepare everything that can be prepared before the snapshot is taken."""
+    _prepare()
+    try:
+        api = _import_app(module, attribute)
+    except LoadError as exc:
+        _refuse(str(exc))
+    compile_records()
+    for route in api.routes:
+        item = warmup_call(route)
+        if item is not None:
+            _warmups.append((route.id, item))
+    _install_late_imports(compiled=False)
+    _late_imports.add_folder(APP_FOLDER)
+
+
+def load_runner() -> None:
+    """Prepare for an app whose source the host provides after the snapshot."""
+    _prepare()
+    _install_late_imports(compiled=True)
+
+
+def _install_late_imports(*, compiled: bool) -> None:
+    _late_imports.add_standard(compiled=compiled)
+    _late_imports.add_folder(_SDK_FOLDER)
+    _late_imports.install()
+
+
+def _prepare() -> None:
+    install_loop(_loop)
+    support.await_result = _await_result
+    support.callback = _pump.resume
+    sys.argv = _Arguments([""])
+
+
+def _import_app(module: str, attribute: str) -> BoltAPI:
+    """Import an app. Raises LoadError."""
+    global _base, _manifest
+    api = import_app(module, attribute)
+    try:
+        _manifest = json.dumps(manifest(api, f"{module}:{attribute}"))
+    except BuildError as exc:
+        raise LoadError(str(exc)) from None
+    for route in api.routes:
+        _routes.append((route.invoke, route.status_code, route.is_async))
+    for handler in host_error_handlers(api):
+        _routes.append((handler.invoke, handler.status_code, handler.is_async))
+    for route in api.routes:
+        lifespan = route.context.lifespan
+        if lifespan is not None and lifespan not in _lifespans:
+            _lifespans.append(lifespan)
+    _base = copy_context()
+    refuse_sockets()
+    keep_source_lines()
+    return api
+
+
+class _Arguments(list[str]):
+    """`sys.argv`. Emptying it is the last thing that the runtime does before the snapshot is taken.
+
+    So `_settle` runs after the runtime has created all its objects.
+    """
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        _settle()
+
+
+def _settle() -> None:
+    http.install(host_http)
+    uploads.install(host.upload)
+    sys.stdout, sys.stderr = _stdout, _stderr
+    warm_up(Handlers(), _routes, _warmups, _pump, runtime, Err((1, 1)))
+    _warmups.clear()
+    gc.collect()
+    immortalize()
+    gc.collect()
+    fill_holes()
+    gc.freeze()
+
+
+def _refuse(text: str) -> None:
+    # The runtime may have written an incomplete line.
+    print(file=sys.stderr)
+    for line in text.splitlines():
+        print(_ERROR_MARK + line, file=sys.stderr)
+    sys.stderr.flush()
+    raise SystemExit(1)
+
+
+# The runner.
+
+_show_errors = False
+
+
+class Loader:
+    """The exported interface `loader`, which only the runner has."""
+
+    def load(self, module: str, attribute: str, show_errors: bool) -> None:
+        global _show_errors
+        try:
+            _show_errors = show_errors
+            importlib.invalidate_caches()
+            _import_app(module, attribute)
+            _late_imports.add_folder(APP_FOLDER)
+            _close_folder()
+        except LoadError as exc:
+            raise Err(str(exc)) from None
+        except BaseException as exc:
+            raise Err(app_traceback(exc)) from None
+
+
+def _close_folder() -> None:
+    """Close the app's folder: a built app has no files at run time, so neither has this one."""
+    os.close(_APP_FOLDER_NUMBER)
+    # Otherwise the import of a missing module would raise an OSError instead of ImportError.
+    for place in sys.path:
+        sys.path_importer_cache[place] = None

@@ -1,0 +1,144 @@
+"""`LateImporter`: imports modules at run time, when a handler imports and no files exist any more.
+
+It holds source and compiled code in memory, compressed, and is a finder in `sys.meta_path`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import marshal
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any
+
+__all__ = ["LateImporter"]
+
+_STANDARD = "/python"
+# Large packages that are of no use in a sandbox.
+_NEVER = frozenset(
+    {
+        "__phello__",
+        "ensurepip",
+        "idlelib",
+        "lib",
+        "pydoc_data",
+        "site-packages",
+        "test",
+        "tkinter",
+        "turtledemo",
+        "venv",
+    }
+)
+_FAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A module that was not imported yet. `code`: its source or its marshalled code, compressed."""
+
+    file: str
+    code: bytes
+    compiled: bool
+    package: bool
+
+
+class LateImporter:
+    """A finder and loader for modules in memory.
+
+    imported: called after each import.
+    """
+
+    def __init__(self, imported: Callable[[], None]) -> None:
+        self._modules: dict[str, _Module] = {}
+        self._imported = imported
+
+    def add_standard(self, *, compiled: bool) -> None:
+        """Add the standard library. Compiled code is larger and slower to add, faster to import."""
+        self._add(_STANDARD, compiled)
+
+    def add_folder(self, folder: str) -> None:
+        """Add the source of every module in a folder."""
+        self._add(folder, False)
+
+    def install(self) -> None:
+        """Insert it into `sys.meta_path` before the finder of files."""
+        finder: Any = self
+        sys.meta_path.insert(2, finder)
+
+    def _add(self, folder: str, compiled: bool) -> None:
+        for path in _sources(folder):
+            parts = path[len(folder) + 1 : -len(".py")].split("/")
+            package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if package else parts)
+            if name in sys.modules or any("." in part for part in parts):
+                continue
+            with open(path, "rb") as file:
+                code = file.read()
+            if compiled:
+                code = marshal.dumps(compile(code, path, "exec", dont_inherit=True))
+            self._modules[name] = _Module(path, zlib.compress(code, _FAST), compiled, package)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """As a finder: the spec of a module."""
+        module = self._modules.get(name)
+        loader: Any = self
+        if module is None:
+            # A folder without `__init__.py` is a namespace package.
+            if not any(other.startswith(name + ".") for other in self._modules):
+                return None
+            return ModuleSpec(name, None, is_package=True)
+        spec = ModuleSpec(name, loader, origin=module.file, is_package=module.package)
+        spec.has_location = True
+        if module.package:
+            spec.submodule_search_locations = [module.file.rpartition("/")[0]]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As a loader: use the default module."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As a loader: execute the code of a module."""
+        code = self.get_code(module.__name__)
+        if code is None:
+            raise ImportError(f"no module named {module.__name__!r}", name=module.__name__)
+        exec(code, module.__dict__)
+        self._imported()
+
+    def get_code(self, name: str) -> CodeType | None:
+        """The code of a module."""
+        module = self._modules.get(name)
+        if module is None:
+            return None
+        text = zlib.decompress(module.code)
+        if module.compiled:
+            code: CodeType = marshal.loads(text)
+            return code
+        return compile(text, module.file, "exec", dont_inherit=True)
+
+    def get_source(self, name: str) -> str | None:
+        """The source of a module, for the lines in tracebacks."""
+        module = self._modules.get(name)
+        if module is None or module.compiled:
+            return None
+        return importlib.util.decode_source(zlib.decompress(module.code))
+
+
+def _sources(folder: str) -> Iterator[str]:
+    """The Python files below a folder, without those that the host ignores: hidden or generated."""
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__pycache__", "node_modules"))
+            and not (folder == _STANDARD and name in _NEVER)
+            and not os.path.exists(f"{place}/{name}/pyvenv.cfg")
+        ]
+        for name in files:
+            if name.endswith(".py"):
+                yield f"{place}/{name}"

@@ -1,0 +1,147 @@
+"""Sample arguments and stub functions to warm the routes of an app without running its code.
+
+Code of the app may have side effects, which would be in the snapshot. So stubs replace the
+functions of the app, and a route that runs other code of the app (middleware, validators, custom
+constructors) is not warmed.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .._dependencies.call_tree import Call
+from .._routing.route import Route
+from .._schema.annotations import model_kind
+from .._schema.models import model_of
+from .._schema.types import Type
+from .._serialization.deserialize import converter
+from .._serialization.serialize import RECORD_KINDS, compile_plain
+from .._struct.struct import Struct
+
+__all__ = ["WarmupCall", "compile_records", "warmup_call"]
+
+_DEEPEST = 6
+_NOT_THE_APPS = sys.stdlib_module_names | {"bolt"}
+_VALUES: dict[str, Any] = {
+    **{"str": "sample", "int": 1, "float": 1.5, "bool": True, "none": None, "any": "sample"},
+    **{"bytes": b"sample", "enum": 0, "datetime": (2000, 1, 1, 0, 0, 0, 0, 0)},
+    **{"date": (2000, 1, 1), "uuid": 1, "decimal": "1.5"},
+}
+
+
+class _NoSample(Exception):
+    """A sample would require code of the app to run."""
+
+
+def _sample(kind: Type, depth: int = 0) -> Any:
+    """A wire value of the type. Raises _NoSample."""
+    tag = kind.kind
+    if depth > _DEEPEST:
+        raise _NoSample
+    if tag in _VALUES:
+        return _VALUES[tag]
+    if tag == "literal":
+        return kind.data[0]
+    if tag in ("list", "set", "frozenset", "vartuple"):
+        # The list is empty at depth, so that a recursive record ends.
+        items = [] if depth > 2 else [_sample(kind.args[0], depth + 1)]
+        return tuple(items) if kind.plain and tag == "vartuple" else items
+    if tag == "dict":
+        key, value = (_sample(arg, depth + 1) for arg in kind.args)
+        return {key: value}
+    if tag == "tuple":
+        return tuple(_sample(arg, depth + 1) for arg in kind.args)
+    if tag == "union":
+        # The first arm, which is rarely None.
+        value = _sample(kind.args[0], depth + 1)
+        return value if kind.plain else (0, value)
+    if tag == "ref":
+        return _record(kind.data, depth)
+    raise _NoSample
+
+
+def _record(cls: Any, depth: int) -> Any:
+    model = model_of(cls)
+    runs_code = getattr(cls, "__struct_validators__", ()) or getattr(
+        cls, "__struct_custom_init__", False
+    )
+    if model.kind != "struct" or runs_code:
+        raise _NoSample
+    return tuple(_sample(item.type, depth + 1) for item in model.fields)
+
+
+class WarmupCall:
+    """A context in which a route can be called without its app: stubs replace the app's functions.
+
+    wire: the sample arguments, as the host would send them.
+    """
+
+    def __init__(self, invoke: Any, wire: tuple[Any, ...], stubs: dict[str, Any]) -> None:
+        self.wire = wire
+        self._namespace: dict[str, Any] = invoke.__globals__
+        self._stubs = stubs
+        self._real = {name: self._namespace[name] for name in stubs}
+
+    def __enter__(self) -> None:
+        self._namespace.update(self._stubs)
+
+    def __exit__(self, *exc: object) -> None:
+        self._namespace.update(self._real)
+
+
+def warmup_call(route: Route) -> WarmupCall | None:
+    """The warmup call of a route; None when it would run code of the app."""
+    plan = route.plan
+    invoke: Any = route.invoke
+    namespace = getattr(invoke, "__globals__", {})
+    if plan.middleware or plan.on_error or plan.lifespan or plan.asks_for_request:
+        return None
+    try:
+        wire = tuple(_sample(param.type) for param in route.params)
+        result = None
+        if route.result is not None:
+            wired = _sample(route.result)
+            convert = converter(route.result)
+            result = wired if convert is None else convert(wired)
+        stubs: dict[str, Any] = {}
+        for call in plan.root.walk():
+            stub = _stub(call, result if call is plan.root else None)
+            names = [name for name, value in namespace.items() if value is call.function]
+            if not names:
+                raise _NoSample
+            stubs.update(dict.fromkeys(names, stub))
+    except Exception:
+        return None
+    return WarmupCall(invoke, wire, stubs)
+
+
+def _stub(call: Call, result: Any) -> Callable[..., Any]:
+    if call.view is not None or call.kind not in ("def", "async"):
+        raise _NoSample
+
+    def answer(*args: object, **named: object) -> Any:
+        return result
+
+    async def answer_later(*args: object, **named: object) -> Any:
+        return result
+
+    return answer_later if call.kind == "async" else answer
+
+
+def compile_records() -> None:
+    """Compile the serializers of the app's records, so that no request has to."""
+    for cls in gc.get_objects():
+        if not isinstance(cls, type) or model_kind(cls) not in RECORD_KINDS:
+            continue
+        if cls.__module__.partition(".")[0] in _NOT_THE_APPS:
+            continue
+        try:
+            compiled = compile_plain(cls)
+        except Exception:
+            # An annotation cannot be resolved; the handler that sends the record gets the error.
+            continue
+        if issubclass(cls, Struct):
+            cls._to_plain = compiled  # type: ignore[assignment]

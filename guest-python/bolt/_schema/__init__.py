@@ -1,0 +1,1 @@
+"""The type model shared with the host: annotations, constraints, records and parameters."""

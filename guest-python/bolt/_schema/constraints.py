@@ -1,0 +1,85 @@
+"""Constraints on values, such as `gt` and `pattern`: part of a `Type`, checked by the host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .._errors import Unsupported
+from .types import Type
+
+__all__ = ["BOUNDS", "all_checks", "checks_of", "constrained"]
+
+BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
+"""The constraints of numbers."""
+
+_LENGTHS = ("min_length", "max_length")
+_NUMBERS = frozenset({"int", "float", "decimal"})
+_SIZED = frozenset({"str", "bytes", "list", "set", "frozenset", "vartuple", "dict"})
+
+
+def checks_of(declared: object) -> dict[str, Any]:
+    """The constraints that an object in `Annotated` or a default such as `Query(gt=0)` declares.
+
+    `Marker` and the classes of the `annotated_types` package have attributes of the same names, so
+    the function does not depend on their classes.
+    """
+    found = {}
+    for name in (*BOUNDS, *_LENGTHS, "pattern"):
+        value = getattr(declared, name, None)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def constrained(kind: Type, checks: Mapping[str, Any]) -> Type:
+    """The type with the constraints. In a union they apply to every arm except None.
+
+    Raises Unsupported for a constraint that does not apply to the type.
+    """
+    if not checks:
+        return kind
+    if kind.kind == "union":
+        arms = (arm if arm.kind == "none" else constrained(arm, checks) for arm in kind.args)
+        return Type("union", tuple(arms))
+    for name, value in checks.items():
+        _refuse_odd(kind, name, value)
+    merged = {**dict(kind.checks), **{name: _limit(value) for name, value in checks.items()}}
+    return Type(kind.kind, kind.args, kind.data, tuple(merged.items()))
+
+
+def _refuse_odd(kind: Type, name: str, value: object) -> None:
+    if name in BOUNDS:
+        fits = kind.kind in _NUMBERS
+        wanted = isinstance(value, (int, float, Decimal)) and math.isfinite(value)
+    elif name in _LENGTHS:
+        fits = kind.kind in _SIZED
+        wanted = type(value) is int and value >= 0
+    else:
+        fits = kind.kind == "str"
+        wanted = isinstance(_pattern(value), str)
+    if not fits:
+        raise Unsupported(f"{name} cannot be asked of the type {kind.kind!r}")
+    if not wanted:
+        raise Unsupported(f"{name} cannot be {value!r}")
+
+
+def _pattern(value: object) -> object:
+    # A compiled regular expression has its text as an attribute.
+    return getattr(value, "pattern", value)
+
+
+def _limit(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return _pattern(value)
+
+
+def all_checks(metadata: Iterable[object]) -> dict[str, Any]:
+    """The constraints of all metadata of an `Annotated`; later ones replace earlier ones."""
+    merged: dict[str, Any] = {}
+    for item in metadata:
+        merged.update(checks_of(item))
+    return merged

@@ -1,0 +1,1 @@
+"""Conversion between wire values and Python objects, and between results and replies."""

@@ -1,0 +1,146 @@
+"""Finds where in a request the values are that validators rejected, for the 422.
+
+Validators run inside compiled conversion code, which does not know where in the request it is. So
+`explain` converts the request a second time, step by step, and collects every rejected value with
+its location. Only rejected requests pay for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._dependencies.params import Param
+from .._schema.models import Field, Model, model_of
+from .._schema.types import MISSING, Type
+from .._serialization.deserialize import converter
+from .._serialization.serialize_checked import to_plain
+
+__all__ = ["explain"]
+
+
+def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """The errors of all validators, in the format of FastAPI."""
+    errors: list[dict[str, Any]] = []
+    for param, value in zip(params, wire, strict=True):
+        if value is ... or param.source == "request":
+            continue
+        place: tuple[Any, ...] = ("body" if param.source in ("form", "file") else param.source,)
+        if not param.spread and not (param.source == "body" and _whole_body(params, param)):
+            place = (*place, param.alias)
+        _convert(param.type, value, place, errors)
+    return errors
+
+
+def _whole_body(params: Sequence[Param], param: Param) -> bool:
+    return not param.marker.embed and sum(one.source == "body" for one in params) == 1
+
+
+_BAD: Any = object()
+
+
+def _convert(kind: Type, wire: Any, loc: tuple[Any, ...], errors: list[dict[str, Any]]) -> Any:
+    """The object, or _BAD when a validator rejected a value in it."""
+    if kind.plain:
+        return wire
+    tag = kind.kind
+    if tag == "ref":
+        return _record(model_of(kind.data), wire, loc, errors)
+    if tag == "union":
+        arm, value = wire
+        return _convert(kind.args[arm], value, loc, errors)
+    if tag in ("list", "set", "frozenset", "vartuple"):
+        found = [
+            _convert(kind.args[0], item, (*loc, index), errors) for index, item in enumerate(wire)
+        ]
+        return _BAD if any(item is _BAD for item in found) else _container(tag)(found)
+    if tag == "tuple":
+        found = [
+            _convert(one, item, (*loc, index), errors)
+            for index, (one, item) in enumerate(zip(kind.args, wire, strict=True))
+        ]
+        return _BAD if any(item is _BAD for item in found) else tuple(found)
+    if tag == "dict":
+        pairs = {
+            _convert(kind.args[0], key, loc, errors): _convert(
+                kind.args[1], value, (*loc, key), errors
+            )
+            for key, value in wire.items()
+        }
+        return _BAD if any(value is _BAD for value in pairs.values()) else pairs
+    convert = converter(kind)
+    return wire if convert is None else convert(wire)
+
+
+def _container(tag: str) -> Callable[[list[Any]], Any]:
+    if tag == "vartuple":
+        return tuple
+    return {"list": list, "set": set, "frozenset": frozenset}[tag]
+
+
+def _record(model: Model, wire: Any, loc: tuple[Any, ...], errors: list[dict[str, Any]]) -> Any:
+    before = len(errors)
+    values: dict[str, Any] = {}
+    for item, value in zip(model.fields, wire, strict=True):
+        if value is ...:
+            made = _default(item)
+        else:
+            made = _convert(item.type, value, (*loc, item.alias or item.name), errors)
+        if made is not MISSING and made is not _BAD:
+            values[item.name] = made
+    if len(errors) > before:
+        return _BAD
+    if model.kind == "typeddict":
+        return values
+    return _validated(model, values, loc, errors)
+
+
+def _default(item: Field) -> Any:
+    return item.default if item.factory is None else item.factory()
+
+
+def _validated(
+    model: Model, values: dict[str, Any], loc: tuple[Any, ...], errors: list[dict[str, Any]]
+) -> Any:
+    before = len(errors)
+    cls = model.cls
+    validators = getattr(cls, "__struct_validators__", ())
+    for fields, call in validators:
+        for name in fields:
+            if name not in values:
+                continue
+            try:
+                values[name] = call(cls, values[name])
+            except (ValueError, AssertionError) as exc:
+                errors.append(_refusal(exc, (*loc, _alias(model, name)), values[name]))
+    if len(errors) > before:
+        return _BAD
+    made = cls(**values)
+    for fields, call in validators:
+        if not fields:
+            try:
+                made = call(cls, made)
+            except (ValueError, AssertionError) as exc:
+                refused = getattr(exc, "__bolt_fields__", None)
+                if refused is None:
+                    errors.append(_refusal(exc, loc, values))
+                for name, why in refused or ():
+                    place = (*loc, _alias(model, name))
+                    errors.append(_refusal(why, place, getattr(made, name)))
+                return _BAD
+    return made
+
+
+def _alias(model: Model, name: str) -> str:
+    return next((item.alias for item in model.fields if item.name == name), "") or name
+
+
+def _refusal(exc: BaseException, loc: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    kind, words = ("value_error", "Value error")
+    if isinstance(exc, AssertionError):
+        kind, words = ("assertion_error", "Assertion failed")
+    try:
+        shown = to_plain(value)
+    except (TypeError, ValueError):
+        shown = None
+    return {"type": kind, "loc": list(loc), "msg": f"{words}, {exc}", "input": shown}

@@ -1,0 +1,287 @@
+//! The endpoint for operators, on an address of its own: health, metrics and what is served.
+//!
+//! It has a thread of its own, so it answers while every worker is busy.
+
+use crate::admin::metrics;
+use crate::apps::dormant::{BuildState, Version};
+use crate::apps::reconciler;
+use crate::apps::registry::AppTable;
+use crate::apps::slot::Slot;
+use crate::config::admin_address::Address;
+use crate::telemetry::log_output;
+use crate::util::affinity;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+
+/// Time for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest component that is taken, in bytes.
+const LARGEST: usize = 512 << 20;
+
+/// What the endpoint tells of.
+#[derive(Clone)]
+pub struct Admin {
+    pub apps: AppTable,
+    /// The host is ending: it should get no new requests.
+    pub draining: Arc<AtomicBool>,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Admin {
+    /// Open the endpoint; returns where it is. The error is a sentence.
+    pub fn start(self, address: &Address) -> Result<Address, String> {
+        let failed =
+            |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime =
+            runtime.enable_all().on_thread_start(affinity::enter_background).build().map_err(failed)?;
+        let (listener, address) = runtime.block_on(open(address)).map_err(failed)?;
+        if let Address::Tcp(address) = &address
+            && !address.ip().is_loopback()
+        {
+            tracing::warn!(
+                "{address}, the admin endpoint, asks for no password and can be reached from outside"
+            );
+        }
+        let thread = std::thread::Builder::new().name("admin".into());
+        thread.spawn(move || runtime.block_on(self.serve(listener))).map_err(failed)?;
+        Ok(address)
+    }
+
+    async fn serve(self, listener: Socket) {
+        loop {
+            let accepted = match &listener {
+                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| self.spawn(stream)),
+                Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| self.spawn(stream)),
+            };
+            if let Err(error) = accepted {
+                tracing::warn!("the admin endpoint cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    fn spawn(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let admin = self.clone();
+        let service = service_fn(move |request| {
+            let admin = admin.clone();
+            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path().to_owned();
+        let order = path.strip_prefix("/apps/").and_then(|rest| rest.split_once('/'));
+        match (request.method(), order) {
+            (&Method::POST, Some((name, "deploy"))) => self.deploy(name, request.into_body()).await,
+            (&Method::POST, None) if path == "/loglevel" => match set_log(request.into_body()).await {
+                Ok(()) => text(StatusCode::OK, "done\n"),
+                Err(sentence) => text(StatusCode::BAD_REQUEST, &(sentence + "\n")),
+            },
+            (&Method::POST, Some((name, "rollback"))) => {
+                let Some(slot) = self.slot(name) else { return unknown(name) };
+                outcome(name, tokio::task::spawn_blocking(move || reconciler::roll_back(&slot)).await)
+            }
+            (&Method::GET | &Method::HEAD, _) => self.page(&path),
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"),
+        }
+    }
+
+    fn page(&self, path: &str) -> Answer {
+        match path {
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => self.readiness(),
+            "/metrics" => match metrics::text(&self.apps) {
+                Ok(page) => typed(StatusCode::OK, metrics::MEDIA_TYPE, page),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+            },
+            "/apps" => typed(StatusCode::OK, "application/json", self.list()),
+            "/" => text(StatusCode::OK, "/healthz  /readyz  /metrics  /apps  POST /loglevel\n"),
+            _ => text(StatusCode::NOT_FOUND, "Not Found\n"),
+        }
+    }
+
+    fn slot(&self, name: &str) -> Option<Arc<Slot>> {
+        self.apps.slots().iter().find(|slot| slot.name == name).cloned()
+    }
+
+    /// Ready: every app can be served or is known to be broken, and the host is to get requests.
+    fn readiness(&self) -> Answer {
+        if self.draining.load(Ordering::Relaxed) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        let unbuilt = |slot: &&Arc<Slot>| {
+            slot.as_dormant().is_some_and(|kept| matches!(kept.state(), BuildState::Unbuilt))
+        };
+        match self.apps.slots().iter().filter(unbuilt).count() {
+            0 => text(StatusCode::OK, "ready\n"),
+            count => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{count} apps are not built yet\n")),
+        }
+    }
+
+    /// What is served, as JSON.
+    fn list(&self) -> String {
+        let apps: Vec<_> = self.apps.slots().iter().map(|slot| describe(slot)).collect();
+        format!("{:#}\n", serde_json::json!({ "apps": apps }))
+    }
+
+    /// Keep the component that is sent, beside the app's own, and let it take over.
+    async fn deploy(&self, name: &str, body: Incoming) -> Answer {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let slot = self.slot(name);
+        let beside =
+            slot.as_deref().map(|slot| reconciler::beside(slot, NEXT.fetch_add(1, Ordering::Relaxed)));
+        let (slot, file) = match (slot, beside) {
+            (Some(slot), Some(Ok(file))) => (slot, file),
+            (_, Some(Err(sentence))) => {
+                discard(body).await;
+                return text(StatusCode::CONFLICT, &(sentence + "\n"));
+            }
+            _ => {
+                discard(body).await;
+                return unknown(name);
+            }
+        };
+        let answer = match receive(body, &file).await {
+            Ok(()) => {
+                let file = file.clone();
+                outcome(name, tokio::task::spawn_blocking(move || reconciler::deploy(&slot, &file)).await)
+            }
+            Err(sentence) => text(StatusCode::BAD_REQUEST, &(sentence + "\n")),
+        };
+        let _ = std::fs::remove_file(&file);
+        answer
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Take in what is not wanted: a client that is still sending would not see the answer.
+async fn discard(mut body: Incoming) {
+    let mut size = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        size += frame.data_ref().map_or(0, Bytes::len);
+        if size > LARGEST {
+            return;
+        }
+    }
+}
+
+async fn set_log(body: Incoming) -> Result<(), String> {
+    let body = http_body_util::Limited::new(body, 1000).collect().await.map_err(|e| e.to_string())?;
+    log_output::set_filter(String::from_utf8_lossy(&body.to_bytes()).trim())
+}
+
+/// Write a body to a file, of at most [`LARGEST`] bytes.
+async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
+    let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|e| format!("the component did not arrive: {e}"))?.into_data() else {
+            continue;
+        };
+        size += data.len();
+        if size > LARGEST {
+            return Err(format!("a component has at most {LARGEST} bytes"));
+        }
+        file.write_all(&data).await.map_err(failed)?;
+    }
+    file.sync_all().await.map_err(failed)
+}
+
+fn outcome<E: fmt::Display>(name: &str, done: Result<Result<Version, String>, E>) -> Answer {
+    match done.map_err(|e| e.to_string()).and_then(|done| done) {
+        Ok(version) => text(StatusCode::OK, &format!("{name} is now {}\n", version.id)),
+        Err(sentence) => {
+            text(StatusCode::UNPROCESSABLE_ENTITY, &format!("{name} stays as it is: {sentence}\n"))
+        }
+    }
+}
+
+fn unknown(name: &str) -> Answer {
+    text(StatusCode::NOT_FOUND, &format!("there is no app {name:?}\n"))
+}
+
+fn describe(slot: &Slot) -> serde_json::Value {
+    let app = slot.app();
+    let counts: Vec<_> = app.iter().flat_map(|app| app.pools().map(|pool| pool.counts())).collect();
+    let in_flight = app.iter().flat_map(|app| app.counters());
+    let mut shown = serde_json::json!({
+        "app": slot.name,
+        "loaded": app.is_some(),
+        "instances": counts.iter().map(|now| now.idle + now.busy + now.leaving).sum::<usize>(),
+        "queued": counts.iter().map(|now| now.queued).sum::<usize>(),
+        "in_flight": in_flight.map(|stats| stats.in_flight.load(Ordering::Relaxed)).sum::<usize>(),
+    });
+    if let (Some(stored), Some(shown)) = (slot.as_dormant(), shown.as_object_mut()) {
+        let tenant = &stored.tenant;
+        shown.insert("source".into(), tenant.origin.path.display().to_string().into());
+        shown.insert("hosts".into(), tenant.mount.hosts.clone().into());
+        shown.insert("prefix".into(), format!("{}/", tenant.mount.prefix).into());
+        let (state, version, problem) = match stored.state() {
+            BuildState::Unbuilt => ("unbuilt", None, None),
+            BuildState::Ready(version) => ("ready", Some(version), None),
+            BuildState::Broken(why) => ("broken", None, Some(why)),
+        };
+        shown.insert("state".into(), state.into());
+        shown.insert("problem".into(), problem.into());
+        let since = |version: &Version| Some(version.since.duration_since(UNIX_EPOCH).ok()?.as_secs());
+        shown.insert("since".into(), version.as_ref().and_then(since).into());
+        shown.insert("version".into(), version.map(|version| version.id).into());
+    }
+    shown
+}
+
+async fn open(address: &Address) -> std::io::Result<(Socket, Address)> {
+    match address {
+        Address::Tcp(address) => {
+            let listener = TcpListener::bind(address).await?;
+            let address = Address::Tcp(listener.local_addr()?);
+            Ok((Socket::Tcp(listener), address))
+        }
+        Address::Unix(path) => {
+            // Left by a host that was killed; one that lives answers there.
+            if path.exists() && tokio::net::UnixStream::connect(path).await.is_err() {
+                std::fs::remove_file(path)?;
+            }
+            let listener = UnixListener::bind(path)?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+            Ok((Socket::Unix(listener), address.clone()))
+        }
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> Answer {
+    typed(status, "text/plain; charset=utf-8", text.to_owned())
+}
+
+fn typed(status: StatusCode, media_type: &'static str, body: String) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(media_type));
+    response
+}

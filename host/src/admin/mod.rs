@@ -1,0 +1,5 @@
+//! The operators' side: health, metrics, deployments, and the client that the commands use.
+
+pub mod client;
+pub mod endpoint;
+pub mod metrics;

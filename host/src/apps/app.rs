@@ -1,0 +1,117 @@
+//! An app that is served, shared by all workers: what it says of itself, its compiled component, and its quotas.
+
+use crate::config::egress::Grants;
+use crate::config::{AppConfig, Limits, MAX_POOLS};
+use crate::manifest::Manifest;
+use crate::manifest::isolation::RouteIsolation;
+use crate::manifest::router::Router;
+use crate::pool::offload::{self, Decoder};
+use crate::pool::policy::PoolPolicy;
+use crate::pool::pool::{InstancePool, PoolGroup};
+use crate::quota::body_budget::BodyBudget;
+use crate::quota::rate_limit::RateLimit;
+use crate::sandbox::component::LoadedComponent;
+use crate::telemetry::counters::AppCounters;
+use crate::util::locks::lock;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Requests that may come at once, as time of the rate.
+const BURST: Duration = Duration::from_millis(100);
+
+/// One app.
+pub struct App {
+    pub manifest: Manifest,
+    pub router: Router,
+    pub component: Arc<LoadedComponent>,
+    pub limits: Limits,
+    /// Where its handlers may connect to.
+    pub grants: Arc<Grants>,
+    /// The different policies of its routes, each with its pools on all workers.
+    pub(super) pools: Vec<(PoolPolicy, Arc<PoolGroup>)>,
+    /// The pool of each route, and of each refusal handler behind them.
+    pub(super) pool_of: Arc<[usize]>,
+    /// Requests that may come in a second.
+    pub rate: Option<Arc<RateLimit>>,
+    /// Memory for bodies that arrive or are sent.
+    pub bodies: BodyBudget,
+    /// Turns to decode large replies.
+    decoding: Arc<Semaphore>,
+    /// What each worker has counted.
+    counters: Mutex<Vec<Arc<AppCounters>>>,
+}
+
+impl App {
+    /// The error is a sentence.
+    pub fn new(
+        manifest: Manifest,
+        component: Arc<LoadedComponent>,
+        config: &AppConfig,
+    ) -> Result<Self, String> {
+        let limits = config.limits.clone();
+        let router = Router::new(&manifest)?;
+        let mut pools: Vec<(PoolPolicy, Arc<PoolGroup>)> = Vec::new();
+        let mut pool_of = Vec::with_capacity(manifest.routes.len());
+        let routes = manifest.routes.iter().map(|route| (route.is_async, route.isolation));
+        let refusals = manifest.refusals.iter().map(|refusal| (refusal.is_async, RouteIsolation::default()));
+        for (is_async, isolation) in routes.chain(refusals) {
+            let policy = PoolPolicy::new(is_async, isolation, limits.max_requests);
+            let known = pools.iter().position(|(other, _)| *other == policy);
+            pool_of.push(known.unwrap_or(pools.len()));
+            if known.is_none() {
+                pools.push((policy, Arc::default()));
+            }
+        }
+        if pools.len() > MAX_POOLS {
+            return Err(format!(
+                "its routes ask for {} different combinations of isolation, max_concurrency and max_requests, and \
+                 at most {MAX_POOLS} are supported",
+                pools.len()
+            ));
+        }
+        let rate = limits.rate.map(|per_second| Arc::new(RateLimit::new(u64::from(per_second), BURST)));
+        Ok(Self {
+            bodies: BodyBudget::new(limits.transit),
+            decoding: Arc::new(Semaphore::new(offload::MOST_AT_ONCE)),
+            manifest,
+            router,
+            component,
+            limits,
+            grants: Arc::new(config.grants.clone()),
+            pools,
+            pool_of: pool_of.into(),
+            rate,
+            counters: Mutex::default(),
+        })
+    }
+
+    /// What the decoding of its replies may use.
+    pub fn decoder(&self) -> Decoder<'_> {
+        Decoder { limit: self.limits.max_response, turns: &self.decoding, bodies: &self.bodies }
+    }
+
+    /// For one more worker to count in.
+    pub fn new_counters(&self) -> Arc<AppCounters> {
+        let counters = Arc::new(AppCounters::new(self.manifest.routes.len()));
+        lock(&self.counters).push(counters.clone());
+        counters
+    }
+
+    /// What was counted of it before it was evicted.
+    pub fn resume(&self, counted: Arc<AppCounters>) {
+        if counted.routes.len() == self.manifest.routes.len() + 1 {
+            lock(&self.counters).push(counted);
+        }
+    }
+
+    /// The counters of all workers.
+    pub fn counters(&self) -> Vec<Arc<AppCounters>> {
+        lock(&self.counters).clone()
+    }
+
+    /// Its pools, those of all workers.
+    pub fn pools(&self) -> impl Iterator<Item = Arc<InstancePool>> {
+        self.pools.iter().flat_map(|(_, group)| group.all())
+    }
+}

@@ -1,0 +1,141 @@
+//! An app that is kept on disk, compiled, until somebody asks for it.
+
+use crate::apps::app::App;
+use crate::apps::file_stamps::FileStamps;
+use crate::apps::loader;
+use crate::build::compiler;
+use crate::build::component_file::component_file;
+use crate::config::origin::Tenant;
+use crate::error::Fault;
+use crate::sandbox::compile_cache::Artifact;
+use crate::sandbox::engine::Engine;
+use crate::util::locks::lock;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::SystemTime;
+
+/// What an app was compiled to.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Begins with the hash of its component.
+    pub id: String,
+    pub artifact: Artifact,
+    pub since: SystemTime,
+}
+
+/// Why a version cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Somebody has cleared the cache: it has to be made again.
+    #[error("its compiled code is not in the cache any more")]
+    Missing,
+    /// A text for people.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What is known of an app that may not be loaded.
+#[derive(Debug, Clone)]
+pub enum BuildState {
+    /// It is being built, or compiled, or about to be.
+    Unbuilt,
+    Ready(Version),
+    /// There is nothing to serve, and why.
+    Broken(String),
+}
+
+pub struct DormantApp {
+    pub tenant: Tenant,
+    pub engine: Engine,
+    pub cache: PathBuf,
+    state: Mutex<BuildState>,
+    /// What its files were when they were last looked at. Held while one of them is replaced.
+    seen: Mutex<FileStamps>,
+    /// Held while it is loaded or replaced: requests that come meanwhile wait for the same app.
+    pub loading: tokio::sync::Mutex<()>,
+}
+
+impl DormantApp {
+    pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf) -> Self {
+        let loading = tokio::sync::Mutex::default();
+        Self {
+            tenant,
+            engine,
+            cache,
+            state: Mutex::new(BuildState::Unbuilt),
+            seen: Mutex::default(),
+            loading,
+        }
+    }
+
+    /// Waits for a deployment or a build of this app that is at work.
+    pub fn seen(&self) -> MutexGuard<'_, FileStamps> {
+        lock(&self.seen)
+    }
+
+    /// As [`DormantApp::seen`]; none while a deployment or a build of this app is at work.
+    pub fn try_seen(&self) -> Option<MutexGuard<'_, FileStamps>> {
+        match self.seen.try_lock() {
+            Ok(seen) => Some(seen),
+            Err(TryLockError::Poisoned(seen)) => Some(seen.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub fn state(&self) -> BuildState {
+        lock(&self.state).clone()
+    }
+
+    /// From now on this is what is loaded.
+    pub fn set_state(&self, state: BuildState) {
+        *lock(&self.state) = state;
+    }
+
+    /// Map the compiled code, which takes milliseconds, off the worker's thread.
+    pub async fn load(&self) -> Result<App, Fault> {
+        let version = match self.state() {
+            BuildState::Ready(version) => version,
+            BuildState::Unbuilt => return Err(Fault::NotBuilt("it is being built".to_owned())),
+            BuildState::Broken(why) => return Err(Fault::NotBuilt(why)),
+        };
+        let (tenant, engine) = (self.tenant.clone(), self.engine.clone());
+        let loading = tokio::task::spawn_blocking(move || open(&tenant, &engine, &version.artifact));
+        let loaded = loading.await.unwrap_or_else(|e| Err(OpenError::Refused(e.to_string())));
+        if matches!(loaded, Err(OpenError::Missing)) {
+            self.set_state(BuildState::Unbuilt);
+        }
+        loaded.map_err(|why| Fault::NotBuilt(why.to_string()))
+    }
+
+    /// Build and compile what the tenant's file is now. The error is a text for people.
+    pub fn prepare(&self) -> Result<Version, String> {
+        self.prepare_file(&component_file(&self.tenant.origin, &self.cache)?)
+    }
+
+    /// Compile a component that is to be this app.
+    pub fn prepare_file(&self, wasm: &Path) -> Result<Version, String> {
+        let config = &self.tenant.config;
+        let (artifact, _) = compiler::compile(&self.engine, wasm, &self.cache, config, false)?;
+        // Whoever asks for the app first need not wait until this has come from the disk.
+        if let Some(code) = artifact.shared() {
+            self.engine.code(&code)?;
+        }
+        Ok(Version { id: artifact.id(), artifact, since: SystemTime::now() })
+    }
+
+    /// Load a version to see whether it can be served.
+    pub fn open(&self, version: &Version) -> Result<App, OpenError> {
+        open(&self.tenant, &self.engine, &version.artifact)
+    }
+}
+
+fn open(tenant: &Tenant, engine: &Engine, artifact: &Artifact) -> Result<App, OpenError> {
+    let manifest = compiler::cached(artifact).ok_or(OpenError::Missing)?;
+    loader::open(artifact, manifest, &tenant.name, engine, &tenant.config).map_err(OpenError::Refused)
+}
+
+impl std::fmt::Debug for DormantApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DormantApp").field("tenant", &self.tenant.name).field("state", &self.state()).finish()
+    }
+}

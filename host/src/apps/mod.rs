@@ -1,0 +1,15 @@
+//! The apps of a host: where each comes from, which version is served now, and which workers have instances of it.
+
+pub mod app;
+pub mod dormant;
+pub mod file_stamps;
+pub mod loader;
+pub mod pool_set;
+pub mod reconciler;
+pub mod registry;
+#[cfg(feature = "build")]
+pub mod reloader;
+pub mod slot;
+#[cfg(feature = "build")]
+pub mod source_runner;
+pub mod worker_apps;

@@ -1,0 +1,170 @@
+//! Keeps the apps of a host file as their files are: builds what is not built, and replaces what has changed.
+//!
+//! One thread does it, beside the workers, so nothing is ever compiled while a request waits on its thread.
+
+use crate::apps::app::App;
+use crate::apps::dormant::{BuildState, DormantApp, Version};
+use crate::apps::file_stamps::FileStamps;
+use crate::apps::registry::AppTable;
+use crate::apps::slot::Slot;
+use crate::sandbox::execution::Execution;
+use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::instance::Instance;
+use crate::util::affinity;
+use crate::util::blocking::block_on;
+use crate::util::cache_files;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// See to all apps of the table for as long as the process lives.
+pub fn keep(apps: AppTable) -> Result<(), String> {
+    let thread = std::thread::Builder::new().name("keeper".into());
+    let keeping = move || {
+        affinity::enter_background();
+        loop {
+            apps.slots().iter().for_each(|slot| look(slot));
+            std::thread::sleep(LOOK);
+        }
+    };
+    thread.spawn(keeping).map(|_| ()).map_err(|e| format!("the apps cannot be kept: {e}"))
+}
+
+/// Prepare a slot's app if its files have changed since they were last looked at.
+fn look(slot: &Slot) {
+    let Some(dormant) = slot.as_dormant() else { return };
+    // A deployment holds this while it compiles. It then notes what it saw, and other apps need not wait for it.
+    let Some(mut seen) = dormant.try_seen() else { return };
+    let now = FileStamps::of_origin(&dormant.tenant.origin);
+    if *seen == now && !matches!(dormant.state(), BuildState::Unbuilt) {
+        return;
+    }
+    *seen = now;
+    let name = &dormant.tenant.name;
+    match dormant.state() {
+        // What is first found need not be opened: whoever asks first does.
+        BuildState::Unbuilt | BuildState::Broken(_) => match dormant.prepare() {
+            Ok(version) => dormant.set_state(BuildState::Ready(version)),
+            Err(why) => {
+                tracing::error!(app = name, "it cannot be served: {why}");
+                dormant.set_state(BuildState::Broken(why));
+            }
+        },
+        BuildState::Ready(before) => match replace(slot, dormant) {
+            Ok(version) if version.id == before.id => {}
+            Ok(version) => tracing::info!(app = name, version = version.id, "its file has changed: replaced"),
+            Err(why) => {
+                tracing::error!(app = name, "its file has changed and the old version goes on: {why}");
+            }
+        },
+    }
+}
+
+/// Build what the files are now, see whether it can be served, and let it take over.
+fn replace(slot: &Slot, dormant: &DormantApp) -> Result<Version, String> {
+    let version = dormant.prepare()?;
+    let app = tried(dormant, &version)?;
+    publish(slot, dormant, version, app)
+}
+
+/// A version that was seen to start.
+fn tried(dormant: &DormantApp, version: &Version) -> Result<App, String> {
+    let app = dormant.open(version).map_err(|e| e.to_string())?;
+    let made = block_on(Instance::new(&app.component, Execution::alone(), HttpClient::new(Arc::default())))?;
+    drop(made.map_err(|e| format!("no instance of it can be made: {e:#}"))?);
+    Ok(app)
+}
+
+fn publish(slot: &Slot, dormant: &DormantApp, version: Version, app: App) -> Result<Version, String> {
+    block_on(slot.publish(dormant, version.clone(), app))?;
+    Ok(version)
+}
+
+/// Put the component in `file` in the place of an app's own, if it can be served. `file` lies beside it, and is gone
+/// afterwards. The one before is kept for [`roll_back`].
+pub fn deploy(slot: &Slot, file: &Path) -> Result<Version, String> {
+    let dormant = own_component(slot)?;
+    let mut seen = dormant.seen();
+    let path = &dormant.tenant.origin.path;
+    // Tried where it is, so that a broken one never gets in the way of the good one.
+    let version = dormant.prepare_file(file)?;
+    let app = tried(dormant, &version)?;
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    let (before, beside) = (previous(path), file.with_extension("previous"));
+    let _ = fs::remove_file(&beside);
+    // There is a whole component under the name at any moment.
+    fs::hard_link(path, &beside).map_err(failed)?;
+    fs::rename(&beside, &before).map_err(failed)?;
+    fs::rename(file, path).map_err(failed)?;
+    *seen = FileStamps::of_origin(&dormant.tenant.origin);
+    publish(slot, dormant, version, app)
+}
+
+/// Exchange an app's component with the one before.
+pub fn roll_back(slot: &Slot) -> Result<Version, String> {
+    let dormant = own_component(slot)?;
+    let mut seen = dormant.seen();
+    let path = &dormant.tenant.origin.path;
+    let before = previous(path);
+    if !before.is_file() {
+        return Err(format!("there is nothing to go back to: no {}", before.display()));
+    }
+    let version = dormant.prepare_file(&before)?;
+    let app = tried(dormant, &version)?;
+    rustix::fs::renameat_with(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::CWD,
+        &before,
+        rustix::fs::RenameFlags::EXCHANGE,
+    )
+    .map_err(|e| format!("{}: {e}", path.display()))?;
+    *seen = FileStamps::of_origin(&dormant.tenant.origin);
+    publish(slot, dormant, version, app)
+}
+
+/// Where the component before this one is kept.
+pub fn previous(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".previous");
+    name.into()
+}
+
+fn own_component(slot: &Slot) -> Result<&DormantApp, String> {
+    let dormant = slot.as_dormant().ok_or("this app is not one of a host file")?;
+    let path = &dormant.tenant.origin.path;
+    if dormant.tenant.origin.is_python() {
+        return Err(format!(
+            "{} is built from {}: edit that, or name a .wasm file as its source",
+            slot.name,
+            path.display()
+        ));
+    }
+    Ok(dormant)
+}
+
+/// A new name beside an app's component, for what is to be deployed.
+pub fn beside(slot: &Slot, number: u64) -> Result<PathBuf, String> {
+    let path = &own_component(slot)?.tenant.origin.path;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(path.with_file_name(format!(".{name}.{}-{number}.deploying.wasm", std::process::id())))
+}
+
+/// Remove what deployments left beside an app's component that were interrupted.
+pub fn sweep(dormant: &DormantApp) {
+    let path = &dormant.tenant.origin.path;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let rest = file.strip_prefix(&format!(".{name}.")).filter(|rest| rest.contains(".deploying."));
+        let process = rest.and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !cache_files::is_alive(process)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The edit loop: whoever asks for the app gets it as its files are at that moment.
+
+use crate::apps::app::App;
+use crate::apps::file_stamps::FileStamps;
+use crate::apps::source_runner::Runner;
+use crate::config::app_source::AppRef;
+use crate::util::progress;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Mutex;
+
+/// An app and its files.
+pub struct Reloader {
+    runner: Runner,
+    app: AppRef,
+    state: Mutex<State>,
+}
+
+/// What came of the files as they were last seen.
+struct State {
+    seen: FileStamps,
+    outcome: Result<Arc<App>, String>,
+}
+
+impl Reloader {
+    /// Load the app for the first time. It may be broken: then so is what requests get, until it is mended.
+    pub async fn new(runner: Runner, app: AppRef) -> Self {
+        let seen = FileStamps::of_folder(&app.folder);
+        let outcome = runner.load(&app, true).await.map(Arc::new);
+        Self { runner, app, state: Mutex::new(State { seen, outcome }) }
+    }
+
+    /// The app as it is now. The error is a text for its developer.
+    pub async fn current(&self) -> Result<Arc<App>, String> {
+        let mut state = self.state.lock().await;
+        let now = FileStamps::of_folder(&self.app.folder);
+        if now != state.seen {
+            let start = Instant::now();
+            let changed = state.seen.changes(&now, &self.app.folder);
+            state.outcome = self.runner.load(&self.app, true).await.map(Arc::new);
+            match &state.outcome {
+                Ok(_) => progress::tell(format_args!(
+                    "  {changed}: reloaded in {} ms",
+                    start.elapsed().as_millis()
+                )),
+                Err(text) => progress::tell(format_args!("  {changed}: it cannot be loaded\n{text}")),
+            }
+            state.seen = now;
+        }
+        state.outcome.clone()
+    }
+}

@@ -1,0 +1,39 @@
+//! Apps run from their source: a component that is built once and holds no app, and what it is told to load.
+//!
+//! An app is built in 10 s, and its source is loaded in 50 ms. So `dev` serves the source, and `run` does while it builds.
+
+use crate::apps::app::App;
+use crate::build::builder::{self, Planned};
+use crate::build::compiler;
+use crate::build::python_env::Content;
+use crate::config::AppConfig;
+use crate::config::app_source::{AppRef, Source};
+use crate::manifest::Manifest;
+use crate::sandbox::component::LoadedComponent;
+use crate::sandbox::engine::Engine;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The runner, ready to run any app.
+#[derive(Clone)]
+pub struct Runner {
+    component: LoadedComponent,
+    config: AppConfig,
+}
+
+impl Runner {
+    /// Take the runner from the cache, or build it. The error is a sentence.
+    pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
+        let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
+        let artifact = compiler::native(engine, &wasm, cache)?;
+        let component = LoadedComponent::open(engine, &artifact, "runner", config)?;
+        Ok(Self { component, config: config.clone() })
+    }
+
+    /// An app that is run from its source as it is now. The error is a text for its developer.
+    pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
+        let component = self.component.running(Source { app: app.clone(), show_errors });
+        let json = compiler::ask(&component, &self.config.limits).await?;
+        App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
+    }
+}

@@ -1,0 +1,144 @@
+//! From a component to compiled code, and the manifest that the app gives of itself.
+//!
+//! Both are cached under the hash of the component and of the engine. The app runs only inside the sandbox, at build time
+//! too.
+
+use crate::config::{AppConfig, Limits};
+use crate::manifest::Manifest;
+use crate::manifest::router::Router;
+use crate::sandbox::compile_cache::Artifact;
+use crate::sandbox::component::{self, LoadedComponent};
+use crate::sandbox::engine::Engine;
+use crate::sandbox::execution::Execution;
+use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::instance::{Instance, NotLoaded};
+use crate::sandbox::pagemap::Maps;
+use crate::util::blocking::block_on;
+use crate::util::cache_files;
+use crate::util::progress::Progress;
+use flatten::Split;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Compile a component and ask it for its manifest, unless both are cached. The error is a sentence.
+pub fn compile(
+    engine: &Engine,
+    wasm: &Path,
+    cache: &Path,
+    config: &AppConfig,
+    rebuild: bool,
+) -> Result<(Artifact, Manifest), String> {
+    let shown = wasm.display();
+    let digest = cache_files::digest_of(wasm, cache).map_err(|e| format!("{shown}: {e}"))?;
+    let artifact = Artifact::locate(cache, &digest, engine);
+    if !rebuild && let Some(manifest) = cached(&artifact) {
+        return Ok((artifact, manifest));
+    }
+    let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
+    component::check(&bytes).map_err(|sentence| format!("{shown}: {sentence}"))?;
+    let artifact = Artifact::locate(cache, &cache_files::digest(&bytes), engine);
+    let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    to_native(engine, wasm, &bytes, cache, &artifact)?;
+    let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
+    cache_files::write_atomically(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
+    Ok((artifact, manifest))
+}
+
+/// Compile a component that has no manifest, unless it is cached. The error is a sentence.
+pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, String> {
+    let read = |e| format!("{}: {e}", wasm.display());
+    let artifact = Artifact::locate(cache, &cache_files::digest_of(wasm, cache).map_err(read)?, engine);
+    if !artifact.has_code() {
+        to_native(engine, wasm, &fs::read(wasm).map_err(read)?, cache, &artifact)?;
+    }
+    Ok(artifact)
+}
+
+/// Compile a component: in two parts where it can be.
+fn to_native(
+    engine: &Engine,
+    wasm: &Path,
+    bytes: &[u8],
+    cache: &Path,
+    artifact: &Artifact,
+) -> Result<(), String> {
+    let step = Progress::begin("compiling to native code");
+    let (code, shared) = match in_parts(engine, bytes, cache)? {
+        Some((own, shared)) => (own, Some(shared)),
+        None => {
+            let failed = |e| format!("{}: it cannot be compiled: {e:#}", wasm.display());
+            (engine.precompile_component(bytes).map_err(failed)?, None)
+        }
+    };
+    artifact.store(&code, shared.as_ref()).map_err(unstored)?;
+    step.done(&format!("{} MB", code.len() / 1_000_000));
+    Ok(())
+}
+
+/// What is a component's own, compiled, and its code, which is compiled once for all apps that have it: that takes 7 s, and
+/// the rest of one 0.2 s.
+fn in_parts(engine: &Engine, bytes: &[u8], cache: &Path) -> Result<Option<(Vec<u8>, Artifact)>, String> {
+    let Ok(Split { code, rest }) = flatten::split(bytes) else { return Ok(None) };
+    let Ok(own) = engine.precompile_component(&rest) else { return Ok(None) };
+    let shared = Artifact::locate(cache, &cache_files::digest(&code), engine);
+    if !shared.has_code() {
+        let Ok(code) = engine.precompile_module(&code) else { return Ok(None) };
+        shared.store(&code, None).map_err(unstored)?;
+    }
+    Ok(Some((own, shared)))
+}
+
+fn unstored(error: std::io::Error) -> String {
+    format!("the compiled component cannot be stored: {error}")
+}
+
+/// The manifest of what is compiled already.
+pub fn cached(artifact: &Artifact) -> Option<Manifest> {
+    if !artifact.exists() {
+        return None;
+    }
+    Manifest::parse(&fs::read_to_string(&artifact.manifest).ok()?).ok()
+}
+
+/// Ask the component, once, in a sandbox of its own.
+fn describe(
+    engine: &Engine,
+    artifact: &Artifact,
+    name: &str,
+    config: &AppConfig,
+) -> Result<(String, Manifest), String> {
+    let loaded = LoadedComponent::open(engine, artifact, name, config)?;
+    let (json, alive) = block_on(asked(&loaded, &config.limits))??;
+    if let Some(maps) = Maps::look() {
+        // It is advice: an app can be served without.
+        let _ = artifact.note_pages(&maps);
+    }
+    drop(alive);
+    let manifest = Manifest::parse(&json)?;
+    Router::new(&manifest)?;
+    Ok((json, manifest))
+}
+
+/// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
+pub async fn ask(loaded: &LoadedComponent, limits: &Limits) -> Result<String, String> {
+    asked(loaded, limits).await.map(|(json, _)| json)
+}
+
+async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Instance), String> {
+    let execution = Execution::alone();
+    // From now on it counts as computing, so that it gives way at every tick: an import may never end.
+    execution.entered();
+    let asking = async {
+        let mut instance = Instance::new(loaded, execution, HttpClient::new(Arc::default())).await?;
+        Ok((instance.describe().await?, instance))
+    };
+    match tokio::time::timeout(limits.deadline, asking).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
+            Ok(NotLoaded(text)) => text,
+            Err(error) => format!("it cannot tell its routes: {error:#}"),
+        }),
+        Err(_) => Err("it took longer than --deadline to be imported and to tell its routes".to_owned()),
+    }
+}

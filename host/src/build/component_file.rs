@@ -1,0 +1,35 @@
+//! The component of an app, whatever the operator names: a component, or source that is built first.
+
+use crate::config::origin::Origin;
+use std::path::{Path, PathBuf};
+
+/// The file of the component. The error is a text for people.
+pub fn component_file(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
+    let path = &origin.path;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("py") => build(origin, cache),
+        Some("wasm") if path.is_file() => Ok(path.clone()),
+        Some("wasm") => Err(format!("{}: no such file", path.display())),
+        _ => Err(format!(
+            "{}: an app is a .py file, or a .wasm file made by `bolt-host build`",
+            path.display()
+        )),
+    }
+}
+
+#[cfg(feature = "build")]
+fn build(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
+    use crate::build::builder::{Planned, component_of};
+    use crate::build::python_env::Content;
+    let app = origin.app_ref()?;
+    let planned = Planned::of_app(&app, origin.linking, cache)?;
+    component_of(Content::App(&app), planned, cache, origin.rebuild)
+}
+
+#[cfg(not(feature = "build"))]
+fn build(origin: &Origin, _: &Path) -> Result<PathBuf, String> {
+    Err(format!(
+        "{}: this host was compiled without the cargo feature `build`: give it a .wasm file made by `bolt-host build`",
+        origin.path.display()
+    ))
+}

@@ -1,0 +1,159 @@
+//! The private Python environment, and componentize-py inside it.
+//!
+//! The environment is private because componentize-py reads the SDK files of every package beside it: another
+//! SDK there would add its worlds to ours.
+
+use crate::build::sdk_bundle;
+use crate::config::app_source::AppRef;
+use crate::util::cache_files;
+use crate::util::progress::Progress;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What builds components; a new version is a new environment.
+pub const COMPONENTIZE: &str = "componentize-py==0.25.1";
+/// The module that componentize-py is given: it loads the app and exports the contract.
+const ENTRY: &str = "bolt_entry";
+/// Before this line on standard error, the guest says in one line what is wrong with the app.
+const ERROR_MARK: &str = "bolt-build-error:";
+
+/// An environment with componentize-py in it.
+pub struct Python {
+    componentize: PathBuf,
+}
+
+impl Python {
+    /// Find the environment, or make it. The error is a text for people.
+    pub fn ready(cache: &Path) -> Result<Self, String> {
+        let folder = cache.join(format!("python-{}", COMPONENTIZE.replace("==", "-")));
+        let python = Self { componentize: folder.join("bin/componentize-py") };
+        let done = folder.join("ready");
+        if done.is_file() && python.componentize.is_file() {
+            return Ok(python);
+        }
+        let io =
+            |e: std::io::Error| format!("the Python environment cannot be made in {}: {e}", folder.display());
+        cache_files::private_folder(cache).map_err(io)?;
+        let lock = File::create(cache.join("python.lock")).map_err(io)?;
+        lock.lock().map_err(io)?;
+        if done.is_file() && python.componentize.is_file() {
+            return Ok(python);
+        }
+        let step = Progress::begin(&format!("making a Python environment with {COMPONENTIZE} (once)"));
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), VENV_HINT)?;
+        let pip = folder.join("bin/python");
+        run(
+            Command::new(pip).args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                COMPONENTIZE,
+            ]),
+            "componentize-py could not be installed; building needs the Python package index once",
+        )?;
+        fs::write(&done, "").map_err(io)?;
+        step.done(&folder.display().to_string());
+        Ok(python)
+    }
+}
+
+const VENV_HINT: &str = "a Python environment could not be made; building needs python3 (3.10 or newer) with its venv \
+     module (Debian: apt install python3-venv). Serving a built .wasm needs no Python.";
+
+fn run(command: &mut Command, hint: &str) -> Result<Output, String> {
+    let output = command.output().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("{} was not found: {VENV_HINT}", command.get_program().display())
+        }
+        _ => format!("{hint}\n{e}"),
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!(
+        "{hint}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
+
+/// What is made into a component.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    App(&'a AppRef),
+    /// An interpreter that takes an app as source.
+    Runner,
+}
+
+impl Content<'_> {
+    /// The contract's world.
+    fn world(&self) -> &'static str {
+        match self {
+            Self::App(_) => "app",
+            Self::Runner => "runner",
+        }
+    }
+
+    fn entry(&self) -> String {
+        let exports = "Handlers = bolt._runtime.entry.Handlers\n";
+        match self {
+            Self::App(app) => format!(
+                "import bolt._runtime.entry\n\nbolt._runtime.entry.load({:?}, {:?})\n{exports}",
+                app.module, app.attribute
+            ),
+            Self::Runner => {
+                format!(
+                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load_runner()\n{exports}Loader = bolt._runtime.entry.Loader\n"
+                )
+            }
+        }
+    }
+
+    /// What the guest finds as its first folder, where a runner will find its app's.
+    fn folder(&self, work: &Path) -> PathBuf {
+        match self {
+            Self::App(app) => app.folder.clone(),
+            Self::Runner => work.join("empty"),
+        }
+    }
+}
+
+/// Build in the folder `work`; returns the component's path. The error is what the developer must mend.
+pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Result<PathBuf, String> {
+    let io = |e: std::io::Error| format!("the SDK cannot be unpacked: {e}");
+    sdk_bundle::unpack(work).map_err(io)?;
+    fs::create_dir(work.join("empty")).map_err(io)?;
+    fs::write(work.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
+    let target = work.join("app.wasm");
+    let output = Command::new(&python.componentize)
+        .arg("--wit-path")
+        .arg(work.join("wit"))
+        .args(["--world", content.world(), "componentize", ENTRY, "--python-path"])
+        .arg(content.folder(work))
+        .arg("--python-path")
+        .arg(work)
+        .arg("--output")
+        .arg(&target)
+        .env_remove("VIRTUAL_ENV")
+        .env_remove("PYTHONPATH")
+        .output()
+        .map_err(|e| format!("componentize-py cannot be started: {e}"))?;
+    if output.status.success() {
+        return Ok(target);
+    }
+    let said =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    Err(complaint(&said))
+}
+
+/// What the app's developer must know of a failed build: the SDK's own words where it had any.
+fn complaint(said: &str) -> String {
+    let marked: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix(ERROR_MARK)).collect();
+    if marked.is_empty() {
+        return format!("the app could not be built:\n{}", said.trim());
+    }
+    marked.join("\n")
+}

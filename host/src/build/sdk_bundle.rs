@@ -1,0 +1,94 @@
+//! The SDK and the contract, carried inside the program and unpacked for a build.
+
+use crate::util::cache_files;
+use rust_embed::RustEmbed;
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The SDK's modules. Bytecode that an interpreter left beside them is not carried.
+#[derive(RustEmbed)]
+#[folder = "sdk/"]
+#[prefix = "bolt/"]
+#[include = "*.py"]
+#[include = "py.typed"]
+struct Sdk;
+
+const CONTRACT: (&str, &str) = ("wit/bolt.wit", include_str!("../../wit/bolt.wit"));
+
+/// What only tests and editors need: not part of a build.
+const EXTRAS: [&str; 3] = ["bolt/py.typed", "bolt/testclient.py", "bolt/testing.py"];
+
+fn is_extra(name: &str) -> bool {
+    EXTRAS.contains(&name)
+}
+
+/// Every file that `wanted` picks, by its path in a build's folder, in the order of these paths.
+fn files(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)> {
+    let mut names: Vec<_> = Sdk::iter().filter(|name| wanted(name)).collect();
+    names.sort();
+    let sdk = names.into_iter().filter_map(|name| Some((name.clone(), Sdk::get(&name)?.data)));
+    let (name, text) = CONTRACT;
+    std::iter::once((name.into(), text.as_bytes().into())).chain(sdk)
+}
+
+fn write(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+    for (name, content) in files(wanted) {
+        let path = folder.join(&*name);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, content)?;
+    }
+    Ok(())
+}
+
+/// Write what a build needs of the SDK below `folder`.
+pub fn unpack(folder: &Path) -> io::Result<()> {
+    write(folder, |name| !is_extra(name))
+}
+
+/// Write the whole SDK for the Python of people: below a folder of the cache, which is returned.
+pub fn unpack_for_people(cache: &Path) -> io::Result<PathBuf> {
+    let place = cache.join(format!("sdk-{}", &digest()[..12]));
+    write(&place, |_| true)?;
+    Ok(place)
+}
+
+/// Changes when any file of the SDK does that a build needs.
+pub fn digest() -> String {
+    let mut all = Vec::new();
+    for (name, content) in files(|name| !is_extra(name)) {
+        for part in [name.as_bytes(), b"\0", &content, b"\0"] {
+            all.extend_from_slice(part);
+        }
+    }
+    cache_files::digest(&all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The files are listed when this crate is compiled: a stale list is found here.
+    #[test]
+    fn every_file_of_the_sdk_is_carried_and_nothing_else() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
+        let (mut found, mut folders) = (BTreeSet::new(), vec![root.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if name.ends_with(".py") || name == "py.typed" {
+                    found.insert(format!("bolt/{name}"));
+                }
+            }
+        }
+        let carried: BTreeSet<_> =
+            files(|_| true).map(|(name, _)| name.into_owned()).filter(|name| *name != CONTRACT.0).collect();
+        assert_eq!(carried, found);
+        assert!(EXTRAS.iter().all(|extra| carried.contains(*extra)));
+    }
+}

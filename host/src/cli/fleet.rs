@@ -1,0 +1,85 @@
+//! What `serve`, `check`, `deploy`, `rollback` and `apps` do, step by step.
+
+use crate::admin::client::ask;
+use crate::apps::dormant::DormantApp;
+use crate::apps::reconciler;
+use crate::apps::registry::AppTable;
+use crate::apps::slot::Slot;
+use crate::build::compiler;
+use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
+use crate::cli::run::{cores, pool, say, serve as serve_table, start_log};
+use crate::config::host_file::HostFile;
+
+use crate::util::blocking::block_on;
+use hyper::Method;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Serve every app of a host file, and drain at Ctrl-C or SIGTERM.
+pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
+    let file = HostFile::read(&args.file, cores())?;
+    let log = start_log(args.log_format, args.log_filter.as_deref())?;
+    let engine = pool(&file.config)?;
+    let hosts = file.hosts();
+    let slot = |tenant| {
+        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned());
+        reconciler::sweep(&stored);
+        Arc::new(Slot::dormant(stored))
+    };
+    let slots: Vec<_> = file.tenants.into_iter().map(slot).collect();
+    say(&format!("{} apps of {}\n", slots.len(), args.file.display()));
+    let apps = AppTable::new(slots, hosts, file.idle);
+    reconciler::keep(apps.clone())?;
+    serve_table(&file.config, apps)?;
+    drop(log);
+    Ok(())
+}
+
+/// Say whether a host file can be served: what it says, and that every app of it builds.
+pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
+    let file = HostFile::read(&args.file, cores())?;
+    let engine = pool(&file.config)?;
+    let (mut table, mut broken) = (String::new(), Vec::new());
+    for tenant in file.tenants {
+        let place =
+            if tenant.mount.hosts.is_empty() { "any".to_owned() } else { tenant.mount.hosts.join(", ") };
+        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned());
+        let tenant = &stored.tenant;
+        let outcome = stored.prepare().and_then(|version| {
+            let app = stored.open(&version).map_err(|e| e.to_string())?;
+            block_on(compiler::ask(&app.component, &tenant.config.limits))??;
+            Ok(app.manifest.routes.len())
+        });
+        let prefix = if tenant.mount.prefix.is_empty() { "/" } else { &tenant.mount.prefix };
+        match outcome {
+            Ok(routes) => {
+                let _ = writeln!(table, "  {:20}  {place} {prefix}  {routes} routes", tenant.name);
+            }
+            Err(why) => broken.push(format!("{}: {why}", tenant.name)),
+        }
+    }
+    say(&table);
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+}
+
+/// Send a component to a host that runs.
+pub fn deploy(args: &Deploy) -> Result<(), String> {
+    let bytes = std::fs::read(&args.file).map_err(|e| format!("{}: {e}", args.file.display()))?;
+    let path = format!("/apps/{}/deploy", args.app);
+    say(&(block_on(ask(&args.operate.admin, Method::POST, &path, bytes))?? + "\n"));
+    Ok(())
+}
+
+/// Have a host go back to the component before.
+pub fn rollback(args: &Rollback) -> Result<(), String> {
+    let path = format!("/apps/{}/rollback", args.app);
+    say(&(block_on(ask(&args.operate.admin, Method::POST, &path, Vec::new()))?? + "\n"));
+    Ok(())
+}
+
+/// Show what a host serves.
+pub fn apps(args: &Operate) -> Result<(), String> {
+    say(&(block_on(ask(&args.admin, Method::GET, "/apps", Vec::new()))?? + "\n"));
+    Ok(())
+}

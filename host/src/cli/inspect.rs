@@ -1,0 +1,134 @@
+//! An app shown to people: the route table, and the whole report of `inspect`.
+
+use crate::cli::probe::{Cost, Probe};
+use crate::manifest::isolation::RouteIsolation;
+use crate::manifest::{Absent, Manifest, Param, Route, Source};
+use crate::sandbox::compile_cache::Artifact;
+use crate::sandbox::component;
+use crate::sandbox::pagemap::{RUNS_IN_PLACE, Written};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// One line a route: method, path, handler and where it is.
+pub fn routes(manifest: &Manifest) -> String {
+    let width = |f: fn(&Route) -> usize| manifest.routes.iter().map(f).max().unwrap_or(0);
+    let (methods, paths) = (width(|r| r.method.as_str().len()), width(|r| r.path.chars().count()));
+    let mut text = String::new();
+    for route in &manifest.routes {
+        let kind = kind(route);
+        let (method, path) = (route.method.as_str(), &route.path);
+        let _ = writeln!(text, "  {method:methods$}  {path:paths$}  {kind} {}  {}", route.name, route.source);
+    }
+    text
+}
+
+fn kind(route: &Route) -> &'static str {
+    if route.handler_is_async { "async def" } else { "def" }
+}
+
+/// What a route asks of its instances, where it does.
+fn wishes(wishes: &RouteIsolation) -> String {
+    let isolation =
+        wishes.isolation.map(|isolation| format!("  {}", format!("{isolation:?}").to_lowercase()));
+    let concurrency = wishes.max_concurrency.map(|most| format!("  max_concurrency={most}"));
+    let requests = wishes.max_requests.map(|most| format!("  max_requests={most}"));
+    [isolation, concurrency, requests].into_iter().flatten().collect()
+}
+
+/// Routes with their parameters, imports and sizes.
+pub fn report(
+    wasm: &Path,
+    artifact: &Artifact,
+    manifest: &Manifest,
+    trial: &Probe,
+) -> Result<String, String> {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
+    let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
+    for route in &manifest.routes {
+        let params: Vec<_> = route.params.iter().map(|p| parameter(p, manifest)).collect();
+        let kind = kind(route);
+        let _ = writeln!(
+            text,
+            "  {} {}  →  {kind} {}({})  {}  {}{}",
+            route.method.as_str(),
+            route.path,
+            route.name,
+            params.join(", "),
+            route.status,
+            route.source,
+            wishes(&route.isolation)
+        );
+    }
+    if !manifest.models.is_empty() {
+        text.push_str("\nmodels\n");
+    }
+    for model in &manifest.models {
+        let fields: Vec<_> =
+            model.fields.iter().map(|f| format!("{}: {}", f.name, f.ty.display(&manifest.models))).collect();
+        let _ = writeln!(text, "  {}({})", model.name, fields.join(", "));
+    }
+    let bytes = fs::read(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    let imports = component::imports(&bytes).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    text.push_str("\nimports\n");
+    for import in imports {
+        let _ = writeln!(text, "  {import}");
+    }
+    let linked = match flatten::flatten(&bytes, false) {
+        Ok(_) => {
+            "linked whenever there is a new instance: built with --no-flatten, or by another program".into()
+        }
+        Err(flatten::Left::Flat) => "merged into one".to_owned(),
+        Err(left) => format!("left as they are, because {left}"),
+    };
+    let _ = writeln!(text, "\nmodules\n  {linked}");
+    tell_costs(&mut text, manifest, trial);
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let size = |file: &Path| megabytes(fs::metadata(file).map_or(0, |meta| meta.len()));
+    let _ = writeln!(text, "\nsizes\n  component {:.1} MB", megabytes(bytes.len() as u64));
+    let _ = writeln!(text, "  compiled  {:.1} MB", size(&artifact.code));
+    if let Some(code) = artifact.shared() {
+        let _ = writeln!(text, "  and code  {:.1} MB, which other apps share", size(&code.code));
+    }
+    Ok(text)
+}
+
+/// What an instance of its own costs each route.
+fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Probe) {
+    text.push_str("\nmemory\n");
+    let Written { pages, runs } = trial.start;
+    let beyond_start = beyond(runs);
+    let _ = writeln!(
+        text,
+        "  an instance writes to {pages} pages before its first call, in {runs} runs{beyond_start}"
+    );
+    text.push_str("  until it has answered one call, and the time to wipe it\n");
+    for (route, cost) in manifest.routes.iter().zip(&trial.routes) {
+        let _ = write!(text, "    {} {}  ", route.method.as_str(), route.path);
+        let _ = match cost {
+            Ok(Cost { status, written: Written { pages, runs }, wiping }) => writeln!(
+                text,
+                "→  {status}  {pages} pages in {runs} runs{}, {} µs",
+                beyond(*runs),
+                wiping.as_micros()
+            ),
+            Err(why) => writeln!(text, "{why}"),
+        };
+    }
+}
+
+fn beyond(runs: usize) -> &'static str {
+    if runs <= RUNS_IN_PLACE { "" } else { " (more than are wiped in place)" }
+}
+
+fn parameter(param: &Param, manifest: &Manifest) -> String {
+    let place = match param.source {
+        Source::Header => "header",
+        Source::Cookie => "cookie",
+        Source::Form | Source::File => "form",
+        source => source.place(),
+    };
+    let optional = if matches!(param.absent, Absent::Refuse) { "" } else { "?" };
+    format!("{}{optional}: {} in {place}", param.alias, param.ty.display(&manifest.models))
+}

@@ -1,0 +1,41 @@
+//! The program: what was typed ([`args`]), and the steps of each command ([`run`], and [`fleet`] for hosts of many apps).
+
+mod args;
+mod fleet;
+mod inspect;
+mod probe;
+mod run;
+mod scaffold;
+
+use crate::util::{memory_trim, progress};
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Parse the command line, run the chosen command, and tell what went wrong. `trim` has the allocator give back what the
+/// calling thread does not need.
+pub fn main(trim: fn()) -> ExitCode {
+    memory_trim::set_trim(trim);
+    let cli = Cli::parse();
+    let outcome = cli.cache().and_then(|cache| match &cli.command {
+        Command::Run(args) => run::run(args, &cache),
+        Command::Dev(args) => run::dev(args, &cache),
+        Command::Build(args) => run::build(args, &cache),
+        Command::Inspect(args) => run::inspect(args, &cache),
+        Command::Openapi(args) => run::openapi(args, &cache),
+        Command::Serve(args) => fleet::serve(args, &cache),
+        Command::Check(args) => fleet::check(args, &cache),
+        Command::Deploy(args) => fleet::deploy(args),
+        Command::Rollback(args) => fleet::rollback(args),
+        Command::Apps(args) => fleet::apps(args),
+        Command::New(args) => run::new(args),
+        Command::Sdk => run::sdk(&cache),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            progress::tell(format_args!("error: {sentence}"));
+            ExitCode::FAILURE
+        }
+    }
+}

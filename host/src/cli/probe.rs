@@ -1,0 +1,127 @@
+//! What a request costs its interpreter, tried out: `inspect` calls every route that can be called without knowing it.
+//!
+//! Nothing gets out of a sandbox that was granted nothing, so whatever a handler does is undone with its instance.
+
+use crate::apps::app::App;
+use crate::codec::reply;
+use crate::error::Fault;
+use crate::pool::call::{Call, CallState};
+use crate::pool::driver;
+use crate::sandbox::component::LoadedComponent;
+use crate::sandbox::execution::Execution;
+use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::instance::Instance;
+use crate::sandbox::pagemap::{Maps, Written};
+use crate::validation::arguments::{self, Head, Input};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Calls of each route: wiping a memory for the first time is not like the following times.
+const CALLS: usize = 9;
+/// Longest time of a call.
+const DEADLINE: Duration = Duration::from_secs(1);
+/// Stands for every parameter of a path.
+const SAMPLE: &str = "1";
+/// All requests here have this number; 0 would be none.
+const REQUEST: u64 = 1;
+
+/// What a new instance for a call of a route costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    pub status: u16,
+    pub written: Written,
+    /// Time to wipe the memory of the instance.
+    pub wiping: Duration,
+}
+
+/// What was tried, and how it went.
+pub struct Probe {
+    /// What a new instance writes to before it is called.
+    pub start: Written,
+    /// By route: its cost, or why none is known.
+    pub routes: Vec<Result<Cost, String>>,
+}
+
+/// Try all routes. `load` gives the app's component in a pool that nobody used: a memory remembers what was written to
+/// it. The error is a sentence.
+pub async fn of(app: &App, load: impl Fn() -> Result<LoadedComponent, String>) -> Result<Probe, String> {
+    let mut routes = Vec::with_capacity(app.manifest.routes.len());
+    for route in 0..app.manifest.routes.len() {
+        let Some(args) = arguments(app, route) else {
+            routes.push(Err("not tried: it needs arguments".to_owned()));
+            continue;
+        };
+        let component = load()?;
+        let trial = tokio::time::timeout(DEADLINE, cost(&component, route, &args, app.limits.max_response));
+        routes.push(trial.await.unwrap_or_else(|_| Err("took longer than a second".to_owned())));
+    }
+    Ok(Probe { start: of_start(&load()?).await?, routes })
+}
+
+async fn begin(component: &LoadedComponent) -> Result<Instance, String> {
+    let made = Instance::new(component, Execution::alone(), HttpClient::new(Arc::default())).await;
+    made.map_err(|e| format!("it cannot be started: {e:#}"))
+}
+
+async fn of_start(component: &LoadedComponent) -> Result<Written, String> {
+    let _alive = begin(component).await?;
+    written(component)
+}
+
+/// What the only instance of `component` has written to.
+fn written(component: &LoadedComponent) -> Result<Written, String> {
+    let memories = Maps::look().and_then(|maps| maps.written(&component.image)).unwrap_or_default();
+    memories
+        .into_iter()
+        .max_by_key(|written| written.pages)
+        .ok_or_else(|| "this system does not tell".to_owned())
+}
+
+/// Arguments made of nothing but a path, where the route takes such.
+fn arguments(app: &App, index: usize) -> Option<Vec<u8>> {
+    let route = &app.manifest.routes[index];
+    let segments = route.path.split('/');
+    let path: Vec<_> = segments.map(|part| if part.contains('{') { SAMPLE } else { part }).collect();
+    let path = path.join("/");
+    let found = app.router.find(Some(route.method), &path).ok().filter(|found| found.route == index)?;
+    let head = Head { id: REQUEST, method: route.method.as_str(), scheme: "http", path: &path, client: None };
+    let input = Input { head, ..Input::default() };
+    arguments::validate(&app.manifest, &app.router, &found, input).ok().map(|args| args.0)
+}
+
+async fn cost(component: &LoadedComponent, route: usize, args: &[u8], limit: usize) -> Result<Cost, String> {
+    let mut first = None;
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let mut guest = begin(component).await?;
+        let text = call(&mut guest, route, args).await?;
+        if first.is_none() {
+            first = Some((text, written(component)?));
+        }
+        let begun = Instant::now();
+        drop(guest);
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    let (text, written) = first.ok_or("not tried")?;
+    let reply = reply::bytes(text).and_then(|data| reply::decode(&data, limit));
+    let reply = reply.map_err(|error| Fault::from(error).logged())?;
+    Ok(Cost { status: reply.status, written, wiping: times[CALLS / 2] })
+}
+
+async fn call(guest: &mut Instance, route: usize, args: &[u8]) -> Result<String, String> {
+    let (reply, inbox) = oneshot::channel();
+    let args = arguments::ValidArgs(args.to_vec()).into();
+    let state = Arc::<CallState>::default();
+    let asked = Call { request: REQUEST, route: route as u32, args, state, reply };
+    let done = guest.enter(async |guest, app| {
+        tokio::select! {
+            biased;
+            outcome = async { driver::call(guest, app, asked).await?; Ok(inbox.await.ok()) } => outcome,
+            stopped = app.bolt_host_handlers().call_run(guest) => stopped.map(|()| None),
+        }
+    });
+    let text = done.await.map_err(|trap| format!("{trap:#}"))?;
+    text.ok_or_else(|| "it does not reply".to_owned())
+}

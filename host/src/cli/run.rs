@@ -1,0 +1,252 @@
+//! What each command does, step by step.
+
+use crate::admin::endpoint::Admin;
+use crate::apps::app::App;
+use crate::apps::loader;
+use crate::apps::registry::AppTable;
+use crate::apps::reloader::Reloader;
+use crate::apps::slot::Slot;
+use crate::apps::source_runner::Runner;
+use crate::build::builder::Planned;
+use crate::build::compiler;
+use crate::build::component_file::component_file;
+use crate::build::sdk_bundle;
+use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When};
+use crate::cli::inspect;
+use crate::cli::probe;
+use crate::cli::scaffold;
+use crate::config::app_source::AppRef;
+use crate::config::origin::Origin;
+use crate::config::{AppConfig, Config};
+use crate::http::server::Server;
+use crate::manifest::Manifest;
+use crate::sandbox::compile_cache::Artifact;
+use crate::sandbox::component::LoadedComponent;
+use crate::sandbox::engine::{self, Engine};
+
+use crate::sandbox::stdio;
+use crate::telemetry::log_output::{self, LogFormat};
+use crate::util::blocking::block_on;
+use crate::util::cache_files;
+use crate::util::progress;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tracing_appender::non_blocking::WorkerGuard;
+
+/// How often `dev` looks at the files when nobody asks.
+const LOOK: Duration = Duration::from_millis(300);
+
+type Outcome = Result<(), String>;
+
+/// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
+pub fn run(args: &Run, cache: &Path) -> Outcome {
+    let (config, app_config) = (args.serving.config(cores()), args.serving.app_config()?);
+    let log = start_log(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let engine = pool(&config)?;
+    let origin = args.source.origin();
+    let slot = match unbuilt(args, &origin, &engine, cache)? {
+        None => {
+            let app = loader::load(&origin, &engine, &app_config, cache)?;
+            Arc::new(Slot::new(&app.component.spec.name.clone(), app))
+        }
+        Some(app) => {
+            let runner = Runner::ready(&engine, &app_config, cache)?;
+            let slot = Arc::new(Slot::new(&app.module, block_on(runner.load(&app, false))??));
+            if args.build == When::Aside {
+                build_aside(origin, engine, app_config, cache.to_owned(), slot.clone());
+            }
+            slot
+        }
+    };
+    if let Some(app) = slot.app() {
+        say(&inspect::routes(&app.manifest));
+    }
+    serve(&config, AppTable::of_one(slot))?;
+    drop(log);
+    Ok(())
+}
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Serve the source, as it is whenever a request comes.
+pub fn dev(args: &Dev, cache: &Path) -> Outcome {
+    if args.path.extension().is_none_or(|extension| extension != "py") {
+        return Err(format!("{}: what is edited is a .py file", args.path.display()));
+    }
+    let app = AppRef::new(&args.path, args.app.as_deref())?;
+    let (config, app_config) = (args.serving.config(1), args.serving.app_config()?);
+    let log = start_log(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
+    let name = app.module.clone();
+    let reloader = block_on(Reloader::new(runner, app))?;
+    match block_on(reloader.current())? {
+        Ok(app) => say(&inspect::routes(&app.manifest)),
+        Err(text) => progress::tell(format_args!("the app cannot be loaded, so far:\n{text}")),
+    }
+    let slot = Arc::new(Slot::reloading(&name, reloader));
+    watch(slot.clone());
+    serve(&config, AppTable::of_one(slot))?;
+    drop(log);
+    Ok(())
+}
+
+/// Say what becomes of an edit when it is saved, not only when the next request comes.
+fn watch(slot: Arc<Slot>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOOK);
+            if let Some(reloader) = slot.reloader() {
+                let _ = block_on(reloader.current());
+            }
+        }
+    });
+}
+
+/// Serve until the process is asked to end, then drain.
+pub fn serve(config: &Config, apps: AppTable) -> Outcome {
+    let server = Server::start(config, &apps)?;
+    let draining = Arc::<AtomicBool>::default();
+    if let Some(address) = &config.admin {
+        let admin = Admin { apps, draining: draining.clone() };
+        say(&format!("admin endpoint on {}\n", admin.start(address)?));
+    }
+    for address in &server.addresses {
+        say(&format!("listening on http://{address}\n"));
+    }
+    wait_for_signal()?;
+    draining.store(true, Ordering::Relaxed);
+    progress::tell("draining: requests in flight may finish; a second signal ends them");
+    std::thread::spawn(|| {
+        let _ = wait_for_signal();
+        std::process::exit(1);
+    });
+    server.stop();
+    Ok(())
+}
+
+/// The app that is served from its source for now, if it is to be.
+fn unbuilt(args: &Run, origin: &Origin, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
+    if !origin.is_python() || args.build == When::First {
+        return Ok(None);
+    }
+    let is_done = args.build == When::Aside
+        && !origin.rebuild
+        && Planned::of_origin(origin, cache)?.is_done(engine, cache);
+    Ok(if is_done { None } else { Some(origin.app_ref()?) })
+}
+
+/// Build while the source is served, then let the built app take its place.
+fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf, slot: Arc<Slot>) {
+    std::thread::spawn(move || match loader::load(&origin, &engine, &config, &cache) {
+        Ok(app) => {
+            slot.replace(app);
+            progress::tell("  the built app takes over");
+        }
+        Err(text) => {
+            progress::tell(format_args!(
+                "error: the source is served on, because it could not be built: {text}"
+            ));
+        }
+    });
+}
+
+/// Build to a file of its own.
+pub fn build(args: &Build, cache: &Path) -> Outcome {
+    let (wasm, _, manifest) = compiled(&args.source, cache)?;
+    let output = args.output.display();
+    let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
+    cache_files::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
+    say(&inspect::routes(&manifest));
+    say(&format!("wrote {}\n", args.output.display()));
+    Ok(())
+}
+
+/// Show what an app is made of.
+pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
+    let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
+    let config = AppConfig::default();
+    let called = loader::module(&manifest).to_owned();
+    let load = || LoadedComponent::open(&pool(&Config::default())?, &artifact, &called, &config);
+    let app = App::new(manifest, Arc::new(load()?), &config)?;
+    let trial = block_on(probe::of(&app, load))??;
+    say(&inspect::report(&wasm, &artifact, &app.manifest, &trial)?);
+    Ok(())
+}
+
+/// Print an app's OpenAPI description.
+pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
+    let (_, _, manifest) = compiled(&args.source, cache)?;
+    let docs = manifest.docs.ok_or("the app has no description: it was made with openapi_url=None")?;
+    let document: serde_json::Value = serde_json::from_str(&docs.openapi)
+        .map_err(|e| format!("the app's description cannot be read: {e}"))?;
+    say(&format!("{document:#}\n"));
+    Ok(())
+}
+
+/// Make a project.
+pub fn new(args: &New) -> Outcome {
+    scaffold::create(&args.folder)?;
+    let folder = args.folder.display();
+    say(&format!("made {folder}; next:\n  cd {folder}\n  bolt-host dev app.py\n"));
+    Ok(())
+}
+
+/// Print where the SDK is, for the Python of people.
+pub fn sdk(cache: &Path) -> Outcome {
+    let place =
+        sdk_bundle::unpack_for_people(cache).map_err(|e| format!("the SDK cannot be written: {e}"))?;
+    say(&format!("{}\n", place.display()));
+    Ok(())
+}
+
+/// An app for the commands that do not serve it: its component, the compiled code, and what it says of itself.
+fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
+    let origin = source.origin();
+    let wasm = component_file(&origin, cache)?;
+    let engine = pool(&Config::default())?;
+    let (artifact, manifest) =
+        compiler::compile(&engine, &wasm, cache, &AppConfig::default(), origin.rebuild)?;
+    Ok((wasm, artifact, manifest))
+}
+
+/// The engine with its pool of instances.
+pub fn pool(config: &Config) -> Result<Engine, String> {
+    engine::engine(config).map_err(|e| {
+        format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
+    })
+}
+
+/// Print. Whoever reads may stop reading, as `head` does; that is no failure.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Return when the process is asked to end.
+fn wait_for_signal() -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
+    block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })?
+}
+
+/// Start logging; see [`log_output::start`].
+pub fn start_log(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, String> {
+    if format != LogFormat::Json {
+        stdio::indent_lines();
+    }
+    log_output::start(format, filter)
+}

@@ -1,0 +1,437 @@
+//! A reply's values, marshalled by the guest, become JSON text in one pass.
+//!
+//! The input is hostile: depth and output are bounded, a back-reference may point only at an
+//! object that is complete (so a cycle is an error), and nothing panics. Text follows Python's
+//! `json.dumps(ensure_ascii=False, allow_nan=False)`, which FastAPI uses.
+
+use crate::codec::encode_error::{EncodeError, MAX_DEPTH};
+use crate::codec::json_string::{write_ascii, write_string};
+use crate::codec::marshal::{LONG_SHIFT, code};
+use num_bigint::{BigInt, BigUint, Sign};
+use std::ops::Range;
+
+/// Longest integer, in 15-bit digits: CPython's own limit for turning one into text (4 300 decimal digits).
+const MAX_LONG_DIGITS: u32 = 953;
+
+/// An object that may be referred to again.
+struct Shared {
+    code: u8,
+    start: usize,
+    complete: bool,
+    /// Where its JSON stands in the output already, so that a reference is a copy. Empty when it was not
+    /// written, as for a header's name.
+    written: Range<usize>,
+}
+
+/// Reads marshalled values from `data`; see [`Reader::json`].
+pub struct Reader<'a> {
+    data: &'a [u8],
+    pos: usize,
+    shared: Vec<Shared>,
+    /// Above zero while an earlier object is read again: its references are numbered already.
+    replaying: u32,
+    /// Objects that may still be looked at. Output bounds most of the work, but not that of references.
+    visits: usize,
+}
+
+/// Objects that one reply may hold, repeated ones counted each time.
+const MAX_VISITS: usize = 20_000_000;
+/// Objects that a reply may hold besides its body: its headers.
+const BESIDE_BODY: usize = 1000;
+
+type Result<T> = std::result::Result<T, EncodeError>;
+
+impl<'a> Reader<'a> {
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, pos: 0, shared: Vec::new(), replaying: 0, visits: MAX_VISITS }
+    }
+
+    /// A reader of a reply whose body may have `limit` bytes: each object of it takes at least one.
+    pub fn of_body(data: &'a [u8], limit: usize) -> Self {
+        Self { visits: limit.saturating_add(BESIDE_BODY).min(MAX_VISITS), ..Self::new(data) }
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        let byte = *self.data.get(self.pos).ok_or(EncodeError::Truncated)?;
+        self.pos += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let end = self.pos.checked_add(len).ok_or(EncodeError::Truncated)?;
+        let slice = self.data.get(self.pos..end).ok_or(EncodeError::Truncated)?;
+        self.pos = end;
+        Ok(slice)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn len(&mut self) -> Result<usize> {
+        Ok(self.u32()? as usize)
+    }
+
+    /// Read one type code. The second value is the reference slot the object fills, if any.
+    fn open(&mut self) -> Result<(u8, Option<usize>)> {
+        self.visits = self.visits.checked_sub(1).ok_or(EncodeError::TooLarge)?;
+        let byte = self.byte()?;
+        let code = byte & !code::FLAG_REF;
+        if byte == code::REF | code::FLAG_REF {
+            // CPython never writes it, and a chain of references would be followed by recursion.
+            return Err(EncodeError::UnknownCode(byte));
+        }
+        if byte & code::FLAG_REF == 0 || self.replaying > 0 {
+            return Ok((code, None));
+        }
+        self.shared.push(Shared { code, start: self.pos, complete: false, written: 0..0 });
+        Ok((code, Some(self.shared.len() - 1)))
+    }
+
+    fn close(&mut self, slot: Option<usize>) {
+        if let Some(slot) = slot {
+            self.shared[slot].complete = true;
+        }
+    }
+
+    /// Step to the object that a reference names, run `f` on it, and step back.
+    fn replay<T>(&mut self, f: impl FnOnce(&mut Self, u8) -> Result<T>) -> Result<T> {
+        let index = self.len()?;
+        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
+        if !target.complete {
+            return Err(EncodeError::Cycle);
+        }
+        let (code, back) = (target.code, self.pos);
+        self.pos = target.start;
+        self.replaying += 1;
+        let result = f(self, code);
+        self.replaying -= 1;
+        self.pos = back;
+        result
+    }
+
+    /// Open the tuple that every reply is; returns its length.
+    pub fn tuple(&mut self) -> Result<usize> {
+        let (code, _slot) = self.open()?;
+        match code {
+            code::SMALL_TUPLE => Ok(self.byte()? as usize),
+            code::TUPLE => self.len(),
+            other => Err(EncodeError::UnknownCode(other)),
+        }
+    }
+
+    /// Open a list; returns its length.
+    pub fn list(&mut self) -> Result<usize> {
+        let (code, slot) = self.open()?;
+        if code != code::LIST {
+            return Err(EncodeError::UnknownCode(code));
+        }
+        self.close(slot);
+        self.len()
+    }
+
+    /// Read a small integer.
+    pub fn int(&mut self) -> Result<i64> {
+        let (code, slot) = self.open()?;
+        let value = match code {
+            code::INT => i64::from(self.u32()? as i32),
+            code::REF => {
+                return self.replay(|r, code| {
+                    if code == code::INT {
+                        Ok(i64::from(r.u32()? as i32))
+                    } else {
+                        Err(EncodeError::UnknownCode(code))
+                    }
+                });
+            }
+            other => return Err(EncodeError::UnknownCode(other)),
+        };
+        self.close(slot);
+        Ok(value)
+    }
+
+    /// Read text or bytes as they are; `None` for Python's `None`.
+    pub fn raw(&mut self) -> Result<Option<&'a [u8]>> {
+        let (code, slot) = self.open()?;
+        let raw = self.raw_of(code)?;
+        self.close(slot);
+        Ok(raw)
+    }
+
+    fn raw_of(&mut self, code: u8) -> Result<Option<&'a [u8]>> {
+        match code {
+            code::NONE => Ok(None),
+            code::BYTES => {
+                let len = self.len()?;
+                self.take(len).map(Some)
+            }
+            code::REF => self.replay(|r, code| r.raw_of(code)),
+            code => self.text(code)?.map(|text| Some(text.as_bytes())).ok_or(EncodeError::UnknownCode(code)),
+        }
+    }
+
+    /// The text of an object with a string's type code; `None` for any other code.
+    fn text(&mut self, code: u8) -> Result<Option<&'a str>> {
+        let len = match code {
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => self.byte()? as usize,
+            code::ASCII | code::ASCII_INTERNED | code::UNICODE | code::INTERNED => self.len()?,
+            _ => return Ok(None),
+        };
+        let bytes = self.take(len)?;
+        std::str::from_utf8(bytes).map(Some).map_err(|_| EncodeError::LoneSurrogate)
+    }
+
+    /// True when everything was read.
+    pub fn at_end(&self) -> bool {
+        self.pos == self.data.len()
+    }
+
+    /// Append the next value to `out` as JSON. `limit` bounds the length of `out` in bytes, which
+    /// also bounds the time: every visited object writes something.
+    pub fn json(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<()> {
+        self.value(out, limit, 0)
+    }
+
+    fn value(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        let (code, slot) = self.open()?;
+        let start = out.len();
+        self.value_of(code, out, limit, depth)?;
+        self.close_written(slot, start..out.len());
+        Ok(())
+    }
+
+    fn close_written(&mut self, slot: Option<usize>, written: Range<usize>) {
+        if let Some(slot) = slot {
+            self.shared[slot].complete = true;
+            self.shared[slot].written = written;
+        }
+    }
+
+    /// Append what a reference names: a copy of its JSON where that was written, else by reading it again.
+    fn reference(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        match self.written()? {
+            Some(written) if out.len() + written.len() > limit => Err(EncodeError::TooLarge),
+            Some(written) => {
+                out.extend_from_within(written);
+                Ok(())
+            }
+            None => self.replay(|r, code| r.value_of(code, out, limit, depth + 1)),
+        }
+    }
+
+    /// Where the JSON of the object is that the reference read next names. The reference is stepped over only if
+    /// it was written.
+    fn written(&mut self) -> Result<Option<Range<usize>>> {
+        let start = self.pos;
+        let index = self.len()?;
+        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
+        if !target.complete {
+            return Err(EncodeError::Cycle);
+        }
+        if target.written.is_empty() {
+            self.pos = start;
+            return Ok(None);
+        }
+        Ok(Some(target.written.clone()))
+    }
+
+    fn value_of(&mut self, code: u8, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(EncodeError::TooDeep);
+        }
+        match code {
+            code::NONE => out.extend_from_slice(b"null"),
+            code::TRUE => out.extend_from_slice(b"true"),
+            code::FALSE => out.extend_from_slice(b"false"),
+            code::INT => {
+                let value = self.u32()? as i32;
+                out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            }
+            code::LONG => {
+                let digits = self.long()?;
+                out.extend_from_slice(digits.as_bytes());
+            }
+            code::FLOAT => {
+                let value = self.float()?;
+                out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+            }
+            code::SMALL_TUPLE => {
+                let len = self.byte()? as usize;
+                self.array(len, out, limit, depth)?;
+            }
+            code::TUPLE | code::LIST => {
+                let len = self.len()?;
+                self.array(len, out, limit, depth)?;
+            }
+            code::DICT => self.object(out, limit, depth)?,
+            code::REF => self.reference(out, limit, depth)?,
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
+                let len = self.byte()? as usize;
+                ascii(self.take(len)?, out)?;
+            }
+            // As FastAPI: bytes are text if they can be, a set is an array.
+            code::BYTES => {
+                let len = self.len()?;
+                let text = std::str::from_utf8(self.take(len)?);
+                write_string(
+                    text.map_err(|_| EncodeError::Unsupported("bytes object that is not UTF-8"))?,
+                    out,
+                );
+            }
+            code::SET | code::FROZENSET => {
+                let len = self.len()?;
+                self.array(len, out, limit, depth)?;
+            }
+            code::ELLIPSIS => return Err(EncodeError::Unsupported("Ellipsis")),
+            code => match self.text(code)? {
+                Some(text) if text.len() > limit => return Err(EncodeError::TooLarge),
+                Some(text) => write_string(text, out),
+                None => return Err(EncodeError::UnknownCode(code)),
+            },
+        }
+        if out.len() > limit { Err(EncodeError::TooLarge) } else { Ok(()) }
+    }
+
+    fn float(&mut self) -> Result<f64> {
+        let bytes = self.take(8)?;
+        let mut raw = [0; 8];
+        raw.copy_from_slice(bytes);
+        let value = f64::from_le_bytes(raw);
+        if value.is_finite() { Ok(value) } else { Err(EncodeError::NotANumber) }
+    }
+
+    fn long(&mut self) -> Result<String> {
+        let count = self.u32()? as i32;
+        let digits = count.unsigned_abs();
+        if digits > MAX_LONG_DIGITS {
+            return Err(EncodeError::HugeInteger);
+        }
+        let bytes = self.take(digits as usize * 2)?;
+        let digits = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        // One pass: shifting digit by digit is quadratic, and a reference can repeat the number at will.
+        let (mut packed, mut acc, mut bits) = (Vec::with_capacity(bytes.len()), 0u32, 0u32);
+        for digit in digits {
+            acc |= u32::from(digit & 0x7fff) << bits;
+            bits += LONG_SHIFT;
+            while bits >= 8 {
+                packed.push(acc as u8);
+                acc >>= 8;
+                bits -= 8;
+            }
+        }
+        packed.push(acc as u8);
+        let magnitude = BigUint::from_bytes_le(&packed);
+        let sign = if count < 0 { Sign::Minus } else { Sign::Plus };
+        Ok(BigInt::from_biguint(sign, magnitude).to_string())
+    }
+
+    fn array(&mut self, len: usize, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        out.push(b'[');
+        for index in 0..len {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.value(out, limit, depth + 1)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    fn object(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
+        out.push(b'{');
+        let mut first = true;
+        loop {
+            let (code, slot) = self.open()?;
+            if code == code::NULL {
+                break;
+            }
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            let key = self.key(code, out)?;
+            self.close_written(slot, key);
+            out.push(b':');
+            self.value(out, limit, depth + 1)?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// A key as `json.dumps` writes it: numbers, booleans and None become text. Returns where its value's JSON is.
+    fn key(&mut self, code: u8, out: &mut Vec<u8>) -> Result<Range<usize>> {
+        let start = out.len();
+        match code {
+            code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
+                let len = self.byte()? as usize;
+                ascii(self.take(len)?, out)?;
+                Ok(start..out.len())
+            }
+            code::REF => match self.written()? {
+                Some(written) if out[written.start] == b'"' => {
+                    out.extend_from_within(written);
+                    Ok(0..0)
+                }
+                Some(written) if matches!(out[written.start], b'[' | b'{') => Err(UNHASHABLE),
+                Some(written) => {
+                    out.push(b'"');
+                    out.extend_from_within(written);
+                    out.push(b'"');
+                    Ok(0..0)
+                }
+                None => self.replay(|r, code| r.key(code, out)).map(|_| 0..0),
+            },
+            code::NONE | code::TRUE | code::FALSE | code::INT | code::LONG | code::FLOAT => {
+                out.push(b'"');
+                self.value_of(code, out, usize::MAX, 0)?;
+                let inner = start + 1..out.len();
+                out.push(b'"');
+                Ok(inner)
+            }
+            code => {
+                let text = self.text(code)?.ok_or(UNHASHABLE)?;
+                write_string(text, out);
+                Ok(start..out.len())
+            }
+        }
+    }
+}
+
+const UNHASHABLE: EncodeError = EncodeError::Unsupported("key that is not a str, int, float, bool or None");
+
+/// Append a string whose code says that it is ASCII.
+fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if write_ascii(bytes, out) { Ok(()) } else { Err(EncodeError::LoneSurrogate) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(data: &[u8]) -> Result<String> {
+        let mut out = Vec::new();
+        Reader::new(data).json(&mut out, 10_000)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn references_are_copies() {
+        // marshal.dumps([a, a], 4) with a = ["x", 1] shared.
+        assert_eq!(
+            json(b"[\x02\0\0\0\xdb\x02\0\0\0z\x01xi\x01\0\0\0r\0\0\0\0").unwrap(),
+            r#"[["x",1],["x",1]]"#
+        );
+        // A shared int as a value and then as a key, and a key and then a value.
+        assert_eq!(json(b"[\x02\0\0\0\xe9\x07\0\0\0{r\0\0\0\0N0").unwrap(), r#"[7,{"7":null}]"#);
+        assert_eq!(json(b"{\xe9\x07\0\0\0r\0\0\0\0z\x01k\xfa\x01v0").unwrap(), r#"{"7":7,"k":"v"}"#);
+        assert_eq!(json(b"[\x02\0\0\0\xdb\0\0\0\0{r\0\0\0\0N0"), Err(UNHASHABLE));
+    }
+
+    #[test]
+    fn cycles_and_chains_are_errors() {
+        assert_eq!(json(b"\xdb\x01\0\0\0r\0\0\0\0"), Err(EncodeError::Cycle));
+        assert_eq!(json(b"r\x05\0\0\0"), Err(EncodeError::Truncated));
+        assert_eq!(json(b"[\x02\0\0\0\xce\xf2\0\0\0\0"), Err(EncodeError::UnknownCode(0xf2)));
+    }
+}

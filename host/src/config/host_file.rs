@@ -1,0 +1,420 @@
+//! `host.toml`: a host of many apps, read and checked as a whole. Every mistake is told with its line.
+
+use crate::config::TlsFiles;
+use crate::config::admin_address::Address;
+use crate::config::egress::{Grant, Grants};
+use crate::config::origin::Linking;
+use crate::config::origin::Origin;
+use crate::config::origin::Tenant;
+use crate::config::preopens::{Preopen, Preopens};
+use crate::config::units;
+use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
+use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
+use serde::{Deserialize, Deserializer, de};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+/// What a host file says.
+#[derive(Debug)]
+pub struct HostFile {
+    pub config: Config,
+    /// An app that nobody asked for in so long is put away.
+    pub idle: Duration,
+    pub tenants: Vec<Tenant>,
+}
+
+impl HostFile {
+    /// `cores`: workers, unless the file says how many. The error is a list of mistakes for people.
+    pub fn read(path: &Path, cores: usize) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Self::parse(&text, path, cores)
+    }
+
+    /// Paths in `text` are relative to the folder of `path`.
+    pub fn parse(text: &str, path: &Path, cores: usize) -> Result<Self, String> {
+        let mut mistakes = Mistakes { text, path, found: Vec::new() };
+        let written: Written = match toml::from_str(text) {
+            Ok(written) => written,
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                mistakes.add(at, error.message().trim_end());
+                return Err(mistakes.told());
+            }
+        };
+        let file = written.resolve(&mut mistakes, path.parent().unwrap_or(Path::new(".")), cores);
+        if mistakes.found.is_empty() { Ok(file) } else { Err(mistakes.told()) }
+    }
+
+    /// Which of the tenants a request is for. Mounts were checked when the file was read.
+    pub fn hosts(&self) -> VirtualHosts {
+        let mounts: Vec<_> = self.tenants.iter().map(|tenant| tenant.mount.clone()).collect();
+        VirtualHosts::new(&mounts).unwrap_or_default()
+    }
+}
+
+struct Mistakes<'t> {
+    text: &'t str,
+    path: &'t Path,
+    found: Vec<(usize, String)>,
+}
+
+impl Mistakes<'_> {
+    fn add(&mut self, at: usize, sentence: &str) {
+        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
+        self.found.push((line, sentence.to_owned()));
+    }
+
+    /// The value, or none and a mistake.
+    fn take<T>(&mut self, at: usize, outcome: Result<T, String>) -> Option<T> {
+        outcome.map_err(|sentence| self.add(at, &sentence)).ok()
+    }
+
+    fn told(mut self) -> String {
+        self.found.sort();
+        let lines: Vec<_> =
+            self.found.iter().map(|(line, text)| format!("{}:{line}: {text}", self.path.display())).collect();
+        lines.join("\n")
+    }
+}
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    server: ServerTable,
+    #[serde(default)]
+    app: BTreeMap<Spanned<String>, AppTable>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ServerTable {
+    listen: Option<Vec<SocketAddr>>,
+    workers: Option<Spanned<usize>>,
+    tls: Option<TlsTable>,
+    #[serde(default)]
+    share_port: bool,
+    admin: Option<Spanned<String>>,
+    /// Of all apps.
+    instances: Option<usize>,
+    drain: Option<Time>,
+    idle: Option<Time>,
+    keep_resident: Option<Size>,
+    max_head: Option<Size>,
+    header_timeout: Option<Time>,
+    write_timeout: Option<Time>,
+    connections: Option<usize>,
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppTable {
+    source: Spanned<PathBuf>,
+    app: Option<String>,
+    hosts: Option<Spanned<Vec<String>>>,
+    prefix: Option<Spanned<String>>,
+    #[serde(default)]
+    limits: LimitsTable,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    http: HttpTable,
+    #[serde(default)]
+    files: BTreeMap<Spanned<String>, FilesTable>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpTable {
+    #[serde(default)]
+    allow: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilesTable {
+    path: Spanned<PathBuf>,
+    #[serde(default)]
+    write: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LimitsTable {
+    memory: Option<Size>,
+    deadline: Option<Time>,
+    grace: Option<Time>,
+    cpu: Option<Time>,
+    instances: Option<usize>,
+    concurrency: Option<usize>,
+    queue: Option<usize>,
+    rate: Option<u32>,
+    requests: Option<u64>,
+    log_rate: Option<Size>,
+    exchanges: Option<usize>,
+    body: Option<Size>,
+    body_timeout: Option<Time>,
+    upload: Option<Size>,
+    response: Option<Size>,
+    transit: Option<Size>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Time(Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        units::duration(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Size(usize);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        units::size(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// What a tenant gets who asks for nothing. One app among many waits for others more than one that is alone.
+fn of_tenants() -> Limits {
+    Limits { instances: 8, concurrency: 200, queue: 1000, ..Limits::default() }
+}
+
+impl LimitsTable {
+    fn over(self, base: &Limits) -> Limits {
+        let time = |given: Option<Time>, base| given.map_or(base, |Time(time)| time);
+        let size = |given: Option<Size>, base| given.map_or(base, |Size(size)| size);
+        Limits {
+            memory: size(self.memory, base.memory),
+            deadline: time(self.deadline, base.deadline),
+            grace: time(self.grace, base.grace),
+            max_cpu: self.cpu.map(|Time(time)| time).or(base.max_cpu),
+            instances: self.instances.unwrap_or(base.instances).max(1),
+            concurrency: self.concurrency.unwrap_or(base.concurrency).max(1),
+            queue: self.queue.unwrap_or(base.queue),
+            rate: self.rate.or(base.rate),
+            max_requests: self.requests.unwrap_or(base.max_requests),
+            log_rate: size(self.log_rate, base.log_rate),
+            max_exchanges: self.exchanges.unwrap_or(base.max_exchanges),
+            max_body: size(self.body, base.max_body),
+            body_timeout: time(self.body_timeout, base.body_timeout),
+            max_upload: size(self.upload, base.max_upload),
+            max_response: size(self.response, base.max_response),
+            transit: size(self.transit, base.transit),
+        }
+    }
+}
+
+impl Written {
+    fn resolve(self, mistakes: &mut Mistakes<'_>, folder: &Path, cores: usize) -> HostFile {
+        let base = self.server.limits.over(&of_tenants());
+        let idle = self.server.idle.map_or(Duration::from_secs(60), |Time(time)| time);
+        let mut tenants = Vec::with_capacity(self.app.len());
+        let mut places = Vec::with_capacity(self.app.len());
+        for (name, app) in self.app {
+            places.push(name.span().start);
+            tenants.extend(app.resolve(&name, mistakes, folder, &base));
+        }
+        if tenants.is_empty() && mistakes.found.is_empty() {
+            mistakes.add(0, "there is no app: add [app.NAME] with source = \"app.py\" or \"app.wasm\"");
+        }
+        let mounts: Vec<_> = tenants.iter().map(|tenant: &Tenant| tenant.mount.clone()).collect();
+        if let Err((one, two)) = VirtualHosts::new(&mounts)
+            && mistakes.found.is_empty()
+        {
+            mistakes.add(
+                places[two],
+                &format!(
+                    "{} is where {} is already: give one of them other hosts or another prefix",
+                    tenants[two].name, tenants[one].name
+                ),
+            );
+        }
+        let config = self.server.resolve(mistakes, folder, &base, (tenants.len(), cores));
+        HostFile { config, idle, tenants }
+    }
+}
+
+/// Instances that all apps together may have, unless the file says how many.
+const MOST_INSTANCES: usize = 2000;
+
+impl ServerTable {
+    fn resolve(
+        self,
+        mistakes: &mut Mistakes<'_>,
+        folder: &Path,
+        base: &Limits,
+        (apps, cores): (usize, usize),
+    ) -> Config {
+        let defaults = Config::default();
+        let of_clients = ClientLimits::default();
+        let time = |given: Option<Time>, base| given.map_or(base, |Time(time)| time);
+        let size = |given: Option<Size>, base| given.map_or(base, |Size(size)| size);
+        let workers = match self.workers {
+            Some(workers) if !(1..=1024).contains(workers.get_ref()) => {
+                mistakes.add(workers.span().start, "workers are between 1 and 1024");
+                1
+            }
+            workers => workers.map_or(cores, Spanned::into_inner),
+        };
+        let admin = self.admin.and_then(|admin| {
+            let parsed = Address::parse(admin.get_ref());
+            mistakes.take(admin.span().start, parsed)
+        });
+        let needed = most_instances(workers, base).saturating_mul(apps.max(1));
+        Config {
+            listen: self.listen.unwrap_or(defaults.listen),
+            tls: self.tls.map(|tls| TlsFiles { cert: folder.join(tls.cert), key: folder.join(tls.key) }),
+            share_port: self.share_port,
+            admin,
+            workers,
+            drain: time(self.drain, defaults.drain),
+            most_instances: self.instances.unwrap_or(needed.min(MOST_INSTANCES)),
+            keep_resident: size(self.keep_resident, defaults.keep_resident),
+            clients: ClientLimits {
+                max_head: size(self.max_head, of_clients.max_head),
+                header_timeout: time(self.header_timeout, of_clients.header_timeout),
+                write_timeout: time(self.write_timeout, of_clients.write_timeout),
+                connections: self.connections.unwrap_or(of_clients.connections),
+            },
+        }
+    }
+}
+
+impl AppTable {
+    fn resolve(
+        self,
+        name: &Spanned<String>,
+        mistakes: &mut Mistakes<'_>,
+        folder: &Path,
+        base: &Limits,
+    ) -> Option<Tenant> {
+        let before = mistakes.found.len();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.get_ref().is_empty() || !name.get_ref().chars().all(plain) {
+            mistakes.add(name.span().start, "the name of an app is made of letters, digits, - and _");
+        }
+        let at = self.source.span().start;
+        let path = folder.join(self.source.into_inner());
+        if !matches!(path.extension().and_then(|end| end.to_str()), Some("py" | "wasm")) {
+            mistakes.add(at, "a source is a .py file, or a .wasm file made by `bolt-host build`");
+        } else if !path.is_file() {
+            mistakes.add(at, &format!("{}: no such file", path.display()));
+        }
+        let start = name.span().start;
+        let hosts_at = self.hosts.as_ref().map_or(start, |hosts| hosts.span().start);
+        let hosts = self.hosts.map(Spanned::into_inner).unwrap_or_default();
+        let prefix_at = self.prefix.as_ref().map_or(start, |prefix| prefix.span().start);
+        let prefix = self.prefix.map_or("/".to_owned(), Spanned::into_inner);
+        let mount = Mount {
+            hosts: mistakes.take(hosts_at, virtual_hosts::host_names(&hosts)).unwrap_or_default(),
+            prefix: mistakes.take(prefix_at, virtual_hosts::prefix(&prefix)).unwrap_or_default(),
+        };
+        let mut allowed = Vec::new();
+        for grant in self.http.allow {
+            allowed.extend(mistakes.take(grant.span().start, Grant::parse(grant.get_ref())));
+        }
+        let mut preopens = Vec::new();
+        for (as_name, files) in self.files {
+            let at = files.path.span().start;
+            let place = folder.join(files.path.into_inner());
+            if !place.is_dir() {
+                mistakes.add(at, &format!("{} is no folder", place.display()));
+                continue;
+            }
+            let made = Preopen::new(as_name.get_ref(), &place, files.write);
+            preopens.extend(mistakes.take(as_name.span().start, made));
+        }
+        let preopens = mistakes.take(start, Preopens::new(preopens)).unwrap_or_default();
+        let config = AppConfig {
+            limits: self.limits.over(base),
+            grants: Grants::new(allowed),
+            preopens,
+            env: self.env.into_iter().collect(),
+        };
+        let origin = Origin { path, app: self.app, linking: Linking::default(), rebuild: false };
+        let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
+        (mistakes.found.len() == before).then_some(tenant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    #[test]
+    fn mistakes_in_a_host_file_are_named_with_their_lines() {
+        let told = |text: &str| HostFile::parse(text, Path::new("/nowhere/host.toml"), 2).unwrap_err();
+        let source = root().join("tests/tenant/shop.py").display().to_string();
+        let shop = format!("[app.shop]\nsource = \"{source}\"\n");
+        for (text, line, word) in [
+            ("[server]\nport = 1".to_owned(), 2, "port"),
+            ("[server]\nlisten = [\"nonsense\"]".to_owned(), 2, "address"),
+            ("[server]\ndrain = \"3 years\"".to_owned(), 2, "a time is"),
+            ("[server]\nadmin = \"here\"\n".to_owned() + &shop, 2, "127.0.0.1:9000"),
+            ("[server]\nworkers = 0\n".to_owned() + &shop, 2, "between 1 and 1024"),
+            (String::new(), 1, "there is no app"),
+            ("[app.a]\nsource = \"gone.wasm\"".to_owned(), 2, "no such file"),
+            ("[app.a]\nsource = \"gone.txt\"".to_owned(), 2, ".py file"),
+            ("[app.a]\n".to_owned(), 1, "source"),
+            (shop.clone() + "hosts = [\"http://x\"]", 3, "no host name"),
+            (shop.clone() + "prefix = \"shop\"", 3, "no prefix"),
+            (shop.clone() + "[app.shop.limits]\nmemory = \"lots\"", 4, "a size is"),
+            (shop.clone() + "[app.shop.limits]\nmemry = \"1MiB\"", 4, "memry"),
+            (shop.clone() + "[app.shop.http]\nallow = [\"a b\"]", 4, "HOST[:PORT]"),
+            (shop.clone() + "[app.shop.files]\n\"/data\" = { path = \"gone\" }", 4, "no folder"),
+            (shop.clone() + "[app.shop.files]\n\"data\" = { path = \"/\" }", 4, "write /data"),
+            (format!("{shop}[app.two]\nsource = \"{source}\""), 3, "two is where shop is already"),
+            ("[app.\"a b\"]\nsource = \"x.py\"".to_owned(), 1, "the name of an app"),
+            ("[app".to_owned(), 1, "table"),
+        ] {
+            let told = told(&text);
+            assert!(told.contains(&format!("host.toml:{line}: ")) && told.contains(word), "{text}\n→ {told}");
+        }
+        let two = told("[app.a]\nsource = \"gone.wasm\"\nprefix = \"x\"");
+        assert_eq!(two.lines().count(), 2, "{two}");
+        let file = HostFile::parse(&shop, Path::new("/nowhere/host.toml"), 3).unwrap();
+        assert_eq!((file.config.workers, file.tenants.len()), (3, 1));
+    }
+
+    #[test]
+    fn the_pages_host_file_is_one() {
+        let page = fs::read_to_string(root().join("docs/9-many-apps.md")).unwrap();
+        let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        fs::create_dir(folder.join("shop-data")).unwrap();
+        fs::create_dir(folder.join("admin")).unwrap();
+        fs::write(folder.join("shop.wasm"), "").unwrap();
+        fs::write(folder.join("admin/app.py"), "").unwrap();
+        let file = HostFile::parse(text, &folder.join("host.toml"), 1).unwrap();
+        let hosts = file.hosts();
+        let find = |host, path| hosts.find(host, path).map(|(index, _)| &*file.tenants[index].name);
+        assert_eq!(find("shop.example", "/"), Some("shop"));
+        assert_eq!(find("shop.example", "/admin/x"), Some("admin"));
+        assert_eq!(file.tenants[1].config.limits.max_cpu, Some(Duration::from_millis(500)));
+        assert_eq!(file.tenants[0].config.limits.memory, 128 << 20);
+    }
+}

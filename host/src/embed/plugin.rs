@@ -1,0 +1,121 @@
+//! A loaded app, called as a set of functions: arguments and results as values, no HTTP.
+
+use crate::apps::app::App;
+use crate::apps::worker_apps::{WorkerApp, WorkerSlot};
+use crate::codec::reply::Body;
+use crate::embed::call_args::{self, BadCall};
+use crate::error::Failure;
+use crate::http::pipeline;
+use crate::validation::arguments::InvalidArgs;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An app that is loaded. It stays until it is unloaded, whether or not this is kept.
+#[derive(Clone)]
+pub struct Plugin {
+    pub(super) slot: Arc<WorkerSlot>,
+}
+
+/// Why a function of a plugin gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There is no such function or argument, or the result is not what the caller takes: a sentence.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The arguments were refused, with FastAPI's list of errors.
+    #[error("the arguments were refused: {0}")]
+    Refused(Value),
+    /// The handler answered with a status of its own, and this body.
+    #[error("the handler answered {0}: {1}")]
+    Answered(u16, Value),
+    /// It took too long, trapped, or could not be run: what a log should know.
+    #[error("{0}")]
+    Failed(String),
+    /// The plugin was unloaded.
+    #[error("the plugin was unloaded")]
+    Gone,
+}
+
+impl Plugin {
+    pub fn name(&self) -> &str {
+        self.slot.name()
+    }
+
+    /// The functions that can be called: the names of its handlers.
+    pub fn functions(&self) -> Vec<String> {
+        let app = self.slot.app();
+        let routes = app.iter().flat_map(|app| &app.manifest.routes);
+        routes.map(|route| route.name.clone()).collect()
+    }
+
+    /// Call a handler with arguments by name, whatever part of a request they come from otherwise. `args` has to be a
+    /// map or a struct. Limits hold as for requests.
+    ///
+    /// ```no_run
+    /// # async fn example(plugin: bolt_host::embed::Plugin) {
+    /// use bolt_host::embed::CallError;
+    ///
+    /// #[derive(serde::Serialize)]
+    /// struct Order<'o> {
+    ///     customer: &'o str,
+    ///     amount: u32,
+    /// }
+    ///
+    /// match plugin.call::<f64>("discount", Order { customer: "regular", amount: 3 }).await {
+    ///     Ok(discount) => println!("{discount}"),
+    ///     Err(CallError::Refused(errors)) => println!("the plugin takes other orders: {errors}"),
+    ///     Err(error) => println!("no discount: {error}"),
+    /// }
+    /// # }
+    /// ```
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        args: impl Serialize,
+    ) -> Result<T, CallError> {
+        let worker_app = self.slot.worker_app().ok_or(CallError::Gone)?;
+        let args = match serde_json::to_value(args) {
+            Ok(Value::Object(args)) => args,
+            Ok(Value::Null) => serde_json::Map::new(),
+            Ok(_) => return Err(CallError::Mismatch("arguments are given by name".to_owned())),
+            Err(error) => return Err(CallError::Mismatch(error.to_string())),
+        };
+        let (status, body) = run(&worker_app, function, &args).await?;
+        if status >= 400 {
+            return Err(CallError::Answered(status, serde_json::from_slice(&body).unwrap_or(Value::Null)));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|e| CallError::Mismatch(format!("the result of {function}: {e}")))
+    }
+}
+
+async fn run(
+    worker_app: &WorkerApp,
+    function: &str,
+    args: &serde_json::Map<String, Value>,
+) -> Result<(u16, Bytes), CallError> {
+    let app: &App = &worker_app.app;
+    let (route, args) = call_args::arguments(&app.manifest, &app.router, function, args).map_err(refused)?;
+    let failed = |failure: Failure| CallError::Failed(failure.logged());
+    let reply =
+        pipeline::call(worker_app, pipeline::next_request(), route, args.into()).await.map_err(failed)?;
+    match reply.body {
+        Body::Bytes(body) => Ok((reply.status, body)),
+        Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),
+    }
+}
+
+fn refused(bad: BadCall) -> CallError {
+    match bad {
+        BadCall::Wrong(sentence) | BadCall::Invalid(InvalidArgs::Malformed(sentence)) => {
+            CallError::Mismatch(sentence)
+        }
+        BadCall::Invalid(InvalidArgs::Invalid(errors)) => {
+            let body = serde_json::from_slice::<Value>(&errors.into_body()).unwrap_or_default();
+            CallError::Refused(body.get("detail").cloned().unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The body of a request: read whole within limits, or, when it is a form with files, taken apart as it arrives.
+
+use crate::apps::app::App;
+use crate::config::Limits;
+use crate::error::{Failure, Rejection};
+use crate::http::head::{self, BodyError, RequestBody};
+use crate::manifest::{BodyKind, Param, Route, Source, Type};
+use crate::quota::body_budget::BodyReservation;
+use crate::sandbox::uploads::{Spool, Uploads};
+use crate::validation::arguments;
+use crate::validation::form::{FilePart, Form};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most parts of a multipart form.
+const MAX_PARTS: usize = 1000;
+
+/// Most bytes of a form that belong to no part yet.
+const MAX_UNREAD: usize = 1024 * 1024;
+
+/// What a request came with behind its head.
+pub struct ReceivedBody {
+    pub bytes: Bytes,
+    pub form: Option<Form>,
+    pub uploads: Option<Arc<Uploads>>,
+    /// For what of it is in memory.
+    pub reservation: BodyReservation,
+}
+
+/// Receive the body in the way that its route asks for.
+pub async fn receive(
+    body: impl RequestBody,
+    headers: &HeaderMap,
+    app: &App,
+    route: usize,
+) -> Result<ReceivedBody, Failure> {
+    let (route, limits, mut reservation) = (&app.manifest.routes[route], &app.limits, app.bodies.reserve());
+    let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
+    if let FormKind::Multipart(boundary) = kind {
+        let reading = multipart(body, boundary, route, limits, reservation);
+        return tokio::time::timeout(limits.body_timeout, reading)
+            .await
+            .map_err(|_| Rejection::BodyTimeout)?;
+    }
+    let bytes = head::read_body(body, limits.max_body, limits.body_timeout, &mut reservation).await?;
+    let form = match kind {
+        FormKind::UrlEncoded => Some(arguments::parse_form(&bytes).map_err(Rejection::from)?),
+        _ => None,
+    };
+    Ok(ReceivedBody { bytes, form, uploads: None, reservation })
+}
+
+enum FormKind {
+    None,
+    UrlEncoded,
+    Multipart(String),
+}
+
+fn form_kind(headers: &HeaderMap) -> FormKind {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return FormKind::None;
+    };
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return FormKind::UrlEncoded;
+    }
+    match multer::parse_boundary(value) {
+        Ok(boundary) => FormKind::Multipart(boundary),
+        Err(_) => FormKind::None,
+    }
+}
+
+async fn multipart(
+    body: impl RequestBody,
+    boundary: String,
+    route: &Route,
+    limits: &Limits,
+    reservation: BodyReservation,
+) -> Result<ReceivedBody, Failure> {
+    let mut left = Left { fields: limits.max_body, files: limits.max_upload, reservation };
+    let unread = Arc::new(AtomicUsize::new(0));
+    let mut parts = multer::Multipart::new(bounded(body, unread.clone()), boundary);
+    let (mut form, mut uploads) = (Form::default(), Uploads::default());
+    let mut count = 0;
+    while let Some(mut part) = parts.next_field().await.map_err(malformed)? {
+        unread.store(0, Ordering::Relaxed);
+        count += 1;
+        if count > MAX_PARTS {
+            return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")).into());
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        let Some(filename) = part.file_name().map(str::to_owned) else {
+            let mut text = Vec::new();
+            while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+                unread.store(0, Ordering::Relaxed);
+                left.take_field(chunk.len(), limits)?;
+                text.extend_from_slice(&chunk);
+            }
+            left.take_field(name.len(), limits)?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            form.fields.push((Cow::Owned(name), Cow::Owned(text)));
+            continue;
+        };
+        let mut spool = Spool::default();
+        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            unread.store(0, Ordering::Relaxed);
+            left.take_file(chunk.len(), limits)?;
+            if spool.is_in_memory() {
+                left.reservation.grow(chunk.len())?;
+            }
+            spool.take(&chunk).await.map_err(unstored)?;
+        }
+        spool.finish().await.map_err(unstored)?;
+        let content = if takes_bytes(route, &name) {
+            let too_large = Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" };
+            Some(spool.content().ok_or(too_large)?)
+        } else {
+            None
+        };
+        let text =
+            |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = part.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let content_type = part.content_type().map(ToString::to_string).unwrap_or_default();
+        form.files.push(FilePart { name, filename, content_type, headers, size: spool.size, content });
+        uploads.push(spool);
+    }
+    Ok(ReceivedBody {
+        bytes: Bytes::new(),
+        form: Some(form),
+        uploads: Some(Arc::new(uploads)),
+        reservation: left.reservation,
+    })
+}
+
+/// The body, which fails when too much of it arrives in which the reader finds neither a part nor its content: it
+/// keeps what it cannot make sense of, such as a head without end.
+fn bounded(body: impl RequestBody, unread: Arc<AtomicUsize>) -> impl Stream<Item = Result<Bytes, BodyError>> {
+    body.into_data_stream().map(move |frame| {
+        let frame = frame.map_err(Into::into)?;
+        let so_far = unread.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
+        if so_far > MAX_UNREAD { Err("a part's head is too long".into()) } else { Ok(frame) }
+    })
+}
+
+fn malformed(error: multer::Error) -> Rejection {
+    let why = match error {
+        multer::Error::StreamReadFailed(why) => why.to_string(),
+        other => other.to_string(),
+    };
+    Rejection::Malformed(format!("The form is not well formed: {why}"))
+}
+
+fn unstored(error: std::io::Error) -> Rejection {
+    tracing::error!("an uploaded file could not be stored: {error}");
+    Rejection::Unstored
+}
+
+/// What a form may still bring, in bytes.
+struct Left {
+    fields: usize,
+    files: usize,
+    reservation: BodyReservation,
+}
+
+impl Left {
+    fn take_field(&mut self, bytes: usize, limits: &Limits) -> Result<(), Failure> {
+        let left = self.fields.checked_sub(bytes);
+        self.fields = left.ok_or(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" })?;
+        Ok(self.reservation.grow(bytes)?)
+    }
+
+    fn take_file(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {
+        let left = self.files.checked_sub(bytes);
+        self.files = left.ok_or(Rejection::TooLarge { limit: limits.max_upload, flag: "--max-upload" })?;
+        Ok(())
+    }
+}
+
+/// Whether a file goes to its handler as bytes, and not to be read in parts.
+fn takes_bytes(route: &Route, name: &str) -> bool {
+    fn bytes(ty: &Type) -> bool {
+        match ty {
+            Type::Bytes => true,
+            Type::List(inner) | Type::Checked(inner, _) => bytes(inner),
+            Type::Union { arms, .. } => arms.iter().any(bytes),
+            _ => false,
+        }
+    }
+    let takes = |param: &Param| param.source == Source::File && param.alias == name && bytes(&param.ty);
+    route.params.iter().any(takes)
+}

@@ -1,0 +1,215 @@
+//! Files as replies: opened in a folder that the app was granted, sent as the client has asked for them.
+//!
+//! A path is resolved below its folder by the kernel, so that neither `..` nor a link leads out of it. Reading happens on
+//! threads made for it, in parts: a file is never in memory whole.
+
+use crate::config::preopens::Preopens;
+use crate::error::{Failure, Fault, Rejection};
+use crate::http::io::InUse;
+use bytes::{Bytes, BytesMut};
+use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, IfRange, LastModified, Range};
+use hyper::HeaderMap;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{ACCEPT_RANGES, HeaderValue};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+
+/// Sent at a time, in bytes.
+const PART: usize = 64 * 1024;
+
+/// What a request says of the version it has and the part it wants.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    if_none_match: Option<IfNoneMatch>,
+    if_modified_since: Option<IfModifiedSince>,
+    range: Option<Range>,
+    if_range: Option<IfRange>,
+}
+
+impl Wanted {
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self {
+            if_none_match: headers.typed_get(),
+            if_modified_since: headers.typed_get(),
+            range: headers.typed_get(),
+            if_range: headers.typed_get(),
+        }
+    }
+}
+
+/// What is sent of a file.
+#[derive(Debug)]
+pub enum Sent {
+    /// 304: the client has it.
+    NotModified,
+    /// 416: the client asked for a part that is not there.
+    NoSuchPart,
+    Whole(FileBody),
+    /// 206
+    Part(FileBody),
+}
+
+/// A file that is to be sent, and the headers that say which.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    size: u64,
+    modified: SystemTime,
+    etag: ETag,
+}
+
+/// Open the file of a reply. What is not there, and what is no file, is a 404.
+pub async fn open(folders: &Preopens, path: &str) -> Result<Opened, Failure> {
+    let (folder, rest) = folders.find(path).ok_or_else(|| Fault::NoFolder(path.to_owned()))?;
+    let (folder, rest) = (folder.place.clone(), rest.to_owned());
+    let opening = tokio::task::spawn_blocking(move || open_below(&folder, &rest));
+    match opening.await {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) if is_absence(&error) => Err(Rejection::NotFound.into()),
+        Ok(Err(error)) => Err(Fault::unreadable(format!("{path:?}: {error}")).into()),
+        Err(stopped) => Err(Fault::unreadable(stopped).into()),
+    }
+}
+
+/// Errors that mean: there is no such file. A link out of the folder is none either.
+fn is_absence(error: &io::Error) -> bool {
+    use rustix::io::Errno as E;
+    let absent = [E::NOENT, E::NOTDIR, E::ISDIR, E::NAMETOOLONG, E::LOOP, E::XDEV, E::NXIO];
+    let number = error.raw_os_error();
+    error.kind() == io::ErrorKind::NotFound
+        || absent.iter().any(|absent| number == Some(absent.raw_os_error()))
+}
+
+fn open_below(folder: &PathBuf, rest: &PathBuf) -> io::Result<Opened> {
+    let folder = File::open(folder)?;
+    // Not to wait for the other end of a pipe.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let file = File::from(rustix::fs::openat2(&folder, rest, flags, Mode::empty(), inside)?);
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let (size, modified) = (meta.len(), meta.modified()?);
+    let stamp = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let etag = format!("\"{stamp:x}-{size:x}\"").parse().map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Opened { file, size, modified, etag })
+}
+
+impl Opened {
+    /// What the client is to get, and the headers about it. Conditions are for replies that would be a 200.
+    pub async fn answer(self, wanted: Wanted, is_ok: bool, headers: &mut HeaderMap) -> io::Result<Sent> {
+        let modified = LastModified::from(self.modified);
+        headers.typed_insert(self.etag.clone());
+        headers.typed_insert(modified);
+        if !is_ok {
+            return Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?));
+        }
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let has_it = match (&wanted.if_none_match, &wanted.if_modified_since) {
+            (Some(known), _) => !known.precondition_passes(&self.etag),
+            (None, Some(since)) => !since.is_modified(self.modified),
+            (None, None) => false,
+        };
+        if has_it {
+            return Ok(Sent::NotModified);
+        }
+        let same = wanted.if_range.is_none_or(|known| !known.is_modified(Some(&self.etag), Some(&modified)));
+        let Some(range) = wanted.range.filter(|_| same) else {
+            return Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?));
+        };
+        let mut parts = range.satisfiable_ranges(self.size).map(|bounds| part(bounds, self.size));
+        match (parts.next(), parts.next()) {
+            (None, _) | (Some(None), None) => {
+                headers.typed_insert(ContentRange::unsatisfied_bytes(self.size));
+                Ok(Sent::NoSuchPart)
+            }
+            (Some(Some((from, length))), None) => {
+                if let Ok(range) = ContentRange::bytes(from..from + length, self.size) {
+                    headers.typed_insert(range);
+                }
+                Ok(Sent::Part(FileBody::new(self.file, from, length).await?))
+            }
+            // Several parts at once: a server may send the whole instead.
+            (Some(_), Some(_)) => Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?)),
+        }
+    }
+}
+
+/// Where a part begins, and its length.
+fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
+    let from = match from {
+        Bound::Included(from) => from,
+        Bound::Excluded(from) => from.checked_add(1)?,
+        Bound::Unbounded => 0,
+    };
+    let end = match to {
+        Bound::Included(to) => to.saturating_add(1).min(size),
+        Bound::Excluded(to) => to.min(size),
+        Bound::Unbounded => size,
+    };
+    (from < end).then(|| (from, end - from))
+}
+
+/// A part of a file, as it is sent.
+#[derive(Debug)]
+pub struct FileBody {
+    file: tokio::fs::File,
+    left: u64,
+    part: BytesMut,
+    connection: Option<InUse>,
+}
+
+impl FileBody {
+    async fn new(file: File, from: u64, length: u64) -> io::Result<Self> {
+        let mut file = tokio::fs::File::from_std(file);
+        file.set_max_buf_size(PART);
+        if from > 0 {
+            file.seek(io::SeekFrom::Start(from)).await?;
+        }
+        Ok(Self { file, left: length, part: BytesMut::new(), connection: None })
+    }
+
+    /// Until all of it is sent, the connection is in use.
+    pub fn hold(&mut self, connection: InUse) {
+        self.connection = Some(connection);
+    }
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        if this.left == 0 {
+            return Poll::Ready(None);
+        }
+        let want = usize::try_from(this.left).unwrap_or(PART).min(PART);
+        this.part.resize(want, 0);
+        let mut space = ReadBuf::new(&mut this.part);
+        ready!(Pin::new(&mut this.file).poll_read(cx, &mut space))?;
+        let read = space.filled().len();
+        if read == 0 {
+            // It was promised longer: the client must notice.
+            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+        }
+        this.left -= read as u64;
+        Poll::Ready(Some(Ok(Frame::data(this.part.split_to(read).freeze()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

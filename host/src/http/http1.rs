@@ -1,0 +1,109 @@
+//! One HTTP/1.1 connection: hyper's while requests come, and next to nothing while none do.
+//!
+//! hyper keeps 16 KiB for a connection that rests, and ten thousand of those cost more than the interpreters behind
+//! them. So it is taken from hyper after a while, and given back with the first bytes of another request.
+
+use crate::config::ClientLimits;
+use crate::http::connection::{Connection, drive};
+use crate::http::io::{ClientIo, Framing, InUse};
+use crate::http::pipeline::{self, Peer};
+use crate::http::response::ResponseBody;
+use http_body_util::Either;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1::{Builder, Parts};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+/// Most headers of a request.
+const MAX_HEADERS: usize = 100;
+/// Without a byte for so long, a connection rests.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Serve until the connection ends.
+pub async fn serve<S>(mut connection: Connection, stream: S, limits: &ClientLimits) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.max_head)
+        .max_header_size(limits.max_head)
+        .max_headers(MAX_HEADERS);
+    let framing = Arc::new(Framing::default());
+    let mut wire = ClientIo::new(stream, framing.clone());
+    let mut may_rest = true;
+    loop {
+        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), service(&connection, &framing)));
+        let speaking = drive(Pin::new(&mut *spoken), &mut connection.closing);
+        tokio::select! {
+            done = speaking => return done,
+            () = rests(&framing), if may_rest => {}
+        }
+        let Parts { io, read_buf, .. } = spoken.into_parts();
+        wire = io.into_inner();
+        if !read_buf.is_empty() {
+            // A head that is behind another one and not whole. It has had its time to arrive, and gets no more rests.
+            may_rest = false;
+            wire.put_back(read_buf);
+            continue;
+        }
+        // Empty as it is, it keeps 8 KiB.
+        drop(read_buf);
+        tokio::select! {
+            is_spoken_to = wire.is_spoken_to() => if !is_spoken_to { break },
+            _ = connection.closing.wait_for(|closing| *closing) => break,
+            () = sleep(limits.header_timeout.saturating_sub(QUIET)) => break,
+        }
+    }
+    let _ = timeout(QUIET, wire.shutdown()).await;
+    Ok(())
+}
+
+/// Return when nothing is in flight, and nothing has come or gone for a while.
+async fn rests(framing: &Framing) {
+    let mut before = None;
+    loop {
+        let passed = framing.passed();
+        let is_quiet = before.replace(passed) == Some(passed);
+        if is_quiet && framing.is_between_requests() {
+            return;
+        }
+        sleep(QUIET).await;
+    }
+}
+
+fn service(
+    connection: &Connection,
+    framing: &Arc<Framing>,
+) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Unpin + use<> {
+    let Connection { apps, leaving, peer, is_secure, .. } = connection;
+    let (apps, leaving, framing) = (apps.clone(), leaving.clone(), framing.clone());
+    let (address, is_secure) = (*peer, *is_secure);
+    service_fn(move |request: Request<Incoming>| {
+        let (apps, leaving) = (apps.clone(), leaving.clone());
+        let in_use = InUse::of(framing.clone());
+        // hyper keeps room for it between requests, too.
+        Box::pin(async move {
+            let peer = Peer { address, is_secure, is_ambiguous: in_use.framing().is_ambiguous() };
+            let mut response = pipeline::handle(&apps, peer, request).await;
+            in_use.framing().answered();
+            if leaving.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            if let Either::Right(file) = response.body_mut() {
+                file.hold(in_use);
+            }
+            Ok::<_, Infallible>(response)
+        })
+    })
+}

@@ -1,0 +1,51 @@
+//! One HTTP/2 connection.
+
+use crate::apps::worker_apps::WorkerApps;
+use crate::config::ClientLimits;
+use crate::http::connection::{Connection, drive};
+use crate::http::head::RequestBody;
+use crate::http::pipeline::{self, Peer};
+use crate::http::response::HttpResponse;
+use hyper::Request;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Most requests of one connection at a time.
+const MAX_STREAMS: u32 = 200;
+
+/// Floods of resets, settings and headers are bounded by the library, as are pings.
+pub async fn serve<S>(
+    mut connection: Connection,
+    stream: S,
+    limits: &ClientLimits,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(limits.header_timeout)
+        .keep_alive_timeout(limits.write_timeout);
+    let (apps, address, is_secure) = (connection.apps, connection.peer, connection.is_secure);
+    let service = service_fn(move |request| {
+        let apps = apps.clone();
+        async move { Ok::<_, Infallible>(answer(&apps, address, is_secure, request).await) }
+    });
+    drive(pin!(http.serve_connection(TokioIo::new(stream), service)), &mut connection.closing).await
+}
+
+async fn answer(
+    apps: &WorkerApps,
+    address: SocketAddr,
+    is_secure: bool,
+    request: Request<impl RequestBody>,
+) -> HttpResponse {
+    pipeline::handle(apps, Peer { address, is_secure, is_ambiguous: false }, request).await
+}

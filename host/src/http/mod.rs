@@ -1,0 +1,14 @@
+//! HTTP on the way in and out: sockets, connections, heads, bodies, responses. [`pipeline`] is a request's whole path.
+
+pub mod body;
+pub mod connection;
+pub mod file_body;
+pub mod head;
+pub mod http1;
+pub mod http2;
+pub mod io;
+pub mod pipeline;
+pub mod protocol;
+pub mod response;
+pub mod server;
+pub mod tls;

@@ -1,0 +1,250 @@
+//! One request, from its head to its response.
+//!
+//! `serve` is the whole path, a line a step: route, receive the body, validate, call, respond.
+//! Each step's result is the next one's input; nothing goes back.
+
+use crate::apps::app::App;
+use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
+use crate::codec::reply::{self, Reply};
+use crate::error::{Failure, Rejection};
+use crate::http::body::{self, ReceivedBody};
+use crate::http::file_body::{self, Wanted};
+use crate::http::head::{self, RequestBody};
+use crate::http::response::{self, HttpResponse};
+use crate::manifest::Method;
+use crate::manifest::openapi_pages::Page;
+use crate::manifest::router::{NoRoute, RouteMatch};
+use crate::pool::call::CallArgs;
+use crate::telemetry::access_log;
+use crate::telemetry::counters::RequestInFlight;
+use crate::validation::arguments::{self, Head, Input, ValidArgs};
+use hyper::Request;
+use hyper::body::Body as _;
+use hyper::http::request::Parts;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::time::Instant;
+
+/// Requests are numbered for the life of the process; 0 stands for none.
+static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
+
+pub fn next_request() -> u64 {
+    NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Who sent a request, and how it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub is_secure: bool,
+    /// Its head had both framings.
+    pub is_ambiguous: bool,
+}
+
+/// Answer one request, whatever happens, and log it.
+pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBody>) -> HttpResponse {
+    let id = next_request();
+    let (head, body) = http.into_parts();
+    let mut line = access_log::Line::begin(id, &head);
+    let outcome = answer(apps, &mut line, (id, peer), head, body).await;
+    let response = outcome.unwrap_or_else(|failure| {
+        if let Failure::Faulted(fault) = &failure {
+            tracing::error!(request = id, "{}", fault.logged());
+        }
+        response::from_failure(failure, id, apps.shows_errors())
+    });
+    line.end(response.status().as_u16(), response.body().size_hint().lower());
+    response
+}
+
+async fn answer(
+    apps: &WorkerApps,
+    line: &mut access_log::Line,
+    (id, peer): (u64, Peer),
+    mut head: Parts,
+    body: impl RequestBody,
+) -> Result<HttpResponse, Failure> {
+    head::check_head(&mut head, peer.is_ambiguous)?;
+    let Found { worker_app, prefix } = apps.find(head::host(&head), head.uri.path()).await?;
+    if apps.is_many() {
+        line.of(&worker_app.app.component.spec.name);
+    }
+    let prefix = head::strip_prefix(&mut head, prefix)?;
+    let mut served = worker_app.counters.begin();
+    let outcome = admitted(&worker_app, &prefix, (id, peer), head, body, &mut served).await;
+    count(served, outcome)
+}
+
+/// A request whose app is found: let in, or sent away.
+async fn admitted(
+    worker_app: &WorkerApp,
+    prefix: &str,
+    (id, peer): (u64, Peer),
+    head: Parts,
+    body: impl RequestBody,
+    served: &mut RequestInFlight<'_>,
+) -> Result<HttpResponse, Failure> {
+    worker_app.admission.check()?;
+    let app = &*worker_app.app;
+    if let Some(page) = page(app, &head, prefix) {
+        return Ok(response::from_page(page));
+    }
+    let seen = own_refusals(app, (id, peer), &head);
+    match serve(worker_app, prefix, (id, peer), head, body, served).await {
+        Err(Failure::Rejected(rejection)) => refuse(worker_app, id, rejection, seen).await,
+        outcome => outcome,
+    }
+}
+
+fn count(
+    served: RequestInFlight<'_>,
+    outcome: Result<HttpResponse, Failure>,
+) -> Result<HttpResponse, Failure> {
+    let status = match &outcome {
+        Ok(response) => response.status().as_u16(),
+        Err(Failure::Rejected(rejection)) => rejection.status(),
+        Err(Failure::Overloaded(overload)) => {
+            served.sent_away(*overload);
+            overload.status()
+        }
+        Err(Failure::Faulted(fault)) => {
+            served.faulted(fault);
+            fault.status()
+        }
+    };
+    served.end(status);
+    outcome
+}
+
+/// The path of a request that is served, a line a step.
+async fn serve(
+    worker_app: &WorkerApp,
+    prefix: &str,
+    (id, peer): (u64, Peer),
+    head: Parts,
+    body: impl RequestBody,
+    served: &mut RequestInFlight<'_>,
+) -> Result<HttpResponse, Failure> {
+    let app = &*worker_app.app;
+    let found = route(app, &head, prefix)?;
+    served.found(found.route);
+    let sent = body::receive(body, &head.headers, app, found.route).await?;
+    let args = validate(app, (id, peer), &found, &head, &sent)?;
+    let (route, wanted) = (found.route, wanted(app, &head));
+    let args = CallArgs { values: args, uploads: sent.uploads, reservation: Some(sent.reservation) };
+    // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
+    drop((head, sent.bytes, sent.form));
+    let reply = call(worker_app, id, route, args).await?;
+    respond(app, reply, wanted).await
+}
+
+/// What the client has of a file already, and the part it wants. Only an app with folders can send one.
+fn wanted(app: &App, head: &Parts) -> Wanted {
+    let may_send = !app.component.spec.preopens.is_empty()
+        && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
+    if may_send { Wanted::of(&head.headers) } else { Wanted::default() }
+}
+
+async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
+    let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
+    let file = file_body::open(&app.component.spec.preopens, path).await?;
+    Ok(response::from_file(reply, file, wanted).await?)
+}
+
+/// The request as an app sees it that answers refusals itself. The head is gone when a refusal is known.
+fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<u8>> {
+    if app.manifest.refusals.is_empty() {
+        return None;
+    }
+    let (headers, address) = (head::pairs(&head.headers), peer.address.ip().to_string());
+    let query = head.uri.query();
+    let head = request_head(head, id, peer, &address);
+    Some(arguments::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
+}
+
+/// Have the app answer a request that was refused, if it wants to.
+async fn refuse(
+    worker_app: &WorkerApp,
+    id: u64,
+    rejection: Rejection,
+    request: Option<Vec<u8>>,
+) -> Result<HttpResponse, Failure> {
+    let app = &*worker_app.app;
+    let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
+        return Err(rejection.into());
+    };
+    let args = arguments::refusal(&rejection.told_to_app(), &request);
+    let reply = call(worker_app, id, route, args.into()).await?;
+    respond(app, reply, Wanted::default()).await
+}
+
+/// `address`: that of the peer, where it is needed.
+fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
+    let client = (address, peer.address.port());
+    let scheme = if peer.is_secure { "https" } else { "http" };
+    Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
+}
+
+/// The pages that describe the app, for paths that it does not serve itself.
+fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
+    let docs = app.manifest.docs.as_ref()?;
+    let path = head.uri.path();
+    let is_page = matches!(head.method, hyper::Method::GET | hyper::Method::HEAD) && docs.has(path);
+    if !is_page || app.router.find(Some(Method::Get), path).is_ok() {
+        return None;
+    }
+    docs.page(path, prefix)
+}
+
+fn route<'h>(app: &App, head: &'h Parts, prefix: &str) -> Result<RouteMatch<'h>, Rejection> {
+    app.router.find(head::method(&head.method), head.uri.path()).map_err(|no_route| match no_route {
+        NoRoute::NotFound => elsewhere(app, head, prefix).unwrap_or(Rejection::NotFound),
+        NoRoute::MethodNotAllowed(allow) => Rejection::MethodNotAllowed { allow },
+    })
+}
+
+/// A path that is wrong by its final slash.
+fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
+    if !app.manifest.redirect_slashes {
+        return None;
+    }
+    let mut location = prefix.to_owned() + &app.router.other_slash(head.uri.path())?;
+    // A browser takes this for another host.
+    if location.starts_with("//") {
+        return None;
+    }
+    if let Some(query) = head.uri.query() {
+        location.push('?');
+        location.push_str(query);
+    }
+    Some(Rejection::Elsewhere { location })
+}
+
+fn validate(
+    app: &App,
+    (id, peer): (u64, Peer),
+    found: &RouteMatch<'_>,
+    head: &Parts,
+    sent: &ReceivedBody,
+) -> Result<ValidArgs, Rejection> {
+    let needs = app.manifest.routes[found.route].needs;
+    let headers = if needs.headers || needs.request { head::pairs(&head.headers) } else { Vec::new() };
+    let address = if needs.request { peer.address.ip().to_string() } else { String::new() };
+    let input = Input {
+        query: head.uri.query(),
+        body: &sent.bytes,
+        is_json: head::is_json(&head.headers),
+        headers: &headers,
+        form: sent.form.as_ref(),
+        head: request_head(head, id, peer, &address),
+    };
+    Ok(arguments::validate(&app.manifest, &app.router, found, input)?)
+}
+
+/// Run the handler in an instance of its lane, and decode what it replies. The deadline covers the wait for an instance.
+pub async fn call(worker_app: &WorkerApp, id: u64, route: usize, args: CallArgs) -> Result<Reply, Failure> {
+    let deadline = Instant::now() + worker_app.app.limits.deadline;
+    let _permit = worker_app.admission.enter(deadline).await?;
+    let text = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
+    worker_app.app.decoder().decode(text).await
+}

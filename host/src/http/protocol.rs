@@ -1,0 +1,83 @@
+//! Which protocol a client speaks: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2.
+
+use crate::config::ClientLimits;
+use crate::http::connection::Connection;
+use crate::http::{http1, http2};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// How every HTTP/2 connection begins.
+const PREFACE: &[u8; 4] = b"PRI ";
+/// How often a client that has sent less than that is looked at again.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Serve until it ends. One that ends badly is the client's affair; its requests are logged already.
+pub async fn serve(
+    connection: Connection,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    limits: &ClientLimits,
+) {
+    let peer = connection.peer;
+    if let Err(error) = try_serve(connection, stream, tls, limits).await {
+        tracing::debug!("connection of {peer}: {error}");
+    }
+}
+
+async fn try_serve(
+    connection: Connection,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    limits: &ClientLimits,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // Each way has its own box: thousands of connections wait, and none needs room for what others are.
+    if let Some(tls) = tls {
+        return Box::pin(serve_tls(connection, stream, tls, limits)).await;
+    }
+    let begun = begins_http2(&stream, limits.header_timeout);
+    let mut closing = connection.closing.clone();
+    let is_http2 = tokio::select! {
+        is_http2 = begun => is_http2?,
+        _ = closing.wait_for(|closing| *closing) => return Ok(()),
+    };
+    if is_http2 {
+        Ok(Box::pin(http2::serve(connection, stream, limits)).await?)
+    } else {
+        Ok(Box::pin(http1::serve(connection, stream, limits)).await?)
+    }
+}
+
+async fn serve_tls(
+    connection: Connection,
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    limits: &ClientLimits,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let stream = timeout(limits.header_timeout, tls.accept(stream)).await??;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Ok(http2::serve(connection, stream, limits).await?)
+    } else {
+        Ok(http1::serve(connection, stream, limits).await?)
+    }
+}
+
+/// Whether the client speaks HTTP/2 without having asked. Nothing is read.
+async fn begins_http2(stream: &TcpStream, patience: Duration) -> std::io::Result<bool> {
+    let until = Instant::now() + patience;
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let Ok(peeked) = tokio::time::timeout_at(until, stream.peek(&mut start)).await else {
+            return Ok(false);
+        };
+        let start = &start[..peeked?];
+        if start == PREFACE {
+            return Ok(true);
+        }
+        if start.is_empty() || !PREFACE.starts_with(start) || Instant::now() > until {
+            return Ok(false);
+        }
+        sleep(GLANCE).await;
+    }
+}

@@ -1,0 +1,179 @@
+//! Replies and failures become HTTP responses.
+
+use crate::codec::json_string::write_string;
+use crate::codec::reply::{Body, ContentType, Reply};
+use crate::error::{Failure, Fault, Overload, Rejection};
+use crate::http::file_body::{FileBody, Opened, Sent, Wanted};
+use crate::manifest::openapi_pages::Page;
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+/// What is made in memory, or a file.
+pub type ResponseBody = Either<Full<Bytes>, FileBody>;
+pub type HttpResponse = Response<ResponseBody>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Headers that belong to the connection or the framing, and so to the host.
+const HOST_OWNED: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Turn a handler's reply into a response. A header that cannot be sent is the app's fault.
+pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
+    let status = StatusCode::from_u16(reply.status).map_err(|_| bad("status", &reply.status.to_string()))?;
+    // These have no body by definition; a client would take its bytes for the next response.
+    let bodiless = matches!(reply.status, 204 | 205 | 304);
+    let body = match reply.body {
+        Body::Bytes(body) if !bodiless => body,
+        _ => Bytes::new(),
+    };
+    let mut response = whole(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if !bodiless {
+        let content_type = match reply.content_type {
+            ContentType::Json => JSON,
+            ContentType::Other(name) => {
+                HeaderValue::try_from(&name).map_err(|_| bad("content type", &name))?
+            }
+        };
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    for (name, value) in reply.headers {
+        let name = HeaderName::try_from(&name).map_err(|_| bad("header name", &name))?;
+        let value = header_value(&value)?;
+        if name == CONTENT_TYPE {
+            headers.insert(name, value);
+        } else if !HOST_OWNED.contains(&name.as_str()) {
+            headers.append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Turn a handler's reply into a response with a file for its body, or with what the client wants of it.
+pub async fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpResponse, Fault> {
+    let mut response = from_reply(reply)?;
+    let is_ok = response.status() == StatusCode::OK;
+    let sent = file.answer(wanted, is_ok, response.headers_mut()).await;
+    let (status, body) = match sent.map_err(Fault::unreadable)? {
+        Sent::Whole(body) => (response.status(), Some(body)),
+        Sent::Part(body) => (StatusCode::PARTIAL_CONTENT, Some(body)),
+        Sent::NotModified => (StatusCode::NOT_MODIFIED, None),
+        Sent::NoSuchPart => (StatusCode::RANGE_NOT_SATISFIABLE, None),
+    };
+    *response.status_mut() = status;
+    match body {
+        Some(body) => *response.body_mut() = Either::Right(body),
+        None => {
+            response.headers_mut().remove(CONTENT_TYPE);
+        }
+    }
+    Ok(response)
+}
+
+fn whole(body: Bytes) -> HttpResponse {
+    Response::new(Either::Left(Full::new(body)))
+}
+
+/// A page of the app's description.
+pub fn from_page(page: Page) -> HttpResponse {
+    let mut response = whole(page.body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
+    response
+}
+
+/// Header values are latin-1, as Python writes them.
+fn header_value(text: &str) -> Result<HeaderValue, Fault> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+    value.ok_or_else(|| bad("header value", text))
+}
+
+fn bad(what: &str, value: &str) -> Fault {
+    // A log is no place for all of it.
+    let shown: String = value.chars().take(100).collect();
+    Fault::BadReply(format!("{shown:?} is no {what}"))
+}
+
+/// Turn a failure into a response. A fault names its request, so that the client can ask about it; `in_full`: it is told
+/// what only the log is told otherwise.
+pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpResponse {
+    match failure {
+        Failure::Faulted(fault) => {
+            let mut response = detail(fault.status(), fault.told());
+            if in_full {
+                *response.body_mut() = Either::Left(Full::new(fault.told_in_full().into()));
+                response.headers_mut().insert(CONTENT_TYPE, TEXT);
+            }
+            let headers = response.headers_mut();
+            headers.insert(REQUEST_ID, HeaderValue::from(request));
+            if fault.status() == 503 {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            response
+        }
+        Failure::Overloaded(overload) => {
+            let mut response = detail(overload.status(), overload.told());
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(overload.retry_after()));
+            if overload == Overload::BodyBudget {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
+        Failure::Rejected(Rejection::Invalid(errors)) => json(422, errors.into_body()),
+        Failure::Rejected(rejection) => {
+            let mut response = detail(rejection.status(), &rejection.told());
+            match rejection {
+                Rejection::Elsewhere { location } => {
+                    *response.body_mut() = Either::Left(Full::default());
+                    response.headers_mut().remove(CONTENT_TYPE);
+                    if let Ok(location) = HeaderValue::try_from(location) {
+                        response.headers_mut().insert(LOCATION, location);
+                    }
+                }
+                Rejection::MethodNotAllowed { allow } => {
+                    if let Ok(allow) = HeaderValue::try_from(allow) {
+                        response.headers_mut().insert(ALLOW, allow);
+                    }
+                }
+                // What remains of the body is not read, so nothing after it can be understood.
+                Rejection::TooLarge { .. }
+                | Rejection::BodyTimeout
+                | Rejection::Malformed(_)
+                | Rejection::Unstored => {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                _ => {}
+            }
+            response
+        }
+    }
+}
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn detail(status: u16, sentence: &str) -> HttpResponse {
+    let mut body = b"{\"detail\":".to_vec();
+    write_string(sentence, &mut body);
+    body.push(b'}');
+    json(status, body)
+}
+
+fn json(status: u16, body: Vec<u8>) -> HttpResponse {
+    let mut response = whole(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}

@@ -1,0 +1,82 @@
+//! The host's certificate, and its renewal: files that change are read again, for the connections that come then.
+
+use crate::config::TlsFiles;
+use crate::util::locks::lock;
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What the files hold. The error is a sentence.
+fn read(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let cert = |e| format!("{}: it holds no certificate in PEM form: {e}", files.cert.display());
+    let chain = CertificateDer::pem_file_iter(&files.cert).map_err(cert)?;
+    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(cert)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|e| format!("{}: it holds no private key in PEM form: {e}", files.key.display()))?;
+    let pair = CertifiedKey::from_der(chain, key, provider);
+    pair.map_err(|e| format!("{}: the certificate cannot be used: {e}", files.cert.display()))
+}
+
+fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+    [&files.cert, &files.key].map(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok())
+}
+
+/// The certificate that clients get now.
+#[derive(Debug)]
+struct Current(Mutex<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(lock(&self.0).clone())
+    }
+}
+
+/// What accepts TLS connections, for HTTP/2 and HTTP/1.1. The error is a sentence.
+pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
+    let provider = Arc::new(ring::default_provider());
+    let seen = modified(files);
+    let current = Arc::new(Current(Mutex::new(Arc::new(read(files, &provider)?))));
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| format!("TLS cannot be set up: {e}"))?
+        .with_no_client_auth()
+        .with_cert_resolver(current.clone());
+    config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
+    let (files, weak) = (files.clone(), Arc::downgrade(&current));
+    let renewing = move || {
+        let mut seen = seen;
+        while let Some(current) = weak.upgrade() {
+            let now = modified(&files);
+            if now != seen {
+                seen = now;
+                renew(&current, &files, &provider);
+            }
+            drop(current);
+            std::thread::sleep(LOOK);
+        }
+    };
+    let thread = std::thread::Builder::new().name("certificate".into());
+    thread.spawn(renewing).map_err(|e| format!("the certificate cannot be kept: {e}"))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Of two files one is written first: until both fit, the old ones are used.
+fn renew(current: &Current, files: &TlsFiles, provider: &CryptoProvider) {
+    match read(files, provider) {
+        Ok(pair) => {
+            *lock(&current.0) = Arc::new(pair);
+            tracing::info!("{}: the certificate has changed, and is used from now on", files.cert.display());
+        }
+        Err(why) => tracing::error!("the certificate has changed, and the old one is used on: {why}"),
+    }
+}

@@ -1,0 +1,55 @@
+//! Entry points of the fuzz targets: what reads foreign bytes, and what must hold of it.
+
+use crate::codec::reply::{self, Body};
+use crate::manifest::router::Router;
+use crate::manifest::{Manifest, Method};
+use crate::validation::arguments::{Input, validate};
+
+/// The manifest of a hostile component: no panic.
+pub fn manifest(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(manifest) = Manifest::parse(text)
+    {
+        let _ = Router::new(&manifest);
+    }
+}
+
+/// The reply of a hostile guest: no panic, and never more output than allowed.
+pub fn reply(data: &[u8]) {
+    const LIMIT: usize = 10_000;
+    let text: String = data.iter().map(|&byte| char::from(byte)).collect();
+    let Ok(data) = reply::bytes(text) else { return };
+    if let Ok(reply) = reply::decode(&data, LIMIT) {
+        match reply.body {
+            Body::Bytes(bytes) => assert!(bytes.len() <= LIMIT),
+            Body::File(path) => assert!(path.len() <= LIMIT),
+        }
+    }
+}
+
+/// An app for [`App::request`].
+pub struct App {
+    manifest: Manifest,
+    router: Router,
+}
+
+impl App {
+    /// The error is a sentence.
+    pub fn new(manifest: &str) -> Result<Self, String> {
+        let manifest = Manifest::parse(manifest)?;
+        Ok(Self { router: Router::new(&manifest)?, manifest })
+    }
+
+    /// Three lines of a hostile client, path, query and the rest as the body, against the types of the app: no panic.
+    pub fn request(&self, data: &[u8]) {
+        let mut parts = data.splitn(3, |&byte| byte == b'\n');
+        let (Some(path), Some(query), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
+            return;
+        };
+        let (Ok(path), Ok(query)) = (std::str::from_utf8(path), std::str::from_utf8(query)) else { return };
+        if let Ok(found) = self.router.find(Some(Method::Post), path) {
+            let input = Input { query: Some(query), body, is_json: true, ..Input::default() };
+            let _ = validate(&self.manifest, &self.router, &found, input);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The type model: what a value may be, and the records among them, resolved from the manifest.
+
+use crate::manifest::constraints::{Constraints, Kind};
+use serde_json::Value;
+
+/// What to do when a value is not given.
+#[derive(Debug, Clone)]
+pub enum Absent {
+    /// Answer with a "missing" error.
+    Refuse,
+    /// Write this marshalled default.
+    Default(Vec<u8>),
+    /// Write Ellipsis; the guest fills in.
+    Guest,
+}
+
+/// A Struct, dataclass or TypedDict.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub name: String,
+    /// A key that is no field is an error.
+    pub forbid: bool,
+    /// In a union, the key that tells this model from others, and its value here.
+    pub tag: Option<(String, String)>,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Field {
+    pub name: String,
+    pub ty: Type,
+    pub absent: Absent,
+}
+
+/// A resolved type. `Model` holds an index into the manifest's models.
+#[derive(Debug, Clone)]
+pub enum Type {
+    Str,
+    Int,
+    Float,
+    Bool,
+    None,
+    Any,
+    Bytes,
+    DateTime,
+    Date,
+    Uuid,
+    Decimal,
+    List(Box<Type>),
+    /// `set` or `frozenset`: checked like a list, made unique by the guest.
+    Set(Box<Type>),
+    Tuple(Vec<Type>),
+    /// `tuple[X, ...]`.
+    Sequence(Box<Type>),
+    Dict(Box<Type>, Box<Type>),
+    Literal(Vec<Value>),
+    Enum {
+        values: Vec<Value>,
+    },
+    /// `tagged`: some arm's wire value differs from its Python value, so the guest is told which arm it was.
+    Union {
+        arms: Vec<Type>,
+        tagged: bool,
+    },
+    Model(usize),
+    /// A file of a form.
+    Upload,
+    /// A type whose values are held to more.
+    Checked(Box<Type>, Box<Constraints>),
+}
+
+impl Type {
+    /// True when the guest must turn the wire value into something else.
+    pub fn needs_conversion(&self) -> bool {
+        match self {
+            Self::Str | Self::Int | Self::Float | Self::Bool | Self::None | Self::Any | Self::Bytes => false,
+            Self::Literal(_) => false,
+            Self::DateTime | Self::Date | Self::Uuid | Self::Decimal => true,
+            Self::Set(_) | Self::Enum { .. } | Self::Model(_) | Self::Upload => true,
+            Self::Checked(inner, _) => inner.needs_conversion(),
+            Self::List(item) | Self::Sequence(item) => item.needs_conversion(),
+            Self::Tuple(items) => items.iter().any(Self::needs_conversion),
+            Self::Dict(key, value) => key.needs_conversion() || value.needs_conversion(),
+            Self::Union { tagged, .. } => *tagged,
+        }
+    }
+
+    /// What the check of a value depends on.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Bytes => Kind::Bytes,
+            Self::Decimal => Kind::Decimal,
+            Self::Set(_) => Kind::Set,
+            Self::Tuple(_) | Self::Sequence(_) => Kind::Tuple,
+            Self::Checked(inner, _) => inner.kind(),
+            _ => Kind::Other,
+        }
+    }
+
+    /// The type as a developer writes it, for `inspect`.
+    pub fn display(&self, models: &[Model]) -> String {
+        let list =
+            |types: &[Type], by: &str| types.iter().map(|ty| ty.display(models)).collect::<Vec<_>>().join(by);
+        match self {
+            Self::Str => "str".into(),
+            Self::Int => "int".into(),
+            Self::Float => "float".into(),
+            Self::Bool => "bool".into(),
+            Self::None => "None".into(),
+            Self::Any => "Any".into(),
+            Self::Bytes => "bytes".into(),
+            Self::DateTime => "datetime".into(),
+            Self::Date => "date".into(),
+            Self::Uuid => "UUID".into(),
+            Self::Decimal => "Decimal".into(),
+            Self::List(item) => format!("list[{}]", item.display(models)),
+            Self::Set(item) => format!("set[{}]", item.display(models)),
+            Self::Sequence(item) => format!("tuple[{}, ...]", item.display(models)),
+            Self::Tuple(items) => format!("tuple[{}]", list(items, ", ")),
+            Self::Dict(key, value) => format!("dict[{}, {}]", key.display(models), value.display(models)),
+            Self::Literal(values) => {
+                format!("Literal[{}]", values.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Enum { values } => {
+                format!("Enum({})", values.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::Union { arms, .. } => list(arms, " | "),
+            Self::Model(index) => models[*index].name.clone(),
+            Self::Upload => "UploadFile".into(),
+            Self::Checked(inner, _) => inner.display(models),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The manifest as the guest writes it: JSON, read but not checked.
+
+use crate::manifest::isolation::Isolation;
+use crate::manifest::openapi_pages::OpenApiPages;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+}
+
+impl Method {
+    pub const ALL: [Method; 7] =
+        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Path,
+    Query,
+    Header,
+    Cookie,
+    Form,
+    File,
+    Body,
+    /// The whole request, for handlers that ask for it.
+    Request,
+}
+
+impl Source {
+    /// The name of the source in an error's location.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Form | Self::File | Self::Body => "body",
+            Self::Request => "request",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Manifest {
+    pub abi: u32,
+    pub sdk: String,
+    pub interpreter: String,
+    pub marshal: u32,
+    pub app: String,
+    #[serde(default)]
+    pub title: String,
+    #[serde(default)]
+    pub lifespan: bool,
+    #[serde(default)]
+    pub redirect_slashes: bool,
+    #[serde(default)]
+    pub docs: Option<OpenApiPages>,
+    #[serde(default)]
+    pub defs: BTreeMap<String, Def>,
+    pub routes: Vec<Route>,
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
+}
+
+/// A handler that answers requests which the host refuses.
+#[derive(Deserialize)]
+pub struct Refusal {
+    pub status: u16,
+    #[serde(rename = "async")]
+    pub is_async: bool,
+}
+
+#[derive(Deserialize)]
+pub struct Def {
+    pub name: String,
+    #[serde(default)]
+    pub forbid: bool,
+    #[serde(default)]
+    pub tag: Option<(String, String)>,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Deserialize)]
+pub struct Field {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub ty: Typed,
+    pub required: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub default: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Route {
+    pub method: Method,
+    pub path: String,
+    pub name: String,
+    pub file: String,
+    pub line: u32,
+    #[serde(rename = "async")]
+    pub is_async: bool,
+    #[serde(default)]
+    pub handler_is_async: Option<bool>,
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
+    #[serde(default)]
+    pub max_concurrency: Option<u32>,
+    #[serde(default)]
+    pub max_requests: Option<u64>,
+    pub status: u16,
+    pub params: Vec<Param>,
+}
+
+#[derive(Deserialize)]
+pub struct Param {
+    #[serde(rename = "in")]
+    pub source: Source,
+    pub alias: String,
+    #[serde(default)]
+    pub spread: bool,
+    #[serde(default)]
+    pub hyphens: bool,
+    #[serde(default)]
+    pub embed: bool,
+    #[serde(default)]
+    pub max_size: Option<u64>,
+    #[serde(default)]
+    pub max_files: Option<usize>,
+    #[serde(default)]
+    pub allowed_types: Option<Vec<String>>,
+    #[serde(rename = "type")]
+    pub ty: Typed,
+    pub required: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub default: Option<Value>,
+}
+
+/// Tells `"default": null`, a default of None, from no default at all.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// A type with what its values are held to.
+#[derive(Deserialize)]
+pub struct Typed {
+    #[serde(flatten)]
+    pub ty: Type,
+    #[serde(default)]
+    pub check: Option<Constraints>,
+}
+
+#[derive(Deserialize)]
+pub struct Constraints {
+    pub gt: Option<Number>,
+    pub ge: Option<Number>,
+    pub lt: Option<Number>,
+    pub le: Option<Number>,
+    pub multiple_of: Option<Number>,
+    pub min_length: Option<usize>,
+    pub max_length: Option<usize>,
+    pub pattern: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub enum Type {
+    Str,
+    Int,
+    Float,
+    Bool,
+    None,
+    Any,
+    Bytes,
+    Datetime,
+    Date,
+    Uuid,
+    Decimal,
+    Upload,
+    /// The whole request.
+    Request,
+    List {
+        item: Box<Typed>,
+    },
+    Set {
+        item: Box<Typed>,
+    },
+    Frozenset {
+        item: Box<Typed>,
+    },
+    Vartuple {
+        item: Box<Typed>,
+    },
+    Tuple {
+        items: Vec<Typed>,
+    },
+    Dict {
+        key: Box<Typed>,
+        value: Box<Typed>,
+    },
+    Literal {
+        values: Vec<Value>,
+    },
+    Enum {
+        values: Vec<Value>,
+    },
+    Union {
+        of: Vec<Typed>,
+    },
+    Ref {
+        id: String,
+    },
+}

@@ -1,0 +1,279 @@
+//! A request on its way through an instance: the job, what both sides know of it, and the wait for its reply.
+//!
+//! The wait may end early, because the client hung up or the deadline passed. Then a job that has not begun never
+//! begins, and one that has is cancelled: an `async def` handler is told and given a grace period, while a `def`
+//! handler cannot be told anything, so its instance goes.
+
+use crate::error::Fault;
+use crate::quota::body_budget::BodyReservation;
+use crate::sandbox::execution::Execution;
+use crate::sandbox::uploads::Uploads;
+use crate::util::locks::lock;
+use crate::validation::arguments::ValidArgs;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// What a `def` handler gets to end when its client has hung up. Most need less, and to make another instance takes more.
+const BRIEF: Duration = Duration::from_millis(10);
+
+/// What an instance is asked to do.
+#[derive(Debug)]
+pub struct Call {
+    pub request: u64,
+    pub route: u32,
+    pub args: CallArgs,
+    pub state: Arc<CallState>,
+    pub reply: oneshot::Sender<String>,
+}
+
+/// What a handler is called with.
+#[derive(Debug)]
+pub struct CallArgs {
+    /// Marshalled.
+    pub values: ValidArgs,
+    /// The files that the request came with.
+    pub uploads: Option<Arc<Uploads>>,
+    /// For the arguments, while they are here.
+    pub reservation: Option<BodyReservation>,
+}
+
+impl From<ValidArgs> for CallArgs {
+    fn from(args: ValidArgs) -> Self {
+        Self { values: args, uploads: None, reservation: None }
+    }
+}
+
+/// How far a job has come. The request and the instance may be on different threads.
+#[derive(Debug, Default)]
+pub struct CallState(Mutex<Progress>);
+
+#[derive(Debug, Default)]
+enum Progress {
+    #[default]
+    Queued,
+    Begun(Arc<InstanceSignals>),
+    Abandoned,
+}
+
+impl CallState {
+    /// False when nobody waits for this job any more.
+    pub fn begin(&self, instance: &Arc<InstanceSignals>) -> bool {
+        let mut progress = lock(&self.0);
+        if matches!(*progress, Progress::Abandoned) {
+            return false;
+        }
+        *progress = Progress::Begun(instance.clone());
+        true
+    }
+
+    /// Give the job up; returns the instance that has begun it.
+    fn abandon(&self) -> Option<Arc<InstanceSignals>> {
+        match std::mem::replace(&mut *lock(&self.0), Progress::Abandoned) {
+            Progress::Begun(instance) => Some(instance),
+            Progress::Queued | Progress::Abandoned => None,
+        }
+    }
+}
+
+/// What requests may know of an instance, and tell it, while its driver owns it.
+#[derive(Debug)]
+pub struct InstanceSignals {
+    pub execution: Arc<Execution>,
+    /// There is a job or a cancellation for it.
+    pub wake: Notify,
+    pub cancels: Mutex<Vec<Cancel>>,
+    /// Ends the instance from outside, whatever the guest does.
+    pub kill: Notify,
+    /// Why the instance ended, when that was not its time.
+    pub ended: OnceLock<InstanceEnd>,
+}
+
+/// Asks for the end of a request's handler.
+#[derive(Debug)]
+pub struct Cancel {
+    pub request: u64,
+    /// Used once the guest has been told.
+    pub told: oneshot::Sender<()>,
+}
+
+/// The end of an instance before its time.
+#[derive(Debug)]
+pub enum InstanceEnd {
+    NoInstance(String),
+    Trapped { request: u64, why: String },
+    CpuExhausted { request: u64 },
+    Killed,
+}
+
+impl InstanceSignals {
+    pub fn new(execution: Arc<Execution>) -> Arc<Self> {
+        Arc::new(Self {
+            execution,
+            wake: Notify::new(),
+            cancels: Mutex::default(),
+            kill: Notify::new(),
+            ended: OnceLock::new(),
+        })
+    }
+
+    /// What a request is told that has lost its instance.
+    fn fault(&self, request: u64) -> Fault {
+        match self.ended.get() {
+            Some(InstanceEnd::NoInstance(why)) => Fault::NoInstance(why.clone()),
+            Some(InstanceEnd::Trapped { request: culprit, why }) if *culprit == request => {
+                Fault::Trapped(why.clone())
+            }
+            Some(InstanceEnd::CpuExhausted { request: culprit }) if *culprit == request => {
+                Fault::CpuExhausted
+            }
+            _ => Fault::Lost,
+        }
+    }
+}
+
+/// A request whose reply is awaited.
+pub struct PendingCall {
+    request: u64,
+    state: Arc<CallState>,
+    reply: Option<oneshot::Receiver<String>>,
+    deadline: Instant,
+    cancel: CancelPolicy,
+}
+
+impl PendingCall {
+    /// A job, and the wait for it.
+    pub fn new(
+        request: u64,
+        route: usize,
+        args: CallArgs,
+        deadline: Instant,
+        cancel: CancelPolicy,
+    ) -> (Call, Self) {
+        let (reply, inbox) = oneshot::channel();
+        let state = Arc::new(CallState::default());
+        let call = Call { request, route: route as u32, args, state: state.clone(), reply };
+        (call, Self { request, state, reply: Some(inbox), deadline, cancel })
+    }
+
+    /// The reply as the guest wrote it.
+    pub async fn reply(mut self) -> Result<String, Fault> {
+        let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+        // The instance runs first. A handler that never waits has then replied, and needs no timer.
+        line_up().await;
+        match tokio::time::timeout_at(self.deadline, reply).await {
+            Ok(Ok(text)) => {
+                self.reply = None;
+                Ok(text)
+            }
+            Ok(Err(_)) => {
+                self.reply = None;
+                Err(self.state.abandon().map_or(Fault::Lost, |instance| instance.fault(self.request)))
+            }
+            Err(_) if self.give_up(Duration::ZERO) => Err(Fault::Deadline),
+            Err(_) => Err(Fault::Busy),
+        }
+    }
+
+    /// Stop waiting. True when the handler had begun; it is then seen to that it ends. `brief`: what one that cannot be told
+    /// has left for that.
+    fn give_up(&mut self, brief: Duration) -> bool {
+        let Some(reply) = self.reply.take() else { return false };
+        let Some(instance) = self.state.abandon() else { return false };
+        let cancel = self.cancel;
+        let heard = cancel.cancels.then(|| {
+            let (told, heard) = oneshot::channel();
+            lock(&instance.cancels).push(Cancel { request: self.request, told });
+            instance.wake.notify_one();
+            heard
+        });
+        // Whoever embeds the host may drop a call where no runtime is.
+        let Ok(runtime) = Handle::try_current() else {
+            instance.kill.notify_one();
+            return true;
+        };
+        runtime.spawn(async move {
+            let ends = match heard {
+                Some(heard) => cancel.ends(&instance.execution, reply, heard).await,
+                None => tokio::time::timeout(brief, reply).await.is_ok(),
+            };
+            if !ends {
+                instance.kill.notify_one();
+            }
+        });
+        true
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        self.give_up(BRIEF);
+    }
+}
+
+/// Go to the back of the worker's queue once.
+async fn line_up() {
+    let mut lined_up = false;
+    std::future::poll_fn(|cx| {
+        if lined_up {
+            return Poll::Ready(());
+        }
+        lined_up = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// How long the end of a cancelled handler is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct CancelPolicy {
+    /// The handler can be told.
+    pub cancels: bool,
+    pub deadline: Duration,
+    pub grace: Duration,
+}
+
+impl CancelPolicy {
+    /// True when a cancelled handler ends without force. Others share its instance, which is therefore ended only
+    /// when the handler was told and does not yield within the grace period, or when the guest cannot be told
+    /// because it has held on for longer than any handler may run.
+    async fn ends(
+        self,
+        execution: &Execution,
+        reply: oneshot::Receiver<String>,
+        mut heard: oneshot::Receiver<()>,
+    ) -> bool {
+        loop {
+            match tokio::time::timeout(self.grace, &mut heard).await {
+                // The instance is gone already.
+                Ok(Err(_)) => return true,
+                Ok(Ok(())) => return tokio::time::timeout(self.grace, reply).await.is_ok(),
+                Err(_) if execution.held() > self.deadline => return false,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_may_be_dropped_where_no_runtime_is() {
+        for cancels in [false, true] {
+            let cancel = CancelPolicy { cancels, deadline: Duration::ZERO, grace: Duration::ZERO };
+            let args = ValidArgs(Vec::new()).into();
+            let (call, pending) = PendingCall::new(1, 0, args, Instant::now(), cancel);
+            let signals = InstanceSignals::new(Execution::alone());
+            assert!(call.state.begin(&signals));
+            drop(pending);
+            let killed = futures_util::FutureExt::now_or_never(signals.kill.notified());
+            assert!(killed.is_some(), "{cancels}");
+        }
+    }
+}

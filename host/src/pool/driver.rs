@@ -1,0 +1,176 @@
+//! The task that owns an instance: it starts handlers, polls the guest's event loop, tells of cancellations, and
+//! ends with the instance.
+
+use crate::pool::call::{Call, CallArgs, InstanceEnd};
+use crate::pool::instance::PooledInstance;
+use crate::pool::offload;
+use crate::pool::pool::InstancePool;
+use crate::pool::reclaim;
+use crate::pool::scheduler::Work;
+use crate::sandbox::bindings;
+use crate::sandbox::execution::{CpuExhausted, Execution};
+use crate::sandbox::host_state::HostState;
+use crate::sandbox::instance::Instance;
+use crate::util::locks::lock;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::PoolConcurrencyLimitError;
+use wasmtime::component::Accessor;
+
+/// Start the task of a new instance on its pool's worker, whichever thread asks.
+pub fn launch(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
+    let runtime = pool.worker.runtime.clone();
+    runtime.spawn(drive(pool, instance));
+}
+
+/// Make an instance and drive it until it is retired, traps, or is killed.
+async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
+    let signals = &instance.signals;
+    let mut guest = None;
+    let fatal = {
+        let mut life = pin!(async {
+            tokio::select! {
+                ended = live(&pool, &instance, &mut guest) => ended.err(),
+                () = signals.kill.notified() => Some(InstanceEnd::Killed),
+                () = signals.execution.overstayed.notified() => Some(InstanceEnd::Killed),
+            }
+        });
+        poll_fn(|cx| {
+            signals.execution.resumed();
+            let poll = life.as_mut().poll(cx);
+            signals.execution.suspended();
+            if poll.is_pending() {
+                pool.observe(&instance);
+            }
+            poll
+        })
+        .await
+    };
+    if let Some(fatal) = fatal {
+        let _ = signals.ended.set(fatal);
+    }
+    // Only now: requests that lose their reply with it look for the reason.
+    if let Some(guest) = guest {
+        let begun = Instant::now();
+        offload::end(guest, &pool.worker.endings).await;
+        pool.counters.ended(begun.elapsed());
+    }
+    pool.ended(&instance);
+}
+
+async fn live(
+    pool: &Arc<InstancePool>,
+    instance: &Arc<PooledInstance>,
+    place: &mut Option<Instance>,
+) -> Result<(), InstanceEnd> {
+    let execution = &instance.signals.execution;
+    let guest = match make(pool, execution).await {
+        Ok(guest) => place.insert(guest),
+        Err(error) => return Err(InstanceEnd::NoInstance(format!("{error:#}"))),
+    };
+    let outcome = guest
+        .enter(async |guest, app| {
+            tokio::select! {
+                done = serve(pool, instance, guest, app) => done,
+                stopped = run(pool, execution, guest, app) => stopped,
+            }
+        })
+        .await;
+    outcome.map_err(|trap| match trap.downcast_ref::<CpuExhausted>() {
+        Some(&CpuExhausted(request)) => InstanceEnd::CpuExhausted { request },
+        None => InstanceEnd::Trapped { request: execution.serving(), why: format!("{trap:#}") },
+    })
+}
+
+/// Make an interpreter, as soon as there is room for it.
+async fn make(pool: &InstancePool, execution: &Arc<Execution>) -> wasmtime::Result<Instance> {
+    let until = Instant::now() + reclaim::TIMEOUT;
+    loop {
+        let made =
+            Instance::new(&pool.template.component, execution.clone(), pool.template.client.clone()).await;
+        match made {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+                if !pool.is_waited_for() || Instant::now() > until {
+                    return Err(error.context("every instance of the host is busy ([server] instances)"));
+                }
+                pool.worker.reclaim.ask().await;
+            }
+            made => return made,
+        }
+    }
+}
+
+/// Run the guest's event loop, from the time that something has to be waited for: a loop that is started costs an
+/// instance ten pages. Handlers of `def` routes do not wait in it, only what they leave to be done does.
+async fn run(
+    pool: &InstancePool,
+    execution: &Execution,
+    guest: &Accessor<HostState>,
+    app: &bindings::App,
+) -> wasmtime::Result<()> {
+    if pool.policy.is_async {
+        guest.with(|mut access| access.data_mut().timer()).used().await;
+    } else {
+        execution.lingers.notified().await;
+    }
+    app.bolt_host_handlers().call_run(guest).await?;
+    Err(wasmtime::format_err!("the event loop of the guest returned"))
+}
+
+/// Work through the lane's queue, beside the guest's event loop.
+async fn serve(
+    pool: &Arc<InstancePool>,
+    instance: &Arc<PooledInstance>,
+    guest: &Accessor<HostState>,
+    app: &bindings::App,
+) -> wasmtime::Result<()> {
+    let signals = &instance.signals;
+    let mut left = !pool.template.has_lifespan;
+    loop {
+        let cancels = std::mem::take(&mut *lock(&signals.cancels));
+        for cancel in cancels {
+            signals.execution.entered();
+            app.bolt_host_handlers().call_cancel(guest, cancel.request).await?;
+            signals.execution.rested();
+            let _ = cancel.told.send(());
+        }
+        match pool.take(instance) {
+            Work::Call(asked) => {
+                call(guest, app, asked).await?;
+                if signals.execution.has_had_enough() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Work::Wait | Work::Nothing => signals.wake.notified().await,
+            // What is begun here counts as in flight until it is done.
+            Work::Over if !left => {
+                left = true;
+                signals.execution.entered();
+                app.bolt_host_handlers().call_leave(guest).await?;
+                signals.execution.rested();
+            }
+            Work::Over => return Ok(()),
+        }
+    }
+}
+
+/// Run a handler: to its end, or, when it is `async def`, to its first wait.
+pub async fn call(guest: &Accessor<HostState>, app: &bindings::App, call: Call) -> wasmtime::Result<()> {
+    let Call { request, route, args, reply, .. } = call;
+    let CallArgs { values, uploads, reservation } = args;
+    let execution = guest.with(|mut access| {
+        let state = access.data_mut();
+        state.begin(request, reply, uploads);
+        state.execution.clone()
+    });
+    execution.entered();
+    let text = app.bolt_host_handlers().call_call(guest, request, route, values.0).await?;
+    execution.rested();
+    drop(reservation);
+    if !text.is_empty() {
+        guest.with(|mut access| access.data_mut().answer(request, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Memory for bodies on their way, in both directions: each app has its share, so clients that send or take slowly cost
+//! their own app something, and nobody else.
+
+use crate::error::Overload;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bodies up to this size are not counted, in bytes.
+const SMALL: usize = 16 * 1024;
+/// What is counted, in bytes.
+const UNIT: usize = 4096;
+
+/// The share of one app, of all workers.
+#[derive(Debug)]
+pub struct BodyBudget {
+    share: Arc<Semaphore>,
+    units: usize,
+}
+
+impl BodyBudget {
+    pub fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self { share: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// BodyReservation for a body of which nothing is known yet.
+    pub fn reserve(&self) -> BodyReservation {
+        BodyReservation { share: self.share.clone(), bytes: 0, held: None }
+    }
+
+    /// What is taken now, in bytes.
+    pub fn taken(&self) -> usize {
+        (self.units - self.share.available_permits()) * UNIT
+    }
+
+    /// A body that has its room for as long as a part of it is in memory.
+    pub fn keep(&self, body: Bytes) -> Result<Bytes, Overload> {
+        if body.len() <= SMALL {
+            return Ok(body);
+        }
+        let mut reservation = self.reserve();
+        reservation.grow(body.len())?;
+        Ok(Bytes::from_owner(Kept { body, _reservation: reservation }))
+    }
+}
+
+/// A part of an app's share. It is given back when this is dropped.
+#[derive(Debug)]
+pub struct BodyReservation {
+    share: Arc<Semaphore>,
+    bytes: usize,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyReservation {
+    /// The body has so many bytes more.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
+        self.bytes += bytes;
+        if self.bytes <= SMALL {
+            return Ok(());
+        }
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = self.bytes.div_ceil(UNIT).saturating_sub(held);
+        let more = u32::try_from(more).map_err(|_| Overload::BodyBudget)?;
+        let taken = self.share.clone().try_acquire_many_owned(more).map_err(|_| Overload::BodyBudget)?;
+        match &mut self.held {
+            Some(held) => held.merge(taken),
+            None => self.held = Some(taken),
+        }
+        Ok(())
+    }
+}
+
+/// A body and its room.
+struct Kept {
+    body: Bytes,
+    _reservation: BodyReservation,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn what_is_on_its_way_is_bounded_and_given_back() {
+        let transit = BodyBudget::new(2 * MIB);
+        let first = transit.keep(vec![1; MIB].into()).unwrap();
+        let mut arriving = transit.reserve();
+        for _ in 0..MIB / 1000 {
+            arriving.grow(1000).unwrap();
+        }
+        assert_eq!(transit.keep(vec![1; MIB].into()), Err(Overload::BodyBudget));
+        assert_eq!(arriving.grow(MIB), Err(Overload::BodyBudget));
+        let part = first.slice(5..10);
+        drop((first, arriving));
+        assert!(transit.keep(vec![1; MIB].into()).is_ok());
+        assert_eq!(
+            transit.keep(vec![1; 2 * MIB].into()),
+            Err(Overload::BodyBudget),
+            "a part of the first is in use"
+        );
+        drop(part);
+        assert!(transit.keep(vec![1; 2 * MIB].into()).is_ok());
+    }
+
+    #[test]
+    fn small_bodies_are_not_counted() {
+        let transit = BodyBudget::new(0);
+        assert!(transit.keep(vec![1; SMALL].into()).is_ok());
+        assert!(transit.reserve().grow(SMALL).is_ok());
+        assert_eq!(transit.reserve().grow(SMALL + 1), Err(Overload::BodyBudget));
+    }
+}

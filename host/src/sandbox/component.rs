@@ -1,0 +1,200 @@
+//! Components: checked, loaded, linked.
+
+use crate::config::app_source::Source;
+use crate::config::{AppConfig, Limits};
+use crate::sandbox::bindings::AppPre;
+use crate::sandbox::compile_cache::{self, Artifact};
+use crate::sandbox::engine::{CodeUse, Engine, TABLE_ELEMENTS};
+use crate::sandbox::host_functions;
+use crate::sandbox::host_state::{HostState, InstanceSpec};
+use crate::sandbox::stdio::LogRate;
+use std::path::Path;
+use std::sync::Arc;
+use wasmparser::{Parser, Payload};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{ExternType, Module};
+
+/// The interface every SDK app exports, less its version.
+const HANDLERS: &str = "bolt:host/handlers@";
+const ABI_VERSION: &str = "0.4.0";
+
+/// The unit in which a component states its memory, in bytes.
+const WASM_PAGE: u64 = 64 * 1024;
+
+/// Look at a component's outside. The error is a sentence.
+pub fn check(wasm: &[u8]) -> Result<(), String> {
+    match wasm {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            return Err(
+                "it is a core WebAssembly module, not a component; `bolt-host build` makes components".into(),
+            );
+        }
+        _ => return Err("it is not WebAssembly".into()),
+    }
+    let exports = exports(wasm).map_err(|e| format!("it is damaged: {e}"))?;
+    let Some(handlers) = exports.iter().find_map(|name| name.strip_prefix(HANDLERS)) else {
+        let shown = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(format!(
+            "it is a component of another world: it exports {shown}, and an app exports {HANDLERS}{ABI_VERSION}"
+        ));
+    };
+    if handlers != ABI_VERSION {
+        return Err(format!(
+            "it was built for ABI {handlers} and this host speaks {ABI_VERSION}: build it again with this version"
+        ));
+    }
+    Ok(())
+}
+
+fn exports(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    names(wasm, |payload, names| {
+        if let Payload::ComponentExportSection(section) = payload {
+            for export in section.clone() {
+                names.push(export?.name.name.to_owned());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The interfaces a component imports, for `inspect`.
+pub fn imports(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    names(wasm, |payload, names| {
+        if let Payload::ComponentImportSection(section) = payload {
+            for import in section.clone() {
+                names.push(import?.name.name.to_owned());
+            }
+        }
+        Ok(())
+    })
+}
+
+type Collect = fn(&Payload<'_>, &mut Vec<String>) -> Result<(), wasmparser::BinaryReaderError>;
+
+/// Collect names of the outermost component; what is nested in it is skipped.
+fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
+    let (mut names, mut depth) = (Vec::new(), 0u32);
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            ref payload if depth == 0 => collect(payload, &mut names)?,
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// A component ready to be instantiated.
+#[derive(Clone)]
+pub struct LoadedComponent {
+    pub engine: Engine,
+    /// The file of its compiled code, which memories begin as copies of.
+    pub image: Arc<Path>,
+    pub pre: AppPre<HostState>,
+    /// The code that it shares with other apps, which stays mapped for as long as one of them is there.
+    _code: Option<Arc<CodeUse>>,
+    /// What its instances may use, see and do.
+    pub spec: InstanceSpec,
+}
+
+impl LoadedComponent {
+    /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
+    pub fn open(
+        engine: &Engine,
+        artifact: &Artifact,
+        name: &str,
+        config: &AppConfig,
+    ) -> Result<Self, String> {
+        let limits = &config.limits;
+        let component = compile_cache::deserialize(engine, artifact)
+            .map_err(|e| format!("the compiled component cannot be loaded: {e:#}"))?;
+        let code = artifact.shared().map(|code| engine.code(&code)).transpose()?;
+        let module = code.as_ref().map(|code| code.module());
+        fits(engine, &component, module, limits)?;
+        let mut linker = Linker::new(engine);
+        host_functions::link(&mut linker)
+            .map_err(|e| format!("the host's functions cannot be linked: {e:#}"))?;
+        if let Some(module) = module {
+            let linked = linker.root().module(flatten::CODE, module);
+            linked.map_err(|e| format!("its code cannot be linked: {e:#}"))?;
+        }
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|e| format!("it asks for something this host does not offer: {e:#}"))?;
+        let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
+        Ok(Self {
+            engine: engine.clone(),
+            image: artifact.code.as_path().into(),
+            pre,
+            _code: code.map(Arc::new),
+            spec: InstanceSpec {
+                name: name.into(),
+                log_rate: LogRate::new(limits.log_rate),
+                memory_limit: limits.memory,
+                max_exchanges: limits.max_exchanges,
+                linger: limits.deadline,
+                preopens: Arc::new(config.preopens.clone()),
+                env: config.env.as_slice().into(),
+                source: None,
+            },
+        })
+    }
+
+    /// This runner, as one that runs `source`.
+    pub fn running(&self, source: Source) -> Self {
+        let name = source.app.module.as_str().into();
+        let spec = InstanceSpec { name, source: Some(Arc::new(source)), ..self.spec.clone() };
+        Self { spec, ..self.clone() }
+    }
+}
+
+/// Whether the engine's pool has memories and tables large enough for it.
+fn fits(
+    engine: &Engine,
+    component: &Component,
+    code: Option<&Module>,
+    limits: &Limits,
+) -> Result<(), String> {
+    let (memory, table) = match (component.resources_required(), code) {
+        (Some(needs), _) => (needs.max_initial_memory_size, needs.max_initial_table_size),
+        // What its instances need is not told of a component that imports its code.
+        (None, Some(code)) => {
+            let table = code.resources_required().max_initial_table_size;
+            (initial_memory(engine, component), table)
+        }
+        (None, None) => {
+            return Err(
+                "it is linked with modules of its own making, which this host does not support".into()
+            );
+        }
+    };
+    let memory = memory.unwrap_or(0).saturating_mul(WASM_PAGE);
+    if memory > limits.memory as u64 {
+        return Err(format!(
+            "it starts with {} MiB of memory and an instance may have {} MiB: raise --memory",
+            memory.div_ceil(crate::config::MIB as u64),
+            limits.memory / crate::config::MIB
+        ));
+    }
+    let table = table.unwrap_or(0);
+    if table > TABLE_ELEMENTS as u64 {
+        return Err(format!("its tables hold {table} functions and at most {TABLE_ELEMENTS} are supported"));
+    }
+    Ok(())
+}
+
+/// The memory that a component gives to the code which it imports, in pages.
+fn initial_memory(engine: &Engine, component: &Component) -> Option<u64> {
+    let ty = component.component_type();
+    let code = ty.get_import(engine, flatten::CODE)?;
+    let ComponentItem::Module(code) = code.ty else { return None };
+    let memories = code.imports(engine).filter_map(|(_, ty)| match ty {
+        ExternType::Memory(memory) => Some(memory.minimum()),
+        _ => None,
+    });
+    memories.max()
+}

@@ -1,0 +1,170 @@
+//! The engine that runs instances: its pool, its clock, and the code that many apps have in common, mapped once.
+
+use crate::config::Config;
+use crate::sandbox::compile_cache::{self, Artifact};
+use crate::sandbox::execution::{self, TICK};
+use crate::util::locks::lock;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wasmtime::{Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
+
+/// wasmtime's engine, and the code that is mapped for it.
+#[derive(Clone)]
+pub struct Engine {
+    engine: wasmtime::Engine,
+    codes: Arc<Mutex<Vec<Code>>>,
+}
+
+/// Codes that stay mapped though no app uses them.
+const KEPT: usize = 2;
+
+/// Code of apps that were linked from the same libraries. In the list of these, what was used last comes last.
+struct Code {
+    file: PathBuf,
+    module: Module,
+    users: usize,
+}
+
+/// Code that is in use. When this is dropped it may be unmapped.
+pub struct CodeUse {
+    file: PathBuf,
+    module: Module,
+    codes: Arc<Mutex<Vec<Code>>>,
+}
+
+impl CodeUse {
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+}
+
+impl Drop for CodeUse {
+    fn drop(&mut self) {
+        if let Some(code) = lock(&self.codes).iter_mut().find(|code| code.file == self.file) {
+            code.users -= 1;
+        }
+    }
+}
+
+impl Engine {
+    /// This engine with a clock.
+    pub fn ticking(engine: wasmtime::Engine) -> wasmtime::Result<Self> {
+        start_ticker(&engine)?;
+        Ok(Self { engine, codes: Arc::default() })
+    }
+
+    /// Code that apps share. The first answer that had to wait for it to come from the disk took 75 ms, others 16, so some
+    /// of what was used last stays when no app uses it. The error is a sentence.
+    pub fn code(&self, artifact: &Artifact) -> Result<CodeUse, String> {
+        let mut codes = lock(&self.codes);
+        let mut code = match codes.iter().position(|code| code.file == artifact.code) {
+            Some(place) => codes.remove(place),
+            None => {
+                let module = compile_cache::deserialize_module(&self.engine, &artifact.code)
+                    .map_err(|e| format!("the compiled code cannot be loaded: {e:#}"))?;
+                Code { file: artifact.code.clone(), module, users: 0 }
+            }
+        };
+        code.users += 1;
+        let used =
+            CodeUse { file: code.file.clone(), module: code.module.clone(), codes: self.codes.clone() };
+        codes.push(code);
+        let mut unused = codes.iter().filter(|code| code.users == 0).count();
+        codes.retain(|code| {
+            let is_evicted = code.users == 0 && unused > KEPT;
+            unused -= usize::from(is_evicted);
+            !is_evicted
+        });
+        Ok(used)
+    }
+}
+
+impl Deref for Engine {
+    type Target = wasmtime::Engine;
+
+    fn deref(&self) -> &wasmtime::Engine {
+        &self.engine
+    }
+}
+
+/// Largest table of a guest; a CPython component has about 5 700 entries.
+pub const TABLE_ELEMENTS: usize = 50_000;
+
+/// Core instances in a componentized app: about ten, and room for native extensions.
+const CORE_INSTANCES: u32 = 40;
+
+/// Make the engine and start its clock. Its pool holds `config.most_instances` instances.
+pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
+    let count = u32::try_from(config.most_instances).unwrap_or(u32::MAX).min(100_000);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(CORE_INSTANCES))
+        .total_memories(count)
+        .total_tables(count.saturating_mul(2))
+        .total_stacks(count.saturating_mul(2))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_component_instance_size(16 * crate::config::MIB)
+        .max_core_instance_size(4 * crate::config::MIB)
+        .table_elements(TABLE_ELEMENTS)
+        // The limit itself is kept by the store; this is the most that any limit may be.
+        .max_memory_size(2048 * crate::config::MIB);
+    if may_reset_in_place() {
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(config.keep_resident)
+            .table_keep_resident(TABLE_KEEP_RESIDENT);
+    }
+    let mut settings = settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::ticking(wasmtime::Engine::new(&settings)?)
+}
+
+/// What is wiped in place of a retired instance's function table, in bytes.
+const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
+
+/// Wiping in place needs the kernel's word on which pages were written (PAGEMAP_SCAN, Linux 6.7). This version of
+/// wasmtime misses pages that were swapped out, so it is done only where nothing is ever swapped.
+fn may_reset_in_place() -> bool {
+    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_else(|_| "unknown\nunknown".into());
+    PoolingAllocationConfig::is_pagemap_scan_available() && swaps.lines().count() <= 1
+}
+
+/// The settings that a compiled artifact depends on.
+pub fn settings() -> wasmtime::Config {
+    let mut settings = wasmtime::Config::new();
+    settings
+        .wasm_component_model_async(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(1024 * 1024)
+        .async_stack_size(2 * 1024 * 1024)
+        // A snapshot is sparse; above 16 MiB wasmtime would silently give up copy-on-write for it.
+        .memory_guaranteed_dense_image_size(256 << 20);
+    settings
+}
+
+/// How often the clock of an engine ticks that has nothing to do.
+const RESTING_TICK: Duration = Duration::from_millis(5);
+/// Ticks without work after which there is nothing to do.
+const STILL: u32 = 100;
+/// Of the thread that ticks, where a process may ask for it. While every core computes, a thread like the others was let in
+/// up to 5 ms late (a kernel that looks at its queue 250 times a second), and all wait for it.
+const NICE: i32 = -10;
+
+/// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
+fn start_ticker(engine: &wasmtime::Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        let _ = rustix::process::setpriority_process(None, NICE);
+        let mut still = 0;
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            still = if execution::was_busy() { 0 } else { (still + 1).min(STILL) };
+            std::thread::sleep(if still < STILL { TICK } else { RESTING_TICK });
+        }
+    })?;
+    Ok(())
+}

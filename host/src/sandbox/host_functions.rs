@@ -1,0 +1,107 @@
+//! The host functions of `wit/bolt.wit`: each is a line that calls what the instance owns.
+
+use crate::sandbox::bindings::bolt;
+use crate::sandbox::bindings::bolt::host::host::{self, Level};
+use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
+use crate::sandbox::host_state::HostState;
+use crate::sandbox::stdio::GuestStream;
+use std::time::Duration;
+use wasmtime::component::{Accessor, HasData, Linker};
+
+/// Offer WASI and the host's functions to every component.
+pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)
+}
+
+struct HostData;
+
+impl HasData for HostData {
+    type Data<'a> = &'a mut HostState;
+}
+
+impl host::Host for HostState {
+    fn log(&mut self, request: u64, level: Level, text: String) -> wasmtime::Result<()> {
+        self.output.write(request, level.into(), &text);
+        Ok(())
+    }
+
+    fn reply(&mut self, request: u64, reply: String) -> wasmtime::Result<()> {
+        self.answer(request, reply);
+        Ok(())
+    }
+
+    fn serving(&mut self, request: u64) -> wasmtime::Result<()> {
+        self.serve(request);
+        Ok(())
+    }
+
+    fn linger(&mut self, request: u64, done: bool) -> wasmtime::Result<()> {
+        self.linger_for(request, done);
+        Ok(())
+    }
+
+    fn upload(&mut self, request: u64, file: u32, offset: u64, size: u32) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.read_upload(request, file as usize, offset, size as usize))
+    }
+
+    fn alarm(&mut self, delay: u64) -> wasmtime::Result<()> {
+        self.timer().set(Duration::from_nanos(delay));
+        Ok(())
+    }
+}
+
+impl host::HostWithStore<HostState> for HostData {
+    async fn park(accessor: &Accessor<HostState, Self>) {
+        let (timer, execution) = accessor.with(|mut access| {
+            let state = access.get();
+            (state.timer(), state.execution.clone())
+        });
+        execution.rested();
+        timer.park().await;
+        execution.entered();
+    }
+}
+
+impl From<Level> for GuestStream {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Stdout => Self::Stdout,
+            Level::Stderr => Self::Stderr,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
+impl http::Host for HostState {
+    fn begin(&mut self, head: String, body: String, more: bool) -> wasmtime::Result<u64> {
+        Ok(self.exchanges.begin(&head, &body, more))
+    }
+
+    fn write(&mut self, exchange: u64, chunk: String, more: bool) -> wasmtime::Result<bool> {
+        Ok(self.exchanges.write(exchange, &chunk, more))
+    }
+
+    fn response(&mut self, exchange: u64) -> wasmtime::Result<String> {
+        Ok(self.exchanges.response(exchange))
+    }
+
+    fn read(&mut self, exchange: u64) -> wasmtime::Result<Chunk> {
+        Ok(self.exchanges.read(exchange))
+    }
+
+    fn close(&mut self, exchange: u64) -> wasmtime::Result<()> {
+        self.exchanges.close(exchange);
+        Ok(())
+    }
+
+    async fn wait(&mut self, exchange: u64) -> wasmtime::Result<()> {
+        self.exchanges.changed(exchange).await;
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.exchanges.take_news())
+    }
+}

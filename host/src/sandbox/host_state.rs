@@ -1,0 +1,233 @@
+//! What one instance owns on the host's side: WASI, its limits, its timer, the replies it owes.
+//!
+//! A guest sees no network and no arguments; it sees the environment and the files it was granted, and a runner those of its
+//! app until they are loaded.
+
+use crate::config::app_source::{APP_FOLDER, Source};
+use crate::config::preopens::Preopens;
+use crate::sandbox::engine::{Engine, TABLE_ELEMENTS};
+use crate::sandbox::execution::Execution;
+use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::http_host::Exchanges;
+use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
+use crate::sandbox::timer::GuestTimer;
+use crate::sandbox::uploads::Uploads;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiterAsync, Store, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// By so much a memory grows before its guest gives the thread to others: the kernel takes half a millisecond to clear it,
+/// and no tick interrupts that. In bytes.
+const SHARE: usize = 1024 * 1024;
+
+/// What every instance of an app may use, see and do.
+#[derive(Clone)]
+pub struct InstanceSpec {
+    /// What the log calls the app.
+    pub name: Arc<str>,
+    /// Of all that its instances write to the log.
+    pub log_rate: Arc<LogRate>,
+    /// Linear memory of one, in bytes.
+    pub memory_limit: usize,
+    /// Requests to other servers that one may have open.
+    pub max_exchanges: usize,
+    /// How long work after a reply may take.
+    pub linger: Duration,
+    /// What they may read, and write.
+    pub preopens: Arc<Preopens>,
+    /// Their environment.
+    pub env: Arc<[(String, String)]>,
+    /// The app that each one has to load, when its component is a runner.
+    pub source: Option<Arc<Source>>,
+}
+
+/// The data of an instance's store.
+pub struct HostState {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    memory_limit: usize,
+    /// By how much its memory has grown, in bytes.
+    grown: usize,
+    pub execution: Arc<Execution>,
+    timer: Arc<GuestTimer>,
+    /// Where the replies of handlers that were begun go, by request.
+    replies: HashMap<u64, oneshot::Sender<String>>,
+    /// The files that those requests came with.
+    uploads: HashMap<u64, Arc<Uploads>>,
+    /// Requests that are answered and have something left to be done, each with the timer that bounds it.
+    lingering: HashMap<u64, AbortOnDrop>,
+    linger: Duration,
+    pub(super) output: GuestOutput,
+    pub exchanges: Exchanges,
+}
+
+impl HostState {
+    /// A store with a fresh state.
+    pub fn store(
+        engine: &Engine,
+        spec: &InstanceSpec,
+        execution: Arc<Execution>,
+        client: Arc<HttpClient>,
+    ) -> wasmtime::Result<Store<Self>> {
+        let output = GuestOutput::new(spec.name.clone(), spec.log_rate.clone());
+        let timer = Arc::<GuestTimer>::default();
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(output.stream(GuestStream::Stdout));
+        wasi.stderr(output.stream(GuestStream::Stderr));
+        wasi.envs(&spec.env);
+        // The first one: the guest closes it by its number.
+        if let Some(source) = &spec.source {
+            wasi.preopened_dir(&source.app.folder, APP_FOLDER, FsPerms::ReadOnly)?;
+        }
+        for folder in spec.preopens.iter() {
+            let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(&folder.place, &folder.name, perms)?;
+        }
+        let state = Self {
+            wasi: wasi.build(),
+            table: ResourceTable::new(),
+            memory_limit: spec.memory_limit,
+            grown: 0,
+            execution,
+            exchanges: Exchanges::new(client, spec.max_exchanges, timer.clone()),
+            timer,
+            replies: HashMap::new(),
+            uploads: HashMap::new(),
+            lingering: HashMap::new(),
+            linger: spec.linger,
+            output,
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter_async(|state| state);
+        store.set_epoch_deadline(1);
+        // At each tick a computing guest lets the thread go, so other connections are served and deadlines fire.
+        store.epoch_deadline_callback(|store| {
+            let execution = &store.data().execution;
+            execution.check_budget()?;
+            if !execution.is_due() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(execution.clone().give_way())))
+        });
+        Ok(store)
+    }
+
+    /// By how much its memory has grown, in bytes.
+    pub fn grown(&self) -> usize {
+        self.grown
+    }
+
+    pub fn timer(&self) -> Arc<GuestTimer> {
+        self.timer.clone()
+    }
+
+    /// A handler is about to be started; `reply` is where its reply goes.
+    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
+        self.serve(request);
+        self.replies.insert(request, reply);
+        self.uploads.extend(uploads.map(|uploads| (request, uploads)));
+        self.count();
+    }
+
+    fn count(&self) {
+        self.execution.set_in_flight(self.replies.len() + self.lingering.len());
+    }
+
+    /// From now on the guest computes for `request`.
+    pub fn serve(&mut self, request: u64) {
+        self.output.serving(request);
+        self.execution.serve(request);
+    }
+
+    /// A handler has replied. Nobody may wait any more: the client hung up, or the deadline passed.
+    pub fn answer(&mut self, request: u64, reply: String) {
+        if let Some(waiting) = self.replies.remove(&request) {
+            self.execution.settle(request);
+            self.uploads.remove(&request);
+            self.count();
+            let _ = waiting.send(reply);
+        }
+    }
+
+    /// A request has work to do after its reply, or has done it. Such work is bounded by the deadline.
+    pub fn linger_for(&mut self, request: u64, is_done: bool) {
+        if is_done {
+            self.lingering.remove(&request);
+        } else if request == 0 || self.replies.contains_key(&request) {
+            let (execution, linger) = (self.execution.clone(), self.linger);
+            execution.lingers.notify_one();
+            let timer = tokio::spawn(async move {
+                tokio::time::sleep(linger).await;
+                tracing::error!(
+                    request,
+                    "the work after the reply took longer than the deadline, and its instance was ended (--deadline)"
+                );
+                execution.overstayed.notify_one();
+            });
+            self.lingering.insert(request, AbortOnDrop(timer.abort_handle()));
+        }
+        self.count();
+    }
+
+    /// A part of a file that a request came with; nothing for a request that is not this instance's.
+    pub fn read_upload(&self, request: u64, file: usize, offset: u64, size: usize) -> Vec<u8> {
+        self.uploads.get(&request).map(|uploads| uploads.read(file, offset, size)).unwrap_or_default()
+    }
+}
+
+/// A task that goes with whoever asked for it.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Growth is denied, not trapped: Python raises MemoryError in the handler that asked, and requests that
+/// share the instance may still finish before it is retired.
+#[async_trait]
+impl ResourceLimiterAsync for HostState {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let granted = desired <= self.memory_limit;
+        // The first growth is that from nothing to what it begins with.
+        if granted && current > 0 {
+            let before = self.grown;
+            self.grown += desired - current;
+            // The memory that was given before has been used since: that took time, between two ticks.
+            if before / SHARE < self.grown / SHARE {
+                self.execution.clone().give_way().await;
+            }
+        }
+        if !granted {
+            self.execution.exhaust();
+        }
+        Ok(granted)
+    }
+
+    async fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,219 @@
+//! Requests of apps to other servers: the client, its checked connections, and one exchange as a task.
+//!
+//! TLS, name resolution and sockets stay on this side. A connection is made only to an address that the app's
+//! [`grants`](crate::config::egress) allow, checked after resolution, and the address that was checked is the one connected to.
+
+use crate::config::egress::Grants;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::{Request, Response, Uri};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// An idle connection is kept so long.
+const IDLE: Duration = Duration::from_secs(60);
+/// Idle connections kept to one server.
+const IDLE_CONNECTIONS: usize = 32;
+
+/// What went wrong with an exchange: a kind of `wit/bolt.wit`, and a sentence.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub kind: &'static str,
+    pub message: String,
+}
+
+impl Problem {
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub fn json(&self) -> String {
+        serde_json::json!({ "error": self.kind, "message": self.message }).to_string()
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Problem {}
+
+/// The client of one app on one worker: its grants, and its pool of connections.
+pub struct HttpClient {
+    pub grants: Arc<Grants>,
+    /// Made for the first request: reading the system's certificates takes milliseconds.
+    client: OnceLock<Result<Client<HttpsConnector<Checked>, Sending>, String>>,
+}
+
+impl HttpClient {
+    pub fn new(grants: Arc<Grants>) -> Arc<Self> {
+        Arc::new(Self { grants, client: OnceLock::new() })
+    }
+
+    /// Send a request whose host and port are granted; returns the response when its head is there.
+    pub async fn send(&self, request: Request<Sending>) -> Result<Response<Incoming>, Problem> {
+        let client = self.client.get_or_init(|| {
+            let tls = hyper_rustls::HttpsConnectorBuilder::new()
+                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+                .map_err(|e| format!("the system's certificates cannot be read: {e}"))?;
+            let connector = tls.https_or_http().enable_http1().wrap_connector(Checked(self.grants.clone()));
+            Ok(Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .build(connector))
+        });
+        let client = client.as_ref().map_err(|why| Problem::new("connect", why.clone()))?;
+        client.request(request).await.map_err(|error| explain(&error, error.is_connect()))
+    }
+}
+
+/// The problem behind a chain of errors.
+pub fn explain(error: &(dyn Error + 'static), connecting: bool) -> Problem {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut last = String::new();
+    while let Some(error) = cause {
+        if let Some(problem) = error.downcast_ref::<Problem>() {
+            return problem.clone();
+        }
+        last = error.to_string();
+        cause = error.source();
+    }
+    if connecting {
+        Problem::new("connect", format!("the connection could not be made: {last}"))
+    } else {
+        Problem::new("protocol", format!("the exchange failed: {last}"))
+    }
+}
+
+/// Connects to granted addresses only.
+#[derive(Clone)]
+pub struct Checked(Arc<Grants>);
+
+impl tower_service::Service<Uri> for Checked {
+    type Response = TokioIo<TcpStream>;
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Problem>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Problem>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let grants = self.0.clone();
+        Box::pin(async move {
+            let (host, port) = target(&uri)?;
+            connect(&grants, &host, port).await.map(TokioIo::new)
+        })
+    }
+}
+
+/// The host, without brackets, and the port that a URI names.
+pub fn target(uri: &Uri) -> Result<(String, u16), Problem> {
+    let port = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return Err(Problem::new("invalid", "a URL begins with http:// or https://")),
+    };
+    let host = uri.host().filter(|host| !host.is_empty());
+    let host = host.ok_or_else(|| Problem::new("invalid", "the URL has no host"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok((host, uri.port_u16().unwrap_or(port)))
+}
+
+async fn connect(grants: &Grants, host: &str, port: u16) -> Result<TcpStream, Problem> {
+    grants.check_host(host, port).map_err(|why| Problem::new("denied", why))?;
+    let found = tokio::net::lookup_host((host, port)).await;
+    let found = found.map_err(|e| Problem::new("resolve", format!("{host} cannot be resolved: {e}")))?;
+    let mut problem = Problem::new("resolve", format!("{host} has no address"));
+    for address in found {
+        if let Err(why) = grants.check_address(host, address.ip(), port) {
+            problem = Problem::new("denied", why);
+            continue;
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(e) => problem = Problem::new("connect", format!("{host}:{port} cannot be reached: {e}")),
+        }
+    }
+    Err(problem)
+}
+
+/// A request's body, on its way out: whole, or chunk by chunk.
+pub enum Sending {
+    Whole(Option<Bytes>),
+    /// `None` ends the body; a channel that closes without it breaks the request off.
+    Chunks {
+        chunks: mpsc::Receiver<Option<Bytes>>,
+        taken: Box<dyn Fn() + Send + Sync>,
+        over: bool,
+    },
+}
+
+impl Body for Sending {
+    type Data = Bytes;
+    type Error = Problem;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Chunks { over: true, .. } => Poll::Ready(None),
+            Self::Chunks { chunks, taken, over } => chunks.poll_recv(cx).map(|next| {
+                taken();
+                match next {
+                    Some(Some(bytes)) => Some(Ok(Frame::data(bytes))),
+                    Some(None) => {
+                        *over = true;
+                        None
+                    }
+                    None => Some(Err(Problem::new("protocol", "the app broke the request off"))),
+                }
+            }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None) | Self::Chunks { over: true, .. })
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                hyper::body::SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Chunks { .. } => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+/// The next part of a response's body; `None` at its end.
+pub async fn next_part(body: &mut Incoming) -> Option<Result<Bytes, Problem>> {
+    loop {
+        match body.frame().await? {
+            Ok(frame) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Some(Ok(data)),
+                // Trailers.
+                Err(_) => {}
+            },
+            Err(error) => return Some(Err(explain(&error, false))),
+        }
+    }
+}

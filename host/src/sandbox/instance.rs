@@ -1,0 +1,81 @@
+//! One instance: a Python interpreter in its own memory, and the calls into it.
+
+use crate::config::app_source::{LOADER, Source};
+use crate::sandbox::bindings::App;
+use crate::sandbox::component::LoadedComponent;
+use crate::sandbox::execution::Execution;
+use crate::sandbox::host_state::HostState;
+use crate::sandbox::http_client::HttpClient;
+use std::sync::Arc;
+use wasmtime::Store;
+use wasmtime::component::{self, Accessor};
+
+/// An interpreter that is alive. Dropping it frees its memory and stops whatever it is doing.
+pub struct Instance {
+    pub store: Store<HostState>,
+    app: App,
+}
+
+impl Instance {
+    /// Instantiate and run the once-only work of a first call (environment, random seed), so that no request
+    /// pays for it. About 1 ms.
+    pub async fn new(
+        component: &LoadedComponent,
+        execution: Arc<Execution>,
+        client: Arc<HttpClient>,
+    ) -> wasmtime::Result<Self> {
+        let mut store = HostState::store(&component.engine, &component.spec, execution, client)?;
+        let app = match &component.spec.source {
+            None => component.pre.instantiate_async(&mut store).await?,
+            Some(source) => {
+                let whole = component.pre.instance_pre().instantiate_async(&mut store).await?;
+                load(&mut store, &whole, source).await?;
+                App::new(&mut store, &whole)?
+            }
+        };
+        let mut instance = Self { store, app };
+        instance.enter(async |guest, app| app.bolt_host_handlers().call_cancel(guest, 0).await).await?;
+        Ok(instance)
+    }
+
+    /// Run `body` with the guest's exports at hand.
+    pub async fn enter<T: Send>(
+        &mut self,
+        body: impl AsyncFnOnce(&Accessor<HostState>, &App) -> wasmtime::Result<T> + Send,
+    ) -> wasmtime::Result<T> {
+        let app = &self.app;
+        self.store.run_concurrent(async |guest| body(guest, app).await).await?
+    }
+
+    /// The manifest, as JSON.
+    pub async fn describe(&mut self) -> wasmtime::Result<String> {
+        self.enter(async |guest, app| app.bolt_host_handlers().call_describe(guest).await).await
+    }
+}
+
+/// The app cannot be loaded: its developer's text.
+#[derive(Debug)]
+pub struct NotLoaded(pub String);
+
+impl std::fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotLoaded {}
+
+/// Have a runner load an app. This call is for runners alone, so it is looked up by its name.
+async fn load(
+    store: &mut Store<HostState>,
+    runner: &component::Instance,
+    source: &Source,
+) -> wasmtime::Result<()> {
+    let interface = runner.get_export_index(&mut *store, None, LOADER);
+    let index = runner.get_export_index(&mut *store, interface.as_ref(), "load");
+    let index = index.ok_or_else(|| wasmtime::format_err!("it is no runner"))?;
+    let load = runner.get_typed_func::<(&str, &str, bool), (Result<(), String>,)>(&mut *store, index)?;
+    let app = (source.app.module.as_str(), source.app.attribute.as_str(), source.show_errors);
+    let (outcome,) = load.call_async(&mut *store, app).await?;
+    outcome.map_err(|text| NotLoaded(text).into())
+}

@@ -1,0 +1,200 @@
+//! What a guest prints, line by line, under the id of the request that printed it.
+
+use crate::quota::rate_limit::RateLimit;
+use crate::util::locks::lock;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+/// Longest text logged in one piece, in bytes. What is longer is cut: a guest must not fill the disk with one line.
+const MAX_TEXT: usize = 4 * 1024;
+
+/// What a line has besides the guest's text, in bytes.
+const LINE: u64 = 100;
+
+/// True when the log is for people: then a guest's second line must not look like one of the host's.
+static INDENT: AtomicBool = AtomicBool::new(false);
+
+/// Indent the further lines of a text from now on.
+pub fn indent_lines() {
+    INDENT.store(true, Ordering::Relaxed);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestStream {
+    Stdout,
+    Stderr,
+    Error,
+}
+
+impl GuestStream {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How much all instances of an app may write, and how many texts were left out since the last that was not.
+#[derive(Debug)]
+pub struct LogRate {
+    rate: RateLimit,
+    left_out: AtomicU64,
+    /// Bytes that were written, and that were left out: by the rate, and of texts that are too long.
+    pub written: AtomicU64,
+    pub dropped: AtomicU64,
+}
+
+/// What may be written at once, as time of the rate: an app that starts, or a traceback, is let through.
+const BURST: Duration = Duration::from_secs(16);
+
+impl LogRate {
+    pub fn new(bytes_per_second: usize) -> Arc<Self> {
+        let (left_out, written, dropped) = Default::default();
+        Arc::new(Self { rate: RateLimit::new(bytes_per_second as u64, BURST), left_out, written, dropped })
+    }
+}
+
+/// Writes a guest's output to the host's log.
+#[derive(Debug, Clone)]
+pub struct GuestOutput {
+    app: Arc<str>,
+    rate: Arc<LogRate>,
+    /// The request that the instance took up last; right for raw output of the `def` lane.
+    serving: Arc<AtomicU64>,
+}
+
+impl GuestOutput {
+    pub fn new(app: Arc<str>, rate: Arc<LogRate>) -> Self {
+        Self { app, rate, serving: Arc::default() }
+    }
+
+    pub fn serving(&self, request: u64) {
+        self.serving.store(request, Ordering::Relaxed);
+    }
+
+    /// Log `text`, without its last line end.
+    pub fn write(&self, request: u64, stream: GuestStream, text: &str) {
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.is_empty() {
+            return;
+        }
+        let whole = text.len() as u64;
+        let (text, read) = printable(text);
+        let (cut, read) = ((read as u64) < whole, read as u64);
+        // Each text is a line of the host's own besides.
+        if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
+            self.rate.left_out.fetch_add(1, Ordering::Relaxed);
+            self.rate.dropped.fetch_add(whole, Ordering::Relaxed);
+            return;
+        }
+        self.rate.written.fetch_add(read, Ordering::Relaxed);
+        self.rate.dropped.fetch_add(whole - read, Ordering::Relaxed);
+        let left_out = self.rate.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log (--log-rate)");
+        }
+        let (app, stream, name) = (&*self.app, stream, stream.name());
+        match stream {
+            GuestStream::Error => {
+                tracing::error!(target: "guest", app, request, stream = name, cut, "{text}")
+            }
+            _ => tracing::info!(target: "guest", app, request, stream = name, cut, "{text}"),
+        }
+    }
+
+    /// For output that bypasses the SDK: C code and the interpreter's last words.
+    pub fn stream(&self, stream: GuestStream) -> RawOutput {
+        RawOutput { log: self.clone(), stream }
+    }
+}
+
+/// The text as it may be logged, and how many bytes of it that is. Control characters other than tabs and line
+/// ends are escaped: a log is read in terminals.
+fn printable(text: &str) -> (String, usize) {
+    let indent = INDENT.load(Ordering::Relaxed);
+    let mut safe = String::with_capacity(text.len().min(MAX_TEXT) + 16);
+    for (at, c) in text.char_indices() {
+        if safe.len() >= MAX_TEXT {
+            return (safe, at);
+        }
+        match c {
+            '\n' if indent => safe.push_str("\n  | "),
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() => safe.extend(c.escape_default()),
+            c => safe.push(c),
+        }
+    }
+    (safe, text.len())
+}
+
+/// A file descriptor of the guest.
+pub struct RawOutput {
+    log: GuestOutput,
+    stream: GuestStream,
+}
+
+impl IsTerminal for RawOutput {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for RawOutput {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(Lines { log: self.log.clone(), stream: self.stream, pending: Mutex::default() })
+    }
+}
+
+/// Collects raw output until a line is whole.
+struct Lines {
+    log: GuestOutput,
+    stream: GuestStream,
+    pending: Mutex<Vec<u8>>,
+}
+
+impl Lines {
+    fn emit(&self, bytes: &[u8]) {
+        self.log.write(
+            self.log.serving.load(Ordering::Relaxed),
+            self.stream,
+            &String::from_utf8_lossy(bytes),
+        );
+    }
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let mut pending = lock(&self.pending);
+        pending.extend_from_slice(bytes);
+        let whole = pending.iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
+        let whole = whole.or((pending.len() > MAX_TEXT).then_some(pending.len()));
+        if let Some(end) = whole {
+            let rest = pending.split_off(end);
+            let lines = std::mem::replace(&mut *pending, rest);
+            self.emit(&lines);
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let rest = std::mem::take(&mut *lock(&self.pending));
+        self.emit(&rest);
+    }
+}

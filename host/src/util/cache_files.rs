@@ -1,0 +1,90 @@
+//! Files of the cache folder: written so that no reader sees half of one, and known by the hash of their content.
+
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What tells one state of a file from another, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileState {
+    inode: u64,
+    changed: (i64, i64),
+    size: u64,
+}
+
+impl FileState {
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        Ok(Self { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), size: meta.len() })
+    }
+}
+
+impl std::fmt::Display for FileState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}.{:09} {}", self.inode, self.changed.0, self.changed.1, self.size)
+    }
+}
+
+/// A hash of `bytes`, as 32 hex digits.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The process of this number, which made a file that has it in its name, is still there.
+pub fn is_alive(process: &str) -> bool {
+    Path::new("/proc").join(process).exists()
+}
+
+/// The digest of a file. It is remembered by the file's time and size: to read a component takes 0.1 s.
+pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
+    let path = path.canonicalize()?;
+    let stamp = FileState::of(&path)?.to_string();
+    let known = cache.join("digests").join(digest(path.as_os_str().as_encoded_bytes()));
+    if let Ok(text) = fs::read_to_string(&known)
+        && let Some((before, digest)) = text.rsplit_once(' ')
+        && before == stamp
+    {
+        return Ok(digest.to_owned());
+    }
+    let digest = digest(&fs::read(&path)?);
+    private_folder(&cache.join("digests"))?;
+    write_atomically(&known, format!("{stamp} {digest}").as_bytes())?;
+    Ok(digest)
+}
+
+/// Make `path`'s folder, and a cache root that only its owner can enter.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // Code is run from here: nobody else may write to it. The owner of /proc/self is this process's user.
+    let (folder, this) = (fs::metadata(path)?, fs::metadata("/proc/self")?);
+    if folder.uid() != this.uid() || folder.mode() & 0o022 != 0 {
+        let problem = format!("others may write to {}: give --cache a folder of your own", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
+    }
+    Ok(())
+}
+
+/// Write a file so that no reader ever sees half of it.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, true)
+}
+
+/// Write a file beside `path` and rename it; `is_synced`: also when the machine stops midway, the file is whole.
+pub fn write(path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let partial = folder.join(format!(
+        ".{}.{}",
+        std::process::id(),
+        path.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    let mut file = File::create(&partial)?;
+    file.write_all(bytes)?;
+    if is_synced {
+        file.sync_all()?;
+    }
+    drop(file);
+    fs::rename(&partial, path)
+}

@@ -1,0 +1,317 @@
+//! A request's path, query, headers and body become the arguments of its handler, or a refusal.
+
+use crate::codec::marshal::Writer;
+use crate::manifest::router::{RouteMatch, Router};
+use crate::manifest::{Absent, BodyKind, Manifest, Param, Route, Source, Type};
+use crate::validation::error_list::{ErrorList, Loc};
+use crate::validation::form::{self, Form};
+use crate::validation::named_values::{NamedValues, Pair, cookies};
+use crate::validation::validator::{Validator, plain, write_absent};
+use jiter::{JsonValue, PartialMode};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// The marshalled tuple of a handler's arguments: checked, in the order of its parameters.
+#[derive(Debug)]
+pub struct ValidArgs(pub Vec<u8>);
+
+/// Why the arguments were refused.
+#[derive(Debug)]
+pub enum InvalidArgs {
+    /// 400, with a sentence: the request is not well formed.
+    Malformed(String),
+    /// 422, with every error.
+    Invalid(ErrorList),
+}
+
+/// What of a request the arguments are made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Input<'r> {
+    pub query: Option<&'r str>,
+    pub body: &'r [u8],
+    /// `application/json` or `application/…+json`.
+    pub is_json: bool,
+    /// Empty where the route needs none.
+    pub headers: &'r [Pair<'r>],
+    /// The body of a route that takes a form, where it is one.
+    pub form: Option<&'r Form>,
+    pub head: Head<'r>,
+}
+
+/// The rest of a request, for handlers that ask for all of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Head<'r> {
+    pub id: u64,
+    pub method: &'r str,
+    pub scheme: &'r str,
+    pub path: &'r str,
+    /// The address of the sender.
+    pub client: Option<(&'r str, u16)>,
+}
+
+/// Make the arguments of the matched route.
+pub fn validate(
+    manifest: &Manifest,
+    router: &Router,
+    found: &RouteMatch<'_>,
+    input: Input<'_>,
+) -> Result<ValidArgs, InvalidArgs> {
+    let route = &manifest.routes[found.route];
+    let path = found.segments.iter().map(|raw| decode(raw, false)).collect::<Result<Vec<_>, _>>()?;
+    let query = match input.query {
+        Some(query) => parse_pairs(query)?,
+        None => Vec::new(),
+    };
+    let mut out = Writer::with_capacity(64 + input.body.len());
+    out.tuple(route.params.len());
+    if route.params.is_empty() {
+        return Ok(ValidArgs(out.buf));
+    }
+    let names = router.names(found.route);
+    let cookies = if route.needs.headers { cookies(input.headers) } else { Vec::new() };
+    let no_form = Form::default();
+    let form = input.form.unwrap_or(&no_form);
+    let given = form.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let size = input.body.len() + input.query.map_or(0, str::len) + given;
+    let mut validator = Validator::new(&manifest.models, size);
+    let body = body_value(route, input, &mut validator.errors)?;
+    let texts = |source, pairs| NamedValues { source, pairs };
+    for param in &route.params {
+        let named = match param.source {
+            Source::Path => {
+                let position = names.iter().position(|name| *name == param.alias);
+                let text = position.and_then(|index| path.get(index)).map_or("", |text| text.as_ref());
+                let loc = [Loc::Key("path"), Loc::Key(&param.alias)];
+                validator.check(&loc, &param.ty, &JsonValue::Str(Cow::Borrowed(text)), &mut out);
+                continue;
+            }
+            Source::Body => {
+                check_body(&mut validator, param, route.needs.body, &body, &mut out);
+                continue;
+            }
+            Source::File => {
+                form::write_files(param, form, input.head.id, &mut validator.errors, &mut out);
+                continue;
+            }
+            Source::Request => {
+                write_request(&mut out, names, &path, input);
+                continue;
+            }
+            Source::Query => texts(param.source, query.as_slice()),
+            Source::Header => texts(param.source, input.headers),
+            Source::Cookie => texts(param.source, cookies.as_slice()),
+            Source::Form => texts(param.source, form.fields.as_slice()),
+        };
+        check_named(&mut validator, manifest, param, named, &mut out);
+    }
+    if validator.errors.is_empty() {
+        Ok(ValidArgs(out.buf))
+    } else {
+        Err(InvalidArgs::Invalid(validator.errors))
+    }
+}
+
+fn check_named<'m>(
+    validator: &mut Validator<'m>,
+    manifest: &'m Manifest,
+    param: &'m Param,
+    named: NamedValues<'_>,
+    out: &mut Writer,
+) {
+    let place = Loc::Key(param.source.place());
+    if let (true, Type::Model(index)) = (param.spread, &param.ty) {
+        let fields = named.fields(&manifest.models[*index], param);
+        return validator.check(&[place], &param.ty, &fields, out);
+    }
+    let loc = [place, Loc::Key(&param.alias)];
+    match named.value(&param.alias, &param.ty) {
+        Some(value) => validator.check(&loc, &param.ty, &value, out),
+        None => absent(validator, &loc, &param.absent, out),
+    }
+}
+
+fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent, out: &mut Writer) {
+    match absent {
+        Absent::Refuse => validator.missing(loc),
+        absent => write_absent(absent, out),
+    }
+}
+
+/// The arguments of a refusal's handler: what it is told, and the request, as [`whole_request`] wrote it.
+pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
+    let mut out = Writer::default();
+    out.tuple(2);
+    plain(told, &mut out);
+    out.raw(request);
+    ValidArgs(out.buf)
+}
+
+/// A request without path parameters and body.
+pub fn whole_request(input: Input<'_>) -> Vec<u8> {
+    let mut out = Writer::default();
+    write_request(&mut out, &[], &[], input);
+    out.buf
+}
+
+/// `(method, scheme, path, query, headers, client, path parameters, body)`.
+fn write_request(out: &mut Writer, names: &[String], path: &[Cow<'_, str>], input: Input<'_>) {
+    out.tuple(8);
+    out.str(input.head.method);
+    out.str(input.head.scheme);
+    out.str(input.head.path);
+    out.str(input.query.unwrap_or_default());
+    out.list(input.headers.len());
+    for (name, value) in input.headers {
+        out.tuple(2);
+        out.str(name);
+        out.str(value);
+    }
+    match input.head.client {
+        Some((address, port)) => {
+            out.tuple(2);
+            out.str(address);
+            out.int(i64::from(port));
+        }
+        None => out.none(),
+    }
+    out.dict();
+    for (name, text) in names.iter().zip(path) {
+        out.str(name);
+        out.str(text);
+    }
+    out.end_dict();
+    out.bytes(input.body);
+}
+
+/// The body as a handler's parameter sees it.
+enum BodyValue<'r> {
+    /// The route has no body parameter, or its error is already reported.
+    Unused,
+    Absent,
+    Json(JsonValue<'r>),
+}
+
+fn body_value<'r>(
+    route: &Route,
+    input: Input<'r>,
+    errors: &mut ErrorList,
+) -> Result<BodyValue<'r>, InvalidArgs> {
+    if !matches!(route.needs.body, BodyKind::Json | BodyKind::Keys) {
+        return Ok(BodyValue::Unused);
+    }
+    if input.body.is_empty() {
+        return Ok(BodyValue::Absent);
+    }
+    if !input.is_json {
+        // FastAPI hands such a body over as text, which then is no dictionary.
+        let text = String::from_utf8_lossy(input.body).into_owned();
+        return Ok(BodyValue::Json(JsonValue::Str(text.into())));
+    }
+    match jiter::JsonValue::parse_with_config(input.body, false, PartialMode::Off) {
+        Ok(value) => match duplicate_key(&value) {
+            None => Ok(BodyValue::Json(value)),
+            Some(key) => {
+                let msg = format!("JSON decode error: the key {key:?} is given twice");
+                errors.push("json_invalid", &[Loc::Key("body")], &msg, &JsonValue::Null);
+                Ok(BodyValue::Unused)
+            }
+        },
+        Err(error) => {
+            let msg = format!("JSON decode error: {}", error.description(input.body));
+            let loc = [Loc::Key("body"), Loc::Index(error.index)];
+            errors.push("json_invalid", &loc, &msg, &JsonValue::Object(Default::default()));
+            Ok(BodyValue::Unused)
+        }
+    }
+}
+
+/// Two values for one key are a way to show two readers two requests.
+fn duplicate_key(value: &JsonValue<'_>) -> Option<String> {
+    match value {
+        JsonValue::Array(items) => items.iter().find_map(duplicate_key),
+        JsonValue::Object(pairs) => {
+            let repeated = if pairs.len() <= 16 {
+                (1..pairs.len()).find(|&i| pairs[..i].iter().any(|(key, _)| *key == pairs[i].0))
+            } else {
+                let mut seen = std::collections::HashSet::with_capacity(pairs.len());
+                (0..pairs.len()).find(|&i| !seen.insert(&pairs[i].0))
+            };
+            match repeated {
+                Some(index) => Some(pairs[index].0.to_string()),
+                None => pairs.iter().find_map(|(_, value)| duplicate_key(value)),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn check_body<'m>(
+    validator: &mut Validator<'m>,
+    param: &'m Param,
+    kind: BodyKind,
+    body: &BodyValue<'_>,
+    out: &mut Writer,
+) {
+    let whole = [Loc::Key("body")];
+    if kind == BodyKind::Json {
+        return match body {
+            BodyValue::Unused => {}
+            BodyValue::Json(value) => validator.check(&whole, &param.ty, value, out),
+            BodyValue::Absent => absent(validator, &whole, &param.absent, out),
+        };
+    }
+    let loc = [whole[0], Loc::Key(&param.alias)];
+    let pairs = match body {
+        BodyValue::Unused => return,
+        BodyValue::Json(JsonValue::Object(pairs)) => pairs.as_slice(),
+        BodyValue::Json(_) => return validator.missing(&loc),
+        BodyValue::Absent => &[],
+    };
+    match pairs.iter().find(|(name, _)| *name == param.alias) {
+        Some((_, value)) => validator.check(&loc, &param.ty, value, out),
+        None => absent(validator, &loc, &param.absent, out),
+    }
+}
+
+/// The pairs of a query.
+fn parse_pairs(query: &str) -> Result<Vec<Pair<'_>>, InvalidArgs> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name, true)?, decode(value, true)?))
+        })
+        .collect()
+}
+
+/// The fields of a url-encoded form. The error is a sentence.
+pub fn parse_form(body: &[u8]) -> Result<Form, InvalidArgs> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| InvalidArgs::Malformed("The form is not valid UTF-8".to_owned()))?;
+    let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    let fields = parse_pairs(text)?.into_iter().map(|(name, value)| (owned(name), owned(value))).collect();
+    Ok(Form { fields, files: Vec::new() })
+}
+
+/// Undo percent-encoding; in a query `+` is a space too.
+fn decode(raw: &str, is_query: bool) -> Result<Cow<'_, str>, InvalidArgs> {
+    if !raw.contains(['%', '+']) {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let spaced = if is_query && raw.contains('+') { raw.replace('+', " ") } else { raw.to_owned() };
+    let bytes = spaced.as_bytes();
+    let whole = |at: usize| {
+        bytes.len() > at + 2 && bytes[at + 1].is_ascii_hexdigit() && bytes[at + 2].is_ascii_hexdigit()
+    };
+    if let Some(at) = (0..bytes.len()).find(|&at| bytes[at] == b'%' && !whole(at)) {
+        return Err(InvalidArgs::Malformed(format!(
+            "The URL has an incomplete percent escape at {:?}",
+            &spaced[at..spaced.len().min(at + 1)]
+        )));
+    }
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(text) => Ok(Cow::Owned(text.into_owned())),
+        Err(_) => Err(InvalidArgs::Malformed("The URL's percent escapes are not valid UTF-8".to_owned())),
+    }
+}

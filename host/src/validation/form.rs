@@ -1,0 +1,111 @@
+//! A form: its fields, and its files, which are checked against what their parameter takes.
+
+use crate::codec::marshal::Writer;
+use crate::manifest::{Absent, FileRules, Param, Type};
+use crate::validation::error_list::{ErrorList, Loc};
+use crate::validation::named_values::Pair;
+use crate::validation::validator::write_absent;
+use jiter::JsonValue;
+
+/// The body of a request that is a form.
+#[derive(Debug, Default)]
+pub struct Form {
+    pub fields: Vec<Pair<'static>>,
+    pub files: Vec<FilePart>,
+}
+
+/// A file of a multipart form. Where it is kept is told by its place in [`Form::files`].
+#[derive(Debug, Clone, Default)]
+pub struct FilePart {
+    /// Of the form's field.
+    pub name: String,
+    pub filename: String,
+    pub content_type: String,
+    pub headers: Vec<(String, String)>,
+    /// In bytes.
+    pub size: u64,
+    /// What is in it, for a parameter that takes bytes.
+    pub content: Option<Vec<u8>>,
+}
+
+/// Write the value of a parameter that takes files.
+pub fn write_files(param: &Param, form: &Form, request: u64, errors: &mut ErrorList, out: &mut Writer) {
+    let loc = [Loc::Key("body"), Loc::Key(&param.alias)];
+    let given: Vec<_> = form.files.iter().enumerate().filter(|(_, file)| file.name == param.alias).collect();
+    let (ty, tagged) = wanted(&param.ty);
+    let Some(last) = given.last() else {
+        return match &param.absent {
+            Absent::Refuse => errors.push("missing", &loc, "Field required", &JsonValue::Null),
+            absent => write_absent(absent, out),
+        };
+    };
+    if let Some(arm) = tagged {
+        out.tuple(2);
+        out.int(arm as i64);
+    }
+    let Type::List(item) = ty else {
+        return write_file(ty, last, &param.files, (request, &loc), errors, out);
+    };
+    if let Some(most) = param.files.max_files.filter(|most| given.len() > *most) {
+        let msg = format!("List should have at most {most} items after validation, not {}", given.len());
+        errors.push("too_long", &loc, &msg, &JsonValue::Null);
+    }
+    out.list(given.len());
+    for (index, file) in given.iter().enumerate() {
+        let loc = [loc[0], loc[1], Loc::Index(index)];
+        write_file(item, file, &param.files, (request, &loc), errors, out);
+    }
+}
+
+/// The type behind `Optional` and constraints, and the arm of the union that it is, where the guest must be told.
+fn wanted(ty: &Type) -> (&Type, Option<usize>) {
+    match ty {
+        Type::Checked(inner, _) => wanted(inner),
+        Type::Union { arms, tagged } => {
+            let arm = arms.iter().position(|arm| !matches!(arm, Type::None)).unwrap_or(0);
+            (&arms[arm], tagged.then_some(arm))
+        }
+        other => (other, None),
+    }
+}
+
+fn write_file(
+    ty: &Type,
+    (index, file): &(usize, &FilePart),
+    rules: &FileRules,
+    (request, loc): (u64, &[Loc<'_>]),
+    errors: &mut ErrorList,
+    out: &mut Writer,
+) {
+    if let Some(most) = rules.max_size.filter(|most| file.size > *most) {
+        let msg = format!("File should have at most {most} bytes, not {}", file.size);
+        errors.push("file_too_large", loc, &msg, &JsonValue::Null);
+    }
+    if let Some(types) = rules.allowed_types.as_ref().filter(|types| !is_allowed(types, &file.content_type)) {
+        let msg = format!("File should be of type {}, not {:?}", types.join(" or "), file.content_type);
+        errors.push("file_type", loc, &msg, &JsonValue::Null);
+    }
+    if matches!(ty, Type::Bytes) {
+        return out.bytes(file.content.as_deref().unwrap_or_default());
+    }
+    out.tuple(6);
+    out.int(request as i64);
+    out.int(*index as i64);
+    out.str(&file.filename);
+    out.str(&file.content_type);
+    out.int(file.size as i64);
+    out.list(file.headers.len());
+    for (name, value) in &file.headers {
+        out.tuple(2);
+        out.str(name);
+        out.str(value);
+    }
+}
+
+fn is_allowed(types: &[String], content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    types.iter().any(|allowed| match allowed.strip_suffix("/*") {
+        Some(family) => essence.split('/').next().is_some_and(|kind| kind.eq_ignore_ascii_case(family)),
+        None => essence.eq_ignore_ascii_case(allowed),
+    })
+}

@@ -1,0 +1,124 @@
+//! Named texts of a request (query, headers, cookies, form fields) and how a parameter picks its own.
+
+use crate::manifest::{Model, Param, Source, Type};
+use jiter::JsonValue;
+use std::borrow::Cow;
+
+/// A decoded name and value.
+pub type Pair<'r> = (Cow<'r, str>, Cow<'r, str>);
+
+/// The texts of one source, in the order in which they came.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedValues<'a> {
+    pub source: Source,
+    pub pairs: &'a [Pair<'a>],
+}
+
+impl<'a> NamedValues<'a> {
+    /// What a parameter is given: all texts of its name, if it takes many, or the one that counts.
+    pub fn value(&self, name: &str, ty: &Type) -> Option<JsonValue<'a>> {
+        let mut given =
+            self.pairs.iter().filter(|(key, _)| self.is_called(key, name)).map(|(_, value)| value);
+        if takes_many(ty) {
+            let values: Vec<_> = given.map(|text| JsonValue::Str(text.clone())).collect();
+            return (!values.is_empty()).then(|| JsonValue::Array(values.into()));
+        }
+        // As in Starlette: of a repeated header the first counts, of others the last.
+        let text = if self.source == Source::Header { given.next() } else { given.next_back() }?;
+        // A field of a form that was left empty was not given.
+        if self.source == Source::Form && text.is_empty() {
+            return None;
+        }
+        Some(JsonValue::Str(text.clone()))
+    }
+
+    /// The fields of a model, each picked like a parameter.
+    pub fn fields(&self, model: &'a Model, param: &Param) -> JsonValue<'a> {
+        let given = model.fields.iter().filter_map(|field| {
+            let name: Cow<'a, str> = Cow::Borrowed(&field.name);
+            let asked = if param.hyphens { Cow::Owned(name.replace('_', "-")) } else { name.clone() };
+            Some((name, self.value(&asked, &field.ty)?))
+        });
+        JsonValue::Object(given.collect::<Vec<_>>().into())
+    }
+
+    fn is_called(&self, key: &str, name: &str) -> bool {
+        if self.source == Source::Header { key.eq_ignore_ascii_case(name) } else { key == name }
+    }
+}
+
+/// Repeated names are collected for these.
+fn takes_many(ty: &Type) -> bool {
+    match ty {
+        Type::List(_) | Type::Set(_) | Type::Sequence(_) | Type::Tuple(_) => true,
+        Type::Union { arms, .. } => arms.iter().any(takes_many),
+        Type::Checked(inner, _) => takes_many(inner),
+        _ => false,
+    }
+}
+
+/// The cookies of `Cookie` headers, as browsers write them. A name that is there twice counts the second time.
+pub fn cookies<'r>(headers: &'r [Pair<'r>]) -> Vec<Pair<'r>> {
+    let lines = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let parts = lines.flat_map(|(_, value)| value.split(';'));
+    parts
+        .filter_map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or(("", part));
+            let (name, value) = (name.trim(), value.trim());
+            (!name.is_empty() || !value.is_empty()).then(|| (Cow::Borrowed(name), unquoted(value)))
+        })
+        .collect()
+}
+
+/// `"a\"b\054"`: quoted values have backslashes, some in front of three octal digits.
+fn unquoted(value: &str) -> Cow<'_, str> {
+    let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Cow::Borrowed(value);
+    };
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let octal = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some(byte) = octal {
+            out.push(char::from(byte));
+            rest = &after[3..];
+        } else {
+            let mut chars = after.chars();
+            out.extend(chars.next());
+            rest = chars.as_str();
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs<'a>(given: &[(&'a str, &'a str)]) -> Vec<Pair<'a>> {
+        given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    #[test]
+    fn the_last_of_a_query_counts_and_the_first_of_a_header() {
+        let given = pairs(&[("a", "1"), ("a", "2")]);
+        let text = |source| match (NamedValues { source, pairs: &given }).value("a", &Type::Str) {
+            Some(JsonValue::Str(text)) => text.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((text(Source::Query), text(Source::Header)), ("2".to_owned(), "1".to_owned()));
+        let many =
+            NamedValues { source: Source::Query, pairs: &given }.value("a", &Type::List(Box::new(Type::Str)));
+        assert!(matches!(many, Some(JsonValue::Array(values)) if values.len() == 2));
+    }
+
+    #[test]
+    fn cookies_are_split_and_unquoted() {
+        let headers = pairs(&[("Cookie", "a=1; b=\"x\\054y\\\"\"; =c; bare;; a=2"), ("x", "a=3")]);
+        let expected = pairs(&[("a", "1"), ("b", "x,y\""), ("", "c"), ("", "bare"), ("a", "2")]);
+        assert_eq!(cookies(&headers), expected);
+    }
+}

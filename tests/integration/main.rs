@@ -1,0 +1,23 @@
+//! What apps and operators see of the program, over real sockets and real builds: a module a topic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod admin;
+mod asyncio;
+mod cli;
+mod dev;
+mod differential;
+mod docs;
+mod examples;
+mod files;
+mod flatten;
+mod handlers;
+mod http;
+mod outbound;
+mod readme;
+mod sdk;
+mod structure;
+mod tenants;
+mod tls;

@@ -1,0 +1,221 @@
+//! Requests of apps to other servers: `bolt.http` and httpx, what they may reach, and how they fail.
+
+use crate::common::{Server, root};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const HTTPX: &str = "httpx==0.28.1";
+
+/// The app with httpx beside it: what an app imports lies in its folder.
+fn app() -> PathBuf {
+    static APP: OnceLock<PathBuf> = OnceLock::new();
+    APP.get_or_init(|| {
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("outbound-app");
+        let ready = folder.join(".ready");
+        std::fs::create_dir_all(&folder).unwrap();
+        if std::fs::read_to_string(&ready).ok().as_deref() != Some(HTTPX) {
+            let pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target"];
+            let status = Command::new("python3").args(pip).arg(&folder).arg(HTTPX).status().unwrap();
+            assert!(status.success());
+            std::fs::write(&ready, HTTPX).unwrap();
+        }
+        std::fs::copy(root().join("tests/outbound/app.py"), folder.join("app.py")).unwrap();
+        folder.join("app.py")
+    })
+    .clone()
+}
+
+/// A server to be asked: on loopback, with a few paths. Connections are kept alive; returns its port.
+fn upstream() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || while answer(&stream, port).is_some() {});
+        }
+    });
+    port
+}
+
+fn answer(stream: &TcpStream, port: u16) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = serde_json::Map::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), json!(value.trim()));
+    }
+    let mut body = Vec::new();
+    if let Some(length) = headers.get("content-length").and_then(Value::as_str) {
+        body = vec![0; length.parse().unwrap()];
+        reader.read_exact(&mut body).ok()?;
+    } else if headers.contains_key("transfer-encoding") {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size).ok()?;
+            let size = usize::from_str_radix(size.trim(), 16).ok()?;
+            let mut chunk = vec![0; size + 2];
+            reader.read_exact(&mut chunk).ok()?;
+            body.extend_from_slice(&chunk[..size]);
+            if size == 0 {
+                break;
+            }
+        }
+    }
+    let mut stream = stream;
+    let mut send = |status: &str, more: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\n\r\n", body.len());
+        stream.write_all(&[head.as_bytes(), body].concat()).ok()
+    };
+    match &*path {
+        "/hello" => send("200 OK", "", b"hello"),
+        "/slow" => {
+            std::thread::sleep(Duration::from_millis(20));
+            send("200 OK", "", b"slow")
+        }
+        "/hang" => {
+            std::thread::sleep(Duration::from_secs(30));
+            None
+        }
+        "/inside" => send("302 Found", "location: http://127.0.0.1:9/hidden\r\n", b""),
+        "/there" => send("302 Found", &format!("location: http://127.0.0.1:{port}/hello\r\n"), b""),
+        "/half" => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf");
+            None
+        }
+        "/garbage" => {
+            let _ = stream.write_all(b"this is not HTTP\r\n\r\n");
+            None
+        }
+        "/large" => {
+            let piece = vec![b'x'; 100_000];
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n").ok()?;
+            (0..50).try_for_each(|_| stream.write_all(&piece)).ok()
+        }
+        _ => {
+            let sum: u64 = body.iter().map(|&byte| u64::from(byte)).sum();
+            let text = String::from_utf8_lossy(&body[..body.len().min(100)]).into_owned();
+            let echo = json!({
+                "method": method, "path": path, "headers": headers, "length": body.len(), "sum": sum, "text": text,
+            });
+            send("200 OK", "content-type: application/json\r\n", echo.to_string().as_bytes())
+        }
+    }
+}
+
+fn host(flags: &[&str]) -> Server {
+    Server::start(&app(), &[&["--workers", "1"], flags].concat())
+}
+
+#[test]
+fn apps_reach_what_they_were_granted() {
+    let port = upstream();
+    let server = host(&["--allow-http", &format!("127.0.0.1:{port}")]);
+    let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    let hello = server.get(&format!("/out/get?url={}", at("/hello"))).json();
+    assert_eq!(hello, json!({"status": 200, "text": "hello", "url": at("/hello")}));
+
+    let sync = server.get(&format!("/out/sync?url={}", at("/echo?a=b"))).json();
+    assert_eq!(sync["status"], 200);
+    let echo = &sync["json"];
+    assert_eq!(
+        (&echo["method"], &echo["path"], &echo["headers"]["x-app"]),
+        (&json!("POST"), &json!("/echo?a=b"), &json!("yes"))
+    );
+    assert_eq!(echo["headers"]["host"], json!(format!("127.0.0.1:{port}")));
+
+    let many = server.get(&format!("/out/parallel?times=50&url={}", at("/slow"))).json();
+    assert_eq!(many, json!(vec![200; 50]));
+
+    let upload = server.get(&format!("/out/upload?chunks=300&url={}", at("/echo"))).json();
+    let sum: u64 = (0..300u64).map(|n| (n % 256) * 1000).sum();
+    assert_eq!((&upload["length"], &upload["sum"]), (&json!(300_000), &json!(sum)));
+    assert_eq!(upload["headers"]["transfer-encoding"], "chunked");
+
+    assert_eq!(server.get(&format!("/out/download?url={}", at("/large"))).json(), json!([5_000_000, 1]));
+    let followed = server.get(&format!("/out/get?follow=true&url={}", at("/there"))).json();
+    assert_eq!((&followed["text"], &followed["url"]), (&json!("hello"), &json!(at("/hello"))));
+}
+
+#[test]
+fn the_real_httpx_works_over_the_hosts_client() {
+    let port = upstream();
+    let server = host(&["--allow-http", &format!("127.0.0.1:{port}")]);
+    let url = format!("http://127.0.0.1:{port}/echo");
+    let asynchronous = server.get(&format!("/out/httpx?url={url}")).json();
+    assert_eq!(asynchronous[0], 200);
+    assert_eq!(asynchronous[1]["headers"]["authorization"], "Basic dXNlcjpzZWNyZXQ=");
+    assert_eq!(asynchronous[1]["text"], r#"{"from":"httpx"}"#);
+    assert_eq!(server.get(&format!("/out/httpx-sync?url={url}")).json()["method"], "GET");
+    let said = server.get(&format!("/out/urllib?url={url}")).json();
+    assert!(said.as_str().unwrap().contains("bolt.http"), "{said}");
+}
+
+#[test]
+fn what_was_not_granted_is_out_of_reach() {
+    let port = upstream();
+    let ask = |server: &Server, url: &str| server.get(&format!("/out/get?follow=true&url={url}")).json();
+    let denied = |answer: &Value, part: &str| {
+        assert_eq!(answer["error"], "AccessDenied", "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(part), "{answer}");
+    };
+    let nothing = host(&[]);
+    denied(&ask(&nothing, &format!("http://127.0.0.1:{port}/hello")), "--allow-http");
+    denied(&ask(&nothing, "http://169.254.169.254/latest/meta-data"), "--allow-http");
+
+    // Every public host: not this machine, by whatever name.
+    let public = host(&["--allow-http", "*", "--allow-http", &format!("*:{port}")]);
+    for inside in ["127.0.0.1", "localhost.", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"]
+    {
+        let answer = ask(&public, &format!("http://{inside}:{port}/hello"));
+        let kind = answer["error"].as_str().unwrap_or_default();
+        assert!(matches!(kind, "AccessDenied" | "ConnectError"), "{inside}: {answer}");
+    }
+    // A redirect is checked as the first request is.
+    let one = host(&["--allow-http", &format!("127.0.0.1:{port}")]);
+    denied(&ask(&one, &format!("http://127.0.0.1:{port}/inside")), "127.0.0.1:9");
+    let local = host(&["--allow-http", &format!("localhost:{port}")]);
+    assert_eq!(ask(&local, &format!("http://localhost:{port}/hello"))["text"], "hello");
+}
+
+#[test]
+fn what_goes_wrong_is_an_exception_with_a_sentence() {
+    let port = upstream();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let flags = ["--allow-http", "127.0.0.0/8:0", "--allow-http", "x.invalid"];
+    let (open, shut) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{closed}"));
+    let server = host(&[&flags[2..], &["--allow-http", &open, "--allow-http", &shut]].concat());
+    for (url, error) in [
+        (format!("http://{shut}/"), "ConnectError"),
+        ("http://x.invalid/".to_owned(), "ConnectError"),
+        (format!("http://{open}/half"), "ProtocolError"),
+        (format!("http://{open}/garbage"), "ProtocolError"),
+        (format!("ftp://{open}/"), "InvalidURL"),
+        ("http://".to_owned(), "InvalidURL"),
+    ] {
+        let answer = server.get(&format!("/out/get?url={url}")).json();
+        assert_eq!(answer["error"], error, "{url}: {answer}");
+        assert!(answer["message"].as_str().unwrap().len() > 10, "{answer}");
+    }
+    for kind in ["get", "sync"] {
+        let answer = server.get(&format!("/out/{kind}?timeout=0.2&url=http://{open}/hang")).json();
+        assert_eq!(answer["error"], "TimeoutException", "{answer}");
+    }
+    // A client that hangs up takes its exchange along, and the instance lives on.
+    let mut connection = server.connect();
+    connection.start("GET", &format!("/out/get?timeout=60&url=http://{open}/hang"), &[], b"");
+    std::thread::sleep(Duration::from_millis(200));
+    drop(connection);
+    assert_eq!(server.get(&format!("/out/get?url=http://{open}/hello")).json()["text"], "hello");
+    assert!(!server.log().contains("panicked"));
+}
