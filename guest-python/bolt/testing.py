@@ -84,9 +84,16 @@ class TestClient(httpx.Client):
             for default in ("--workers=1", "--instances=1", "--build=never")
             if not any(flag.startswith(default.partition("=")[0]) for flag in flags)
         ]
-        command = [_program(), "run", *self._source(app), "--port=0", *chosen, *flags]
+        # The server ends with this process, even when the process is killed: then the pipe closes.
+        ends = "--exit-on-stdin-close"
+        command = [_program(), "run", *self._source(app), "--port=0", ends, *chosen, *flags]
         server = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
         )
         self._place.callback(_end, server)
         output: Any = server.stdout
@@ -140,6 +147,8 @@ def _end(server: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+    if server.stdin is not None:
+        server.stdin.close()
 
 
 def _found(app: BoltAPI) -> tuple[Any, str]:

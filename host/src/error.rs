@@ -4,6 +4,8 @@
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::reply::DecodeError;
+use crate::config::limit_name::{grant, of};
+use crate::config::limit_table::Limit;
 use crate::validation::arguments::InvalidArgs;
 use crate::validation::error_list::ErrorList;
 use jiter::JsonValue;
@@ -25,22 +27,31 @@ pub enum Overload {
     /// 429: too many came in this second. When there is room again.
     Rate(Duration),
     /// 503: too many large bodies are on their way.
-    BodyBudget,
+    Transit,
 }
 
 impl Overload {
     pub fn status(self) -> u16 {
         match self {
-            Self::Queue(_) | Self::BodyBudget => 503,
+            Self::Queue(_) | Self::Transit => 503,
             Self::Rate(_) => 429,
         }
     }
 
     pub fn told(self) -> &'static str {
         match self {
-            Self::Queue(_) => "Too many requests are waiting (--queue)",
-            Self::Rate(_) => "Too many requests came in a short time (--rate)",
-            Self::BodyBudget => "Too many large bodies are on their way (--transit)",
+            Self::Queue(_) => "Too many requests are waiting",
+            Self::Rate(_) => "Too many requests came in a short time",
+            Self::Transit => "Too many large bodies are being transferred",
+        }
+    }
+
+    /// The limit that was reached.
+    pub fn limit(self) -> Limit {
+        match self {
+            Self::Queue(_) => Limit::Queue,
+            Self::Rate(_) => Limit::Rate,
+            Self::Transit => Limit::Transit,
         }
     }
 
@@ -48,7 +59,7 @@ impl Overload {
     pub fn retry_after(self) -> u64 {
         match self {
             Self::Queue(time) | Self::Rate(time) => time.as_secs() + u64::from(time.subsec_nanos() > 0),
-            Self::BodyBudget => 1,
+            Self::Transit => 1,
         }
     }
 
@@ -57,7 +68,7 @@ impl Overload {
         match self {
             Self::Queue(_) => 0,
             Self::Rate(_) => 1,
-            Self::BodyBudget => 2,
+            Self::Transit => 2,
         }
     }
 }
@@ -84,10 +95,10 @@ pub enum Rejection {
     },
     /// 400 and a sentence.
     Malformed(String),
-    /// `flag` is the one to raise.
+    /// 413: the body has more bytes than `limit` allows.
     TooLarge {
-        limit: usize,
-        flag: &'static str,
+        most: usize,
+        limit: Limit,
     },
     /// 507: a file that came with the request could not be kept.
     Unstored,
@@ -159,6 +170,15 @@ impl From<DecodeError> for Fault {
 }
 
 impl Failure {
+    /// The limit that the client or the load has reached, if that is why.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Rejected(rejection) => rejection.limit(),
+            Self::Overloaded(overload) => Some(overload.limit()),
+            Self::Faulted(_) => None,
+        }
+    }
+
     /// What the log is told.
     pub fn logged(&self) -> String {
         match self {
@@ -223,12 +243,16 @@ impl Fault {
     /// What the log is told.
     pub fn logged(&self) -> String {
         match self {
-            Self::Deadline => "the handler ran past its deadline (--deadline)".to_owned(),
-            Self::CpuExhausted => {
-                "the handler used up its processor time and its instance was retired (--max-cpu-ms)"
-                    .to_owned()
-            }
-            Self::Busy => "every instance was busy until the deadline (--instances, --deadline)".to_owned(),
+            Self::Deadline => format!("the handler ran past its deadline ({})", of(Limit::Deadline)),
+            Self::CpuExhausted => format!(
+                "the handler used up its processor time and its instance was retired ({})",
+                of(Limit::MaxCpu)
+            ),
+            Self::Busy => format!(
+                "every instance was busy until the deadline ({}, {})",
+                of(Limit::Instances),
+                of(Limit::Deadline)
+            ),
             Self::Trapped(why) => format!("the instance trapped and was retired: {why}"),
             Self::Lost => "the instance ended because of another request".to_owned(),
             Self::NotLoaded(_) => "the app cannot be loaded".to_owned(),
@@ -236,9 +260,15 @@ impl Fault {
             Self::NotBuilt(why) => format!("the app cannot be served: {why}"),
             Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
             Self::NoFolder(path) => {
-                format!("the reply's file {path:?} lies in no folder that the app may read (--files)")
+                let files = grant("--files", "[app.NAME.files]");
+                format!("the reply's file {path:?} lies in no folder that the app may read ({files})")
             }
             Self::Unreadable(why) => format!("the reply's file cannot be read: {why}"),
+            Self::Unencodable(EncodeError::TooLarge) => format!(
+                "the handler's result cannot be sent: {} ({})",
+                EncodeError::TooLarge,
+                of(Limit::MaxResponse)
+            ),
             Self::Unencodable(error) => format!("the handler's result cannot be sent: {error}"),
         }
     }
@@ -250,6 +280,15 @@ impl Rejection {
         match self {
             Self::Invalid(errors) => errors.into_values(),
             other => JsonValue::Str(other.told().into()),
+        }
+    }
+
+    /// The limit that was reached, if one was.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLarge { limit, .. } => Some(*limit),
+            Self::BodyTimeout => Some(Limit::BodyTimeout),
+            _ => None,
         }
     }
 
@@ -273,11 +312,9 @@ impl Rejection {
             Self::NotFound => "Not Found".to_owned(),
             Self::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
             Self::Malformed(sentence) => sentence.clone(),
-            Self::TooLarge { limit, flag } => {
-                format!("The request body is larger than {limit} bytes ({flag})")
-            }
+            Self::TooLarge { most, .. } => format!("The request body is larger than {most} bytes"),
             Self::Unstored => "Insufficient Storage".to_owned(),
-            Self::BodyTimeout => "The request body did not arrive in time (--body-timeout)".to_owned(),
+            Self::BodyTimeout => "The request body did not arrive in time".to_owned(),
             Self::Invalid(_) => "Unprocessable Entity".to_owned(),
         }
     }

@@ -104,6 +104,8 @@ impl Server {
     /// Start a server, and wait until it listens.
     pub fn spawn(mut command: Command) -> Self {
         let log = scratch("server").join("log");
+        // It must not outlive the tests, also when these are killed: then its standard input is closed.
+        command.arg("--exit-on-stdin-close").stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

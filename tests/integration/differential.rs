@@ -44,9 +44,14 @@ impl Drop for Native {
 
 /// FastAPI on uvicorn, and its address.
 fn native() -> (Native, String) {
+    // It ends when its standard input is closed, so that it does not outlive the tests.
+    let program = "import os, sys, threading, uvicorn\n\
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()\n\
+        uvicorn.main(['app:app', '--port', '0', '--no-access-log'])";
     let mut child = Command::new(python())
-        .args(["-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"])
+        .args(["-c", program])
         .current_dir(app("native"))
+        .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

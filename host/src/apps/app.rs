@@ -1,7 +1,8 @@
 //! An app that is served, shared by all workers: what it says of itself, its compiled component, and its quotas.
 
 use crate::config::egress::Grants;
-use crate::config::{AppConfig, Limits, MAX_POOLS};
+use crate::config::limits::MAX_POOLS;
+use crate::config::{AppConfig, Limits};
 use crate::manifest::Manifest;
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::router::Router;

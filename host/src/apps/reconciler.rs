@@ -168,3 +168,34 @@ pub fn sweep(dormant: &DormantApp) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::origin::{Origin, Tenant};
+    use crate::config::{AppConfig, Config};
+    use crate::sandbox::engine::engine;
+
+    /// A deployment holds an app while it compiles. Other apps do not wait for that.
+    #[test]
+    fn an_app_that_is_being_deployed_is_left_alone() {
+        let engine = engine(&Config { most_instances: 1, ..Config::default() }).unwrap();
+        let origin = Origin {
+            path: "/nowhere/app.wasm".into(),
+            app: None,
+            linking: Default::default(),
+            rebuild: false,
+        };
+        let (mount, config) = Default::default();
+        let tenant = Tenant { name: "app".to_owned(), origin, mount, config };
+        let _: &AppConfig = &tenant.config;
+        let slot = Slot::dormant(DormantApp::new(tenant, engine, "/nowhere".into()));
+        let dormant = slot.as_dormant().unwrap();
+        let deploying = dormant.seen();
+        look(&slot);
+        assert!(matches!(dormant.state(), BuildState::Unbuilt));
+        drop(deploying);
+        look(&slot);
+        assert!(matches!(dormant.state(), BuildState::Broken(_)));
+    }
+}

@@ -3,6 +3,8 @@
 //! Both are cached under the hash of the component and of the engine. The app runs only inside the sandbox, at build time
 //! too.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::config::{AppConfig, Limits};
 use crate::manifest::Manifest;
 use crate::manifest::router::Router;
@@ -139,6 +141,9 @@ async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Ins
             Ok(NotLoaded(text)) => text,
             Err(error) => format!("it cannot tell its routes: {error:#}"),
         }),
-        Err(_) => Err("it took longer than --deadline to be imported and to tell its routes".to_owned()),
+        Err(_) => Err(format!(
+            "it took longer than {} to be imported and to tell its routes",
+            limit_name::of(Limit::Deadline)
+        )),
     }
 }

@@ -1,20 +1,19 @@
 //! What was typed, and what it means. Only this module and `main` read the environment.
 
+use crate::cli::limit_args::LimitArgs;
 use crate::config::TlsFiles;
 use crate::config::admin_address::Address;
 use crate::config::cache_folder::user_cache;
 use crate::config::egress::{Grant, Grants};
-use crate::config::origin::Linking;
-use crate::config::origin::Origin;
+use crate::config::limits::most_instances;
+use crate::config::origin::{Linking, Origin};
 use crate::config::preopens::{Preopen, Preopens};
-use crate::config::units::{duration, size};
-use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
+use crate::config::{AppConfig, Config};
 use crate::telemetry::log_output::LogFormat;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Serve Python web apps, each request in a WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -118,6 +117,9 @@ pub struct Serve {
     /// What is logged, as `info,guest=error` or `debug`.
     #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
     pub log_filter: Option<String>,
+    /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
+    #[arg(long)]
+    pub exit_on_stdin_close: bool,
 }
 
 #[derive(Debug, Args)]
@@ -222,9 +224,6 @@ pub struct Serving {
     /// Threads, each with its own listener and instances [default: one for each core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Most instances of the app, per worker and lane. 1: all async requests of a worker share one interpreter.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub instances: u16,
     /// Let the app send HTTP requests to this host; may be repeated. A name, *.NAME, an address, a range as 10.0.0.0/8,
     /// or * for every public host; without a port, 80 and 443.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
@@ -244,83 +243,16 @@ pub struct Serving {
     /// What is logged, as `info,guest=error` or `debug`.
     #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
     pub log_filter: Option<String>,
+    /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
+    #[arg(long)]
+    pub exit_on_stdin_close: bool,
     #[command(flatten)]
     pub limits: LimitArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// Longest time of a request in the app, as 30s or 500ms; then 504.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub deadline: Duration,
-    /// What a cancelled async handler gets to clean up before its instance is ended.
-    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
-    pub grace: Duration,
-    /// Processor time of one request in the app, in milliseconds; then 503, and a new instance [default: no limit]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_cpu_ms: Option<u64>,
-    /// Memory of one instance; then MemoryError and a new instance.
-    #[arg(long, default_value = "128MiB", value_parser = size, value_name = "SIZE")]
-    pub memory: usize,
-    /// Retire an instance after so many requests; 0: never.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub max_requests: u64,
-    /// Most requests that are worked on at once, per worker; more wait.
-    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub concurrency: u32,
-    /// Most requests that may wait for that, per worker; then 503 at once.
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub queue: u32,
-    /// Most requests in a second, of all workers; then 429 [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
-    /// Most bytes that the app may write to the log in a second; more is left out.
-    #[arg(long, default_value = "256KiB", value_parser = size, value_name = "SIZE")]
-    pub log_rate: usize,
-    /// Most requests to other servers that an instance may have open; more are refused.
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub max_exchanges: u32,
-    /// Largest request body; then 413.
-    #[arg(long, default_value = "1MiB", value_parser = size, value_name = "SIZE")]
-    pub max_body: usize,
-    /// Most bytes of all files of a multipart form; then 413.
-    #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
-    pub max_upload: usize,
-    /// Largest response body; then 500.
-    #[arg(long, default_value = "64MiB", value_parser = size, value_name = "SIZE")]
-    pub max_response: usize,
-    /// Memory for large bodies on their way: of requests that arrive, and of replies that clients take; then 503.
-    #[arg(long, default_value = "256MiB", value_parser = size, value_name = "SIZE")]
-    pub transit: usize,
-    /// Largest request head: request line and headers; then 431.
-    #[arg(long, default_value = "64KiB", value_parser = size, value_name = "SIZE")]
-    pub max_head: usize,
-    /// Longest wait for a request's head, and for the next request of a connection.
-    #[arg(long, default_value = "15s", value_parser = duration, value_name = "TIME")]
-    pub header_timeout: Duration,
-    /// Longest wait for a request's body; then 408.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub body_timeout: Duration,
-    /// Longest wait for a client to take its response.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub write_timeout: Duration,
-    /// Most open connections per worker; more wait.
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
-    pub connections: u32,
-    /// How long a shutdown waits for requests in flight.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub drain: Duration,
-    /// Memory that an ended instance wrote to and that is wiped for the next one; more is given back to the system, which
-    /// takes longer. `inspect` shows what calls write to.
-    #[arg(long, default_value = "4MiB", value_parser = size, value_name = "SIZE")]
-    pub keep_resident: usize,
 }
 
 impl Serving {
     /// The host. `workers`: how many, unless that was said.
     pub fn config(&self, workers: usize) -> Config {
-        let given = &self.limits;
         let workers = self.workers.map_or(workers, usize::from);
         Config {
             listen: vec![SocketAddr::new(self.host, self.port)],
@@ -328,15 +260,8 @@ impl Serving {
             share_port: self.share_port,
             admin: self.admin.clone(),
             workers,
-            drain: given.drain,
-            most_instances: most_instances(workers, &self.app_limits()),
-            keep_resident: given.keep_resident,
-            clients: ClientLimits {
-                max_head: given.max_head,
-                header_timeout: given.header_timeout,
-                write_timeout: given.write_timeout,
-                connections: given.connections as usize,
-            },
+            most_instances: most_instances(workers, &self.limits.app),
+            limits: self.limits.server.clone(),
         }
     }
 
@@ -344,33 +269,11 @@ impl Serving {
     pub fn app_config(&self) -> Result<AppConfig, String> {
         let preopens = self.files.iter().chain(&self.write).cloned().collect();
         Ok(AppConfig {
-            limits: self.app_limits(),
+            limits: self.limits.app.clone(),
             grants: Grants::new(self.allow_http.clone()),
             preopens: Preopens::new(preopens)?,
             env: self.env.clone(),
         })
-    }
-
-    fn app_limits(&self) -> Limits {
-        let given = &self.limits;
-        Limits {
-            deadline: given.deadline,
-            grace: given.grace,
-            max_cpu: given.max_cpu_ms.map(Duration::from_millis),
-            memory: given.memory,
-            max_requests: given.max_requests,
-            instances: usize::from(self.instances),
-            concurrency: given.concurrency as usize,
-            queue: given.queue as usize,
-            rate: given.rate,
-            log_rate: given.log_rate,
-            max_exchanges: given.max_exchanges as usize,
-            max_body: given.max_body,
-            body_timeout: given.body_timeout,
-            max_upload: given.max_upload,
-            max_response: given.max_response,
-            transit: given.transit,
-        }
     }
 }
 

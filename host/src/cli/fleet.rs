@@ -7,6 +7,7 @@ use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::build::compiler;
 use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
+use crate::cli::parent;
 use crate::cli::run::{cores, pool, say, serve as serve_table, start_log};
 use crate::config::host_file::HostFile;
 
@@ -18,6 +19,9 @@ use std::sync::Arc;
 
 /// Serve every app of a host file, and drain at Ctrl-C or SIGTERM.
 pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
+    if args.exit_on_stdin_close {
+        parent::watch_stdin();
+    }
     let file = HostFile::read(&args.file, cores())?;
     let log = start_log(args.log_format, args.log_filter.as_deref())?;
     let engine = pool(&file.config)?;

@@ -3,10 +3,13 @@
 mod args;
 mod fleet;
 mod inspect;
+mod limit_args;
+mod parent;
 mod probe;
 mod run;
 mod scaffold;
 
+use crate::config::limit_name::{Reader, set_reader};
 use crate::util::{memory_trim, progress};
 use args::{Cli, Command};
 use clap::Parser;
@@ -17,6 +20,10 @@ use std::process::ExitCode;
 pub fn main(trim: fn()) -> ExitCode {
     memory_trim::set_trim(trim);
     let cli = Cli::parse();
+    set_reader(match cli.command {
+        Command::Serve(_) | Command::Check(_) => Reader::HostFile,
+        _ => Reader::CommandLine,
+    });
     let outcome = cli.cache().and_then(|cache| match &cli.command {
         Command::Run(args) => run::run(args, &cache),
         Command::Dev(args) => run::dev(args, &cache),

@@ -13,6 +13,7 @@ use crate::build::component_file::component_file;
 use crate::build::sdk_bundle;
 use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When};
 use crate::cli::inspect;
+use crate::cli::parent;
 use crate::cli::probe;
 use crate::cli::scaffold;
 use crate::config::app_source::AppRef;
@@ -44,6 +45,9 @@ type Outcome = Result<(), String>;
 
 /// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
+    if args.serving.exit_on_stdin_close {
+        parent::watch_stdin();
+    }
     let (config, app_config) = (args.serving.config(cores()), args.serving.app_config()?);
     let log = start_log(args.serving.log_format, args.serving.log_filter.as_deref())?;
     let engine = pool(&config)?;
@@ -78,6 +82,9 @@ pub fn cores() -> usize {
 pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
         return Err(format!("{}: what is edited is a .py file", args.path.display()));
+    }
+    if args.serving.exit_on_stdin_close {
+        parent::watch_stdin();
     }
     let app = AppRef::new(&args.path, args.app.as_deref())?;
     let (config, app_config) = (args.serving.config(1), args.serving.app_config()?);
@@ -238,6 +245,7 @@ fn wait_for_signal() -> Outcome {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = parent::stdin_closed() => {}
         }
         Ok(())
     })?

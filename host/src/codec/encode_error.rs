@@ -22,7 +22,7 @@ impl std::fmt::Display for EncodeError {
         match self {
             Self::Truncated => write!(f, "the reply ends in the middle of a value"),
             Self::TooDeep => write!(f, "the reply is nested more than {MAX_DEPTH} levels deep"),
-            Self::TooLarge => write!(f, "the reply as JSON is larger than --max-response allows"),
+            Self::TooLarge => write!(f, "the reply as JSON is larger than it may be"),
             Self::Cycle => write!(f, "the reply contains itself"),
             Self::NotANumber => write!(f, "JSON cannot hold nan or infinity"),
             Self::LoneSurrogate => write!(f, "the reply has text that is not valid Unicode"),

@@ -4,6 +4,7 @@
 //! name resolves to before a connection is made. A name cannot point into the host's own network: an address that is
 //! not public has to be granted as an address.
 
+use crate::config::limit_name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What an app may reach.
@@ -111,7 +112,13 @@ impl Grants {
         if self.0.iter().any(|grant| grant.has_port(port) && grant.has_host(&host)) {
             return Ok(());
         }
-        Err(format!("this app may not connect to {host}:{port}: allow it with --allow-http {host}:{port}"))
+        Err(format!(
+            "this app may not connect to {host}:{port}: allow it with {}",
+            limit_name::grant(
+                &format!("--allow-http {host}:{port}"),
+                &format!("[app.NAME.http] allow = [\"{host}:{port}\"]")
+            )
+        ))
     }
 
     /// May a connection to `host` go to this address, to which it resolved? The error is a sentence.
@@ -124,7 +131,11 @@ impl Grants {
             return Ok(());
         }
         Err(format!(
-            "{host} is at {address}, which is not a public address: allow it with --allow-http {address}:{port}"
+            "{host} is at {address}, which is not a public address: allow it with {}",
+            limit_name::grant(
+                &format!("--allow-http {address}:{port}"),
+                &format!("[app.NAME.http] allow = [\"{address}:{port}\"]")
+            )
         ))
     }
 }

@@ -1,15 +1,16 @@
 //! `host.toml`: a host of many apps, read and checked as a whole. Every mistake is told with its line.
 
-use crate::config::TlsFiles;
 use crate::config::admin_address::Address;
 use crate::config::egress::{Grant, Grants};
+use crate::config::limit_table::{Limit, Place, Row, TABLE};
+use crate::config::limits::{Limits, ServerLimits, most_instances};
 use crate::config::origin::Linking;
 use crate::config::origin::Origin;
 use crate::config::origin::Tenant;
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::units;
 use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
-use crate::config::{AppConfig, ClientLimits, Config, Limits, most_instances};
+use crate::config::{AppConfig, Config, TlsFiles};
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -101,13 +102,14 @@ struct ServerTable {
     admin: Option<Spanned<String>>,
     /// Of all apps.
     instances: Option<usize>,
-    drain: Option<Time>,
     idle: Option<Time>,
-    keep_resident: Option<Size>,
-    max_head: Option<Size>,
-    header_timeout: Option<Time>,
-    write_timeout: Option<Time>,
-    connections: Option<usize>,
+    drain: Option<LimitValue>,
+    keep_resident: Option<LimitValue>,
+    max_head: Option<LimitValue>,
+    header_timeout: Option<LimitValue>,
+    write_timeout: Option<LimitValue>,
+    connections: Option<LimitValue>,
+    /// Of all apps.
     #[serde(default)]
     limits: LimitsTable,
 }
@@ -151,26 +153,9 @@ struct FilesTable {
     write: bool,
 }
 
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LimitsTable {
-    memory: Option<Size>,
-    deadline: Option<Time>,
-    grace: Option<Time>,
-    cpu: Option<Time>,
-    instances: Option<usize>,
-    concurrency: Option<usize>,
-    queue: Option<usize>,
-    rate: Option<u32>,
-    requests: Option<u64>,
-    log_rate: Option<Size>,
-    exchanges: Option<usize>,
-    body: Option<Size>,
-    body_timeout: Option<Time>,
-    upload: Option<Size>,
-    response: Option<Size>,
-    transit: Option<Size>,
-}
+/// Values by the keys of [`limit_table`].
+type LimitsTable = BTreeMap<Spanned<String>, LimitValue>;
+type LimitValue = Spanned<toml::Value>;
 
 #[derive(Debug, Clone, Copy)]
 struct Time(Duration);
@@ -182,49 +167,48 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Size(usize);
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        units::size(&text).map(Self).map_err(de::Error::custom)
+/// The number that a limit is set to.
+fn number(row: &Row, value: &toml::Value) -> Result<u64, String> {
+    match value {
+        toml::Value::String(text) => row.kind.of_text(text),
+        toml::Value::Integer(number) => row.kind.of_number(*number),
+        other => Err(format!("{} is a text or a number, not a {}", row.key, other.type_str())),
     }
 }
 
-/// What a tenant gets who asks for nothing. One app among many waits for others more than one that is alone.
-fn of_tenants() -> Limits {
-    Limits { instances: 8, concurrency: 200, queue: 1000, ..Limits::default() }
-}
-
-impl LimitsTable {
-    fn over(self, base: &Limits) -> Limits {
-        let time = |given: Option<Time>, base| given.map_or(base, |Time(time)| time);
-        let size = |given: Option<Size>, base| given.map_or(base, |Size(size)| size);
-        Limits {
-            memory: size(self.memory, base.memory),
-            deadline: time(self.deadline, base.deadline),
-            grace: time(self.grace, base.grace),
-            max_cpu: self.cpu.map(|Time(time)| time).or(base.max_cpu),
-            instances: self.instances.unwrap_or(base.instances).max(1),
-            concurrency: self.concurrency.unwrap_or(base.concurrency).max(1),
-            queue: self.queue.unwrap_or(base.queue),
-            rate: self.rate.or(base.rate),
-            max_requests: self.requests.unwrap_or(base.max_requests),
-            log_rate: size(self.log_rate, base.log_rate),
-            max_exchanges: self.exchanges.unwrap_or(base.max_exchanges),
-            max_body: size(self.body, base.max_body),
-            body_timeout: time(self.body_timeout, base.body_timeout),
-            max_upload: size(self.upload, base.max_upload),
-            max_response: size(self.response, base.max_response),
-            transit: size(self.transit, base.transit),
+/// `base`, less what `table` says.
+fn app_limits(table: LimitsTable, base: &Limits, mistakes: &mut Mistakes<'_>) -> Limits {
+    let mut limits = base.clone();
+    for (key, value) in table {
+        let row = TABLE.iter().find(|row| row.key == key.get_ref());
+        let Some(Row { place: Place::App { set, .. }, .. }) = row else {
+            let keys = TABLE.iter().filter(|row| matches!(row.place, Place::App { .. })).map(|row| row.key);
+            let keys = keys.collect::<Vec<_>>().join(", ");
+            mistakes.add(key.span().start, &format!("{} is no limit: there are {keys}", key.get_ref()));
+            continue;
+        };
+        let number = row.map_or(Ok(0), |row| number(row, value.get_ref()));
+        if let Some(number) = mistakes.take(value.span().start, number) {
+            set(&mut limits, number);
         }
     }
+    limits
+}
+
+fn server_limits(given: [(Limit, Option<LimitValue>); 6], mistakes: &mut Mistakes<'_>) -> ServerLimits {
+    let mut limits = ServerLimits::default();
+    for (limit, value) in given {
+        let (Some(value), Place::Server { set, .. }) = (value, &limit.row().place) else { continue };
+        if let Some(number) = mistakes.take(value.span().start, number(limit.row(), value.get_ref())) {
+            set(&mut limits, number);
+        }
+    }
+    limits
 }
 
 impl Written {
-    fn resolve(self, mistakes: &mut Mistakes<'_>, folder: &Path, cores: usize) -> HostFile {
-        let base = self.server.limits.over(&of_tenants());
+    fn resolve(mut self, mistakes: &mut Mistakes<'_>, folder: &Path, cores: usize) -> HostFile {
+        let base = app_limits(std::mem::take(&mut self.server.limits), &Limits::of_tenants(), mistakes);
         let idle = self.server.idle.map_or(Duration::from_secs(60), |Time(time)| time);
         let mut tenants = Vec::with_capacity(self.app.len());
         let mut places = Vec::with_capacity(self.app.len());
@@ -264,9 +248,6 @@ impl ServerTable {
         (apps, cores): (usize, usize),
     ) -> Config {
         let defaults = Config::default();
-        let of_clients = ClientLimits::default();
-        let time = |given: Option<Time>, base| given.map_or(base, |Time(time)| time);
-        let size = |given: Option<Size>, base| given.map_or(base, |Size(size)| size);
         let workers = match self.workers {
             Some(workers) if !(1..=1024).contains(workers.get_ref()) => {
                 mistakes.add(workers.span().start, "workers are between 1 and 1024");
@@ -278,6 +259,17 @@ impl ServerTable {
             let parsed = Address::parse(admin.get_ref());
             mistakes.take(admin.span().start, parsed)
         });
+        let limits = server_limits(
+            [
+                (Limit::MaxHead, self.max_head),
+                (Limit::HeaderTimeout, self.header_timeout),
+                (Limit::WriteTimeout, self.write_timeout),
+                (Limit::Connections, self.connections),
+                (Limit::Drain, self.drain),
+                (Limit::KeepResident, self.keep_resident),
+            ],
+            mistakes,
+        );
         let needed = most_instances(workers, base).saturating_mul(apps.max(1));
         Config {
             listen: self.listen.unwrap_or(defaults.listen),
@@ -285,15 +277,8 @@ impl ServerTable {
             share_port: self.share_port,
             admin,
             workers,
-            drain: time(self.drain, defaults.drain),
             most_instances: self.instances.unwrap_or(needed.min(MOST_INSTANCES)),
-            keep_resident: size(self.keep_resident, defaults.keep_resident),
-            clients: ClientLimits {
-                max_head: size(self.max_head, of_clients.max_head),
-                header_timeout: time(self.header_timeout, of_clients.header_timeout),
-                write_timeout: time(self.write_timeout, of_clients.write_timeout),
-                connections: self.connections.unwrap_or(of_clients.connections),
-            },
+            limits,
         }
     }
 }
@@ -344,7 +329,7 @@ impl AppTable {
         }
         let preopens = mistakes.take(start, Preopens::new(preopens)).unwrap_or_default();
         let config = AppConfig {
-            limits: self.limits.over(base),
+            limits: app_limits(self.limits, base, mistakes),
             grants: Grants::new(allowed),
             preopens,
             env: self.env.into_iter().collect(),

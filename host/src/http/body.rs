@@ -2,6 +2,7 @@
 
 use crate::apps::app::App;
 use crate::config::Limits;
+use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
 use crate::http::head::{self, BodyError, RequestBody};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
@@ -118,7 +119,7 @@ async fn multipart(
         }
         spool.finish().await.map_err(unstored)?;
         let content = if takes_bytes(route, &name) {
-            let too_large = Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" };
+            let too_large = Rejection::TooLarge { most: limits.max_body, limit: Limit::MaxBody };
             Some(spool.content().ok_or(too_large)?)
         } else {
             None
@@ -171,13 +172,13 @@ struct Left {
 impl Left {
     fn take_field(&mut self, bytes: usize, limits: &Limits) -> Result<(), Failure> {
         let left = self.fields.checked_sub(bytes);
-        self.fields = left.ok_or(Rejection::TooLarge { limit: limits.max_body, flag: "--max-body" })?;
+        self.fields = left.ok_or(Rejection::TooLarge { most: limits.max_body, limit: Limit::MaxBody })?;
         Ok(self.reservation.grow(bytes)?)
     }
 
     fn take_file(&mut self, bytes: usize, limits: &Limits) -> Result<(), Rejection> {
         let left = self.files.checked_sub(bytes);
-        self.files = left.ok_or(Rejection::TooLarge { limit: limits.max_upload, flag: "--max-upload" })?;
+        self.files = left.ok_or(Rejection::TooLarge { most: limits.max_upload, limit: Limit::MaxUpload })?;
         Ok(())
     }
 }

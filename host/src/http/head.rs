@@ -1,5 +1,6 @@
 //! A request's head and body, checked before anything is done for it.
 
+use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
 use crate::manifest::Method;
 use crate::quota::body_budget::BodyReservation;
@@ -118,7 +119,7 @@ pub async fn read_body(
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limit as u64 {
-        return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
+        return Err(Rejection::TooLarge { most: limit, limit: Limit::MaxBody }.into());
     }
     tokio::time::timeout(patience, collect(body, limit, reservation))
         .await
@@ -138,7 +139,7 @@ async fn collect(
     while let Some(part) = parts.next().await {
         let data = part.map_err(|why| Rejection::Malformed(why.to_owned()))?;
         if first.len() + joined.len() + data.len() > limit {
-            return Err(Rejection::TooLarge { limit, flag: "--max-body" }.into());
+            return Err(Rejection::TooLarge { most: limit, limit: Limit::MaxBody }.into());
         }
         reservation.grow(data.len())?;
         at_once += data.len();

@@ -3,7 +3,7 @@
 //! hyper keeps 16 KiB for a connection that rests, and ten thousand of those cost more than the interpreters behind
 //! them. So it is taken from hyper after a while, and given back with the first bytes of another request.
 
-use crate::config::ClientLimits;
+use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, drive};
 use crate::http::io::{ClientIo, Framing, InUse};
 use crate::http::pipeline::{self, Peer};
@@ -29,7 +29,7 @@ const MAX_HEADERS: usize = 100;
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Serve until the connection ends.
-pub async fn serve<S>(mut connection: Connection, stream: S, limits: &ClientLimits) -> hyper::Result<()>
+pub async fn serve<S>(mut connection: Connection, stream: S, limits: &ServerLimits) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection.
 
 use crate::apps::worker_apps::WorkerApps;
-use crate::config::ClientLimits;
+use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, drive};
 use crate::http::head::RequestBody;
 use crate::http::pipeline::{self, Peer};
@@ -22,7 +22,7 @@ const MAX_STREAMS: u32 = 200;
 pub async fn serve<S>(
     mut connection: Connection,
     stream: S,
-    limits: &ClientLimits,
+    limits: &ServerLimits,
 ) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

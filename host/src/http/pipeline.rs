@@ -51,6 +51,9 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
         }
+        if let Some(limit) = failure.limit() {
+            line.refused(limit);
+        }
         response::from_failure(failure, id, apps.shows_errors())
     });
     line.end(response.status().as_u16(), response.body().size_hint().lower());

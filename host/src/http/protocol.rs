@@ -1,6 +1,6 @@
 //! Which protocol a client speaks: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2.
 
-use crate::config::ClientLimits;
+use crate::config::limits::ServerLimits;
 use crate::http::connection::Connection;
 use crate::http::{http1, http2};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub async fn serve(
     connection: Connection,
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    limits: &ClientLimits,
+    limits: &ServerLimits,
 ) {
     let peer = connection.peer;
     if let Err(error) = try_serve(connection, stream, tls, limits).await {
@@ -30,7 +30,7 @@ async fn try_serve(
     connection: Connection,
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    limits: &ClientLimits,
+    limits: &ServerLimits,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // Each way has its own box: thousands of connections wait, and none needs room for what others are.
     if let Some(tls) = tls {
@@ -53,7 +53,7 @@ async fn serve_tls(
     connection: Connection,
     stream: TcpStream,
     tls: TlsAcceptor,
-    limits: &ClientLimits,
+    limits: &ServerLimits,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let stream = timeout(limits.header_timeout, tls.accept(stream)).await??;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {

@@ -127,7 +127,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
         Failure::Overloaded(overload) => {
             let mut response = detail(overload.status(), overload.told());
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(overload.retry_after()));
-            if overload == Overload::BodyBudget {
+            if overload == Overload::Transit {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response

@@ -5,7 +5,10 @@
 
 use crate::apps::registry::AppTable;
 use crate::apps::worker_apps::WorkerApps;
-use crate::config::{ClientLimits, Config};
+use crate::config::Config;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::config::limits::ServerLimits;
 use crate::http::connection::Connection;
 use crate::http::protocol;
 use crate::http::tls;
@@ -64,9 +67,9 @@ impl Server {
             let worker = Worker {
                 listeners,
                 apps: apps.clone(),
-                limits: config.clients.clone(),
+                limits: config.limits.clone(),
                 tls: tls.clone(),
-                drain: config.drain,
+                drain: config.limits.drain,
                 stopping: stopping.clone(),
                 place: (index, config.workers),
             };
@@ -152,7 +155,7 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 struct Worker {
     listeners: Vec<TcpListener>,
     apps: AppTable,
-    limits: ClientLimits,
+    limits: ServerLimits,
     tls: Option<TlsAcceptor>,
     drain: Duration,
     stopping: watch::Receiver<bool>,
@@ -205,7 +208,7 @@ impl Worker {
 async fn serve(
     listeners: Vec<tokio::net::TcpListener>,
     apps: Arc<WorkerApps>,
-    (limits, tls): (&ClientLimits, Option<TlsAcceptor>),
+    (limits, tls): (&ServerLimits, Option<TlsAcceptor>),
     stopping: watch::Receiver<bool>,
     drain: Duration,
 ) {
@@ -238,7 +241,8 @@ async fn serve(
         apps.close().await;
     };
     if tokio::time::timeout(drain, end).await.is_err() {
-        tracing::warn!("what was still in flight after {} s was cut off (--drain)", drain.as_secs());
+        let limit = limit_name::of(Limit::Drain);
+        tracing::warn!("what was still in flight after {} s was cut off ({limit})", drain.as_secs());
     }
 }
 
@@ -285,7 +289,7 @@ fn turn_away(listener: &tokio::net::TcpListener) {
 struct Listener {
     listener: tokio::net::TcpListener,
     apps: Arc<WorkerApps>,
-    limits: ClientLimits,
+    limits: ServerLimits,
     closing: watch::Receiver<bool>,
     places: Arc<Semaphore>,
     tls: Option<TlsAcceptor>,

@@ -62,8 +62,8 @@ impl BodyReservation {
         }
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = self.bytes.div_ceil(UNIT).saturating_sub(held);
-        let more = u32::try_from(more).map_err(|_| Overload::BodyBudget)?;
-        let taken = self.share.clone().try_acquire_many_owned(more).map_err(|_| Overload::BodyBudget)?;
+        let more = u32::try_from(more).map_err(|_| Overload::Transit)?;
+        let taken = self.share.clone().try_acquire_many_owned(more).map_err(|_| Overload::Transit)?;
         match &mut self.held {
             Some(held) => held.merge(taken),
             None => self.held = Some(taken),
@@ -98,14 +98,14 @@ mod tests {
         for _ in 0..MIB / 1000 {
             arriving.grow(1000).unwrap();
         }
-        assert_eq!(transit.keep(vec![1; MIB].into()), Err(Overload::BodyBudget));
-        assert_eq!(arriving.grow(MIB), Err(Overload::BodyBudget));
+        assert_eq!(transit.keep(vec![1; MIB].into()), Err(Overload::Transit));
+        assert_eq!(arriving.grow(MIB), Err(Overload::Transit));
         let part = first.slice(5..10);
         drop((first, arriving));
         assert!(transit.keep(vec![1; MIB].into()).is_ok());
         assert_eq!(
             transit.keep(vec![1; 2 * MIB].into()),
-            Err(Overload::BodyBudget),
+            Err(Overload::Transit),
             "a part of the first is in use"
         );
         drop(part);
@@ -117,6 +117,6 @@ mod tests {
         let transit = BodyBudget::new(0);
         assert!(transit.keep(vec![1; SMALL].into()).is_ok());
         assert!(transit.reserve().grow(SMALL).is_ok());
-        assert_eq!(transit.reserve().grow(SMALL + 1), Err(Overload::BodyBudget));
+        assert_eq!(transit.reserve().grow(SMALL + 1), Err(Overload::Transit));
     }
 }

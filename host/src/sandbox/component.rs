@@ -1,6 +1,8 @@
 //! Components: checked, loaded, linked.
 
 use crate::config::app_source::Source;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::config::{AppConfig, Limits};
 use crate::sandbox::bindings::AppPre;
 use crate::sandbox::compile_cache::{self, Artifact};
@@ -175,9 +177,10 @@ fn fits(
     let memory = memory.unwrap_or(0).saturating_mul(WASM_PAGE);
     if memory > limits.memory as u64 {
         return Err(format!(
-            "it starts with {} MiB of memory and an instance may have {} MiB: raise --memory",
+            "it starts with {} MiB of memory and an instance may have {} MiB: raise {}",
             memory.div_ceil(crate::config::MIB as u64),
-            limits.memory / crate::config::MIB
+            limits.memory / crate::config::MIB,
+            limit_name::of(Limit::Memory)
         ));
     }
     let table = table.unwrap_or(0);

@@ -114,7 +114,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .max_memory_size(2048 * crate::config::MIB);
     if may_reset_in_place() {
         pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(config.keep_resident)
+            .linear_memory_keep_resident(config.limits.keep_resident)
             .table_keep_resident(TABLE_KEEP_RESIDENT);
     }
     let mut settings = settings();

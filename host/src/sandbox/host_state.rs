@@ -4,6 +4,8 @@
 //! app until they are loaded.
 
 use crate::config::app_source::{APP_FOLDER, Source};
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
 use crate::sandbox::engine::{Engine, TABLE_ELEMENTS};
 use crate::sandbox::execution::Execution;
@@ -164,9 +166,10 @@ impl HostState {
             execution.lingers.notify_one();
             let timer = tokio::spawn(async move {
                 tokio::time::sleep(linger).await;
+                let limit = limit_name::of(Limit::Deadline);
                 tracing::error!(
                     request,
-                    "the work after the reply took longer than the deadline, and its instance was ended (--deadline)"
+                    "the work after the reply took longer than the deadline, and its instance was ended ({limit})"
                 );
                 execution.overstayed.notify_one();
             });

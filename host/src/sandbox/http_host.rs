@@ -1,5 +1,7 @@
 //! The requests of one instance to other servers: its exchanges, each a task, and their news.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::sandbox::bindings::bolt::host::http::Chunk;
 use crate::sandbox::http_client::{self, HttpClient, Problem, Sending};
 use crate::sandbox::timer::GuestTimer;
@@ -126,7 +128,8 @@ impl Exchanges {
         exchange: &mut Exchange,
     ) -> Result<(Request<Sending>, Option<Duration>), Problem> {
         if self.open.len() >= self.most {
-            let message = format!("this instance has {} exchanges open (--max-exchanges)", self.most);
+            let limit = limit_name::of(Limit::MaxExchanges);
+            let message = format!("this instance has {} exchanges open ({limit})", self.most);
             return Err(Problem::new("limit", message));
         }
         let invalid = |what: String| Problem::new("invalid", what);

@@ -1,5 +1,7 @@
 //! What a guest prints, line by line, under the id of the request that printed it.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::quota::rate_limit::RateLimit;
 use crate::util::locks::lock;
 use std::pin::Pin;
@@ -98,7 +100,8 @@ impl GuestOutput {
         self.rate.dropped.fetch_add(whole - read, Ordering::Relaxed);
         let left_out = self.rate.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log (--log-rate)");
+            let limit = limit_name::of(Limit::LogRate);
+            tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log ({limit})");
         }
         let (app, stream, name) = (&*self.app, stream, stream.name());
         match stream {

@@ -1,5 +1,7 @@
 //! The line of each request in the log.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use hyper::Method;
 use hyper::http::request::Parts;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ pub struct Line {
     start: Instant,
     /// The app that it is for, where there are several.
     app: Option<Arc<str>>,
+    /// The limit for which it was refused.
+    limit: Option<Limit>,
 }
 
 impl Line {
@@ -23,12 +27,17 @@ impl Line {
     pub fn begin(request: u64, head: &Parts) -> Self {
         let logged = tracing::enabled!(target: ACCESS, tracing::Level::INFO);
         let head = logged.then(|| (head.method.clone(), head.uri.path().escape_debug().to_string()));
-        Self { request, head, start: Instant::now(), app: None }
+        Self { request, head, start: Instant::now(), app: None, limit: None }
     }
 
     /// The request is for this one of several apps.
     pub fn of(&mut self, app: &Arc<str>) {
         self.app = self.head.is_some().then(|| app.clone());
+    }
+
+    /// The request was refused because it, or the load, has reached this limit.
+    pub fn refused(&mut self, limit: Limit) {
+        self.limit = Some(limit);
     }
 
     /// `bytes`: of the body, as far as they are known when the head is sent.
@@ -37,6 +46,7 @@ impl Line {
         let ms = self.start.elapsed().as_micros() as f64 / 1000.0;
         let (request, method) = (self.request, method.as_str());
         let app = self.app.as_deref();
-        tracing::info!(target: ACCESS, request, app, method, path, status, ms, bytes);
+        let limit = self.limit.map(limit_name::of);
+        tracing::info!(target: ACCESS, request, app, method, path, status, ms, bytes, limit);
     }
 }

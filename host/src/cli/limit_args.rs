@@ -1,0 +1,51 @@
+//! The flags of all limits, made from their table.
+
+use crate::config::limit_table::{Kind, Place, Row, TABLE};
+use crate::config::limits::{Limits, ServerLimits};
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
+
+/// What the flags say, and the defaults where they say nothing.
+#[derive(Debug, Clone, Default)]
+pub struct LimitArgs {
+    pub app: Limits,
+    pub server: ServerLimits,
+}
+
+impl FromArgMatches for LimitArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        for row in &TABLE {
+            let Some(&value) = matches.get_one::<u64>(row.flag) else { continue };
+            match row.place {
+                Place::App { set, .. } => set(&mut self.app, value),
+                Place::Server { set, .. } => set(&mut self.server, value),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Args for LimitArgs {
+    fn augment_args(command: Command) -> Command {
+        command.next_help_heading("Limits").args(TABLE.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn flag(row: &Row) -> Arg {
+    let kind: Kind = row.kind;
+    let arg = Arg::new(row.flag).long(row.flag).value_name(kind.placeholder());
+    let arg = arg.value_parser(move |text: &str| kind.parse(text));
+    match row.default() {
+        Some(default) => arg.help(row.help).default_value(kind.show(default)),
+        None => arg.help(format!("{} [default: no limit]", row.help)),
+    }
+}

@@ -1,0 +1,396 @@
+//! Every limit once: its flag, its key in a host file, its meaning, and where its value is. The command line, host files, the
+//! page of flags and refusals all read this table.
+
+use crate::config::limits::{Limits, ServerLimits};
+use crate::config::units;
+use std::time::Duration;
+
+/// The limits, in the order of [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Deadline,
+    Grace,
+    MaxCpu,
+    Memory,
+    MaxRequests,
+    Instances,
+    Concurrency,
+    Queue,
+    Rate,
+    LogRate,
+    MaxExchanges,
+    MaxBody,
+    BodyTimeout,
+    MaxUpload,
+    MaxResponse,
+    Transit,
+    MaxHead,
+    HeaderTimeout,
+    WriteTimeout,
+    Connections,
+    Drain,
+    KeepResident,
+}
+
+impl Limit {
+    pub fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+}
+
+/// How a limit is written. All are kept as whole numbers: milliseconds, bytes or things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `30s`
+    Time,
+    /// On the command line a number of milliseconds, in a host file `500ms`.
+    Millis,
+    /// `1MiB`
+    Size,
+    Count {
+        least: u64,
+        most: u64,
+    },
+}
+
+impl Kind {
+    /// A text of the command line. The error is a sentence.
+    pub fn parse(self, text: &str) -> Result<u64, String> {
+        let number = || text.parse::<u64>().map_err(|_| format!("{text:?} is not a whole number"));
+        match self {
+            Self::Time => units::duration(text).map(|time| time.as_millis() as u64),
+            Self::Size => units::size(text).map(|bytes| bytes as u64),
+            Self::Millis => within(number()?, 1, u64::MAX),
+            Self::Count { least, most } => within(number()?, least, most),
+        }
+    }
+
+    /// A value of a host file: a text, or a number where things are counted. The error is a sentence.
+    pub fn of_text(self, text: &str) -> Result<u64, String> {
+        match self {
+            Self::Millis => Self::Time.parse(text),
+            Self::Count { .. } => Err(format!("{text:?} is a text: write a number")),
+            kind => kind.parse(text),
+        }
+    }
+
+    pub fn of_number(self, number: i64) -> Result<u64, String> {
+        match (self, u64::try_from(number)) {
+            (Self::Count { least, most }, Ok(number)) => within(number, least, most),
+            (Self::Count { .. }, Err(_)) => Err(format!("{number} is below 0")),
+            (Self::Size, _) => Err("a size is a text, as \"1MiB\"".to_owned()),
+            (Self::Time | Self::Millis, _) => Err("a time is a text, as \"30s\"".to_owned()),
+        }
+    }
+
+    pub fn show(self, value: u64) -> String {
+        match self {
+            Self::Time => units::show_duration(Duration::from_millis(value)),
+            Self::Size => units::show_size(value),
+            Self::Millis | Self::Count { .. } => value.to_string(),
+        }
+    }
+
+    /// What stands for a value in `--help`.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Time => "TIME",
+            Self::Millis => "MS",
+            Self::Size => "SIZE",
+            Self::Count { .. } => "N",
+        }
+    }
+}
+
+fn within(number: u64, least: u64, most: u64) -> Result<u64, String> {
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else if most == u64::MAX {
+        Err(format!("{number} is below {least}"))
+    } else {
+        Err(format!("{number} is not between {least} and {most}"))
+    }
+}
+
+/// Where the value of a limit is; none stands for no limit.
+pub enum Place {
+    App { get: fn(&Limits) -> Option<u64>, set: fn(&mut Limits, u64) },
+    Server { get: fn(&ServerLimits) -> Option<u64>, set: fn(&mut ServerLimits, u64) },
+}
+
+pub struct Row {
+    #[allow(dead_code, reason = "a test holds the rows to the order of the limits")]
+    pub limit: Limit,
+    /// Of `run` and `dev`, less its dashes.
+    pub flag: &'static str,
+    /// In `[server.limits]` and `[app.NAME.limits]` of a host file, or, where the limit is the server's, in `[server]`.
+    pub key: &'static str,
+    pub kind: Kind,
+    pub place: Place,
+    /// A sentence without its full stop.
+    pub help: &'static str,
+}
+
+impl Row {
+    /// The default of `run`.
+    pub fn default(&self) -> Option<u64> {
+        match self.place {
+            Place::App { get, .. } => get(&Limits::default()),
+            Place::Server { get, .. } => get(&ServerLimits::default()),
+        }
+    }
+}
+
+/// Of a count that is kept in 32 bits.
+const COUNT: u64 = u32::MAX as u64;
+
+#[rustfmt::skip]
+pub const TABLE: [Row; 22] = [
+    Row {
+        limit: Limit::Deadline,
+        flag: "deadline",
+        key: "deadline",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.deadline.as_millis() as u64), set: |l, v| l.deadline = Duration::from_millis(v) },
+        help: "Longest time of a request in the app; then 504",
+    },
+    Row {
+        limit: Limit::Grace,
+        flag: "grace",
+        key: "grace",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.grace.as_millis() as u64), set: |l, v| l.grace = Duration::from_millis(v) },
+        help: "Time that a cancelled async handler gets to clean up before its instance is ended",
+    },
+    Row {
+        limit: Limit::MaxCpu,
+        flag: "max-cpu-ms",
+        key: "cpu",
+        kind: Kind::Millis,
+        place: Place::App { get: |l| l.max_cpu.map(|time| time.as_millis() as u64), set: |l, v| l.max_cpu = Some(Duration::from_millis(v)) },
+        help: "Processor time of one request in the app, in milliseconds; then 503, and a new instance",
+    },
+    Row {
+        limit: Limit::Memory,
+        flag: "memory",
+        key: "memory",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.memory as u64), set: |l, v| l.memory = v as usize },
+        help: "Memory of one instance; then MemoryError, and a new instance",
+    },
+    Row {
+        limit: Limit::MaxRequests,
+        flag: "max-requests",
+        key: "requests",
+        kind: Kind::Count { least: 0, most: u64::MAX },
+        place: Place::App { get: |l| Some(l.max_requests), set: |l, v| l.max_requests = v },
+        help: "Retire an instance after so many requests; 0: never",
+    },
+    Row {
+        limit: Limit::Instances,
+        flag: "instances",
+        key: "instances",
+        kind: Kind::Count { least: 1, most: 4096 },
+        place: Place::App { get: |l| Some(l.instances as u64), set: |l, v| l.instances = v as usize },
+        help: "Most instances of the app, per worker and pool; with 1, all async requests of a worker share one interpreter",
+    },
+    Row {
+        limit: Limit::Concurrency,
+        flag: "concurrency",
+        key: "concurrency",
+        kind: Kind::Count { least: 1, most: COUNT },
+        place: Place::App { get: |l| Some(l.concurrency as u64), set: |l, v| l.concurrency = v as usize },
+        help: "Most requests that are served at once, per worker; more wait",
+    },
+    Row {
+        limit: Limit::Queue,
+        flag: "queue",
+        key: "queue",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.queue as u64), set: |l, v| l.queue = v as usize },
+        help: "Most requests that may wait for that, per worker; then 503 at once",
+    },
+    Row {
+        limit: Limit::Rate,
+        flag: "rate",
+        key: "rate",
+        kind: Kind::Count { least: 1, most: COUNT },
+        place: Place::App { get: |l| l.rate.map(u64::from), set: |l, v| l.rate = u32::try_from(v).ok() },
+        help: "Most requests in a second, of all workers; then 429",
+    },
+    Row {
+        limit: Limit::LogRate,
+        flag: "log-rate",
+        key: "log-rate",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.log_rate as u64), set: |l, v| l.log_rate = v as usize },
+        help: "Most bytes that the app may write to the log in a second; more is left out",
+    },
+    Row {
+        limit: Limit::MaxExchanges,
+        flag: "max-exchanges",
+        key: "exchanges",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.max_exchanges as u64), set: |l, v| l.max_exchanges = v as usize },
+        help: "Most requests to other servers that an instance may have open; more are refused",
+    },
+    Row {
+        limit: Limit::MaxBody,
+        flag: "max-body",
+        key: "body",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.max_body as u64), set: |l, v| l.max_body = v as usize },
+        help: "Largest request body; then 413",
+    },
+    Row {
+        limit: Limit::BodyTimeout,
+        flag: "body-timeout",
+        key: "body-timeout",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.body_timeout.as_millis() as u64), set: |l, v| l.body_timeout = Duration::from_millis(v) },
+        help: "Longest wait for a request body; then 408",
+    },
+    Row {
+        limit: Limit::MaxUpload,
+        flag: "max-upload",
+        key: "upload",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.max_upload as u64), set: |l, v| l.max_upload = v as usize },
+        help: "Most bytes of all files of a multipart form; then 413",
+    },
+    Row {
+        limit: Limit::MaxResponse,
+        flag: "max-response",
+        key: "response",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.max_response as u64), set: |l, v| l.max_response = v as usize },
+        help: "Largest response body; then 500",
+    },
+    Row {
+        limit: Limit::Transit,
+        flag: "transit",
+        key: "transit",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.transit as u64), set: |l, v| l.transit = v as usize },
+        help: "Memory for large bodies that arrive or are sent, of all workers; then 503",
+    },
+    Row {
+        limit: Limit::MaxHead,
+        flag: "max-head",
+        key: "max-head",
+        kind: Kind::Size,
+        place: Place::Server { get: |l| Some(l.max_head as u64), set: |l, v| l.max_head = v as usize },
+        help: "Largest request head: request line and headers; then 431",
+    },
+    Row {
+        limit: Limit::HeaderTimeout,
+        flag: "header-timeout",
+        key: "header-timeout",
+        kind: Kind::Time,
+        place: Place::Server { get: |l| Some(l.header_timeout.as_millis() as u64), set: |l, v| l.header_timeout = Duration::from_millis(v) },
+        help: "Longest wait for a request head, and for the next request of a connection",
+    },
+    Row {
+        limit: Limit::WriteTimeout,
+        flag: "write-timeout",
+        key: "write-timeout",
+        kind: Kind::Time,
+        place: Place::Server { get: |l| Some(l.write_timeout.as_millis() as u64), set: |l, v| l.write_timeout = Duration::from_millis(v) },
+        help: "Longest wait for a client to read its response",
+    },
+    Row {
+        limit: Limit::Connections,
+        flag: "connections",
+        key: "connections",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::Server { get: |l| Some(l.connections as u64), set: |l, v| l.connections = v as usize },
+        help: "Most open connections per worker; more wait",
+    },
+    Row {
+        limit: Limit::Drain,
+        flag: "drain",
+        key: "drain",
+        kind: Kind::Time,
+        place: Place::Server { get: |l| Some(l.drain.as_millis() as u64), set: |l, v| l.drain = Duration::from_millis(v) },
+        help: "How long a shutdown waits for requests in flight",
+    },
+    Row {
+        limit: Limit::KeepResident,
+        flag: "keep-resident",
+        key: "keep-resident",
+        kind: Kind::Size,
+        place: Place::Server { get: |l| Some(l.keep_resident as u64), set: |l, v| l.keep_resident = v as usize },
+        help: "Memory of an ended instance that is wiped for the next one; the rest goes back to the system, which takes longer",
+    },
+];
+
+/// The page's table of limits, in Markdown.
+#[cfg(test)]
+fn page() -> String {
+    let mut page = "| flag | in `host.toml` | default | meaning |\n|---|---|---|---|\n".to_owned();
+    for row in &TABLE {
+        let key = match row.place {
+            Place::App { .. } => format!("`{}`", row.key),
+            Place::Server { .. } => format!("`[server] {}`", row.key),
+        };
+        let default = row.default().map_or("none".to_owned(), |value| row.kind.show(value));
+        let placeholder = row.kind.placeholder();
+        page += &format!("| `--{} {placeholder}` | {key} | {default} | {} |\n", row.flag, row.help);
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_limit_has_its_row_and_names_of_its_own() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.limit as usize, index, "{}", row.flag);
+        }
+        let flags: BTreeSet<_> = TABLE.iter().map(|row| row.flag).collect();
+        let keys: BTreeSet<_> = TABLE.iter().map(|row| row.key).collect();
+        assert_eq!((flags.len(), keys.len()), (TABLE.len(), TABLE.len()));
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_got() {
+        for row in &TABLE {
+            let value = 9000;
+            let got = match row.place {
+                Place::App { get, set } => {
+                    let mut limits = Limits::default();
+                    set(&mut limits, value);
+                    get(&limits)
+                }
+                Place::Server { get, set } => {
+                    let mut limits = ServerLimits::default();
+                    set(&mut limits, value);
+                    get(&limits)
+                }
+            };
+            assert_eq!(got, Some(value), "{}", row.flag);
+            if let Some(default) = row.default() {
+                assert_eq!(row.kind.parse(&row.kind.show(default)), Ok(default), "{}", row.flag);
+            }
+        }
+    }
+
+    /// The page of flags has this table. With `UPDATE_PAGES=1` it is written there.
+    #[test]
+    fn the_page_of_flags_has_every_limit() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/15-flags.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (begin, end) = ("<!-- limits: begin -->\n", "<!-- limits: end -->");
+        let (before, rest) = text.split_once(begin).unwrap();
+        let (found, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("UPDATE_PAGES").is_some() {
+            std::fs::write(&path, [before, begin, &page(), end, after].concat()).unwrap();
+        } else {
+            assert_eq!(found, page(), "run the tests with UPDATE_PAGES=1");
+        }
+    }
+}
