@@ -1,4 +1,4 @@
-"""The cases: the request each one sends, the load it puts on, and the only right answer."""
+"""The cases: the request of each, its load, and the only correct response."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 HELLO: Final = {"message": "hello", "n": 1}
 ITEM: Final = {"id": 42, "q": "abc", "limit": 10}
 
-# Every app builds this same list. The harness compares its own copy with what
-# each server sends, so a list that differs in one app cannot go unnoticed.
+# Every app builds this same list. The harness compares its own copy with the
+# response of each server, so a list that differs in one app is noticed.
 ROWS: Final = [
     {
         "id": i,
@@ -23,8 +23,8 @@ ROWS: Final = [
     for i in range(100)
 ]
 
-# Prices are exact in binary, so that no server's way of adding them up can
-# change the total.
+# Prices are exact in binary, so the total does not depend on the order in which
+# a server adds them up.
 ORDER: Final = {
     "id": 1001,
     "customer": {
@@ -57,7 +57,7 @@ SHOP_ANSWER: Final = {
     "total": ORDER_ANSWER["total"],
 }
 
-# One line item has no number as its quantity: a server that validates refuses it.
+# The quantity of one line item is not a number: a server that validates refuses it.
 BAD_ORDER_BODY: Final = json.dumps(
     ORDER | {"lines": [{"sku": "PART-0001", "qty": "many", "price": 1.5}]}
 ).encode()
@@ -65,17 +65,17 @@ BAD_ORDER_BODY: Final = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: what is sent, by how many connections, and what must come back."""
+    """One measurement: the request, the number of connections, and the expected response."""
 
     name: str
     path: str
     answer: object
     connections: int = 64
     body: bytes | None = None
-    # A request that a server which checks its input must refuse with a 4xx.
+    # A request that a validating server must refuse with a 4xx.
     bad_path: str | None = None
     bad_body: bytes | None = None
-    # Servers without the features that it is about do not take part.
+    # Servers that have the features it needs; None for all.
     only: tuple[str, ...] | None = None
 
     @property
@@ -103,6 +103,6 @@ CASES: Final = {
     )
 }
 
-# Measured by looking at processes, not by wrk, hence not among CASES.
+# Not among CASES, because it is measured from processes and not by wrk.
 MEMORY: Final = "memory"
 ALL_NAMES: Final = (*CASES, MEMORY)

@@ -1,7 +1,7 @@
-"""What modes.py needs beside wrk: clients that pace, wait or keep a server busy, and an upstream.
+"""Clients of modes.py that pace, wait or keep a server busy, and an upstream server.
 
 Run as a program this is the upstream: a small HTTP server that answers every request after 20 ms.
-It prints its port and serves until it is ended.
+It prints its port and serves until it is terminated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UPSTREAM_ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(UPSTREAM_BODY), UPSTREAM_BODY)
 )
-# Connections that a crowd opens at the same time: fewer than a listener's queue holds.
+# Connections that a crowd opens at the same time: fewer than a listener's backlog.
 OPENING = 100
 
 
@@ -40,12 +40,12 @@ def request_bytes(path: str) -> bytes:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The smallest value that this percentage of all does not exceed."""
+    """The smallest value that this percentage of all values does not exceed."""
     return sorted(values)[math.ceil(len(values) * part / 100) - 1]
 
 
 def paced(port: int, path: str, per_second: int, seconds: int) -> list[float]:
-    """Ask at fixed times over one connection that is kept; the time of each request in ms."""
+    """Send requests at fixed times over one kept connection; returns each latency in ms."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     times = []
     try:
@@ -69,15 +69,15 @@ def paced(port: int, path: str, per_second: int, seconds: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Many requests at once: the server's memory before and meanwhile, and what became of them."""
+    """Many requests at once: the server's memory before and meanwhile, and their outcome."""
 
     connected: Usage
     during: Usage
-    # Requests that were certainly in their handler while the memory was read.
+    # Requests that were certainly in their handler when the memory was read.
     waiting: int
-    # How many were answered with each status; 0 is no answer.
+    # The number of responses of each status; 0 means no response.
     statuses: dict[int, int]
-    # From the first request sent to the last answer.
+    # From the first request to the last response.
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Crowd:
 
 
 async def ended(reader: asyncio.StreamReader) -> tuple[int, float]:
-    """The status of the answer, and when it came."""
+    """The status of the response, and when it came."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         return int(head.split(maxsplit=2)[1]), time.monotonic()
@@ -94,7 +94,7 @@ async def ended(reader: asyncio.StreamReader) -> tuple[int, float]:
 
 
 async def crowd(port: int, path: str, count: int, wait: float, weigh: Callable[[], Usage]) -> Crowd:
-    """Open so many connections, ask on all at once for a path that takes `wait` seconds."""
+    """Open `count` connections, and request on all at once a path that takes `wait` seconds."""
     gate = asyncio.Semaphore(OPENING)
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -128,7 +128,7 @@ async def crowd(port: int, path: str, count: int, wait: float, weigh: Callable[[
     return Crowd(
         connected=connected,
         during=during,
-        # One answered later than this had not begun to wait when the memory was read.
+        # A later response means that its handler did not wait yet when the memory was read.
         waiting=sum(s == 200 and weighed < at < weighed + wait for s, at in found),
         statuses=statuses,
         seconds=max(at for _, at in found) - started,
@@ -136,7 +136,7 @@ async def crowd(port: int, path: str, count: int, wait: float, weigh: Callable[[
 
 
 def occupy(port: int, path: str) -> socket.socket:
-    """Send a request and do not wait for the answer."""
+    """Send a request without waiting for the response."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     connection.sendall(request_bytes(path))
     return connection
@@ -148,7 +148,7 @@ def answered(connections: Sequence[socket.socket]) -> int:
 
 
 def loop_of(port: int, seconds: float) -> int:
-    """The rounds of /compute that take so long here when nothing else runs."""
+    """The rounds of /compute that take `seconds` here when nothing else runs."""
     rounds = 100_000
     for _ in range(3):
         times = []
@@ -162,10 +162,10 @@ def loop_of(port: int, seconds: float) -> int:
 
 
 class Upstream(asyncio.Protocol):
-    """Answers each request of a connection 20 ms after its head has come."""
+    """Answers each request of a connection 20 ms after its head has arrived."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not asserted: uvloop's transports are no subclasses.
+        # A cast, not an assertion: uvloop's transports are not subclasses.
         self.transport = cast(asyncio.Transport, transport)
         self.unread = b""
 
@@ -188,7 +188,7 @@ async def serve_upstream() -> None:
 
 @contextlib.contextmanager
 def upstream(python: Path) -> Iterator[int]:
-    """Run the upstream in a process of its own; hands over its port."""
+    """Run the upstream in its own process; yields its port."""
     command = [str(python), "-B", __file__]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -202,7 +202,7 @@ def upstream(python: Path) -> Iterator[int]:
 
 
 def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed: the upstream must not be the narrow place."""
+    """uvloop if it is installed: the upstream must not be the bottleneck."""
     try:
         uvloop: Any = importlib.import_module("uvloop")
     except ImportError:

@@ -1,4 +1,4 @@
-"""What a run needs and where it ran: the peers' environment, and the versions of everything."""
+"""The environment of a run: the peers' virtual environment, and the versions of everything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from servers import APPS, BENCHES, BOLT_HOST, ROOT
 REQUIREMENTS = BENCHES / "requirements.txt"
 WASI = APPS / "wasi_http"
 WORLDS = {"0.2": ("p2", "p2_app"), "0.3": ("p3", "p3_app")}
-# Where the source of `cargo install wasmtime-cli` has WASI's interface definitions.
+# The folders of WASI's interface definitions in the source of `cargo install wasmtime-cli`.
 DEFINITIONS = {"0.2": "wit/deps", "0.3": "src/p3/wit/deps"}
 WORLD = """package bench:wasi;
 
@@ -38,14 +38,14 @@ world p3 {{
 
 
 def wasi_definitions(version: str) -> Path | None:
-    """The folder with WASI's .wit files of one version; None where wasmtime was not built."""
+    """The folder of WASI's .wit files of one version; None if wasmtime was not built here."""
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     found = sorted(home.glob(f"registry/src/*/wasmtime-wasi-http-*/{DEFINITIONS[version]}"))
     return found[-1] if found else None
 
 
 def write_world(version: str, folder: Path) -> None:
-    """Lay out a .wit folder for componentize-py: our world, beside the definitions it names."""
+    """Write a .wit folder for componentize-py: our world, and the definitions that it uses."""
     definitions = wasi_definitions(version)
     if definitions is None:
         raise FileNotFoundError("WASI's definitions come with `cargo install wasmtime-cli`")
@@ -62,12 +62,12 @@ def say(text: str) -> None:
 
 
 def output(*command: str) -> str:
-    """What a command prints, or nothing where it is missing or fails."""
+    """The output of a command, or nothing if it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    # `wrk --version` exits with 1 although nothing is wrong.
+    # `wrk --version` exits with 1 even on success.
     return (done.stdout or done.stderr).strip()
 
 
@@ -78,7 +78,7 @@ def wrk_missing() -> str | None:
 
 
 def raise_file_limit(wanted: int = 4096) -> None:
-    """A thousand connections need a thousand descriptors, here and in the servers."""
+    """A thousand connections need a thousand file descriptors, here and in the servers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         top = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -91,15 +91,15 @@ def cache_folder() -> Path:
 
 
 def peers_venv(python: str) -> Path:
-    """Where the peers live: a new requirements file or interpreter gets a new place."""
+    """The peers' venv: another requirements file or interpreter gets another folder."""
     key = REQUIREMENTS.read_text() + output(python, "-VV")
     return cache_folder() / f"bench-venv-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 def install_peers(python: str) -> Path:
-    """Install the peers once; later runs find them."""
+    """Install the peers once; later runs reuse them."""
     venv = peers_venv(python)
-    # Written last, so that an installation cut short is not taken for a whole one.
+    # Written last, so that an interrupted installation is not taken for a complete one.
     done = venv / "installed"
     if done.exists():
         return venv
@@ -135,7 +135,7 @@ def build_component(version: str, venv: Path) -> Path:
 
 
 def locked_version(crate: str) -> str:
-    """The version of a crate in Cargo.lock, which is the one that was built."""
+    """The version of a crate in Cargo.lock, which was built."""
     try:
         text = (ROOT / "Cargo.lock").read_text()
     except OSError:
@@ -165,7 +165,7 @@ def cores() -> int:
 
 
 def load_before() -> dict[str, str]:
-    """How busy the machine is before anything is measured; a busy one spoils a run."""
+    """The load of the machine before anything is measured; a busy machine spoils a run."""
     load = os.getloadavg()[0]
     if load > 0.5:
         say(f"the machine is busy (load {load:.1f}): the numbers will be worth little")

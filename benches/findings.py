@@ -1,4 +1,4 @@
-"""What modes.py measures and finds: samples, goals and tables, as Markdown and JSON."""
+"""The results of modes.py: samples, goals and tables, as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_BODY = Path(os.devnull)
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure should be, and what it was."""
+    """A target for a measurement, and the result."""
 
     case: str
     wanted: str
@@ -31,18 +31,18 @@ class Goal:
 
 @dataclass(frozen=True)
 class Section:
-    """One case in the report: what was done, and a table of it."""
+    """One case in the report: a description and a table."""
 
     says: str
     head: tuple[str, ...]
     rows: list[list[str]]
-    # Single results that are no wrk samples; those are kept by `Results`.
+    # Results other than wrk samples, which `Results` has.
     values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Findings:
-    """Everything one run found. `results` has the wrk samples by case and label, and errors."""
+    """All results of one run. `results` has the wrk samples by case and label, and errors."""
 
     results: Results
     sections: dict[str, Section] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Findings:
         self.goals.append(Goal(case, wanted, found, met))
 
     def measure(self, case: str, label: str, running: Running, asked: Case) -> None:
-        """Warm up, measure and keep the sample; a label that fails does not end the others."""
+        """Warm up, measure and keep the sample; a label that fails does not stop the others."""
         settings = self.results.settings
         if label in self.results.errors.get(case, {}):
             return  # disqualified in an earlier round
@@ -105,7 +105,7 @@ class Findings:
         return row
 
     def problems(self) -> list[str]:
-        """What failed, what wrk met with, and what could not run here."""
+        """What failed, the errors that wrk saw, and what could not run here."""
         found = [
             f"- {case}, {label}: {why.splitlines()[0]}"
             for case, labels in self.results.errors.items()

@@ -1,4 +1,4 @@
-"""Putting load on a server: the wrk command line, and reading what wrk prints."""
+"""Loads a server: runs wrk, and parses its output."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0
 
 
 class BenchError(Exception):
-    """A server gave a wrong answer, failed requests or stopped: its numbers do not count."""
+    """A server sent a wrong response, failed requests or stopped: its numbers do not count."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one wrk run saw."""
+    """The results of one wrk run."""
 
     requests_per_second: float
     p50_ms: float
@@ -30,7 +30,7 @@ class Sample:
     max_ms: float
     requests: int
     non_2xx: int
-    # Connections refused or broken, and requests over wrk's own two-second limit.
+    # Refused or broken connections, and requests over wrk's own two-second limit.
     socket_errors: int
 
     def as_json(self) -> dict[str, Any]:
@@ -50,16 +50,16 @@ def milliseconds(number: str, unit: str) -> float:
 
 def parse(text: str) -> Sample:
     """Read the output of `wrk --latency`."""
-    # It pads seconds with a space.
+    # wrk pads seconds with a space.
     latency = r"^\s+{}%\s+([\d.]+)(us|ms|s|m|h) *$"
     p50 = find(latency.format(50), text, "50% latency")
     p99 = find(latency.format(99), text, "99% latency")
-    # Average, deviation and largest, of which only the last is of interest.
+    # Average, deviation and largest; only the largest is used.
     worst = find(r"^\s+Latency(?:\s+\S+){2}\s+([\d.]+)(us|ms|s|m|h)\s", text, "largest latency")
     rate = find(r"^Requests/sec:\s+([\d.]+)", text, "request rate")
     count = find(r"^\s+(\d+) requests in ", text, "request count")
-    # wrk says "Non-2xx or 3xx": 3xx answers pass here, but the answer check
-    # before the run accepts 200 only and no app here redirects.
+    # wrk counts "Non-2xx or 3xx": 3xx responses pass here, but `verify` accepts
+    # only 200 before the run, and no app here redirects.
     refused = re.search(r"^\s+Non-2xx or 3xx responses: (\d+)", text, re.MULTILINE)
     errors = re.search(
         r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
@@ -116,7 +116,7 @@ def send(
 
 
 def verify(case: Case, port: int, validates: bool) -> None:
-    """Check one answer before measuring: a fast wrong answer is worth nothing."""
+    """Check one response before measuring: a fast wrong response is worth nothing."""
     status, kind, body = send(port, case.method, case.path, case.body)
     if status != 200:
         raise BenchError(f"{case.method} {case.path} answered {status}: {body[:200]!r}")
@@ -130,8 +130,8 @@ def verify(case: Case, port: int, validates: bool) -> None:
         raise BenchError(f"{case.method} {case.path} answered something else: {body[:200]!r}")
     if not validates or (case.bad_path is None and case.bad_body is None):
         return
-    # The same work must be done by all: a server that skips the checks and
-    # lets a wrong type through would be measured doing less.
+    # All servers must do the same work: one that skips validation and accepts
+    # a wrong type would do less.
     status, _, body = send(port, case.method, case.bad_path or case.path, case.bad_body)
     if not 400 <= status < 500:
         raise BenchError(f"{case.path} let a wrong type pass: {status}, {body[:200]!r}")

@@ -1,4 +1,4 @@
-"""The memory case: what one more pooled instance costs, and what a worker process weighs."""
+"""The memory case: the memory of one more pooled instance, and of a worker process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from load import BenchError, send
 from servers import Running
 
 INSTANCES = 64
-# Long enough that all requests of one volley are under way at the same time.
+# Long enough that all requests of one volley are in flight at the same time.
 SPIN_MS = 300
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Memory of one process in KiB, as the kernel's smaps_rollup tells it."""
+    """Memory of one process in KiB, from the kernel's smaps_rollup."""
 
     rss: int
     pss: int
@@ -36,7 +36,7 @@ def usage(pid: int) -> Usage:
     return Usage(
         rss=fields["Rss"],
         pss=fields["Pss"],
-        # What would be given back if this process alone ended.
+        # The memory that would be freed if only this process ended.
         private=fields["Private_Clean"] + fields["Private_Dirty"],
     )
 
@@ -48,8 +48,8 @@ def session_processes(leader: int) -> dict[int, int]:
         try:
             text = stat.read_text()
         except OSError:
-            continue  # ended while we looked
-        # The name in parentheses may hold spaces, so count from its end.
+            continue  # ended meanwhile
+        # The name in parentheses may contain spaces, so count from its end.
         fields = text[text.rindex(")") + 2 :].split()
         if int(fields[3]) == leader:
             found[int(stat.parent.name)] = int(fields[11]) + int(fields[12])
@@ -57,7 +57,7 @@ def session_processes(leader: int) -> dict[int, int]:
 
 
 def workers(running: Running) -> list[Usage]:
-    """The processes that did the answering: those that used the most CPU time."""
+    """The processes that answered requests: those that used the most CPU time."""
     times = session_processes(running.process.pid)
     busiest = sorted(times, key=lambda pid: times[pid], reverse=True)
     return [usage(pid) for pid in busiest[: running.server.processes]]
@@ -77,10 +77,10 @@ def spin(port: int, milliseconds: int) -> int:
 
 
 def per_instance(running: Running) -> dict[str, Any]:
-    """Make every instance of bolt-host work at once; returns the growth for each new one.
+    """Keep every instance of bolt-host busy at once; returns the growth for each new one.
 
-    One request is answered first, so that the first instance and everything
-    made only once are already counted before.
+    One request is answered first, so that the first instance and all one-time
+    allocations are in the baseline.
     """
     if spin(running.port, 1) != 200:
         raise BenchError("bolt-host does not answer /spin")
@@ -92,14 +92,14 @@ def per_instance(running: Running) -> dict[str, Any]:
     if failed:
         raise BenchError(f"{len(failed)} of {INSTANCES} /spin requests failed: {set(failed)}")
     after = total(running)
-    # Divided by the new ones only; assumes that the volley really brought them up.
+    # Divided by the new ones only; assumes that the volley really created them.
     new = INSTANCES - 1
     return {
         "instances": INSTANCES,
         "before": before.as_json(),
         "after": after.as_json(),
         "private_per_instance_kib": round((after.private - before.private) / new, 1),
-        # A page of the common image is private while one instance maps it and
+        # A page of the shared image is private while one instance maps it and
         # shared once two do, so private growth alone leaves such pages out.
         # PSS counts every page of the process once, however often it is mapped.
         "pss_per_instance_kib": round((after.pss - before.pss) / new, 1),

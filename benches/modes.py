@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What isolation costs, and what waiting and computing requests cost others, in one run."""
+"""Measures the cost of isolation, and how waiting and computing requests affect others."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ MODES = {
 }
 WASMTIME = "wasmtime-0.2"
 ONE = "def fresh, one worker"
-# What the handlers of compute_app.py answer.
+# The results of the handlers of compute_app.py.
 COMPUTED = {"fib": 2584, "json": 100, "sort": 5000, "regex": 28, "hello": 1}
 RATES = ("requests/s", "p50 ms", "p99 ms")
-# More rounds of a loop than any run lasts.
+# More rounds of a loop than fit into any run.
 ENDLESS = 10**15
 
 
 @dataclass(frozen=True)
 class Bench:
-    """How much is measured, where the peers are, and where results go."""
+    """How much to measure, where the peers are, and where results go."""
 
     quick: bool
     seconds: int
@@ -215,13 +215,13 @@ def timers(bench: Bench, name: str) -> Section:
             sample = wrk(case, running.port, 1 if warm < 0 else 1 + bench.seconds, NO_BODY)
             running.check()
             done += sample.requests
-            # The connections of the load are closed by then.
+            # By then the connections of the load are closed.
             time.sleep(0.5)
             steps.append((done, memory.total(running)))
             say(f"  {done:>10,} requests  {steps[-1][1].rss:>9,} KiB resident")
             if warm < 0 and done >= warm_at:
                 warm = len(steps) - 1
-                # There must be something to compare with, however fast the first step was.
+                # At least one more step, however fast the first one was.
                 wanted = max(wanted, done + 1)
     growth = steps[-1][1].rss / steps[warm][1].rss - 1
     private = steps[-1][1].private / steps[warm][1].private - 1
@@ -242,7 +242,7 @@ def beside_computing(bench: Bench, name: str) -> Section:
     seconds = 2 if bench.quick else 3
     hello = Case(name, "/", HELLO, connections=8)
     busy: list[socket.socket] = []
-    # Handlers must go on for longer than the run, and end soon when the server is told to.
+    # Handlers must run for longer than the case, and end soon when the server is stopped.
     with bolt(2, "--deadline", "300s", "--drain", "1s") as running:
         wrk(hello, running.port, 1, NO_BODY)
         for count in (0, 1, 2, 4, 8):
@@ -290,10 +290,10 @@ def two_cores(bench: Bench, name: str) -> Section:
 
 
 def linking(bench: Bench, name: str) -> Section:
-    """The same handlers in a component that was merged, and in one left as it was linked."""
+    """The same handlers in a flattened component, and in a linked one."""
     findings = bench.findings
     kinds = ("flat", "linked")
-    # Both are there all the time, and take turns: the machine's speed changes within seconds.
+    # Both run all the time and take turns: the machine's speed changes within seconds.
     with (
         bolt(1, app="compute_app.py") as flat,
         bolt(1, "--no-flatten", app="compute_app.py") as linked,
@@ -338,7 +338,7 @@ CASES: dict[str, Callable[[Bench, str], Section]] = {
 
 
 def prepare(chosen: tuple[str, ...], python: str) -> Path | None:
-    """Install what the chosen cases need beside bolt-host; None where they need nothing."""
+    """Install what the chosen cases need besides bolt-host; None if they need nothing."""
     component = "modes" in chosen and not SERVERS[WASMTIME].missing()
     if not component and "upstream" not in chosen:
         return None
@@ -384,7 +384,7 @@ def main() -> int:
     for goal in findings.goals:
         say(f"{goal.case}: {goal.wanted}: {goal.found}: {'ok' if goal.met else 'MISSED'}")
     results.facts |= environment.describe(venv)
-    # A run that leaves something out must not take the place of the day's full one.
+    # A partial run must not replace the day's full one.
     part = "-part" if args.quick or args.only else ""
     file = f"{results.date}-{environment.cores()}c-modes{part}"
     path = write(findings, args.output, file)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of the documentation, each drawn from a run.
+"""Draws the figures of the documentation, each from one run.
 
 python3 benches/plot.py
 """
@@ -16,8 +16,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 760
-# A figure has a background of its own, so it can be read on a page of any colour, also where the
-# reader's preference is not passed on to pictures.
+# A figure has its own background, so it is readable on a page of any colour, even if the page does
+# not pass the reader's colour scheme on to images.
 STYLE = """\
 .page { fill: #ffffff } .text { fill: #1f2328 } .note { fill: #59636e } .grid { stroke: #d1d9e0 }
 .ours { fill: #0969da } .other { fill: #afb8c1 }
@@ -41,7 +41,7 @@ def bar(x: float, y: float, width: float, height: float, is_ours: bool) -> str:
 
 
 def figure(title: str, height: int, parts: list[str]) -> str:
-    """An SVG of these parts. Its title is what a screen reader says."""
+    """An SVG of these parts. Screen readers read its title."""
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         'font-family="sans-serif" font-size="12">',
@@ -66,7 +66,7 @@ MODES = {
 
 
 def isolation(run: dict[str, Any]) -> str:
-    """Requests a second in each mode, on a logarithmic axis."""
+    """Requests per second in each mode, on a logarithmic axis."""
     left, row_height, least, most = 290, 34, 2, 5
     height = row_height * len(MODES) + 50
 
@@ -109,7 +109,7 @@ CASES = {
 
 
 def speed(run: dict[str, Any]) -> str:
-    """Requests a second of each server: one panel for each case, all on one linear scale."""
+    """Requests per second of each server: one panel per case, all on one linear scale."""
     left, panel_width, columns, row_height, head = 146, 203, 3, 19, 34
     panel_height = head + row_height * len(SERVERS) + 10
     height = panel_height * math.ceil(len(CASES) / columns) + 26
@@ -144,7 +144,7 @@ def speed(run: dict[str, Any]) -> str:
 
 
 Draw = Callable[[dict[str, Any]], str]
-# Which run each figure shows. The page that has the figure links the same run.
+# The run that each figure shows. The page with the figure links to the same run.
 FIGURES: dict[str, tuple[str, Draw]] = {
     "isolation.svg": ("2026-11-22-2c-modes.json", isolation),
     "speed.svg": ("2026-11-21-2c.json", speed),

@@ -18,7 +18,7 @@ OURS = "bolt-host"
 
 @dataclass
 class Results:
-    """Everything one run of the harness found out."""
+    """All results of one run of the harness."""
 
     date: str
     settings: dict[str, int]
@@ -27,7 +27,7 @@ class Results:
     skipped: list[str] = field(default_factory=list)
     # samples[case][server]: one for each round.
     samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
-    # errors[case][server]: why the numbers of this server do not count.
+    # errors[case][server]: why this server's numbers do not count.
     errors: dict[str, dict[str, str]] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
 
@@ -35,8 +35,8 @@ class Results:
         self.samples.setdefault(case, {}).setdefault(server, []).append(sample)
 
     def fail(self, case: str, server: str, why: str) -> None:
-        # Reports are kept with the project: where it lies on this machine is
-        # of no use to their readers.
+        # Reports are committed to the repository: readers have no use for
+        # paths of this machine.
         for folder, short in ((ROOT, "."), (Path.home(), "~")):
             why = why.replace(str(folder), short)
         self.errors.setdefault(case, {}).setdefault(server, why)
@@ -57,8 +57,8 @@ class Results:
     def ratio(self, case: str, peer: str) -> float | None:
         """bolt-host / peer: the median of the rounds' ratios.
 
-        Taken within each round, because a shared machine that slows down for a
-        while slows both, and their ratio hardly changes.
+        Taken within each round: if a shared machine slows down for a while, both
+        slow down, and their ratio hardly changes.
         """
         pairs = zip(self.counted(case, OURS), self.counted(case, peer), strict=False)
         ratios = [ours.requests_per_second / theirs.requests_per_second for ours, theirs in pairs]
@@ -133,7 +133,7 @@ def memory_tables(memory: dict[str, Any]) -> list[str]:
 
 
 def spread(results: Results) -> str:
-    """How far the rounds lie apart at worst, so that a reader can judge small differences."""
+    """The widest spread between rounds, so that a reader can judge small differences."""
     worst, where = 0.0, ""
     for case in results.measured_cases():
         for server in results.notes:

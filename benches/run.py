@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures bolt-host beside its peers in one run; `--gate FILE` is the short check for CI."""
+"""Measures bolt-host and its peers in one run; `--gate FILE` is the short check for CI."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GATE_SERVERS = ("hyper", OURS)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured, and how long."""
+    """What to measure, and for how long."""
 
     cases: tuple[str, ...]
     servers: tuple[Server, ...]
@@ -90,7 +90,7 @@ def make_plan(args: argparse.Namespace, gate: dict[str, float]) -> Plan:
         cases=cases,
         servers=tuple(SERVERS[name] for name in chosen),
         seconds=seconds,
-        # A server that compiles hot code late still has some time for it.
+        # Time for servers that compile hot code late.
         warmup=max(1, seconds // 4),
         rounds=args.rounds,
         python=args.python,
@@ -98,7 +98,7 @@ def make_plan(args: argparse.Namespace, gate: dict[str, float]) -> Plan:
 
 
 def usable(plan: Plan, results: Results) -> list[Server]:
-    """The servers that can run here; a sentence about each of the others."""
+    """The servers that can run here; reports why the others cannot."""
     found = []
     for server in plan.servers:
         why = server.missing()
@@ -111,7 +111,7 @@ def usable(plan: Plan, results: Results) -> list[Server]:
 
 
 def turn(plan: Plan, server: Server, venv: Path, results: Results) -> None:
-    """One server's turn in one round: started, measured in every case, stopped."""
+    """One server's turn in one round: start it, measure every case, stop it."""
     cases = [CASES[name] for name in plan.cases if name != MEMORY]
     with tempfile.TemporaryDirectory(prefix="bolt-bench-") as folder:
         body = Path(folder) / "body"
@@ -141,7 +141,7 @@ def turn(plan: Plan, server: Server, venv: Path, results: Results) -> None:
 def measure_memory(plan: Plan, server: Server, venv: Path, results: Results) -> None:
     cache = environment.cache_folder()
     with start(server, venv, cache) as running:
-        # Both workers must have answered before they are weighed.
+        # Both workers must have answered before their memory is read.
         wrk(CASES["hello-sync"], running.port, 2, Path(os.devnull))
         processes = [found.as_json() for found in memory.workers(running)]
     results.memory[server.name] = {"processes": processes}
@@ -166,7 +166,7 @@ def measure(plan: Plan, servers: list[Server], venv: Path, results: Results) -> 
                 try:
                     turn(plan, server, venv, results)
                 except BenchError as error:
-                    # It did not start, or died: what it has not shown, it has lost.
+                    # It did not start, or died: all its cases count as failed.
                     for case in (name for name in plan.cases if name != MEMORY):
                         results.fail(case, server.name, str(error))
                     say(f"  {server.name:14} FAILED: {error}")
@@ -181,7 +181,7 @@ def measure(plan: Plan, servers: list[Server], venv: Path, results: Results) -> 
 
 
 def judge(results: Results, gate: dict[str, float]) -> int:
-    """Print each ratio beside its threshold; 1 when any is below it or could not be taken."""
+    """Print each ratio and its threshold; returns 1 if any is below it or is missing."""
     low = 0
     for case, wanted in gate.items():
         ratio = results.ratio(case, "hyper")
@@ -228,7 +228,7 @@ def main() -> int:
     name = f"{results.date}-{environment.cores()}c" + ("" if whole else "-part")
     path = report.write(results, args.output, name)
     say(f"written: {path} and {path.with_suffix('.json').name}")
-    # Somebody who names a server wants its numbers: leaving it out is a failure.
+    # A server that was named explicitly must not be skipped.
     return 1 if results.errors or (args.servers and results.skipped) else 0
 
 

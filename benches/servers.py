@@ -1,4 +1,4 @@
-"""The servers: how each one is started, waited for and stopped."""
+"""The servers: how to start each one, wait for it and stop it."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ STOP_SECONDS = 10
 
 
 def bolt_command(workers: int = 2, *more: str, app: str = "bolt_app.py") -> tuple[str, ...]:
-    """The one place that knows bolt-host's command line."""
+    """The command line of bolt-host, which only this function knows."""
     flags = ("--port", "{port}", "--workers", str(workers), "--log-format", "off")
     return (str(BOLT_HOST), "run", "--build=first", str(APPS / app), *flags, *more)
 
 
 @dataclass(frozen=True)
 class Server:
-    """One server: `{port}` and `{venv}` in its command and environment are filled in."""
+    """One server. `start` fills in `{port}` and `{venv}` in its command and environment."""
 
     name: str
     command: tuple[str, ...]
     note: str
     cwd: Path = APPS
     env: dict[str, str] = field(default_factory=dict)
-    # How many processes answer requests, for the memory case.
+    # The number of processes that answer requests, for the memory case.
     processes: int = 2
-    # Whether wrong types are refused; checked before measuring.
+    # Whether it refuses wrong types; checked before measuring.
     validates: bool = True
     needs_venv: bool = False
-    # A file or a program on PATH without which it cannot run, and what to do then.
+    # A required file or program on PATH, and what to do if it is missing.
     needs: str = ""
     advice: str = ""
-    # The wasi:http version of the component that has to be built first.
+    # The wasi:http version of the component that it needs.
     component: str = ""
 
     def missing(self) -> str | None:
@@ -69,7 +69,7 @@ def wasmtime_serve(version: str, world_flag: str) -> Server:
         ),
         note=f"`wasmtime serve` running a componentize-py component for wasi:http {version}; "
         "stdlib json, input checked by hand; 2 runtime threads",
-        # As many threads as the other servers have workers.
+        # As many threads as other servers have workers.
         env={"TOKIO_WORKER_THREADS": "2"},
         processes=1,
         needs_venv=True,
@@ -154,7 +154,7 @@ def free_port() -> int:
 
 @dataclass
 class Running:
-    """A started server, leader of a session of its own so that its children can be found."""
+    """A started server. It leads its own session, so that its children can be found."""
 
     server: Server
     port: int
@@ -183,15 +183,15 @@ class Running:
                 )
             time.sleep(0.05)
         if self.server.processes > 1:
-            # One process answers; give the others time to get as far.
+            # One process answers; give the others time to start too.
             time.sleep(1)
 
     def stop(self) -> None:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
-        # Some leave workers behind when told to end; the next server must not
-        # share the machine with them.
+        # Some leave workers behind when they are terminated; the next server
+        # must not share the machine with them.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -201,7 +201,7 @@ class Running:
 def start(
     server: Server, venv: Path, cache: Path, command: tuple[str, ...] | None = None
 ) -> Iterator[Running]:
-    """Start a server on a free port, hand it over once it answers, and stop it after."""
+    """Start a server on a free port, yield it once it answers, and stop it afterwards."""
     port = free_port()
 
     def fill(text: str) -> str:

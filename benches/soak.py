@@ -13,18 +13,18 @@ from servers import ROOT, STOP_SECONDS
 
 BINARY = ROOT / "target/release/bolt-host"
 FIXTURE = ROOT / "tests/fixture/app.py"
-# 1 KB replies from a `def` handler: what a leak of results would show first.
+# 1 KB replies from a `def` handler: a leak of results would show here first.
 PATH = "/kilobyte"
 
 
 def private_kilobytes(pid: int) -> int:
-    """Memory that belongs to the process alone, in kB."""
+    """Private memory of the process, in kB."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+) kB", rollup, re.M))
 
 
 def load(address: str, seconds: float) -> int:
-    """Load with wrk for so long; the number of requests that were answered."""
+    """Run wrk for this long; returns the number of requests that were answered."""
     command = ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", f"{address}{PATH}"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A thousand apps on one host: memory of each that nobody asks for, and the time to wake one.
+"""A thousand apps on one host: the memory of each dormant app, and the time to wake one.
 
-Each has a component and compiled data of its own, 46 MB on disk. All are asked for once, woken
-again when they have gone idle, and, where the system can be made to forget files (as root), woken
-from the disk. `--links` measures others that are links to one component, which is quick to prepare.
+Each has its own component and compiled data, 46 MB on disk. All get one request, are woken again
+after they were evicted, and, where the page cache can be dropped (as root), are woken from the
+disk. `--links` measures further apps that are links to one component, which is quick to prepare.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from load import BenchError
 from servers import APPS, BENCHES, BOLT_HOST, free_port
 
 IDLE_SECONDS = 3
-# Seconds: disks write on after they have said that they are done.
+# Seconds: disks still write after they have reported that they are done.
 SETTLING = 45
-# Times that all are woken in each way: machines pause.
+# How often all are woken in each way, because machines pause.
 PASSES = 3
-# A component and what is compiled for it alone, in bytes.
+# A component and its own compiled data, in bytes.
 APP_SIZE = 50_000_000
 
 
 def distinct(wasm: bytes, number: int) -> bytes:
-    """The same component with another hash: it has one more section, of a number."""
+    """The same component with another hash: a custom section with a number is appended."""
     content = b"\x06number" + number.to_bytes(4, "little")
     return wasm + bytes([0, len(content)]) + content
 
 
 def forget_files() -> bool:
-    """Have the system read files from the disk again."""
+    """Drop the page cache, so that files are read from the disk again."""
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("1")
@@ -71,7 +71,7 @@ class Host:
             place = folder / f"app{number}.wasm"
             if is_distinct:
                 content = distinct(component, number)
-                # Those of an earlier run stay, with what is compiled of them.
+                # Keep those of an earlier run, with their compiled data.
                 if not place.exists() or place.read_bytes() != content:
                     place.write_bytes(content)
             else:
@@ -79,7 +79,7 @@ class Host:
             lines += [f"[app.app{number}]", f'source = "app{number}.wasm"', f'prefix = "/{number}"']
         file = folder / "host.toml"
         file.write_text("\n".join(lines))
-        # Distinct ones are of no use afterwards.
+        # Distinct apps use a cache in their own folder.
         cache = ["--cache", str(folder / "cache")] if is_distinct else []
         check = [str(BOLT_HOST), "check", str(file), *cache]
         subprocess.run(check, check=True, capture_output=True)
@@ -109,13 +109,13 @@ class Host:
         return sum(app["loaded"] for app in apps)
 
     def memory(self) -> int:
-        """Memory of its own, in KiB; mapped files are not counted."""
+        """Private memory, in KiB, without mapped files."""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         rows = dict(line.split(":", 1) for line in text.splitlines()[1:])
         return int(rows["Private_Dirty"].split()[0])
 
     def wake(self, number: int) -> float:
-        """Milliseconds from the request to its answer, on a connection that is open."""
+        """Milliseconds from the request to its response, on an open connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.connect()
         start = time.perf_counter()
@@ -135,7 +135,7 @@ def spread(times: list[float]) -> str:
 
 
 def stolen() -> float:
-    """Seconds in which this machine's cores ran something of another one, as far as it is told."""
+    """Steal time of this machine in seconds, as far as the hypervisor reports it."""
     row = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     return int(row[8]) / os.sysconf("SC_CLK_TCK")
 
@@ -147,7 +147,7 @@ def wake_all(host: Host, numbers: range, what: str) -> str:
 
 
 def rest(host: Host) -> None:
-    """Wait until every app has been put away."""
+    """Wait until every app is evicted."""
     deadline = time.monotonic() + 60
     while left := host.loaded():
         if time.monotonic() > deadline:
@@ -158,7 +158,7 @@ def rest(host: Host) -> None:
 def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
     host = Host(count, folder, is_distinct)
     if is_distinct:
-        # The disk is done with what was written just now.
+        # Wait for the disk to write what was just prepared.
         os.sync()
         time.sleep(SETTLING)
     lines = []
@@ -185,7 +185,7 @@ def measure(count: int, folder: Path, is_distinct: bool) -> list[str]:
             rest(host)
         for _ in range(PASSES if is_distinct else 0):
             if forget_files():
-                # The host's own code is read again with the first.
+                # The first request also reads the host's own code again.
                 host.wake(0)
                 lines.append(wake_all(host, every[1:], "each woken, read from the disk"))
                 rest(host)

@@ -99,8 +99,8 @@ async def sleep() -> dict[str, object]:
 
 @api.get("/spin")
 def spin(ms: int) -> dict[str, object]:
-    # Computes without ever giving way, so that the host needs another instance
-    # for the next request; only the memory case calls it.
+    # Computes without ever yielding, so that the host needs another instance for
+    # the next request; only the memory case calls it.
     start = time.perf_counter()
     rounds = 0
     while (time.perf_counter() - start) * 1000 < ms:
@@ -108,7 +108,7 @@ def spin(ms: int) -> dict[str, object]:
     return {"ms": ms, "computed": rounds > 0}
 
 
-# The routes from here on are asked for by modes.py alone.
+# Only modes.py requests the routes below.
 
 
 @api.get("/serial-async", isolation="serial")
@@ -134,7 +134,7 @@ async def wait(ms: int) -> dict[str, object]:
 
 @api.get("/compute")
 def compute(rounds: int) -> dict[str, object]:
-    # The same amount of work however long it takes, and no call to the host in it.
+    # A fixed amount of work, without calls to the host.
     done = 0
     while done < rounds:
         done += 1

@@ -1,4 +1,4 @@
-"""Handlers that compute, for modes.py: what the interpreter does with hardly a host around it."""
+"""Handlers that compute, for modes.py: they measure the interpreter with little of the host."""
 
 import json
 import re

@@ -101,8 +101,8 @@ async def sleep() -> dict[str, object]:
     return {"slept": 10}
 
 
-# The route from here on is asked for by modes.py alone. One client for the whole process; with
-# httpx's own limits (100 connections, 20 of them kept open) it would be the narrow place.
+# Only modes.py requests the route below. One client for the whole process; with httpx's own
+# limits (100 connections, 20 of them kept open) it would be the bottleneck.
 client = httpx.AsyncClient(
     limits=httpx.Limits(max_connections=1000, max_keepalive_connections=1000), trust_env=False
 )

@@ -1,4 +1,4 @@
-//! Values of globals that never change, and of the expressions that are made of them.
+//! Constant globals, and evaluation of constant expressions.
 
 use wasm_encoder::Instruction;
 use wasmparser::{ConstExpr, Operator};
@@ -32,7 +32,7 @@ impl Constant {
     }
 }
 
-/// The value of a constant expression. `global`: the values of globals that are known.
+/// The value of a constant expression. `global`: the known values of globals.
 pub fn evaluate(expr: &ConstExpr<'_>, global: impl Fn(u32) -> Option<Constant>) -> Option<Constant> {
     use Constant::{F32, F64, I32, I64};
     use Operator as O;

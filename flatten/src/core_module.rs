@@ -1,4 +1,4 @@
-//! A core module, read: its types, imports, definitions, segments and names.
+//! Parses a core module: its types, imports, definitions, segments and names.
 
 use crate::outline::Kind;
 use crate::{Left, unsupported};
@@ -8,7 +8,7 @@ use wasmparser::{
     HeapType, KnownCustom, MemoryType, Name, Parser, Payload, SubType, TableType, TypeRef, ValType,
 };
 
-/// An import. `ty` is what the module says of it.
+/// An import. `ty` is its type as the module declares it.
 #[derive(Debug, Clone, Copy)]
 pub struct Import<'a> {
     pub module: &'a str,
@@ -17,14 +17,14 @@ pub struct Import<'a> {
     pub ty: TypeRef,
 }
 
-/// A module. Index spaces begin with the imports; definitions are listed without them.
+/// A parsed module. Index spaces begin with the imports; definitions are listed without them.
 #[derive(Default)]
 pub struct CoreModule<'a> {
     pub types: Vec<FuncType>,
     pub imports: Vec<Import<'a>>,
     /// How many imports there are of each kind.
     imported: HashMap<Kind, u32>,
-    /// The type of each function that is defined.
+    /// The type index of each defined function.
     pub funcs: Vec<u32>,
     pub bodies: Vec<FunctionBody<'a>>,
     pub tables: Vec<TableType>,
@@ -38,7 +38,7 @@ pub struct CoreModule<'a> {
 }
 
 impl<'a> CoreModule<'a> {
-    /// Read a module. What only some modules have, and nobody merges, is refused.
+    /// Parse a module. Features that cannot be merged are refused.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Left> {
         let mut module = Self::default();
         for payload in Parser::new(0).parse_all(bytes) {
@@ -57,7 +57,7 @@ impl<'a> CoreModule<'a> {
                         let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
                             return Err(unsupported("it uses types of garbage collection"));
                         };
-                        // Types are merged by their signatures, so nothing else may tell them apart.
+                        // Types are merged by their signatures, so nothing else may distinguish them.
                         if !alone || !is_signature(&ty, func) {
                             return Err(unsupported(
                                 "it uses types of functions that are more than their signatures",
@@ -129,7 +129,7 @@ impl<'a> CoreModule<'a> {
         Ok(())
     }
 
-    /// Names that cannot be read are no names.
+    /// Names that cannot be parsed are ignored.
     fn names(&mut self, section: wasmparser::NameSectionReader<'a>) {
         for subsection in section.into_iter().flatten() {
             if let Name::Function(map) = subsection {
@@ -138,17 +138,17 @@ impl<'a> CoreModule<'a> {
         }
     }
 
-    /// How many of a kind are imported: definitions are numbered from there.
+    /// How many items of a kind are imported: the indices of definitions start there.
     pub fn imported(&self, kind: Kind) -> u32 {
         self.imported.get(&kind).copied().unwrap_or(0)
     }
 
-    /// The import with this number among those of its kind.
+    /// The import with this index among those of its kind.
     pub fn import(&self, kind: Kind, index: u32) -> Option<&Import<'a>> {
         self.imports.iter().filter(|import| import.kind == kind).nth(index as usize)
     }
 
-    /// The type of a function that is defined here.
+    /// The type of a defined function.
     pub fn func_type(&self, defined: u32) -> &FuncType {
         &self.types[self.funcs[defined as usize] as usize]
     }
@@ -157,7 +157,7 @@ impl<'a> CoreModule<'a> {
         self.globals[defined as usize].ty
     }
 
-    /// Tables whose contents change when this is instantiated, and that are imported.
+    /// The imported tables whose contents change when this module is instantiated.
     pub fn filled_tables(&self) -> impl Iterator<Item = &Import<'a>> {
         let tables = self.elements.iter().filter_map(|element| match element.kind {
             ElementKind::Active { table_index, .. } => Some(table_index.unwrap_or(0)),
@@ -167,13 +167,13 @@ impl<'a> CoreModule<'a> {
         tables.into_iter().filter_map(|table| self.import(Kind::Table, table))
     }
 
-    /// Whether the memory's contents change when this is instantiated.
+    /// Whether the memory's contents change when this module is instantiated.
     pub fn fills_memory(&self) -> bool {
         self.data.iter().any(|data| matches!(data.kind, DataKind::Active { .. }))
     }
 }
 
-/// Whether a type is that of a function, has no types above or below it, and refers to no others.
+/// Whether a function type is no more than its signature: no supertypes or subtypes, and no references to other types.
 fn is_signature(ty: &SubType, func: &FuncType) -> bool {
     let composite = &ty.composite_type;
     let linked = composite.descriptor_idx.or(composite.describes_idx).or(ty.supertype_idx);

@@ -1,4 +1,4 @@
-//! What of the members is kept, what is constant, and where everything lies in the one module that they become.
+//! Decides what to keep of the members, which globals are constant, and the index of each item in the merged module.
 
 use crate::Left;
 use crate::constant::{Constant, evaluate};
@@ -8,7 +8,7 @@ use crate::outline::Kind;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Operator, TypeRef};
 
-/// An import of the merged module. `ty` is what the member `member` says of it.
+/// An import of the merged module. `ty` is its type as `member` declares it.
 #[derive(Debug)]
 pub struct OuterImport<'a> {
     pub origin: Origin<'a>,
@@ -20,21 +20,21 @@ pub struct OuterImport<'a> {
 #[derive(Debug, Default)]
 pub struct Layout<'a> {
     pub imports: Vec<OuterImport<'a>>,
-    /// Definitions in the order in which they are written: the member, and its own number for it.
+    /// Definitions in output order: the member, and its own index for it.
     pub funcs: Vec<(usize, u32)>,
     pub tables: Vec<(usize, u32)>,
     pub memories: Vec<(usize, u32)>,
     pub globals: Vec<(usize, u32)>,
-    /// The number of everything that is kept, by where it comes from.
+    /// The index of every kept item, by origin.
     index: HashMap<Origin<'a>, u32>,
-    /// The same for each index space of each member, which is quicker to look up.
+    /// The same for each index space of each member, which is faster to look up.
     local: Vec<HashMap<Kind, Vec<Place>>>,
     constants: HashMap<(usize, u32), Constant>,
-    /// What is exported, and by which name.
+    /// The exports and their names.
     pub exports: BTreeMap<Origin<'a>, String>,
 }
 
-/// What a number in a member's code means in the merged module.
+/// What an index in a member's code means in the merged module.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {
     Index(u32),
@@ -44,7 +44,7 @@ pub enum Place {
 }
 
 impl<'a> Layout<'a> {
-    /// `used`: what is used outside of the members.
+    /// `used`: definitions that are used outside of the members.
     pub fn of(linking: &Linking<'a>, used: &BTreeSet<Origin<'a>>) -> Result<Self, Left> {
         let mut reach = Reach::new(linking)?;
         for origin in used {
@@ -60,7 +60,7 @@ impl<'a> Layout<'a> {
         Ok(layout)
     }
 
-    /// Number everything: imports first, then definitions in the order of the members.
+    /// Assign all indices: imports first, then definitions in the order of the members.
     fn place(&mut self, linking: &Linking<'a>, reach: &Reach<'a, '_>) -> Result<(), Left> {
         let mut next: HashMap<Kind, u32> = HashMap::new();
         for member in 0..linking.members.len() {
@@ -99,7 +99,7 @@ impl<'a> Layout<'a> {
             Origin::Member { member, kind: Kind::Global, index } => self.constants.get(&(*member, *index)),
             _ => None,
         };
-        // A constant that is exported is also a global, which the members have no use for.
+        // An exported constant is also a global, but the members do not use that.
         let place = |origin: &Origin<'a>| match (constant(origin), self.index.get(origin)) {
             (Some(value), _) => Place::Constant(*value),
             (None, Some(index)) => Place::Index(*index),
@@ -121,17 +121,17 @@ impl<'a> Layout<'a> {
         *number += 1;
     }
 
-    /// What a number in the code of a member means.
+    /// What an index in the code of a member means.
     pub fn find(&self, member: usize, kind: Kind, index: u32) -> Place {
         self.local[member][&kind].get(index as usize).copied().unwrap_or(Place::Gone)
     }
 
-    /// The number in the merged module.
+    /// The index in the merged module.
     pub fn index_of(&self, origin: &Origin<'a>) -> Option<u32> {
         self.index.get(origin).copied()
     }
 
-    /// The value of an expression, when that is known now.
+    /// The value of an expression, if it is known before run time.
     pub fn evaluate(&self, member: usize, expr: &ConstExpr<'_>) -> Option<Constant> {
         evaluate(expr, |index| match self.find(member, Kind::Global, index) {
             Place::Constant(value) => Some(value),
@@ -149,7 +149,7 @@ fn defined(code: &CoreModule<'_>, kind: Kind) -> u32 {
     }) as u32
 }
 
-/// Names for what is used outside: those that it had, numbered where several modules export the same.
+/// Names for what is used outside: the original ones, numbered if several modules export the same name.
 fn names<'a>(linking: &Linking<'a>, used: &BTreeSet<Origin<'a>>) -> BTreeMap<Origin<'a>, String> {
     let mut old: HashMap<Origin<'a>, &str> = HashMap::new();
     for member in 0..linking.members.len() {
@@ -175,13 +175,13 @@ fn names<'a>(linking: &Linking<'a>, used: &BTreeSet<Origin<'a>>) -> BTreeMap<Ori
     used.iter().map(|origin| (origin.clone(), name(origin))).collect()
 }
 
-/// What is reached from the outside and from what is done when the module is instantiated.
+/// What is reachable from the outside, and from the instantiation of the module.
 struct Reach<'a, 'l> {
     linking: &'l Linking<'a>,
     /// The origin of everything in the index spaces of each member.
     origins: Vec<HashMap<Kind, Vec<Origin<'a>>>>,
     seen: HashSet<Origin<'a>>,
-    /// Functions of members whose code was not looked at yet.
+    /// Functions of members whose code is not scanned yet.
     pending: Vec<(usize, u32)>,
     /// Globals that code writes to.
     written: HashSet<Origin<'a>>,
@@ -222,8 +222,8 @@ impl<'a, 'l> Reach<'a, 'l> {
         Ok(())
     }
 
-    /// Segments are applied when the module is instantiated, so what they name is reached, and so is what the values of
-    /// globals name. Tables and memories are few: all are kept.
+    /// Segments and values of globals are evaluated when the module is instantiated, so what they name is reachable.
+    /// Tables and memories are few: all are kept.
     fn segments(&mut self, member: usize) -> Result<(), Left> {
         let linking = self.linking;
         let code = linking.code(member);
@@ -294,14 +294,14 @@ impl<'a, 'l> Reach<'a, 'l> {
     }
 }
 
-/// Globals of members that hold the same value for ever: none can write to them.
+/// Globals of members that never change, because nothing can write to them.
 fn constants<'a>(
     linking: &Linking<'a>,
     reach: &Reach<'a, '_>,
     used: &BTreeSet<Origin<'a>>,
 ) -> Result<HashMap<(usize, u32), Constant>, Left> {
     let mut values: HashMap<(usize, u32), Constant> = HashMap::new();
-    // A global's value may be that of one of an earlier member, so this goes in the order of the members.
+    // The value of a global may depend on a global of an earlier member, so we go in the order of the members.
     for (member, spaces) in reach.origins.iter().enumerate() {
         for (index, global) in linking.code(member).globals.iter().enumerate() {
             let origin = Origin::Member { member, kind: Kind::Global, index: index as u32 };

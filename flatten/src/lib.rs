@@ -1,35 +1,35 @@
 //! Merges the core modules of a linked component into one.
 //!
-//! # What a linked component is
+//! # Linked components
 //!
-//! A component that was linked from shared libraries holds a core module for each: a main module with the memory, the
+//! A component that was linked from shared libraries has several core modules: a main module with the memory, the
 //! function table and the addresses that the linker chose; one for each library, which imports all of that and what it
-//! uses of other libraries; and often a *shim* and a *fixup*. Functions of the host need the memory of the guest, and the
-//! guest needs the functions of the host: so the guest is given the shim's, which call through a table of the shim, and
-//! when the memory is there the fixup writes the functions of the host into that table.
+//! uses of other libraries; and often a *shim* and a *fixup*. Host functions need the memory of the guest, and the
+//! guest needs the host functions. So the guest imports the shim's functions, which call through a table of the shim,
+//! and once the memory exists, the fixup writes the host functions into that table.
 //!
-//! All of it is linked again whenever the component is instantiated. The table is imported by the libraries and filled at
-//! offsets that are globals, so a runtime cannot know it beforehand and has to fill it, function by function, for each
-//! instance. Every access to a global and every call of another library goes through a pointer.
+//! All of it is linked again whenever the component is instantiated. The libraries import the table and fill it at
+//! offsets that are globals, so a runtime cannot precompute its contents and has to fill it, function by function, for
+//! each instance. Every access to a global and every call into another library goes through a pointer.
 //!
-//! # What becomes of it
+//! # Stages
 //!
 //! ```text
 //!  outline ── linking ── layout ── merged ── rewrite
 //! ```
 //!
-//! [`outline`] reads the component, and [`core_module`] each core module. [`linking`] decides which instances are merged,
-//! its *members*, and finds for each of their imports where it comes from in the end. [`layout`] follows calls from
-//! what is used outside, leaves out what nothing reaches, finds the globals that never change, and gives everything that
-//! is left its place in one module. [`merged`] writes that module: globals that never change are constants in it, so the
-//! table and the memory have contents that a runtime can prepare once. [`rewrite`] writes the component around it, whose
-//! imports and exports stay what they were; the shim and the fixup stay as well.
+//! [`outline`] parses the component, and [`core_module`] each core module. [`linking`] chooses the instances to merge,
+//! the *members*, and resolves the origin of each of their imports. [`layout`] follows calls from what is used outside,
+//! drops what is unreachable, finds the globals that never change, and gives everything else its index in one module.
+//! [`merged`] writes that module: globals that never change are constants in it, so a runtime can prepare the contents
+//! of the table and the memory once. [`rewrite`] writes the component around it. Its imports and exports do not change,
+//! and the shim and the fixup stay as well.
 //!
-//! What this cannot merge is left as it is, and [`Left`] says why: several memories, modules that are instantiated twice,
-//! start functions, code that uses more than functions, tables, memories and globals, and what would see that all
-//! members are made at once. The output is validated before it is given out.
+//! A component that cannot be merged is left as it is, and [`Left`] says why: several memories, modules that are
+//! instantiated twice, start functions, code that uses more than functions, tables, memories and globals, and code that
+//! could observe that all members are instantiated at once. The output is validated before it is returned.
 //!
-//! [`split`] takes what came out of this apart again, into the code, which many components have in common, and the rest.
+//! [`split`] splits the result into the code, which many components share, and the rest.
 
 mod constant;
 mod core_module;
@@ -44,14 +44,14 @@ pub use split::{CODE, Split, split};
 use std::fmt;
 use wasmparser::{Validator, WasmFeatures};
 
-/// Why a component is left as it is: a sentence's end, after "it is left as it is, because".
+/// Why a component is left as it is. Completes a sentence that begins with "it is left as it is, because".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
-    /// There are no modules that could be merged; it may have been flattened before.
+    /// It has no modules to merge; it may have been flattened before.
     Flat,
-    /// It has something that this cannot merge.
+    /// It uses a feature that cannot be merged.
     Unsupported(String),
-    /// It is not well formed.
+    /// It is malformed.
     Damaged(String),
 }
 
@@ -83,10 +83,10 @@ fn unsupported(why: impl Into<String>) -> Left {
     Left::Unsupported(why.into())
 }
 
-/// Changes when what this makes of a component does, for those who keep it.
+/// The version of the output, for callers that cache it: changes when the output for the same input changes.
 pub const EDITION: u32 = 1;
 
-/// Flatten `component`. `names`: keep the names of functions, by which traps and profiles call them.
+/// Flatten `component`. `names`: keep the names of functions, for traps and profiles.
 pub fn flatten(component: &[u8], names: bool) -> Result<Vec<u8>, Left> {
     // What follows relies on indices being in range.
     validate(component)?;

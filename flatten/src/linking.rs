@@ -1,9 +1,9 @@
-//! Which core instances are merged, and where each of their imports comes from in the end.
+//! Chooses the core instances to merge, and resolves the origin of each of their imports.
 //!
-//! Members are the instances around the one that defines the memory: those that import from it or from other members,
-//! and stateless ones that members import from. What needs members to be there before it can be made, because it imports
-//! functions of the host that need their memory, comes after them and is none: that is the fixup. The shim, which has a
-//! table of its own that the fixup fills, comes before.
+//! The members are the instance that defines the memory, the instances that import from it or from other members, and
+//! stateless instances that members import from. The fixup is not a member: it imports host functions that need the
+//! members' memory, so it is instantiated after them. Neither is the shim, which has its own table for the fixup to
+//! fill and is instantiated before them.
 
 use crate::core_module::CoreModule;
 use crate::outline::{Item, Kind, Outline, Source};
@@ -11,14 +11,14 @@ use crate::{Left, unsupported};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasmparser::{CanonicalFunction, CanonicalOption, Instance};
 
-/// Where something comes from in the end.
+/// The resolved origin of a core item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Origin<'a> {
-    /// A definition of a member, by its number among the member's definitions of this kind.
+    /// A definition of a member, by its index among the member's definitions of this kind.
     Member { member: usize, kind: Kind, index: u32 },
-    /// An export of an instance that is no member.
+    /// An export of an instance that is not a member.
     Export { instance: u32, kind: Kind, name: &'a str },
-    /// A function of the host or the component model, by its number among the core functions.
+    /// A function of the host or the component model, by its index among the core functions.
     Canonical { func: u32 },
 }
 
@@ -32,9 +32,9 @@ pub struct Instantiated<'a> {
 /// How the component is linked.
 pub struct Linking<'a> {
     outline: &'a Outline<'a>,
-    /// All that were made of a module, by the number of the core instance.
+    /// All instances of modules, by index of the core instance.
     pub instantiated: BTreeMap<u32, Instantiated<'a>>,
-    /// Those that are merged, in the order in which they are instantiated.
+    /// The instances to merge, in the order of their instantiation.
     pub members: Vec<u32>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Linking<'a> {
         Ok(linking)
     }
 
-    /// All that the members do when they are made is done at once. That must not be seen.
+    /// After merging, all members are instantiated at once. Refuse components in which that would be observable.
     fn refuse_other_orders(&self) -> Result<(), Left> {
         let is_member =
             |item: &Item<'_>| matches!(item, Item::Instantiate(made) if self.members.contains(made));
@@ -67,7 +67,7 @@ impl<'a> Linking<'a> {
         let (mut by_members, mut by_others) = (BTreeSet::new(), BTreeSet::new());
         for index in self.instantiated.keys() {
             let filled = if self.members.contains(index) { &mut by_members } else { &mut by_others };
-            // What others write to tables of members comes after the members still.
+            // What others write to tables of members still comes after the members.
             let tables = self.filled_tables(*index)?;
             filled.extend(tables.into_iter().filter(|(definer, _)| !self.members.contains(definer)));
         }
@@ -92,8 +92,8 @@ impl<'a> Linking<'a> {
             needs.insert(*index, through);
         }
         let family = self.family(root, &suppliers);
-        // They are in the order in which they are made, so what comes too late is known before what needs it, and
-        // before what may write over what it wrote.
+        // They are in the order of their instantiation, so an instance that is too late is known before those that need
+        // it, and before those that may overwrite what it wrote.
         let mut late = BTreeSet::new();
         let (mut memory_filled, mut tables_filled) = (false, BTreeSet::new());
         for index in &family {
@@ -122,7 +122,8 @@ impl<'a> Linking<'a> {
         Ok(members)
     }
 
-    /// The instances that could be merged with the one that has the memory. `suppliers`: what each imports from.
+    /// The instances that could be merged with the one that has the memory. `suppliers`: the instances each imports
+    /// from.
     fn family(&self, root: u32, suppliers: &BTreeMap<u32, BTreeSet<u32>>) -> BTreeSet<u32> {
         let mut family = BTreeSet::from([root]);
         loop {
@@ -136,21 +137,22 @@ impl<'a> Linking<'a> {
             family.extend(serving.into_iter().filter(|index| {
                 suppliers[index].is_empty() && self.instantiated[index].code.tables.is_empty()
             }));
-            // Others may import from those that were added last, and once merged they would be found with them.
+            // Other instances may import from those just added. After a merge they would import from the merged module,
+            // so they belong to the family as well.
             if family.len() == before {
                 return family;
             }
         }
     }
 
-    /// The tables of others whose contents change when an instance is made, by the instance that defines each, and its
-    /// number there.
+    /// The imported tables that an instance fills at its instantiation, each by the instance that defines it and its
+    /// index there.
     fn filled_tables(&self, instance: u32) -> Result<BTreeSet<(u32, u32)>, Left> {
         let tables = self.instantiated[&instance].code.filled_tables();
         tables.map(|import| self.table(instance, import.module, import.name)).collect()
     }
 
-    /// The definition of a table that an instance imports, through those that only hand it on.
+    /// The definition of a table that an instance imports, looked up through instances that only re-export it.
     fn table(&self, mut instance: u32, mut module: &'a str, mut name: &'a str) -> Result<(u32, u32), Left> {
         loop {
             let Found::Export { instance: from, name: export, .. } = self.import(instance, module, name)?
@@ -166,7 +168,7 @@ impl<'a> Linking<'a> {
         }
     }
 
-    /// The instances that an instance imports from, and those that functions which it imports need.
+    /// The instances that an instance imports from, and those that its imported functions need.
     fn needs_of(&self, index: u32) -> Result<(BTreeSet<u32>, BTreeSet<u32>), Left> {
         let (mut from, mut through) = (BTreeSet::new(), BTreeSet::new());
         for import in &self.instantiated[&index].code.imports {
@@ -188,19 +190,19 @@ impl<'a> Linking<'a> {
         Ok((from, through))
     }
 
-    /// Where an import of an instance comes from.
+    /// The origin of an import of an instance.
     pub fn imported(&self, instance: u32, module: &str, name: &str) -> Result<Origin<'a>, Left> {
         let found = self.import(instance, module, name)?;
         self.origin(found)
     }
 
-    /// Where a core item of the component comes from.
+    /// The origin of a core item of the component.
     pub fn item(&self, kind: Kind, index: u32) -> Result<Origin<'a>, Left> {
         let found = self.core(kind, index)?;
         self.origin(found)
     }
 
-    /// Where something in a member's index space comes from.
+    /// The origin of an item in a member's index space.
     pub fn local(&self, member: usize, kind: Kind, index: u32) -> Result<Origin<'a>, Left> {
         let instance = self.members[member];
         let code = &self.instantiated[&instance].code;
@@ -217,7 +219,7 @@ impl<'a> Linking<'a> {
         &self.instantiated[&self.members[member]].code
     }
 
-    /// Follow an export through its instance, when that is a member.
+    /// Resolve an export through its instance, if that is a member.
     fn origin(&self, found: Found<'a>) -> Result<Origin<'a>, Left> {
         match found {
             Found::Canonical { func } => Ok(Origin::Canonical { func }),
@@ -259,7 +261,7 @@ impl<'a> Linking<'a> {
     }
 }
 
-/// As [`Origin`], with instances as they are before they are merged.
+/// Like [`Origin`], with the instances before the merge.
 enum Found<'a> {
     Export { instance: u32, kind: Kind, name: &'a str },
     Canonical { func: u32 },

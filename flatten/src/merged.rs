@@ -1,4 +1,4 @@
-//! Writing the one module that the members become.
+//! Writes the merged module.
 
 use crate::Left;
 use crate::layout::{Layout, Place};
@@ -14,7 +14,7 @@ use wasm_encoder::{
 };
 use wasmparser::{DataKind, ElementItems, ElementKind, FuncType, Operator, TypeRef};
 
-/// A module, the names of its exports, and what it imports: `"0"`, `"1"` and so on from the module `""`.
+/// The merged module, the names of its exports, and its imports: `"0"`, `"1"` and so on from the module `""`.
 #[derive(Debug)]
 pub struct Merged<'a> {
     pub bytes: Vec<u8>,
@@ -22,10 +22,10 @@ pub struct Merged<'a> {
     pub exports: BTreeMap<Origin<'a>, String>,
 }
 
-/// What the merged module calls itself, in traps and profiles.
+/// The name of the merged module in traps and profiles.
 const NAME: &str = "app";
 
-/// Write the module. `names`: with the names of its functions.
+/// Write the module. `names`: include the names of its functions.
 pub fn write<'a>(linking: &Linking<'a>, layout: Layout<'a>, names: bool) -> Result<Merged<'a>, Left> {
     let mut types = Types::default();
     let mut writer =
@@ -51,14 +51,14 @@ pub fn write<'a>(linking: &Linking<'a>, layout: Layout<'a>, names: bool) -> Resu
     Ok(Merged { bytes: module.finish(), imports, exports: layout.exports })
 }
 
-/// The types of functions, each once.
+/// Function types, without duplicates.
 #[derive(Debug, Default)]
 struct Types {
     section: TypeSection,
     index: HashMap<FuncType, u32>,
 }
 
-/// Where the segments of each member begin in the merged module.
+/// The index of each member's first segment in the merged module.
 #[derive(Debug)]
 struct Segments {
     elements: Vec<u32>,
@@ -76,7 +76,7 @@ impl Segments {
     }
 }
 
-/// Writes code and expressions of one member at a time, with their numbers changed.
+/// Re-encodes code and expressions of one member at a time, with their new indices.
 struct Writer<'a, 'w> {
     linking: &'w Linking<'a>,
     layout: &'w Layout<'a>,
@@ -162,7 +162,7 @@ impl Writer<'_, '_> {
         section
     }
 
-    /// The elements, and whether there is anything behind them that needs the number of data segments.
+    /// The element section, and whether something in it needs the data count section.
     fn elements(&mut self) -> Written<(ElementSection, bool)> {
         let mut section = ElementSection::new();
         for member in 0..self.linking.members.len() {
@@ -174,7 +174,7 @@ impl Writer<'_, '_> {
                     ElementKind::Active { table_index, offset_expr } => {
                         offset = self.const_expr(offset_expr.clone())?;
                         let table = self.table_index(table_index.unwrap_or(0))?;
-                        // The short form, where it will do.
+                        // Table 0 has a shorter encoding.
                         ElementMode::Active { table: (table != 0).then_some(table), offset: &offset }
                     }
                     ElementKind::Passive => ElementMode::Passive,
@@ -184,7 +184,7 @@ impl Writer<'_, '_> {
                 section.segment(ElementSegment { mode, elements });
             }
         }
-        // Functions that code refers to have to be declared, and exporting or importing them did that.
+        // Functions in `ref.func` must be declared. In the members, an export or import may have done that.
         let mut referred: Vec<u32> = Vec::new();
         for (member, index) in &self.layout.funcs {
             self.member = *member;
@@ -256,8 +256,8 @@ impl Writer<'_, '_> {
     fn place(&self, kind: Kind, index: u32) -> u32 {
         match self.layout.find(self.member, kind, index) {
             Place::Index(index) => index,
-            // Nothing that is kept refers to what is not, and constants are written as such. Were it otherwise, the
-            // module would not be valid, and not be used.
+            // Kept items never refer to dropped ones, and constants are written as such. If that were wrong, the module
+            // would be invalid, and validation would refuse it.
             Place::Constant(_) | Place::Gone => u32::MAX,
         }
     }

@@ -1,4 +1,4 @@
-//! The outside of a component: what is defined at its own level and in which order, and where each core item comes from.
+//! Parses the outermost level of a component: its definitions in order, and the source of each core item.
 
 use crate::{Left, unsupported};
 use std::ops::Range;
@@ -8,11 +8,11 @@ use wasmparser::{
     Payload,
 };
 
-/// A definition that is written in its place, whatever becomes of the core modules. Core items are not among them:
-/// they are written when something needs them.
+/// A definition that keeps its place in the output, whatever happens to the core modules. Core items are not among
+/// them: they are written on demand.
 #[derive(Debug, Clone)]
 pub enum Item<'a> {
-    /// A section that is copied.
+    /// A section that is copied unchanged.
     Section {
         id: u8,
         content: Range<usize>,
@@ -21,11 +21,11 @@ pub enum Item<'a> {
     Types(ComponentTypeSectionReader<'a>),
     Alias(ComponentAlias<'a>),
     Lift(CanonicalFunction),
-    /// A core module is instantiated; by number of the instance. Doing so has effects.
+    /// The instantiation of a core module, by index of the instance. It has side effects.
     Instantiate(u32),
 }
 
-/// Where a core item comes from.
+/// The source of a core item.
 #[derive(Debug, Clone)]
 pub enum Source<'a> {
     /// An export of a core instance.
@@ -66,12 +66,12 @@ impl Kind {
     }
 }
 
-/// A component, read.
+/// A parsed component.
 #[derive(Debug, Default)]
 pub struct Outline<'a> {
     pub bytes: &'a [u8],
     pub items: Vec<Item<'a>>,
-    /// Which of the items run code of components: by position.
+    /// The positions of items that run code of components.
     pub running: Vec<usize>,
     pub modules: Vec<&'a [u8]>,
     pub instances: Vec<Instance<'a>>,
@@ -82,7 +82,7 @@ pub struct Outline<'a> {
 }
 
 impl<'a> Outline<'a> {
-    /// Read the outermost level of a component.
+    /// Parse the outermost level of a component.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Left> {
         let mut outline = Self { bytes, ..Self::default() };
         let mut depth = 0u32;
@@ -92,7 +92,7 @@ impl<'a> Outline<'a> {
             | Payload::ComponentSection { unchecked_range, .. } = &payload
                 && unchecked_range.end > bytes.len()
             {
-                // The parser takes the end of the bytes for that of what is inside.
+                // The parser takes the end of the input for the end of an inner module or component.
                 return Err(Left::Damaged("it ends too early".to_owned()));
             }
             match &payload {
@@ -107,7 +107,7 @@ impl<'a> Outline<'a> {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentAliasSection(section) if depth > 0 => {
-                    // The component inside is copied, and the modules of this one get other numbers.
+                    // The inner component is copied unchanged, but the modules of this one get new indices.
                     for alias in section.clone() {
                         if let ComponentAlias::Outer {
                             kind: ComponentOuterAliasKind::CoreModule, count, ..
@@ -209,7 +209,7 @@ impl<'a> Outline<'a> {
                     self.instances.push(instance);
                 }
             }
-            // Names of core items would be wrong, and everything else is about the original as well.
+            // Names of core items would be wrong, and other custom sections describe the original as well.
             Payload::CustomSection(_) => {}
             other => return Err(unsupported(format!("it has a section of an unknown kind: {other:?}"))),
         }

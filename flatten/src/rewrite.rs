@@ -1,7 +1,7 @@
-//! Writing the component around the merged module.
+//! Writes the component around the merged module.
 //!
-//! What is defined at the component's own level is written in its place, so its numbers stay what they were. Core items
-//! are written when something needs them, which also leaves out what only the members needed.
+//! Definitions at the component's own level keep their places, and so their indices. Core items are written on demand,
+//! which also drops what only the members needed.
 
 use crate::linking::{Linking, Origin, core_items};
 use crate::merged::Merged;
@@ -16,11 +16,11 @@ use wasm_encoder::{
 };
 use wasmparser::ComponentType;
 
-/// What the members define and something else uses.
+/// Definitions of the members that are used outside of them.
 pub fn used_outside<'a>(outline: &Outline<'a>, linking: &Linking<'a>) -> Result<BTreeSet<Origin<'a>>, Left> {
     let mut used = BTreeSet::new();
     let mut add = |origin: Origin<'a>| {
-        // A function of the host uses the members through what it is told of their memory.
+        // A host function uses the members through its canonical options, such as their memory.
         let through = match &origin {
             Origin::Member { .. } => {
                 used.insert(origin);
@@ -91,19 +91,19 @@ struct Writer<'a, 'w> {
     linking: &'w Linking<'a>,
     merged: &'w Merged<'a>,
     component: Component,
-    /// How many core items of each kind are written.
+    /// How many core items of each kind have been written.
     next: HashMap<Kind, u32>,
     modules: u32,
     instances: u32,
-    /// Core items that are written, by where they come from.
+    /// The indices of written core items, by origin.
     index: HashMap<Origin<'a>, u32>,
-    /// Instances that are no members, by their old number.
+    /// The new indices of instances that are not members, by old index.
     outer: HashMap<u32, u32>,
     /// The instance of the merged module.
     whole: Option<u32>,
-    /// It is being written, with what it imports.
+    /// We have begun to write it and what it imports.
     begun: bool,
-    /// Why something could not be written, when that came up where only an encoder's errors fit.
+    /// An error from a callback of the encoder, which can only return the encoder's own errors.
     problem: Option<Left>,
 }
 
@@ -129,7 +129,8 @@ impl<'a> Writer<'a, '_> {
                 self.component.section(&section);
             }
             Item::Lift(lift) => self.canonical(lift)?,
-            // The last of them is when all are there. Being made, they may trap, so it is done even if nothing uses them.
+            // All members exist at the place of the last one. Their instantiation may trap, so it stays even if nothing
+            // uses them.
             Item::Instantiate(instance) if self.linking.members.last() == Some(instance) => {
                 self.whole()?;
             }
@@ -156,7 +157,7 @@ impl<'a> Writer<'a, '_> {
         Ok(())
     }
 
-    /// The number of a core item, which is written first if need be.
+    /// The index of a core item, which is written first if needed.
     fn core(&mut self, kind: Kind, origin: Origin<'a>) -> Result<u32, Left> {
         if let Some(index) = self.index.get(&origin) {
             return Ok(*index);
@@ -192,7 +193,7 @@ impl<'a> Writer<'a, '_> {
         self.component.section(&section);
     }
 
-    /// The number of an instance that is no member.
+    /// The index of an instance that is not a member, which is written first if needed.
     fn instance(&mut self, old: u32) -> Result<u32, Left> {
         if let Some(instance) = self.outer.get(&old) {
             return Ok(*instance);
@@ -215,7 +216,7 @@ impl<'a> Writer<'a, '_> {
         Ok(instance)
     }
 
-    /// The number of the merged module's instance.
+    /// The index of the merged module's instance, which is written first if needed.
     fn whole(&mut self) -> Result<u32, Left> {
         if let Some(instance) = self.whole {
             return Ok(instance);
@@ -246,7 +247,7 @@ impl<'a> Writer<'a, '_> {
         self.modules - 1
     }
 
-    /// An instance made of core items.
+    /// Write an instance that exports core items.
     fn bundle(&mut self, items: &[(&str, Kind, u32)]) -> u32 {
         let mut section = InstanceSection::new();
         section.export_items(items.iter().map(|(name, kind, index)| (*name, kind.encoded(), *index)));

@@ -1,12 +1,12 @@
-//! A flat component in two parts: its code, which is the same for all that were linked from the same libraries, and
-//! what is left of it, with all that its memory begins with.
+//! Splits a flat component in two: its code, which is the same for all components linked from the same libraries, and
+//! the rest, with the initial contents of its memory.
 //!
 //! ```text
 //!  (module memory, data, code)  →  (module memory, data)  and  (import "code" (module code that imports a memory))
 //! ```
 //!
-//! A program that was started before its memory was written down differs from others in its data alone. Whoever compiles
-//! the code by itself does so once for all of them.
+//! Programs whose memory is a snapshot taken after their start differ only in their data. So the code can be compiled
+//! by itself, once for all of them.
 
 mod code;
 
@@ -24,9 +24,9 @@ use wasm_encoder::{
 };
 use wasmparser::{Data, DataKind, Instance, MemoryType, Operator, Parser, Payload, TypeRef};
 
-/// What the rest of a component imports the code as.
+/// The name under which the rest of a component imports the code.
 pub const CODE: &str = "code";
-/// What the code imports its memory from, and the globals that are no part of it.
+/// The name under which the code imports the image: its memory, and the globals that are not part of the code.
 const IMAGE: &str = "image";
 const MEMORY: &str = "memory";
 
@@ -35,12 +35,12 @@ const MEMORY: &str = "memory";
 pub struct Split {
     /// A core module.
     pub code: Vec<u8>,
-    /// A component that imports such a module as [`CODE`], and is otherwise what the whole one was.
+    /// A component that imports such a module as [`CODE`], and otherwise equals the original.
     pub rest: Vec<u8>,
 }
 
-/// Split `component`, which has one module with a memory and all that it begins with. The parts are not validated: that is
-/// done when they are compiled, and the code often has been before.
+/// Split `component`, in which one module has the memory and all its initial contents. The parts are not validated
+/// here: compiling them does that, and the code often has been compiled before.
 pub fn split(component: &[u8]) -> Result<Split, Left> {
     validate(component)?;
     let outline = Outline::read(component)?;
@@ -50,17 +50,17 @@ pub fn split(component: &[u8]) -> Result<Split, Left> {
     Ok(Split { code, rest })
 }
 
-/// The module with the memory, and what is to become of it.
+/// The module with the memory, and how to split it.
 struct Whole<'a> {
     bytes: &'a [u8],
     module: CoreModule<'a>,
     memory: MemoryType,
-    /// Its number in the component, and that of its instance.
+    /// Its index in the component, and that of its instance.
     number: u32,
     instance: u32,
-    /// Globals that are no part of the code, among those that it defines.
+    /// The globals it defines that move to the image.
     taken: Vec<u32>,
-    /// The new number of each global.
+    /// The new index of each global.
     globals: Vec<u32>,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Whole<'a> {
         code::write(self)
     }
 
-    /// The memory, with the globals that are no part of the code.
+    /// The module of the memory, and of the globals that are not part of the code.
     fn image(&self) -> Result<Module, Left> {
         let (mut memories, mut globals) = (MemorySection::new(), GlobalSection::new());
         let (mut exports, mut data) = (ExportSection::new(), DataSection::new());
@@ -123,7 +123,7 @@ impl<'a> Whole<'a> {
         Ok(module)
     }
 
-    /// The component with the memory as its first module, whose instance is the first one: all others come after.
+    /// The component with the image as its first module and first instance: all others come after.
     fn rest(&self, bytes: &[u8], code: &[u8]) -> Result<Vec<u8>, Left> {
         let mut component = Component::new();
         let image = self.image()?.finish();
@@ -152,7 +152,7 @@ impl<'a> Whole<'a> {
                     component.section(&rewritten);
                 }
                 Payload::CoreTypeSection(_) => return Err(unsupported("it has types of core modules")),
-                // They have numbers of what is numbered otherwise now.
+                // Custom sections refer to indices that have changed.
                 Payload::CustomSection(_) => {}
                 payload => {
                     if let Some((id, content)) = payload.as_section() {
@@ -168,7 +168,7 @@ impl<'a> Whole<'a> {
         Ok(component.finish())
     }
 
-    /// The import that stands where the whole module was.
+    /// Write the import that takes the place of the whole module.
     fn import(&self, component: &mut Component, code: &[u8]) -> Result<(), Left> {
         let mut types = CoreTypeSection::new();
         types.ty().module(&self.module_type(code)?);
@@ -177,7 +177,8 @@ impl<'a> Whole<'a> {
         Ok(())
     }
 
-    /// What the code imports and exports. Its memory is what the image has, which is more than the code asks for.
+    /// The imports and exports of the code. Its memory has the type of the image's, which is larger than the code
+    /// requires.
     fn module_type(&self, code: &[u8]) -> Result<ModuleType, Left> {
         let code = CoreModule::read(code)?;
         let mut described = ModuleType::new();
@@ -209,7 +210,7 @@ impl<'a> Whole<'a> {
         Ok(described)
     }
 
-    /// An instance again, with the modules and instances that have other numbers now.
+    /// Rewrite an instance with the new indices of modules and instances.
     fn instance(
         &self,
         section: &mut InstanceSection,
@@ -228,7 +229,7 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// A segment that lies where it says, from the beginning.
+/// Whether a segment is active, at a constant offset.
 fn is_fixed(data: &Data<'_>) -> bool {
     match &data.kind {
         DataKind::Active { offset_expr, .. } => evaluate(offset_expr, |_| None).is_some(),
@@ -236,8 +237,8 @@ fn is_fixed(data: &Data<'_>) -> bool {
     }
 }
 
-/// Globals that change, but for the one that most functions use: that is where the stack ends, which is the same in all
-/// programs, and code is quicker when it is its own. Others tell how much of the memory is in use, say.
+/// Mutable globals, except the one that most functions use. That one is the stack pointer, which starts the same in all
+/// programs, and code that defines it itself is faster. Others hold, for example, how much of the memory is in use.
 fn taken(module: &CoreModule<'_>) -> Result<Vec<u32>, Left> {
     let mut users: HashMap<u32, usize> = HashMap::new();
     for body in &module.bodies {
@@ -261,7 +262,7 @@ fn taken(module: &CoreModule<'_>) -> Result<Vec<u32>, Left> {
     Ok(taken)
 }
 
-/// The number in the code of each global: imports come first, and those that are taken are imports then.
+/// The index of each global in the code: imports come first, and the taken globals become imports.
 fn renumbered(module: &CoreModule<'_>, taken: &[u32]) -> Vec<u32> {
     let imported = module.imported(Kind::Global);
     let mut numbers: Vec<_> = (0..imported).collect();
@@ -278,7 +279,7 @@ fn renumbered(module: &CoreModule<'_>, taken: &[u32]) -> Vec<u32> {
     numbers
 }
 
-/// Modules and instances come one later.
+/// Increases the indices of modules and instances by one.
 struct Later;
 
 impl Reencode for Later {

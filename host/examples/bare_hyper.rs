@@ -1,4 +1,4 @@
-//! The ceiling for the benchmarks: hyper alone, answering bytes made beforehand.
+//! The ceiling for the benchmarks: hyper alone, answering with precomputed bytes.
 //!
 //! `bare_hyper --port 8000 --threads 2`: each thread has its own runtime and listener.
 

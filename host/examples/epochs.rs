@@ -1,4 +1,4 @@
-//! What epochs cost: the same calls into one instance, compiled with the interruptions and without them.
+//! Measures the cost of epochs: the same calls into one instance, compiled with and without epoch interruption.
 //!
 //! cargo run --release --features internals --example epochs -- APP.wasm NAME…   (handlers without parameters, by name)
 

@@ -1,17 +1,17 @@
-//! Why a request has no reply of its handler: the client's fault or the host's.
+//! Why a request got no reply from its handler: rejections, faults and overloads.
 //!
-//! What the client is told and what the log is told are two things: see [`Fault::told`] and [`Fault::logged`].
+//! The client and the log get different texts: see [`Fault::told`] and [`Fault::logged`].
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::reply::DecodeError;
-use crate::config::limit_name::{grant, of};
+use crate::config::limit_name::{of, pick};
 use crate::config::limit_table::Limit;
 use crate::validation::arguments::InvalidArgs;
 use crate::validation::error_list::ErrorList;
 use jiter::JsonValue;
 use std::time::Duration;
 
-/// A request that got no reply.
+/// Why a request got no reply.
 #[derive(Debug)]
 pub enum Failure {
     Rejected(Rejection),
@@ -19,14 +19,14 @@ pub enum Failure {
     Overloaded(Overload),
 }
 
-/// More requests come than the app may have. Nobody is at fault, and there are too many of these to log each.
+/// More requests arrive than the app's limits allow. Nobody is at fault, and there are too many to log each one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overload {
-    /// 503: too many wait already. When to come back.
+    /// 503: the queue is full. Holds the time until a retry.
     Queue(Duration),
-    /// 429: too many came in this second. When there is room again.
+    /// 429: the rate is exceeded. Holds the time until there is room again.
     Rate(Duration),
-    /// 503: too many large bodies are on their way.
+    /// 503: too many large bodies are in transit.
     Transit,
 }
 
@@ -41,7 +41,7 @@ impl Overload {
     pub fn told(self) -> &'static str {
         match self {
             Self::Queue(_) => "Too many requests are waiting",
-            Self::Rate(_) => "Too many requests came in a short time",
+            Self::Rate(_) => "Too many requests arrived in a short time",
             Self::Transit => "Too many large bodies are being transferred",
         }
     }
@@ -55,7 +55,7 @@ impl Overload {
         }
     }
 
-    /// Whole seconds, as `Retry-After` has them.
+    /// Whole seconds, for `Retry-After`.
     pub fn retry_after(self) -> u64 {
         match self {
             Self::Queue(time) | Self::Rate(time) => time.as_secs() + u64::from(time.subsec_nanos() > 0),
@@ -73,7 +73,7 @@ impl Overload {
     }
 }
 
-/// Why requests are sent away, as they are counted.
+/// The kinds of overload, as they are counted.
 pub const OVERLOADS: [&str; 3] = ["queue", "rate", "transit"];
 
 impl From<Overload> for Failure {
@@ -86,7 +86,7 @@ impl From<Overload> for Failure {
 #[derive(Debug)]
 pub enum Rejection {
     NotFound,
-    /// 307: the same path with or without its final slash is served.
+    /// 307: the path has a route if its trailing slash is added or removed.
     Elsewhere {
         location: String,
     },
@@ -100,7 +100,7 @@ pub enum Rejection {
         most: usize,
         limit: Limit,
     },
-    /// 507: a file that came with the request could not be kept.
+    /// 507: a file of the request could not be stored.
     Unstored,
     BodyTimeout,
     Invalid(ErrorList),
@@ -111,27 +111,27 @@ pub enum Rejection {
 pub enum Fault {
     /// The handler took longer than the deadline.
     Deadline,
-    /// The handler used more processor time than it may.
+    /// The handler exceeded its CPU time.
     CpuExhausted,
     /// Every instance stayed busy until the deadline.
     Busy,
-    /// The instance trapped, and is gone.
+    /// The instance trapped, and was retired.
     Trapped(String),
-    /// The instance ended while others used it.
+    /// Another request caused the instance to end.
     Lost,
-    /// No instance could be made.
+    /// No instance could be created.
     NoInstance(String),
-    /// The app is not compiled yet, or cannot be.
+    /// The app is not compiled yet, or cannot be compiled.
     NotBuilt(String),
-    /// The app's source, which is served as it is, is broken: a text for its developer, who was told already.
+    /// The app runs from source, and the source is broken. Holds a text for its developer, which was already printed.
     NotLoaded(String),
-    /// The reply is not what the contract says.
+    /// The reply violates the contract.
     BadReply(String),
-    /// A reply's file lies in no folder that the app was granted.
+    /// A reply's file is outside the folders that the app was granted.
     NoFolder(String),
-    /// A reply's file is there and cannot be read.
+    /// A reply's file exists but cannot be read.
     Unreadable(String),
-    /// The reply holds what JSON cannot.
+    /// The reply contains a value that JSON cannot represent.
     Unencodable(EncodeError),
 }
 
@@ -170,7 +170,7 @@ impl From<DecodeError> for Fault {
 }
 
 impl Failure {
-    /// The limit that the client or the load has reached, if that is why.
+    /// The limit that the client or the load reached, if that is the cause.
     pub fn limit(&self) -> Option<Limit> {
         match self {
             Self::Rejected(rejection) => rejection.limit(),
@@ -179,7 +179,7 @@ impl Failure {
         }
     }
 
-    /// What the log is told.
+    /// The text for the log.
     pub fn logged(&self) -> String {
         match self {
             Self::Rejected(rejection) => rejection.told(),
@@ -223,7 +223,7 @@ impl Fault {
         }
     }
 
-    /// What the client is told: nothing of the app's inside.
+    /// The text for the client: it reveals nothing about the app's internals.
     pub fn told(&self) -> &'static str {
         match self.status() {
             504 => "Gateway Timeout",
@@ -232,7 +232,7 @@ impl Fault {
         }
     }
 
-    /// What a client is told who is the developer.
+    /// The text for a client who is the developer.
     pub fn told_in_full(&self) -> String {
         match self {
             Self::NotLoaded(text) => format!("The app cannot be loaded.\n\n{text}\n"),
@@ -240,7 +240,7 @@ impl Fault {
         }
     }
 
-    /// What the log is told.
+    /// The text for the log.
     pub fn logged(&self) -> String {
         match self {
             Self::Deadline => format!("the handler ran past its deadline ({})", of(Limit::Deadline)),
@@ -260,7 +260,7 @@ impl Fault {
             Self::NotBuilt(why) => format!("the app cannot be served: {why}"),
             Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
             Self::NoFolder(path) => {
-                let files = grant("--files", "[app.NAME.files]");
+                let files = pick("--files", "[app.NAME.files]", "AppConfig::preopens");
                 format!("the reply's file {path:?} lies in no folder that the app may read ({files})")
             }
             Self::Unreadable(why) => format!("the reply's file cannot be read: {why}"),
@@ -275,7 +275,7 @@ impl Fault {
 }
 
 impl Rejection {
-    /// What an app is told that answers refusals itself: the errors of a 422, or a sentence.
+    /// The reason for an app's own refusal handler: the errors of a 422, or a sentence.
     pub fn told_to_app(self) -> JsonValue<'static> {
         match self {
             Self::Invalid(errors) => errors.into_values(),
@@ -305,7 +305,7 @@ impl Rejection {
         }
     }
 
-    /// The sentence in `{"detail": …}`; a 422 has a body of its own.
+    /// The sentence in `{"detail": …}`; a 422 has its own body.
     pub fn told(&self) -> String {
         match self {
             Self::Elsewhere { .. } => "Temporary Redirect".to_owned(),

@@ -22,7 +22,7 @@
 //! 4. `validation/arguments` turns path, query, headers, body and form into the handler's arguments: `validation/validator` checks
 //!    each value against its type (`manifest/types`, `manifest/constraints`), and what does not fit becomes an
 //!    `validation/error_list`. The arguments are written as `codec/marshal`.
-//! 5. `pool/pool` has the instances that serve the handler. The call waits there (`pool/call`) until `pool/scheduler` gives it to
+//! 5. `pool/instance_pool` has the instances that serve the handler. The call waits there (`pool/call`) until `pool/scheduler` gives it to
 //!    an instance, on this worker or on one whose core is free. The instance's task, `pool/driver`, calls the guest
 //!    (`sandbox/instance`) and records in `sandbox/execution` what the guest is doing. A handler that awaits is resumed by the
 //!    guest's own event loop, which `sandbox/timer` wakes.

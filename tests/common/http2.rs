@@ -1,7 +1,7 @@
-//! Frames of HTTP/2 as bytes, for clients that mean harm.
+//! HTTP/2 frames as bytes, for hostile clients.
 #![allow(dead_code)]
 
-/// How a client begins.
+/// The preface and a SETTINGS frame.
 pub fn preface() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])].concat()
 }
@@ -20,10 +20,10 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const CONTINUATION: u8 = 9;
 
-/// `GET /` of `localhost`, compressed as every client does.
+/// `GET /` of `localhost`, as an HPACK block.
 const HEAD: [u8; 14] = [0x82, 0x86, 0x84, 0x41, 0x09, b'l', b'o', b'c', b'a', b'l', b'h', b'o', b's', b't'];
 
-/// A flood's name, its frame of each number, and how many of them there are.
+/// A flood: its name, its n-th frame, and the number of frames.
 pub type Flood = (&'static str, fn(u32) -> Vec<u8>, u32);
 
 pub const FLOODS: [Flood; 4] = [

@@ -1,4 +1,4 @@
-//! A real server for the tests: the real binary on a free port, and a small HTTP client over real sockets.
+//! Test support: the real binary on a free port, and a small HTTP client over real sockets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod http2;
@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_bolt-host");
-/// Longer than anything a test waits for: only a hang reaches it.
+/// Longer than any wait of a test: only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn root() -> PathBuf {
@@ -27,7 +27,7 @@ pub fn fixture() -> PathBuf {
     root().join("tests/fixture/app.py")
 }
 
-/// A folder of this test's own, below the target folder.
+/// A new folder for a test, below the target folder.
 pub fn scratch(name: &str) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -36,14 +36,14 @@ pub fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-/// Run a program to its end, and show what it said when it failed.
+/// Run a program to its end, and show its output if it fails.
 pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}\n{said}");
 }
 
-/// The programs of a Python environment with these packages; made once, also when several tests ask at a time.
+/// The executables of a virtual environment with these packages; created once, even if several tests ask at a time.
 pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +58,7 @@ pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
     folder.join("bin")
 }
 
-/// The library that stands between the host and the C library.
+/// Build the LD_PRELOAD library that intercepts calls of the C library.
 pub fn shim() -> String {
     let library = scratch("shim").join("shim.so");
     let source = root().join("tests/common/shim.c");
@@ -80,7 +80,7 @@ impl Server {
         Self::start(&fixture(), flags)
     }
 
-    /// Serve an app that is built first, so that nothing changes while it is tested.
+    /// Serve an app that is built first, so that no build takes over during a test.
     pub fn start(app: &Path, flags: &[&str]) -> Self {
         Self::command(&["run", "--build=first"], app, flags)
     }
@@ -94,7 +94,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// Serve what a host file says; it listens on a free port.
+    /// Serve a host file; the server listens on a free port.
     pub fn host(file: &Path) -> Self {
         let mut command = Command::new(BINARY);
         command.arg("serve").arg(file).args(["--log-format", "json"]);
@@ -122,13 +122,13 @@ impl Server {
         Self { address, child, log, greeting }
     }
 
-    /// Where its admin endpoint is.
+    /// The address of its admin endpoint.
     pub fn admin(&self) -> SocketAddr {
         let told = self.greeting.iter().find_map(|line| line.strip_prefix("admin endpoint on http://"));
         told.unwrap_or_else(|| panic!("no admin endpoint: {:?}", self.greeting)).parse().unwrap()
     }
 
-    /// One number of its metrics, of the labels that `wanted` begins with.
+    /// The sum of the metrics whose name and labels begin with `wanted`.
     pub fn metric(&self, wanted: &str) -> f64 {
         let text = Connection::to(self.admin()).get("/metrics").text().to_owned();
         let values = text.lines().filter(|line| line.starts_with(wanted));
@@ -141,7 +141,7 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// The log, once `wanted` is in it: lines are written by a thread of their own.
+    /// The log, once it contains `wanted`: a separate thread writes it.
     pub fn log_with(&self, wanted: &str) -> String {
         let start = Instant::now();
         loop {
@@ -166,7 +166,7 @@ impl Server {
         self.connect().send("POST", path, &[("content-type", "application/json")], body.as_bytes())
     }
 
-    /// Send raw bytes on a connection of their own; what comes back until it closes.
+    /// Send raw bytes on a new connection; returns what comes back until it closes.
     pub fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -176,13 +176,13 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// The server still works, and no thread of it panicked.
+    /// Assert that the server still works, and that no thread of it panicked.
     pub fn assert_well(&self) {
         assert_eq!(self.get("/created").status, 201);
         self.assert_no_panic("the server");
     }
 
-    /// No thread of the host panicked. Guests may: what they say is in the log's own form.
+    /// Assert that no thread of the host panicked. Guests may: their output is logged as JSON lines.
     pub fn assert_no_panic(&self, name: &str) {
         let log = self.log();
         let panicked = log.lines().position(|line| line.contains("panicked") && !line.starts_with('{'));
@@ -196,7 +196,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Wait for the end; the exit code, unless it was killed.
+    /// Wait for the server to exit; returns the exit code, unless it was killed.
     pub fn wait(&mut self) -> Option<i32> {
         let start = Instant::now();
         loop {
@@ -245,7 +245,7 @@ impl Connection {
         self.finish(method)
     }
 
-    /// Send a request and do not wait for its answer.
+    /// Send a request without waiting for the response.
     pub fn start(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
@@ -306,8 +306,8 @@ impl Response {
     }
 }
 
-/// The memory that the process wrote to and shares with none, in bytes. Mapped code is left out: whether that counts as
-/// private depends on whether another server runs the same app.
+/// Anonymous memory of a process, in bytes. Mapped code is left out: whether it counts as private depends on whether
+/// another server runs the same app.
 pub fn private_memory(pid: u32) -> u64 {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).unwrap();

@@ -1,4 +1,4 @@
-//! Two tenants of one host: A, who does harm, and B, who is asked 200 times a second meanwhile.
+//! Two tenants of one host: A attacks, while B gets 200 requests a second.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::tenants::{ready, until};
@@ -13,15 +13,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What became of an attack, by kind of answer.
+/// The outcome of an attack: counts by kind of response.
 pub type Answers = BTreeMap<String, usize>;
 
-/// How long attacks last that have no other measure. `BOLT_ATTACK_SECONDS` says otherwise.
+/// How long attacks without another limit last. `BOLT_ATTACK_SECONDS` overrides it.
 pub fn attack_time() -> Duration {
     Duration::from_secs(std::env::var("BOLT_ATTACK_SECONDS").map_or(2, |seconds| seconds.parse().unwrap()))
 }
 
-/// An app of `tests/tenant`, built.
+/// Build an app of `tests/tenant`.
 pub fn component(name: &str) -> PathBuf {
     let wasm = scratch("neighbour").join(format!("{name}.wasm"));
     let source = root().join("tests/tenant").join(format!("{name}.py"));
@@ -29,29 +29,29 @@ pub fn component(name: &str) -> PathBuf {
     wasm
 }
 
-/// Whoever attacks has a machine of his own in life. Here he has what the host and B leave of this one.
+/// Real attackers have machines of their own. Here they only get the time that the host and B leave.
 pub fn give_way() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
-/// What the two are given besides.
+/// Additions to the host file and the environment.
 #[derive(Default)]
 pub struct Terms<'t> {
     /// Lines of `[server]`.
     pub server: &'t str,
-    /// Tables of A and of B.
+    /// Tables of A and B.
     pub a: &'t str,
     pub b: &'t str,
     /// Environment of the host.
     pub env: &'t [(&'t str, &'t str)],
 }
 
-/// Bytes that an allocator may have more or less of.
+/// Tolerance for the allocator, in bytes.
 const SLACK: u64 = 2 << 20;
 
 pub struct Pair {
     pub server: Server,
-    /// What the host had when the report began.
+    /// What the host used when the report began.
     before: Mutex<Option<Holdings>>,
 }
 
@@ -63,7 +63,7 @@ struct Holdings {
 }
 
 impl Pair {
-    /// A is `/a`, with limits as one would give them to a stranger; B is `/b`.
+    /// A is at `/a`, with limits for an untrusted app; B is at `/b`.
     pub fn new(terms: &Terms<'_>) -> Self {
         let file = scratch("neighbours").join("host.toml");
         fs::write(&file, host_file(terms, &component("hostile"), &component("shop"))).unwrap();
@@ -82,8 +82,8 @@ impl Pair {
         private_memory(self.server.child.id())
     }
 
-    /// What the host has when nobody has needed either app for a while, so that their instances have ended: what these hold
-    /// while they live depends on which of them answered last. The rest is given back to the system a little later.
+    /// What the host uses once both apps are evicted: the memory of live instances depends on which of them answered
+    /// last. The host returns the rest to the system a little later.
     fn at_rest(&self, is_enough: impl Fn(Holdings) -> bool) -> Holdings {
         until(|| {
             let apps = Connection::to(self.server.admin()).get("/apps").json();
@@ -100,7 +100,7 @@ impl Pair {
         }
     }
 
-    /// Since the report began, nothing has grown by more than 5 %, and what the allocator takes at a time, and two files.
+    /// Assert that since the report began memory has grown by at most 5 % plus the tolerance, and open files by two.
     fn assert_as_before(&self, name: &str) -> Option<Holdings> {
         let before = (*self.before.lock().unwrap())?;
         let most = Holdings { memory: before.memory / 100 * 105 + SLACK, files: before.files + 2 };
@@ -114,7 +114,7 @@ impl Pair {
         fs::read_dir(format!("/proc/{}/fd", self.server.child.id())).unwrap().count()
     }
 
-    /// B is asked while `harm` is done; afterwards all is as it was.
+    /// Send requests to B while `harm` runs, and then assert that everything is as before.
     pub fn attack(&self, name: &str, harm: impl FnOnce(&Self) -> Answers + Send) {
         let done = AtomicBool::new(false);
         let (became, mut times) = std::thread::scope(|scope| {
@@ -137,7 +137,7 @@ impl Pair {
         println!("| {name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {memory:.1} | {files} |");
     }
 
-    /// What there is now, at rest, is what there was before the attacks that follow: each is a row of a table.
+    /// Take the host's use at rest as the baseline for the attacks that follow: each is a row of a table.
     pub fn begin_report(&self) {
         let start = Instant::now();
         let before = self.at_rest(|_| start.elapsed() > Duration::from_secs(8));
@@ -149,7 +149,7 @@ impl Pair {
         *self.before.lock().unwrap() = Some(before);
     }
 
-    /// A can be served again, nothing is in flight, and nobody panicked.
+    /// Assert that A can be served again, nothing is in flight, and no thread panicked.
     pub fn is_whole(&self, name: &str) {
         let start = Instant::now();
         loop {
@@ -169,7 +169,7 @@ impl Pair {
         self.server.assert_no_panic(name);
     }
 
-    /// `clients` of A, each asking for `path` again and again until that is `enough`; how often each status came.
+    /// Let `clients` of A request `path` in a loop until `enough`; returns how often each status came.
     pub fn flood(&self, path: &str, clients: usize, enough: impl Fn(usize) -> bool + Sync) -> Answers {
         let counts = Mutex::new(Answers::new());
         std::thread::scope(|scope| {
@@ -229,9 +229,9 @@ prefix = "/b"
     )
 }
 
-/// Ask B 200 times a second until `done`; the times of its answers.
+/// Send B 200 requests a second until `done`; returns the response times.
 fn paced(address: SocketAddr, path: &str, done: &AtomicBool) -> Vec<Duration> {
-    // Nor does B's client share a machine with the host in life. Not every system lets a thread go before others.
+    // B's client would not share a machine with the host either. Not every system allows a higher priority.
     let _ = rustix::process::setpriority_process(None, -15);
     let mut times = Vec::new();
     let mut connection = Connection::to(address);
@@ -250,13 +250,13 @@ fn paced(address: SocketAddr, path: &str, done: &AtomicBool) -> Vec<Duration> {
     times
 }
 
-/// `part`: in thousandths. In milliseconds.
+/// `part` is in thousandths; returns milliseconds.
 fn percentile(times: &mut [Duration], part: usize) -> f64 {
     times.sort();
     times[(times.len() - 1) * part / 1000].as_secs_f64() * 1e3
 }
 
-/// The status of an answer, however it is framed; "cut" when there is none.
+/// The status of a response, however it is framed; "cut" if there is none.
 fn status_of(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -1,4 +1,4 @@
-//! Hosts of a host file, and the app that they serve most.
+//! Hosts with a host file, and the shop app that most of them serve.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{BINARY, Connection, Server, root, run, scratch};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A component of the shop that says this is its version; built once for all tests.
+/// A component of the shop that reports this version; built once for all tests.
 pub fn shop(version: u32) -> PathBuf {
     static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -20,7 +20,7 @@ pub fn shop(version: u32) -> PathBuf {
     wasm
 }
 
-/// A host file in a folder of its own.
+/// Write a host file in a new folder.
 pub fn host_file(text: &str) -> PathBuf {
     let file = scratch("host").join("host.toml");
     let server = "[server]\nlisten = [\"127.0.0.1:0\"]\nworkers = 2\nadmin = \"127.0.0.1:0\"\n";
@@ -42,7 +42,7 @@ pub fn ready(server: &Server) {
 pub fn until(done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it does not come about");
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happened for a minute");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,4 +1,4 @@
-"""One app for two frameworks: only `framework` differs. What they answer is compared."""
+"""One app for two frameworks: only `framework` differs. The test compares their responses."""
 
 from datetime import date, datetime
 from decimal import Decimal

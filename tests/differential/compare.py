@@ -1,9 +1,9 @@
-"""Sends the same requests to two servers and tells where their answers differ.
+"""Sends the same requests to two servers and reports where their responses differ.
 
 usage: compare.py NATIVE_URL SANDBOX_URL [seed]
 
-Compared are the status, the headers that matter, and the body; of a 422 the `type` and `loc` of
-each error. What may differ is in `expected`, with its reason. Exits with 1 where more does.
+It compares the status, the headers that matter, and the body; of a 422 the `type` and `loc` of
+each error. `expected` lists what may differ, with reasons. Exits with 1 if more differs.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class Sent:
                     self.method, self.path, params=self.params, headers=self.headers, **more
                 )
             except httpx.ReadError:
-                # Some servers close the connection behind a 500, and this request met that.
+                # Some servers close the connection after a 500, and this request was sent on it.
                 if attempt == 2:
                     raise
         raise AssertionError
 
 
 def item(dice: random.Random) -> dict[str, Any]:
-    """An item, mostly good."""
+    """An item, mostly a valid one."""
     made: dict[str, Any] = {"name": dice.choice(["n", "é", "", 1, None])}
     if dice.random() < 0.6:
         made["price"] = dice.choice([1, 2.5, "3", "x", None, True])
@@ -98,7 +98,7 @@ def good() -> dict[str, Any]:
 
 
 def fixed() -> Iterator[Sent]:
-    """Requests that need no luck."""
+    """Fixed requests."""
     for kind, values in (
         ("int", NUMBERS),
         ("float", NUMBERS),
@@ -155,7 +155,7 @@ def fixed() -> Iterator[Sent]:
 
 
 def plain_ones() -> Iterator[Sent]:
-    """One of each."""
+    """One request of each kind."""
     yield Sent("GET", "/query/plain")
     yield Sent("GET", "/query/factory")
     yield Sent("GET", "/query/list")
@@ -211,7 +211,7 @@ def plain_ones() -> Iterator[Sent]:
 
 
 def thrown(dice: random.Random) -> Iterator[Sent]:
-    """Requests by chance."""
+    """Random requests."""
     for _ in range(200):
         yield Sent("POST", "/body/item", json=item(dice))
         yield Sent("POST", "/body/list", json=[item(dice) for _ in range(dice.randrange(4))])
@@ -224,11 +224,11 @@ def thrown(dice: random.Random) -> Iterator[Sent]:
 
 
 def told(response: httpx.Response) -> Any:
-    """What of an answer is compared."""
+    """The parts of a response that are compared."""
     headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
     cookies = response.headers.get_list("set-cookie")
-    # The order of a cookie's attributes means nothing, and so does the case of their names.
-    # The two are asked one after the other, perhaps in two seconds.
+    # The order of a cookie's attributes does not matter, nor does the case of their names.
+    # The two servers answer one after the other, so the time may differ by a second.
     moment = re.compile("expires=[^;]*")
     headers["set-cookie"] = sorted(
         str(sorted(moment.sub("expires", one.lower()).split("; "))) for one in cookies
@@ -244,7 +244,7 @@ def told(response: httpx.Response) -> Any:
 
 
 def expected(sent: Sent, native: Any, sandbox: Any) -> str | None:
-    """Why two answers may differ, where they may."""
+    """Why two responses may differ, if they may."""
     if native["status"] == sandbox["status"] == 405:
         return "the sandbox's Allow lists every method of the path"
     if native["status"] == sandbox["status"] == 500:
@@ -275,7 +275,7 @@ def main() -> int:
     native_url, sandbox_url = sys.argv[1:3]
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     count = differences = 0
-    # Uvicorn ends a connection that was idle for 5 s, and one whose handler failed.
+    # Uvicorn closes a connection that was idle for 5 s, and one whose handler failed.
     once = httpx.Limits(max_keepalive_connections=0)
     with (
         httpx.Client(base_url=native_url, timeout=60, limits=once) as native,

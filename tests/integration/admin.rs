@@ -1,4 +1,4 @@
-//! The endpoint for operators: health, metrics, and what they say of the requests that were served.
+//! The admin endpoint: health, and metrics of the requests that were served.
 
 use crate::common::{Connection, Server, scratch};
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! asyncio inside the sandbox: the same programs as under CPython, cancellation, tasks, work on every core.
+//! asyncio inside the sandbox: the same results as under CPython, cancellation, tasks, and use of every core.
 
 use crate::common::{Server, root};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn programs_of_many_requests_do_not_disturb_each_other() {
         })
         .collect();
     for ((wanted, path), mut connection) in alone.iter().zip(together) {
-        // The orders of events of timers that race differ when a hundred programs share the core.
+        // Racing timers fire in another order when a hundred programs share the core.
         let got = connection.finish("GET");
         assert_eq!(got.status, 200, "{path}");
         assert_eq!(got.json().is_array(), wanted.is_array(), "{path}");
@@ -89,7 +89,7 @@ fn ten_thousand_requests_wait_in_one_worker() {
 #[test]
 fn computing_handlers_of_one_listener_use_every_core() {
     let server = Server::fixture(&["--workers", "2", "--instances", "4", "--deadline", "60s"]);
-    // The kernel deals connections to the workers: find four that one worker has.
+    // The kernel distributes connections over the workers: find four on one worker.
     let mut dealt: [Vec<crate::common::Connection>; 2] = Default::default();
     while dealt.iter().all(|connections| connections.len() < 4) {
         let mut connection = server.connect();
@@ -114,7 +114,7 @@ fn computing_handlers_of_one_listener_use_every_core() {
     let after = thread_times(server.child.id());
     let used: Vec<_> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     let total = used.iter().sum::<u64>();
-    // Were the work not moved, one of them would have next to nothing.
+    // If no work moved, one of them would have used almost nothing.
     assert!(used.iter().all(|&one| one * 6 > total), "ns of each worker: {used:?}");
 }
 
@@ -145,7 +145,7 @@ fn a_processor_budget_ends_a_handler_and_only_that_one() {
         );
         server.log_with("--max-cpu-ms");
     }
-    // Waiting costs nothing, and what one request used is not billed to the next.
+    // Waiting costs nothing, and the time that one request used does not count for the next.
     assert_eq!(server.get("/sleep?ms=400").status, 200);
     assert_eq!(server.get("/block?ms=400").status, 200);
     for path in ["/spin?ms=60", "/async-spin?ms=60"] {

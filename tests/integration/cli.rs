@@ -1,4 +1,4 @@
-//! The commands as a developer meets them: builds, mistakes, signals, ports.
+//! The commands as a developer uses them: builds, mistakes, signals, ports.
 
 use crate::common::{BINARY, Server, fixture, scratch};
 use std::path::Path;
@@ -73,7 +73,7 @@ fn what_is_no_app_is_refused_with_a_sentence() {
     assert!(said.contains("another world") && said.contains("wasi:http/handler@0.3.0"), "{said}");
     let said = refusal(&["run", &file("abi.wasm", &other("bolt:host/handlers@0.0.9"))]);
     assert!(said.contains("ABI 0.0.9") && said.contains("build it again"), "{said}");
-    // The right name with nothing behind it.
+    // The right name, but an empty interface.
     let said = refusal(&["run", &file("hollow.wasm", &other("bolt:host/handlers@0.4.0"))]);
     assert!(said.contains("another world"), "{said}");
     for (flag, value) in [
@@ -151,7 +151,7 @@ fn a_built_component_is_served_without_python() {
 }
 
 fn without_python(wasm: &Path) -> String {
-    // SAFETY of the test: the server inherits an empty PATH, so nothing can be run from it.
+    // The server inherits a PATH without programs, so it cannot run any.
     let mut server = Command::new(BINARY)
         .args(["run", wasm.to_str().unwrap(), "--port", "0"])
         .env("PATH", "/nowhere")

@@ -1,4 +1,4 @@
-//! The edit loop: `dev` answers from the files as they are, and `run` from the source until the app is built.
+//! The edit loop: `dev` follows the source files, and `run` serves the source until the app is built.
 
 use crate::common::{BINARY, Server, fixture, scratch};
 use serde_json::json;
@@ -117,11 +117,11 @@ fn errors_are_shown_to_the_developer_only() {
 #[test]
 fn run_answers_from_the_source_until_the_app_is_built() {
     let folder = project();
-    // One that no build is cached for.
+    // Unique content, so that no build is cached for it.
     edit(&folder.join("helper.py"), "old", &format!("built {}", std::process::id()));
     let server = Server::command(&["run"], &folder.join("app.py"), &["--workers", "2"]);
     assert_eq!(server.get("/").json()["version"], json!(1));
-    // All is answered while the built app takes over.
+    // Every request is answered while the built app takes over.
     while !server.log().contains("the built app takes over") {
         assert_eq!(server.get("/").json()["version"], json!(1));
         assert_eq!(server.get("/sleeping").status, 200);

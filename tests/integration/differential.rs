@@ -1,4 +1,4 @@
-//! The same app on FastAPI and in bolt-host, and thousands of requests to both.
+//! Runs the same app on FastAPI and in bolt-host, and compares thousands of responses.
 
 use crate::common::{Server, python_tools, run};
 use std::fs;
@@ -24,7 +24,7 @@ fn python() -> PathBuf {
     python_tools("fastapi", &PEERS).join("python")
 }
 
-/// The app beside the framework it is to run on.
+/// A folder with the app and the framework module that it runs on.
 fn app(framework: &str) -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential").join(framework);
     fs::create_dir_all(&place).unwrap();
@@ -57,7 +57,7 @@ fn native() -> (Native, String) {
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("running on")).expect("uvicorn starts");
-    // Whoever writes into a full pipe waits.
+    // A process that writes to a full pipe blocks.
     std::thread::spawn(move || lines.for_each(drop));
     let address = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
     (Native(child), address)

@@ -1,10 +1,10 @@
-//! The documentation does what it says: its Python is built, and its exchanges are had with a server.
+//! Tests the documentation: its Python code is built, and its HTTP exchanges are sent to a server.
 
 use crate::common::{Server, root, scratch};
 use serde_json::Value;
 use std::fs;
 
-/// The blocks of one language in a page, each with the line that it begins on.
+/// The code blocks of one language on a page, each with its first line number.
 fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;
@@ -22,7 +22,7 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// A request, and the answer that a page promises: `GET /path`, headers, a body; then a status and JSON.
+/// A request, and the response that a page promises: `GET /path`, headers, a body; then a status and JSON.
 struct Exchange {
     method: String,
     path: String,
@@ -62,11 +62,11 @@ fn pages_do_what_they_say() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(|c: char| c.is_ascii_digit()))
         .collect();
-    // Pages for operators have no app.
+    // Pages for operators have no Python code.
     pages.retain(|page| fs::read_to_string(page).unwrap().contains("```python"));
     pages.sort();
     assert!(pages.len() >= 7, "{pages:?}");
-    // One build for all: each page is an app below a path of its own.
+    // One build for all pages: each page is an app mounted on its own path.
     let folder = scratch("docs");
     let mut main = "from bolt import BoltAPI\n\napi = BoltAPI()\n".to_owned();
     for (index, page) in pages.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Every example is built, served and used as its page says; the todo list is also attacked by schemathesis.
+//! Builds every example and uses it as its page says; schemathesis also fuzzes the todo list.
 
 use crate::common::{Server, python_tools, root, run};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn example(name: &str) -> Server {
     Server::start(&app, &["--workers", "1", "--instances", "1", "--log-format", "json"])
 }
 
-/// A program that judges a description of an API.
+/// An executable that checks an OpenAPI description.
 fn tool(name: &str) -> PathBuf {
     python_tools("openapi-tools", &TOOLS).join(name)
 }
@@ -52,7 +52,7 @@ fn todo_keeps_its_list_and_its_promises() {
     assert_eq!(server.get("/todos/1").json(), json!({"detail": "there is no todo 1"}));
 
     let url = format!("http://{}/openapi.json", server.address);
-    // Text that is a number passes for one, as in FastAPI, which this check would call a mistake.
+    // A number in a string is accepted as a number, as in FastAPI; this check would report that.
     let lax = "--exclude-checks=negative_data_rejection";
     run(Command::new(tool("schemathesis")).args(["run", &url, lax, "--max-examples=30", "--seed=1"]));
     assert_eq!(server.get("/todos?done=true").status, 200);

@@ -1,4 +1,4 @@
-//! Files as replies, which the host sends; modules that are imported late; work that a response brings along.
+//! File responses that the host sends, modules that are imported late, and background work of responses.
 
 use crate::common::{BINARY, Response, Server, fixture, private_memory, scratch};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A folder to be granted, with a secret beside it.
+/// A folder to grant, with a secret next to it.
 fn folder() -> PathBuf {
     let place = scratch("files");
     let data = place.join("data");
@@ -68,7 +68,7 @@ fn files_are_sent_with_what_a_cache_needs() {
     fs::write(data.join("a.txt"), "changed").unwrap();
     assert_eq!(status(&[("if-none-match", etag)]), 200);
 
-    // What is no success is neither cut nor compared.
+    // Ranges and conditions only apply to a 200.
     let gone = get(&server, "/sending/gone", &[("range", "bytes=0-1"), ("if-none-match", "*")]);
     assert_eq!((gone.status, gone.text()), (410, "changed"));
     assert_eq!(gone.headers["content-type"], "text/x-gone; charset=utf-8");
@@ -140,7 +140,7 @@ fn nothing_but_what_was_granted_is_sent_or_read() {
     }
 }
 
-/// 256 MiB pass through the host, and neither it nor the guest holds them.
+/// 256 MiB pass through the host, and neither the host nor the guest holds them in memory.
 #[test]
 fn large_files_are_sent_in_parts() {
     let data = folder();
@@ -162,7 +162,7 @@ fn large_files_are_sent_in_parts() {
     }
     assert!(received > size, "{received}");
     assert!(most < before + (16 << 20), "{before} {most}");
-    // A file that becomes shorter on the way must not look complete.
+    // A file that is truncated while it is sent must not look complete.
     let mut connection = server.connect();
     connection.start("GET", "/sending/file/large", &[], b"");
     connection.stream.read_exact(&mut buffer).unwrap();
@@ -183,7 +183,7 @@ fn responses_bring_their_work_along() {
     assert_eq!((download.text(), &*download.headers["content-disposition"]), ("0123456789", disposition));
     assert_eq!(server.get("/sending/json").status, 200, "FastAPI's JSONResponse has a status of its own");
     assert_eq!(server.get("/sending/response").text(), "made");
-    // It is done after the response, so perhaps not yet.
+    // It runs after the response, so it may not be done yet.
     let done = json!(["sent", "json", "response"]);
     let start = Instant::now();
     while server.get("/sending/done").json() != done {

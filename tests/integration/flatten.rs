@@ -1,4 +1,4 @@
-//! Flattened components do what the originals do: a corpus of small linked components, run both ways.
+//! Flattened components behave like the originals: runs a corpus of small linked components both ways.
 
 mod damage;
 mod run;
@@ -28,7 +28,7 @@ fn flat(script: &Script, names: bool) -> Vec<u8> {
     flatten(&script.bytes, names).unwrap_or_else(|left| panic!("{}: left, because {left}", script.name))
 }
 
-/// How many core modules there are at a component's own level.
+/// The number of core modules at a component's top level.
 fn modules(bytes: &[u8]) -> usize {
     let mut depth = 0;
     let mut count = 0;
@@ -46,7 +46,7 @@ fn modules(bytes: &[u8]) -> usize {
     count
 }
 
-/// The names of functions, in all core modules.
+/// The function names of all core modules.
 fn names(bytes: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -217,7 +217,7 @@ fn split_components_do_what_whole_ones_do() {
     }
     let whole: Vec<(&str, &str)> = whole.iter().map(|(name, left)| (name.as_str(), left.as_str())).collect();
     let expected = [
-        // A module that stays asks for a memory of some size, and the code has one of any size.
+        // A module that stays imports a memory of a certain size, and the code's memory may have any size.
         ("adapter", "its parts are not valid"),
         ("bulk", "what its memory begins with is not known"),
         ("destructor", "it has types of core modules"),
@@ -228,7 +228,7 @@ fn split_components_do_what_whole_ones_do() {
     assert_eq!(whole, expected);
 }
 
-/// What differs in programs that were started before their memories were written down: data, and globals.
+/// Snapshots of different programs differ only in data and globals.
 #[test]
 fn components_with_other_contents_have_the_same_code() {
     let parts = |script: &str, from: &[u8], to: &[u8]| {
@@ -238,7 +238,7 @@ fn components_with_other_contents_have_the_same_code() {
         other[at..at + from.len()].copy_from_slice(to);
         [&script.bytes, &other].map(|bytes| split(&flatten(bytes, true).unwrap()).unwrap())
     };
-    // Globals there: an i32 that changes, and fewer functions use it than another one.
+    // In "globals": a mutable i32 that fewer functions use than another global.
     for [one, other] in [
         parts("segments", b"MMMMMMM", b"NNNNNNN"),
         parts("globals", b"\x7f\x01\x41\x80\x08\x0b", b"\x7f\x01\x41\x80\x09\x0b"),
@@ -259,7 +259,7 @@ fn damaged_bytes_are_said_to_be_damaged() {
     }
 }
 
-/// A parser may take the end of the bytes for the end of a module inside.
+/// A parser may take the end of the bytes for the end of an inner module.
 #[test]
 fn a_component_that_ends_anywhere_before_its_end_is_damaged_or_flat() {
     for script in mergeable() {

@@ -1,11 +1,11 @@
-//! The handler API: records and their validators, declared results, views, credentials, files, what stands around
-//! handlers and what happens after them.
+//! The handler API: records and their validators, declared results, views, credentials, files, middleware, and
+//! background work.
 
 use crate::common::{Response, Server};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// One instance of each lane, so that requests find what earlier ones left.
+/// One instance per pool, so that requests find what earlier ones left.
 fn narrow() -> Server {
     Server::fixture(&["--workers", "1", "--instances", "1", "--log-format", "json"])
 }
@@ -96,7 +96,7 @@ fn classes_serve_as_views() {
     assert_eq!(server.post("/handlers/set", "").status, 405);
 }
 
-/// Ask until what was left to be done is done.
+/// Poll until the background work is done.
 fn done(server: &Server, path: &str, wanted: usize) -> Vec<String> {
     let mut seen = Vec::new();
     let start = Instant::now();
@@ -209,14 +209,14 @@ fn broken_and_oversized_forms_are_refused() {
     let huge = vec![b'x'; 2_000_000];
     let refused = send(&multipart(&[("files", "a", "image/png", &huge)]));
     assert_eq!(refused.status, 413);
-    // The limit's name is for whoever runs the host.
+    // The limit's name is only for the operator.
     assert!(!refused.text().contains("--"), "{}", refused.text());
     server.log_with("\"limit\":\"--max-upload\"");
     for body in [&b"--edge\r\nno form"[..], b"", b"--edge\r\n\r\n\r\n", b"--other--\r\n", b"\xff\xfe"] {
         let status = send(body).status;
         assert!(status == 400 || status == 422, "{status} for {body:?}");
     }
-    // A head without an end must not be kept until it has one.
+    // A part's head without an end must not be buffered until it ends.
     let mut endless = b"--edge\r\ncontent-disposition: form-data; name=\"".to_vec();
     endless.resize(1_900_000, b'x');
     let refused = send(&endless);

@@ -30,7 +30,7 @@ fn routes_methods_and_head() {
     let mut connection = server.connect();
     let head = connection.send("HEAD", "/kilobyte", &[], b"");
     assert_eq!((head.status, head.headers["content-length"].as_str()), (200, "1011"));
-    // Had the body followed, the next answer would begin with it.
+    // If the body had been sent, the next response would begin with it.
     assert_eq!(connection.get("/created").status, 201);
 }
 
@@ -227,7 +227,7 @@ fn exceptions_are_answers_or_logged_with_the_request() {
         };
         let traceback = line(error);
         assert!(traceback["request"].as_u64().unwrap() > 0, "{traceback}");
-        // The source line is shown, and the SDK's frames are not.
+        // The traceback shows the source line, and no frames of the SDK.
         let text = traceback["message"].as_str().unwrap();
         assert!(text.starts_with("Traceback") && !text.contains("bolt/"), "{text}");
         if !printed.is_empty() {
@@ -275,7 +275,7 @@ fn a_linked_component_answers_as_the_flat_one() {
     let paths = described["paths"].as_object().unwrap().clone();
     let (mut compared, mut other) = (0, Vec::new());
     for (path, methods) in paths {
-        // Computing for long, dying, drawing numbers, looking at memory and at work in progress are other tests' business.
+        // Long computation, traps, random numbers, memory and work in progress are covered by other tests.
         let skipped =
             ["spin", "random", "sleep", "forever", "trap", "memory", "canary", "mark", "isolation", "done"];
         if methods.get("get").is_none() || skipped.iter().any(|word| path.contains(word)) {
@@ -293,7 +293,7 @@ fn a_linked_component_answers_as_the_flat_one() {
         }
         compared += 1;
         if one.0 == 504 {
-            // Its instance may be ended when the grace period is over, with all that it serves.
+            // Its instance may be ended after the grace period, with all its requests.
             std::thread::sleep(Duration::from_millis(1500));
         }
     }

@@ -1,4 +1,4 @@
-//! What apps and operators see of the program, over real sockets and real builds: a module a topic.
+//! What apps and operators see of the program, over real sockets and real builds: one module per topic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]

@@ -1,4 +1,4 @@
-//! Requests of apps to other servers: `bolt.http` and httpx, what they may reach, and how they fail.
+//! Outbound requests of apps: `bolt.http` and httpx, what they may reach, and how they fail.
 
 use crate::common::{Server, root};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const HTTPX: &str = "httpx==0.28.1";
 
-/// The app with httpx beside it: what an app imports lies in its folder.
+/// The app with httpx next to it: an app imports packages from its own folder.
 fn app() -> PathBuf {
     static APP: OnceLock<PathBuf> = OnceLock::new();
     APP.get_or_init(|| {
@@ -30,7 +30,7 @@ fn app() -> PathBuf {
     .clone()
 }
 
-/// A server to be asked: on loopback, with a few paths. Connections are kept alive; returns its port.
+/// A keep-alive upstream server on loopback with a few paths; returns its port.
 fn upstream() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -173,7 +173,7 @@ fn what_was_not_granted_is_out_of_reach() {
     denied(&ask(&nothing, &format!("http://127.0.0.1:{port}/hello")), "--allow-http");
     denied(&ask(&nothing, "http://169.254.169.254/latest/meta-data"), "--allow-http");
 
-    // Every public host: not this machine, by whatever name.
+    // Every public host: this machine is not one, under whatever name.
     let public = host(&["--allow-http", "*", "--allow-http", &format!("*:{port}")]);
     for inside in ["127.0.0.1", "localhost.", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"]
     {
@@ -181,7 +181,7 @@ fn what_was_not_granted_is_out_of_reach() {
         let kind = answer["error"].as_str().unwrap_or_default();
         assert!(matches!(kind, "AccessDenied" | "ConnectError"), "{inside}: {answer}");
     }
-    // A redirect is checked as the first request is.
+    // A redirect is checked like the first request.
     let one = host(&["--allow-http", &format!("127.0.0.1:{port}")]);
     denied(&ask(&one, &format!("http://127.0.0.1:{port}/inside")), "127.0.0.1:9");
     let local = host(&["--allow-http", &format!("localhost:{port}")]);
@@ -211,7 +211,7 @@ fn what_goes_wrong_is_an_exception_with_a_sentence() {
         let answer = server.get(&format!("/out/{kind}?timeout=0.2&url=http://{open}/hang")).json();
         assert_eq!(answer["error"], "TimeoutException", "{answer}");
     }
-    // A client that hangs up takes its exchange along, and the instance lives on.
+    // When a client hangs up, its exchange ends too, and the instance lives on.
     let mut connection = server.connect();
     connection.start("GET", &format!("/out/get?timeout=60&url=http://{open}/hang"), &[], b"");
     std::thread::sleep(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! All Python of the project, under plain CPython: pytest, mypy --strict and ruff in an environment of their own.
+//! The project's Python code under plain CPython: pytest, mypy --strict and ruff in a virtual environment.
 
 use crate::common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 const TOOLS: [&str; 4] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1"];
 
-/// The folder with the tools' programs.
+/// The folder of the tools' executables.
 fn tools() -> PathBuf {
     python_tools("python-tools", &TOOLS)
 }

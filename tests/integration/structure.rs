@@ -1,4 +1,4 @@
-//! What the source promises of itself: folders whose imports run one way, as `host/src/folders.md` says.
+//! Tests of the source's structure: imports between folders run one way, as `host/src/folders.md` says.
 
 mod imports;
 
@@ -10,12 +10,12 @@ use std::fs;
 /// A row of the table.
 struct Folder {
     name: String,
-    /// It knows no engine and no network.
+    /// It uses neither the engine nor the network.
     is_pure: bool,
     may_use: BTreeSet<String>,
 }
 
-/// From the bottom to the top.
+/// The rows, lowest folder first.
 fn table() -> Vec<Folder> {
     let text = fs::read_to_string(root().join("host/src/folders.md")).unwrap();
     let names =
@@ -32,7 +32,7 @@ fn source() -> Vec<Source> {
     sources(&root().join("host/src"))
 }
 
-/// The folders that a file uses, its own left out.
+/// The folders that a file uses, without its own.
 fn folders_of(source: &Source) -> BTreeSet<String> {
     let used = source.paths.iter().filter(|path| path[0] == "crate").map(|path| path[1].clone());
     used.filter(|folder| folder != source.folder()).collect()
@@ -80,7 +80,7 @@ fn no_files_use_each_other_in_a_circle() {
         let used = source.paths.iter().filter(|path| path[0] == "crate").filter_map(|path| file(path));
         left.insert(own.clone(), used.filter(|used| *used != own).collect());
     }
-    // What uses nothing that is left is in no circle, and neither is what nothing that is left uses.
+    // Files that use no remaining file are in no cycle, and neither are files that no remaining file uses.
     loop {
         let used: BTreeSet<_> = left.values().flatten().cloned().collect();
         let is_free = |name: &String, uses: &BTreeSet<String>| {
@@ -144,7 +144,7 @@ fn every_file_says_its_purpose_and_is_of_a_size_to_be_read() {
     }
 }
 
-/// Only the library's face is public.
+/// Only the library's API is public.
 #[test]
 fn a_library_user_sees_embed_and_config_only() {
     let lib = fs::read_to_string(root().join("host/src/lib.rs")).unwrap();
@@ -156,7 +156,7 @@ fn a_library_user_sees_embed_and_config_only() {
     );
 }
 
-/// The picture in ARCHITECTURE.md: each folder above those that it uses. With `UPDATE_PAGES=1` it is drawn anew.
+/// The picture in ARCHITECTURE.md: each folder above those that it uses. `UPDATE_PAGES=1` redraws it.
 #[test]
 fn the_picture_of_the_folders_is_that_of_the_table() {
     let mut floors: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Many apps on one host: found by host and path, bounded, replaced while they are served, put away when idle.
+//! Many apps on one host: routing by host and path, limits, replacement under load, eviction of idle apps.
 
 use crate::common::tenants::{host, host_file, order, ready, shop, until};
 use crate::common::{BINARY, Connection, Response, Server, root, run, scratch};
@@ -53,7 +53,7 @@ hosts = ["*.example"]
     assert_eq!(get(&server, "shop.example", "/below/here").status, 404);
     assert_eq!(get(&server, "a.b.example", "/version").json(), json!(1));
     assert_eq!(get(&server, "elsewhere", "/version").status, 404);
-    // Links lead to where clients find things.
+    // Redirects and links contain the prefix.
     let slashed = get(&server, "shop.example", "/below/here/slashed?x=1");
     assert_eq!((slashed.status, &*slashed.headers["location"]), (307, "/below/here/slashed/?x=1"));
     assert!(get(&server, "shop.example", "/below/here/docs").text().contains("/below/here/docs/start.js"));
@@ -104,7 +104,7 @@ rate = 20
         wasm.display()
     ));
     assert_eq!(server.get("/narrow/version").status, 200);
-    // Both workers together take eight.
+    // Both workers together admit eight.
     let mut waiting: Vec<_> = (0..40)
         .map(|_| {
             let mut connection = server.connect();
@@ -142,7 +142,7 @@ rate = 20
     assert!(f64::from(served) <= 20.0 * start.elapsed().as_secs_f64() + 3.0, "{served}");
 }
 
-/// Ask for the version all the time, on connections of both kinds, until `done`.
+/// Request the version in a loop, on kept and on new connections, while `work` runs.
 fn asked_meanwhile(server: &Server, work: impl FnOnce(&AtomicUsize)) -> usize {
     let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -192,20 +192,20 @@ fn versions_change_under_load_without_a_failed_request() {
     });
     assert!(answered > 500, "{answered}");
 
-    // The file is what says so, also after a restart.
+    // The file has the deployed version, so a restart serves it too.
     assert_eq!(version(), json!(2));
     assert_eq!(fs::read(&source).unwrap(), fs::read(&two).unwrap());
     assert_eq!(fs::read(folder.join("shop.wasm.previous")).unwrap(), fs::read(&one).unwrap());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
 
-    // What cannot be served does not get in.
+    // A component that cannot be served is refused.
     let broken = folder.join("broken.wasm");
     fs::write(&broken, &fs::read(&one).unwrap()[..100_000]).unwrap();
     let (done, said) = order(&server, &["deploy", "shop", broken.to_str().unwrap()]);
     assert!(!done && said.contains("shop stays as it is"), "{said}");
     assert_eq!(version(), json!(2));
 
-    // A file that is replaced takes over by itself, unless it is broken.
+    // A replaced file is deployed automatically, unless it is broken.
     fs::copy(&one, folder.join("next")).unwrap();
     fs::rename(folder.join("next"), &source).unwrap();
     until(|| version() == json!(1));
@@ -230,11 +230,11 @@ fn an_idle_app_is_put_away_and_comes_back() {
         assert_eq!(apps(&server)[0]["loaded"], true);
         until(|| apps(&server)[0]["loaded"] == false && apps(&server)[0]["instances"] == 0);
     }
-    // One that is at work is not idle.
+    // An app with a request in flight is not idle.
     let mut busy = server.connect();
     busy.start("GET", "/sleep?ms=4000", &[], b"");
     assert_eq!(busy.finish("GET").json(), json!(1));
-    // What was counted before it was put away counts.
+    // The counters survive an eviction.
     let seen = "bolt_requests_total{app=\"shop\",method=\"GET\",route=\"/seen\",status=\"2xx\"}";
     assert_eq!(server.metric(seen), 3.0);
     server.assert_no_panic("idle");
@@ -261,12 +261,12 @@ fn an_app_that_is_not_built_is_not_waited_for() {
     ready(&server);
     assert_eq!(server.get("/broken/").status, 503);
     server.log_with("nothing_of_that_name");
-    // What is mended is served.
+    // A fixed app is served.
     fs::write(broken.join("broken.py"), fs::read_to_string(&source).unwrap()).unwrap();
     until(|| server.get("/broken/version").status == 200);
 }
 
-/// One host takes over from another on the same port; clients keep their connections, or make new ones.
+/// One host takes over from another on the same port; clients keep their connections, or open new ones.
 #[test]
 fn a_host_takes_over_from_another_without_a_failed_request() {
     let wanted: usize = std::env::var("BOLT_HANDOVER").map_or(5000, |count| count.parse().unwrap());
@@ -296,7 +296,7 @@ fn a_host_takes_over_from_another_without_a_failed_request() {
                 }
             });
         }
-        // Each host is stopped while requests come, until there were enough of them.
+        // Stop one host after the other under load, until there were enough requests.
         let mut changes = 0;
         while answered.load(Ordering::Relaxed) < wanted || changes < 3 {
             let seen = answered.load(Ordering::Relaxed);
@@ -311,7 +311,7 @@ fn a_host_takes_over_from_another_without_a_failed_request() {
     });
 }
 
-/// The pool of instances is smaller than the number of apps that are asked for in turn.
+/// The instance pool is smaller than the number of apps that are requested in turn.
 #[test]
 fn instances_that_rest_make_room_for_others() {
     let wasm = shop(1);
@@ -327,7 +327,7 @@ fn instances_that_rest_make_room_for_others() {
             assert_eq!(server.get(&format!("/{number}/version")).json(), json!(1), "{number}");
         }
     }
-    // All are busy: whoever comes then waits, and is told when that takes too long.
+    // All instances are busy: a further request waits until one ends.
     std::thread::scope(|scope| {
         for number in 0..6 {
             let server = &server;

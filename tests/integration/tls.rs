@@ -1,4 +1,4 @@
-//! HTTPS and HTTP/2: what a client negotiates.
+//! HTTPS and HTTP/2, as clients negotiate them.
 
 use crate::common::{Server, scratch};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Write a new certificate and its key; returns the former.
+/// Write a new certificate and its key; returns the certificate.
 fn issue(folder: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
@@ -79,7 +79,7 @@ async fn a_certificate_gives_https_in_both_versions() {
     assert_eq!(answer.version(), Version::HTTP_11);
     assert_eq!(text(answer).await, "\"https://localhost/request/url\"");
 
-    // Whoever speaks without TLS is not answered, and does no harm.
+    // A client without TLS gets no response, and does no harm.
     let mut plain = TcpStream::connect(server.address).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -111,14 +111,14 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(handshake(&server, &cert, "http/1.1").await)).await.unwrap();
     tokio::spawn(connection);
-    // A broken one changes nothing.
+    // A broken certificate changes nothing.
     std::fs::write(folder.join("cert.pem"), "no certificate").unwrap();
     server.log_with("the old one is used on");
     handshake(&server, &cert, "h2").await;
     let renewed = issue(&folder);
     server.log_with("is used from now on");
     handshake(&server, &renewed, "h2").await;
-    // Connections that are there go on.
+    // Open connections continue.
     let mut asked = request("/created");
     asked.headers_mut().insert("host", "localhost".parse().unwrap());
     assert_eq!(sender.send_request(asked).await.unwrap().status(), 201);

@@ -1,4 +1,4 @@
-//! What the machine may do to a host: kill it at any moment, fill its disk, damage or remove its files, turn its clock.
+//! Faults of the machine: the host is killed, its disk fills up, its files are damaged or removed, its clock jumps.
 
 use crate::common::tenants::{host_file, order, ready, shop, until};
 use crate::common::{BINARY, Connection, Server, scratch, shim};
@@ -9,14 +9,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A host file of one app, a copy of `wasm`.
+/// A host file with one app, a copy of `wasm`.
 fn host_of(wasm: &Path) -> (PathBuf, PathBuf) {
     let served = scratch("served").join("shop.wasm");
     fs::copy(wasm, &served).unwrap();
     (host_file(&format!("[app.shop]\nsource = \"{}\"\n", served.display())), served)
 }
 
-/// `bolt-host serve`, started by a shell that has done `first`.
+/// `bolt-host serve`, started by a shell after it ran `first`.
 fn serve(first: &str, redirect: &str, file: &Path, cache: Option<&Path>) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\" {redirect}")).arg(BINARY);
@@ -27,7 +27,7 @@ fn serve(first: &str, redirect: &str, file: &Path, cache: Option<&Path>) -> Comm
     command
 }
 
-/// One deployment, of which the host is killed after `delay`. Which version it served before.
+/// Deploy a version, and kill the host after `delay`. Returns the version that it served before.
 fn killed_while_deploying(file: &Path, cache: &Path, versions: &[PathBuf; 2], delay: Duration) -> usize {
     let mut server = Server::spawn(serve("true", "", file, Some(cache)));
     ready(&server);
@@ -43,13 +43,13 @@ fn killed_while_deploying(file: &Path, cache: &Path, versions: &[PathBuf; 2], de
     found
 }
 
-/// Whenever it dies, the old version or the new one is served afterwards, whole.
+/// Whenever it is killed, the next host serves either the old version or the new one.
 #[test]
 fn a_host_that_is_killed_while_it_deploys_serves_one_version_or_the_other() {
     let versions = [shop(1), shop(2)];
     let (file, served) = host_of(&versions[0]);
     let cache = scratch("cache");
-    // The first ones come while it compiles.
+    // Kill it while it compiles.
     for delay in [20, 400, 900, 2000] {
         killed_while_deploying(&file, &cache, &versions, Duration::from_millis(delay));
     }
@@ -63,10 +63,10 @@ fn a_host_that_is_killed_while_it_deploys_serves_one_version_or_the_other() {
         whole = begun.elapsed();
     }
     drop(server);
-    // The rest while files change their places, and right after.
+    // Kill it while files are renamed, and right after.
     let mut seen = [0, 0];
     for step in 0..100 {
-        // A machine that has become slower since needs longer for a deployment to get to its end.
+        // If the machine has become slower, a deployment needs longer to finish.
         if step >= 24 && seen.iter().all(|times| *times > 0) {
             break;
         }
@@ -81,7 +81,7 @@ fn a_host_that_is_killed_while_it_deploys_serves_one_version_or_the_other() {
     assert!(done, "{said}");
 }
 
-/// The names of what lies beside a file, and its own.
+/// The names of all files in a file's folder.
 fn beside(file: &Path) -> Vec<String> {
     let entries = fs::read_dir(file.parent().unwrap()).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -89,7 +89,7 @@ fn beside(file: &Path) -> Vec<String> {
     names
 }
 
-/// A file larger than this cannot be written, as on a disk that is full. (A full disk has no signal.)
+/// Files have a size limit, as on a full disk. (A full disk sends no signal.)
 const FULL: &str = "trap '' XFSZ; ulimit -f 2000";
 
 #[test]
@@ -97,7 +97,7 @@ fn a_full_disk_breaks_nothing_that_is_there() {
     let (one, two) = (shop(1), shop(2));
     let (file, served) = host_of(&one);
     let cache = scratch("cache");
-    // Nothing is compiled yet: there is a sentence, and nothing half-written.
+    // Nothing is compiled yet: the host logs an error, and leaves no partial file.
     let server = Server::spawn(serve(FULL, "", &file, Some(&cache)));
     server.log_with("the compiled component cannot be stored");
     assert_eq!(server.get("/version").status, 503);
@@ -138,7 +138,7 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     assert_eq!(server.wait(), Some(0));
 }
 
-/// Compiled code that was damaged on disk is never run: it is compiled again.
+/// Damaged compiled code is never run: it is compiled again.
 #[test]
 fn damaged_compiled_code_is_made_anew() {
     let wasm = shop(1);
@@ -150,7 +150,7 @@ fn damaged_compiled_code_is_made_anew() {
     };
     assert_eq!(answer(), json!(1));
     let folders = compiled(&cache);
-    // Its own, and what it would share with other apps.
+    // Its own code, and the code that it would share with other apps.
     assert_eq!(folders.len(), 2);
     for code in folders.iter().map(|folder| folder.join("code.bin")) {
         let good = fs::read(&code).unwrap();
@@ -170,7 +170,7 @@ fn damaged_compiled_code_is_made_anew() {
     assert_eq!(answer(), json!(1));
 }
 
-/// Apps differ in what their memory begins with, and not in the interpreter.
+/// Apps differ in their initial memory, but not in the interpreter.
 #[test]
 fn different_apps_share_one_compiled_interpreter() {
     let cache = scratch("cache");
@@ -184,7 +184,7 @@ fn different_apps_share_one_compiled_interpreter() {
     assert_eq!((apps.len(), codes.len()), (2, 1));
 }
 
-/// A host file of the shop, which is put away after a second.
+/// A host file of the shop, which is evicted after a second.
 fn host_that_puts_away() -> PathBuf {
     let (file, _) = host_of(&shop(1));
     let text = fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nidle = \"1s\"");
@@ -196,12 +196,12 @@ fn until_it_is_put_away(server: &Server) {
     until(|| !Connection::to(server.admin()).get("/metrics").text().contains("app=\"shop\""));
 }
 
-/// Folders of what is compiled.
+/// The folders of compiled code.
 fn compiled(cache: &Path) -> Vec<PathBuf> {
     fs::read_dir(cache.join("aot")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Pages that an app's notes tell of, which are lines of the first of a run and their number.
+/// The number of pages in an app's page record: a run per line, first page and count.
 fn noted(notes: &Path) -> u64 {
     let text = fs::read_to_string(notes).unwrap();
     let run = |line: &str| {
@@ -212,8 +212,8 @@ fn noted(notes: &Path) -> u64 {
     text.lines().map(run).sum()
 }
 
-/// What a start uses of an app's image is noted when it is built, and again after requests. Wrong notes do no harm, and are
-/// made anew.
+/// The pages that a cold start uses are recorded when an app is built, and again after requests. A wrong record does no
+/// harm, and is replaced.
 #[test]
 fn notes_of_what_a_start_uses_are_advice() {
     let file = host_that_puts_away();
@@ -239,7 +239,7 @@ fn notes_of_what_a_start_uses_are_advice() {
     }
 }
 
-/// Somebody clears the cache while an app is put away.
+/// The cache is cleared while an app is evicted.
 #[test]
 fn removed_compiled_code_is_made_anew() {
     let file = host_that_puts_away();
@@ -255,7 +255,7 @@ fn removed_compiled_code_is_made_anew() {
 
 const YEAR: i64 = 365 * 24 * 3600;
 
-/// Requests, deadlines and idle apps go by a clock that nobody can turn.
+/// Requests, deadlines and idle times use a monotonic clock.
 #[test]
 fn a_clock_that_jumps_disturbs_no_request() {
     let (file, _) = host_of(&shop(1));
@@ -274,7 +274,7 @@ fn a_clock_that_jumps_disturbs_no_request() {
         let mut late = server.connect();
         late.start("GET", "/sleep?ms=60000", &[], b"");
         thread::sleep(Duration::from_millis(50));
-        // In one step: a reader never finds half of it.
+        // Renamed in one step: a reader never finds half of it.
         let turned = clock.with_extension("new");
         fs::write(&turned, (years * YEAR).to_string()).unwrap();
         fs::rename(&turned, &clock).unwrap();
@@ -282,7 +282,7 @@ fn a_clock_that_jumps_disturbs_no_request() {
         assert_eq!(late.finish("GET").status, 504, "{years} years");
         let now = server.get("/now").json().as_f64().unwrap();
         assert!((now - begun - (years * YEAR) as f64).abs() < 1e6, "{years} years: {begun} → {now}");
-        // Its file is looked at, and apps are tended, once a second.
+        // The host checks the file and ticks its apps once a second.
         thread::sleep(Duration::from_millis(1100));
     }
     assert_eq!(server.get("/seen").json(), json!(1), "the app was put away");

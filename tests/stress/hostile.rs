@@ -1,4 +1,4 @@
-//! Bad input: every one is answered as a client error or refused, and the server goes on.
+//! Bad input: each is answered with a client error or refused, and the server keeps working.
 
 use crate::common::Server;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ fn server() -> &'static Server {
     })
 }
 
-/// The status of what comes back for raw bytes; 0 when the connection is closed without an answer.
+/// The status of the response to raw bytes; 0 if the connection is closed without one.
 fn status(raw: &str) -> u16 {
     let answer = server().raw(raw.as_bytes());
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
@@ -50,7 +50,7 @@ fn heads_that_two_readers_could_take_for_two_requests_are_refused() {
     server().assert_well();
 }
 
-/// Two framings are refused, and what follows is never taken for a request.
+/// Heads with two framing headers are refused, and what follows is never taken for a request.
 #[test]
 fn two_framings_smuggle_nothing() {
     let smuggled = "GET /count HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -78,10 +78,10 @@ fn sizes_are_bounded() {
     let body = "x".repeat(70_000);
     let refused = server.connect().send("POST", "/upload", &[], body.as_bytes());
     assert_eq!(refused.status, 413);
-    // The limit's name is for whoever runs the host.
+    // The limit's name is only for the operator.
     assert!(refused.text().contains("larger than 65536 bytes"), "{}", refused.text());
-    server().log_with("\"limit\":\"--max-body\"");
-    // Told by its head alone, before a byte of the body is sent.
+    server.log_with("\"limit\":\"--max-body\"");
+    // Refused by its head alone, before a byte of the body is sent.
     assert_eq!(
         status("POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 70000\r\nexpect: 100-continue\r\n\r\n"),
         413
@@ -164,8 +164,8 @@ fn bodies_are_checked() {
     server.assert_well();
 }
 
-/// Each level of this body fits two arms of a recursive union until its last value fits none: tried without a
-/// bound, that is two to the depth.
+/// Each level of this body fits two arms of a recursive union, until its last value fits none: trying them without a
+/// bound takes two to the depth.
 #[test]
 fn unions_cannot_be_made_to_explode() {
     let depth = 150;
@@ -186,7 +186,7 @@ fn many_errors_are_told_briefly() {
 #[test]
 fn slow_clients_are_cut_off() {
     let server = server();
-    // A head of one byte a second never gets to its end.
+    // A head that arrives byte by byte never gets to its end.
     let mut slow = TcpStream::connect(server.address).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     for byte in "GET /created HTTP/1.1\r\n".bytes() {
@@ -205,7 +205,7 @@ fn slow_clients_are_cut_off() {
     let mut answer = String::new();
     slow.read_to_string(&mut answer).unwrap();
     assert!(answer.contains(" 408 ") && !answer.contains("--"), "{answer}");
-    server().log_with("\"limit\":\"--body-timeout\"");
+    server.log_with("\"limit\":\"--body-timeout\"");
     server.assert_well();
 }
 
@@ -236,8 +236,8 @@ fn pipelined_requests_are_answered_in_order() {
     assert_eq!(numbers, (0..50).collect::<Vec<_>>());
 }
 
-/// A refused arm of a union once rendered the whole value for an error that was then thrown away: a deep body
-/// around a long string took minutes.
+/// A refused arm of a union once rendered the whole value for an error that was then discarded: a deep body around a
+/// long string took minutes.
 #[test]
 fn refused_arms_render_nothing() {
     let depth = 40;
@@ -247,7 +247,7 @@ fn refused_arms_render_nothing() {
     server().assert_well();
 }
 
-/// Out of file descriptors, the host waits for some, and goes on when there are.
+/// Without file descriptors the host waits, and it goes on once there are some.
 #[test]
 fn a_host_without_file_descriptors_goes_on() {
     let mut command = std::process::Command::new("sh");

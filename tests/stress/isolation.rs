@@ -1,4 +1,4 @@
-//! What requests find of each other in an interpreter, by the isolation that their routes ask for.
+//! What requests see of each other in an interpreter, by the isolation that their routes ask for.
 
 use crate::common::{Server, private_memory};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn fresh_requests_find_nothing_of_each_other() {
     server.assert_well();
 }
 
-/// Each request counts a mark in all of its memory, spreads it over globals and heap, and counts again.
+/// Each request counts a marker in all its memory, spreads it over globals and heap, and counts again.
 #[test]
 fn no_canary_survives_into_a_fresh_instance() {
     let server = narrow();
@@ -37,7 +37,7 @@ fn no_canary_survives_into_a_fresh_instance() {
         let counts: Vec<u64> = serde_json::from_value(connection.get(path).json()).unwrap();
         (counts[0], counts[1])
     };
-    // The search finds what is there: a reused instance is full of marks.
+    // The search works: a reused instance is full of markers.
     let (_, planted) = count("/serial/canary", &mut connection);
     let (left, _) = count("/serial/canary", &mut connection);
     assert!(planted > 10_000 && left > 10_000, "{planted} planted, {left} left");
@@ -50,7 +50,7 @@ fn no_canary_survives_into_a_fresh_instance() {
     assert!(first.0 <= 2, "{} marks in an instance that has served nobody", first.0);
 }
 
-/// The same with many requests, which look only where requests allocate. `BOLT_CANARIES` says how many.
+/// The same with more requests, which only search where requests allocate. `BOLT_CANARIES` sets how many.
 #[test]
 fn no_mark_survives_into_a_fresh_instance() {
     let server = Server::fixture(&["--log-format", "off"]);

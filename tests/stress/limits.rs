@@ -1,10 +1,10 @@
-//! Deadlines, memory, traps, retirement, hang-ups: what an app may not do to the host or to its neighbours.
+//! Deadlines, memory, traps, retirement, disconnects: an app must not harm the host or its neighbours.
 
 use crate::common::{Server, private_memory};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// One worker with one instance a lane: whatever is lost or stuck shows at once.
+/// One worker with one instance per pool: whatever is lost or stuck shows at once.
 fn narrow(flags: &[&str]) -> Server {
     Server::fixture(&[&["--workers", "1", "--instances", "1"], flags].concat())
 }
@@ -17,14 +17,14 @@ fn handlers_that_run_past_their_deadline_are_ended_whatever_they_do() {
         let response = server.get(path);
         assert_eq!((response.status, response.text()), (504, r#"{"detail":"Gateway Timeout"}"#), "{path}");
         assert!(response.headers["x-request-id"].parse::<u64>().unwrap() > 0);
-        // Within a deadline and a grace period, the lane serves again.
+        // Within a deadline and a grace period, the pool serves again.
         let start = Instant::now();
         while server.get("/sleep?ms=1").status != 200 || server.get("/created").status != 201 {
             assert!(start.elapsed() < Duration::from_secs(30), "{path}");
         }
     }
     server.log_with("--deadline");
-    // A sleeping handler was cancelled where it stood, but those that computed took their instance along.
+    // A sleeping handler is cancelled in place; those that compute lose their instance.
     server.assert_well();
 }
 
@@ -48,7 +48,7 @@ fn a_client_that_hangs_up_cancels_its_handler() {
     while server.get("/finished").json() != json!(["cancelled"]) {
         assert!(start.elapsed() < Duration::from_secs(30));
     }
-    // A `def` handler cannot be cancelled: its instance goes, and a fresh one takes its place.
+    // A `def` handler cannot be cancelled: its instance is ended, and a new one takes its place.
     assert_eq!(server.get("/count").json(), json!(1));
     let mut connection = server.connect();
     connection.start("GET", "/spin?ms=60000", &[], b"");
@@ -68,7 +68,7 @@ fn a_computing_handler_does_not_keep_others_out() {
     ] {
         let mut connection = server.connect();
         connection.start("GET", busy, &[], b"");
-        // It must be inside the guest before the others come.
+        // It must be inside the guest before the others start.
         std::thread::sleep(Duration::from_millis(100));
         for _ in 0..20 {
             assert!(server.get(other).status < 300, "{other}");
@@ -89,7 +89,7 @@ fn a_full_lane_does_not_starve_the_other_one() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(server.get("/async-count").status, 200);
     busy.stream.get_ref().set_nonblocking(true).unwrap();
-    assert!(busy.stream.get_ref().peek(&mut [0]).is_err(), "the sync lane was free already");
+    assert!(busy.stream.get_ref().peek(&mut [0]).is_err(), "the def pool was already free");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_trap_costs_its_instance_and_nothing_else() {
         assert_eq!(server.get("/async-count").status, 200);
     }
     server.log_with("the instance trapped and was retired");
-    // Deep Python recursion is an exception like any other.
+    // Deep recursion in Python is an exception like any other.
     server.get("/count");
     assert_eq!(server.get("/recurse").status, 500);
     assert_eq!(server.get("/count").json(), json!(3));
@@ -166,7 +166,7 @@ fn async_requests_of_a_worker_share_one_interpreter() {
         })
         .collect();
     std::thread::sleep(Duration::from_millis(200));
-    // One request wakes all the others, across requests, at once.
+    // One request wakes all the others at once.
     assert_eq!(server.get("/set-event").json(), json!(null));
     for connection in &mut waiting {
         assert_eq!(connection.finish("GET").json(), json!("set"));
@@ -189,7 +189,7 @@ fn memory_stays_flat() {
     let before = private_memory(server.child.id());
     rounds(2500);
     let after = private_memory(server.child.id());
-    // 10 000 requests; a leak of one result each, the known fault of `list<u8>`, would be 4 MB.
+    // 10 000 requests; a leak of one result each, the known bug of `list<u8>`, would be 4 MB.
     assert!(after < before + 1_500_000, "{before} -> {after}");
 }
 
@@ -209,7 +209,7 @@ fn a_hang_up_beside_a_computing_handler_costs_nobody_else_anything() {
     drop((sleeping, queued));
     assert_eq!(computing.finish("GET").json(), json!("spun"));
     assert_eq!(innocent.finish("GET").json(), json!("slept"));
-    // The one that only queued was never begun.
+    // The queued call was never started.
     assert_eq!(server.get("/async-count").json(), json!(1));
     assert_eq!(server.get("/finished").json(), json!(["cancelled"]));
 }

@@ -1,5 +1,5 @@
-//! What apps, clients, disks and kernels do to a host that mean harm or fail, and what it holds when they are gone. These are
-//! apart from the others because they compare memory and let a neighbour wait, which other tests would disturb.
+//! Hostile apps and clients, failing disks and clocks, and what the host holds afterwards. These tests are separate
+//! because they compare memory and measure a neighbour's response times, which other tests would disturb.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]

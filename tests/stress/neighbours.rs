@@ -1,5 +1,5 @@
-//! While one tenant does all the harm it can, another one is served as before, by the same process, and nothing of it is
-//! left afterwards. With `--nocapture` a table is printed: what became of A's requests, and how long B's took.
+//! While one tenant does all the harm it can, the same process serves another one as before, and nothing is left of it
+//! afterwards. `--nocapture` prints a table: the outcome of A's requests, and how long B's took.
 
 use crate::common::pair::{Answers, Pair, Terms, attack_time};
 use crate::common::{scratch, shim};
@@ -9,9 +9,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// How much of an attack there is.
+/// The amount of an attack.
 enum Amount {
-    /// As much as there can be in [`attack_time`].
+    /// As much as possible in [`attack_time`].
     Time,
     Answers(usize),
     /// Bytes that A prints, as the host counts them.
@@ -50,7 +50,7 @@ fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
         Time => pair.flood_for(path, clients, attack_time()),
         Count(wanted) => pair.flood(path, clients, |answers| answers >= wanted),
         Printed(bytes) => {
-            // Of an app that is not loaded nothing is counted.
+            // The metrics leave out an app that is not loaded.
             pair.server.connect().get("/a/probe");
             let enough = printed(pair) + bytes;
             pair.flood(path, clients, |_| printed(pair) >= enough)
@@ -61,7 +61,7 @@ fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
 #[test]
 fn a_hostile_tenant_harms_nobody_else() {
     let pair = Pair::new(&Terms::default());
-    // Everything has been used: the pool's memory, the logs, the connections of both. After two rounds the host had 23.6 MiB
+    // Warm up everything: the pool's memory, the logs, the connections of both. After two rounds the host had 23.6 MiB
     // at rest, and after four 25 to 26, as in the following ones.
     for (name, path, clients, _) in [&ATTACKS; 5].into_iter().flatten() {
         pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
@@ -73,7 +73,7 @@ fn a_hostile_tenant_harms_nobody_else() {
     assert_eq!(strange_lines(&pair), Vec::<String>::new());
 }
 
-/// The log holds what it may, and nothing that looks like the host's own lines.
+/// Check that the log is bounded; returns lines that a guest could have forged.
 fn strange_lines(pair: &Pair) -> Vec<String> {
     let log = pair.server.log();
     assert!(log.contains("left out of the log"), "the prints were not bounded");
@@ -85,7 +85,7 @@ fn strange_lines(pair: &Pair) -> Vec<String> {
 fn a_hostile_tenant_finds_nothing_outside() {
     let (own, secret) = (scratch("own"), scratch("secret"));
     fs::write(secret.join("secret.txt"), "the secret of B").unwrap();
-    // The operator's own mistake: a link that leads to the other one's.
+    // An operator's mistake: a symlink that leads to the other tenant's folder.
     std::os::unix::fs::symlink(&secret, own.join("shared")).unwrap();
     let table = |name: &str, folder: &std::path::Path| {
         format!("[app.{name}.files]\n\"/data\" = {{ path = \"{}\", write = true }}", folder.display())
@@ -143,7 +143,7 @@ fn a_hostile_tenant_reaches_nobody_inside() {
     }
 }
 
-/// A server that answers every request in one way.
+/// Answer every request on `listener` with `answer`.
 fn says(listener: TcpListener, answer: String) {
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -158,8 +158,8 @@ fn ok(text: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}", text.len())
 }
 
-/// Servers that A may ask lead it on to where it may not go: by a redirect, and by a name that changes its address after
-/// it was looked up.
+/// Servers that A may reach lead it to where it may not go: by a redirect, and by a name that changes its address after
+/// the lookup.
 #[test]
 fn neither_redirects_nor_names_lead_inside() {
     let outside = TcpListener::bind("127.0.0.2:0").unwrap();
@@ -182,7 +182,7 @@ fn neither_redirects_nor_names_lead_inside() {
     assert_eq!(reach(format!("http://127.0.0.2:{port}/")), "\"outside\"");
     let redirected = reach(format!("http://127.0.0.2:{door}/"));
     assert!(redirected.starts_with("\"refused: "), "{redirected}");
-    // Every other time the name has the other address.
+    // The name resolves to the other address every other time.
     let answers: Vec<_> = (0..10).map(|_| reach(format!("http://turning.example:{port}/"))).collect();
     let (outside, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| *answer == "\"outside\"");
     assert_eq!((outside.len(), refused.len()), (5, 5), "{answers:?}");

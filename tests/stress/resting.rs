@@ -1,4 +1,4 @@
-//! Connections on which nothing happens for a while: taken from hyper, and given back with the next request.
+//! Idle connections: taken from hyper, and given back with the next request.
 
 use crate::common::{Connection, Server, scratch};
 use std::io::{Read, Write};
@@ -6,10 +6,10 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than it takes until a connection rests.
+/// Longer than it takes until a connection is idle.
 const A_WHILE: Duration = Duration::from_secs(5);
 
-/// Ask for `/created` in two parts, the first of `cut` bytes.
+/// Request `/created` in two parts, the first of `cut` bytes.
 fn ask_in_parts(connection: &mut Connection, cut: usize) -> u16 {
     let head = b"GET /created HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let stream = connection.stream.get_mut();
@@ -25,7 +25,7 @@ fn a_connection_that_rested_goes_on() {
     let mut connections: Vec<_> = (0..8).map(|_| server.connect()).collect();
     for round in 0..2 {
         for (number, connection) in connections.iter_mut().enumerate() {
-            // What comes first after a rest is read by other means than what follows.
+            // The first bytes after idling are read by another code path than the rest.
             let cut = [0, 1, 3, 15, 16, 17, 30, 41][number];
             let status = ask_in_parts(connection, cut);
             assert_eq!(status, 201, "round {round}, cut {cut}");
@@ -42,7 +42,7 @@ fn a_connection_that_rested_goes_on() {
         }
         thread::sleep(A_WHILE);
     }
-    // Several requests in the packet that ends a rest.
+    // Several requests in the packet that ends an idle period.
     let stream = connections[0].stream.get_mut();
     stream.write_all(&b"GET /created HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(3)).unwrap();
     for _ in 0..3 {
@@ -57,7 +57,7 @@ fn a_rest_is_no_way_around_the_time_for_a_head() {
     let begun = Instant::now();
     let half = "GET /created HTTP/1.1\r\nhost: loc";
     let starts = [
-        // At once, after an answer, and behind a request.
+        // At once, after a response, and pipelined behind a request.
         half.to_owned(),
         "GET /created HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
         format!("GET /created HTTP/1.1\r\nhost: localhost\r\n\r\n{half}"),
@@ -92,7 +92,7 @@ fn a_rest_ends_with_the_client_or_the_host() {
     assert_eq!(leaving.read(&mut [0]).unwrap(), 0);
     server.signal("-TERM");
     thread::sleep(Duration::from_millis(200));
-    // It is answered once more, and told that it was the last time.
+    // It gets one more response, which closes the connection.
     let last = rested.get("/created");
     assert_eq!((last.status, last.headers["connection"].as_str()), (201, "close"));
     assert_eq!(silent.stream.read(&mut [0]).unwrap(), 0);

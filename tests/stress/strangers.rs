@@ -1,5 +1,5 @@
-//! While clients of one tenant do all the harm they can, those of another one are served as before, by the same process,
-//! and nothing of it is left afterwards. With `--nocapture` a table is printed.
+//! While clients of one tenant do all the harm they can, the same process serves those of another one as before, and
+//! nothing is left of it afterwards. `--nocapture` prints a table.
 
 use crate::common::Connection;
 use crate::common::http2::{self, FLOODS};
@@ -19,12 +19,12 @@ fn connect(pair: &Pair) -> TcpStream {
     stream
 }
 
-/// What a client sends to `/a`, with as much body as `length` says.
+/// The head of a POST to `/a` with a body of `length` bytes.
 fn post(path: &str, length: usize) -> String {
     format!("POST /a{path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
 }
 
-/// Connections that get to the middle of a body, and are then reset.
+/// Reset connections in the middle of a body.
 fn resets(pair: &Pair, wanted: usize) -> Answers {
     for _ in 0..wanted {
         let mut stream = connect(pair);
@@ -35,7 +35,7 @@ fn resets(pair: &Pair, wanted: usize) -> Answers {
     count("reset", wanted)
 }
 
-/// 300 connections that send `bytes` one by one.
+/// Send `bytes` one by one on 300 connections.
 fn drip(pair: &Pair, start: &str, bytes: &[u8]) -> Answers {
     let mut streams: Vec<_> = (0..300).map(|_| connect(pair)).collect();
     for stream in &mut streams {
@@ -61,7 +61,7 @@ fn slow_bodies(pair: &Pair) -> Answers {
     drip(pair, &post("/take", 1_000_000), &[b'y'; 60_000])
 }
 
-/// 100 connections, each with nearly all of a large body sent.
+/// Send nearly all of a large body on 100 connections.
 fn held_bodies(pair: &Pair) -> Answers {
     let mut streams: Vec<_> = (0..100).map(|_| connect(pair)).collect();
     for stream in &mut streams {
@@ -74,7 +74,7 @@ fn held_bodies(pair: &Pair) -> Answers {
     answered(streams)
 }
 
-/// 100 connections that ask for 2 MB each and take it a kilobyte at a time.
+/// Request 2 MB on 100 connections, and read it a kilobyte at a time.
 fn slow_readers(pair: &Pair) -> Answers {
     let mut streams: Vec<_> = (0..100).map(|_| connect(pair)).collect();
     for stream in &mut streams {
@@ -104,7 +104,7 @@ fn slow_readers(pair: &Pair) -> Answers {
     answers
 }
 
-/// How the connections were answered, if they were by now.
+/// The statuses of the responses that have arrived by now.
 fn answered(streams: Vec<TcpStream>) -> Answers {
     let mut answers = Answers::new();
     for mut stream in streams {
@@ -139,7 +139,7 @@ fn garbage(pair: &Pair) -> Answers {
     count("connection", sent)
 }
 
-/// Requests that two readers could take for one and for two. The second is for a path that would be seen in the log.
+/// Requests that one parser takes for one, and another for two. The second one would be answered with 404.
 fn smuggling(pair: &Pair) -> Answers {
     const SECOND: &str = "GET /a/smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let heads = [
@@ -175,7 +175,7 @@ fn smuggling(pair: &Pair) -> Answers {
     answers
 }
 
-/// Send frames for as long as the server takes them.
+/// Send frames while the server takes them.
 fn flood(pair: &Pair, next: fn(u32) -> Vec<u8>, most: u32) -> usize {
     let mut stream = connect(pair);
     let mut reading = stream.try_clone().unwrap();
@@ -224,7 +224,7 @@ fn hostile_clients_harm_nobody_else() {
     all(&pair, 10_000);
 }
 
-/// Connections that were answered once and are then kept.
+/// Connections that had one response and then stay open.
 #[test]
 fn ten_thousand_idle_connections_cost_little() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -246,7 +246,7 @@ fn idle_connections(pair: &Pair, wanted: usize) -> Answers {
     let before = pair.memory();
     let held: Vec<_> = (0..wanted).map(|_| answered_once(pair.server.address)).collect();
     let begun = pair.memory();
-    // They come to rest after some seconds.
+    // They become idle after some seconds.
     thread::sleep(Duration::from_secs(5));
     let rested = pair.memory();
     let share = |after: u64| after.saturating_sub(before) as f64 / wanted as f64;

@@ -1,4 +1,4 @@
-"""A tenant that does its neighbours harm, as far as it can: one route for each way."""
+"""A tenant that harms its neighbours as much as it can: one route for each way."""
 
 import asyncio
 import os
@@ -108,7 +108,7 @@ def trap() -> None:
 
 @api.get("/probe")
 def probe() -> dict[str, str]:
-    """What it finds outside, by the way that it tried; "" is nothing."""
+    """What it finds outside the sandbox, by the way that it tried; "" is nothing."""
     ways: dict[str, Callable[[], Any]] = {
         "root": lambda: os.listdir("/"),
         "passwd": lambda: Path("/etc/passwd").read_text(),
@@ -131,7 +131,7 @@ def probe() -> dict[str, str]:
 
 @api.get("/steal")
 def steal(name: str, place: str) -> str:
-    """What a file of somebody else holds, by way of links that lead there."""
+    """Try to read another tenant's file through links."""
     for link in (os.symlink, os.link):
         for target in (place, f"{place}/secret.txt", "../secret"):
             for own in ("/data/link", "/data/hard"):
@@ -165,5 +165,5 @@ def slow() -> None:
 
 @api.post("/take")
 def take(request: Request) -> int:
-    """Of a body that is no harm if it comes."""
+    """Take a body, which does no harm if it arrives."""
     return len(request.content)

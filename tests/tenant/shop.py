@@ -1,4 +1,4 @@
-"""The app of several tenants: it tells which version it is, and what it sees of the host."""
+"""An app that several tenants run: it reports its version, and what it sees of the host."""
 
 import asyncio
 import os

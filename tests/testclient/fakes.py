@@ -1,4 +1,4 @@
-"""What the tests put in place of dependencies."""
+"""Fakes that the tests use instead of dependencies."""
 
 
 def fake_store() -> str:

@@ -1,4 +1,4 @@
-"""A small app for the tests of the test client."""
+"""A small app to test the test client with."""
 
 from typing import Annotated, Any
 

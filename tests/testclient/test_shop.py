@@ -19,14 +19,14 @@ def test_requests_are_answered_by_the_sandbox(client: TestClient) -> None:
     reply = client.post("/items", json={"name": "pen"})
     assert (reply.status_code, reply.json()) == (201, {"name": "pen", "price": 1.0})
     assert client.get("/items").json() == ["pen"]
-    # The module of this process is another one.
+    # This process has its own copy of the module.
     assert shop.SOLD == []
 
 
 def test_errors_come_as_answers_and_tracebacks_in_the_log(client: TestClient) -> None:
     assert client.post("/items", json={"name": "pen", "price": -1}).status_code == 400
     assert client.get("/broken").status_code == 500
-    # Written before the answer, and read by another thread.
+    # Written before the response, and read by another thread.
     for _ in range(100):
         if "ZeroDivisionError" in client.log:
             break

@@ -1,4 +1,4 @@
-"""The least of Django that Django-Bolt needs: no database, no middleware, no admin."""
+"""The minimum of Django that Django-Bolt needs: no database, no middleware, no admin."""
 
 SECRET_KEY = "only-for-measuring-on-loopback"
 DEBUG = False

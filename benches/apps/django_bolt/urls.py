@@ -1,3 +1,3 @@
-"""Django wants a URL module to exist; every route here is Django-Bolt's own."""
+"""Django requires a URL module; every route here is Django-Bolt's own."""
 
 urlpatterns: list[object] = []

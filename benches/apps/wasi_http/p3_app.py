@@ -41,7 +41,7 @@ class Handler(exports.Handler):
         ]
         writer, reader = wit_world.byte_stream()
         # The host reads the body only once it has the response, so writing it
-        # here would wait for ever.
+        # here would block forever.
         componentize_py_async_support.spawn(write(writer, data))
         no_trailers = (
             wit_world.result_option_wasi_http_types_fields_wasi_http_types_error_code_future

@@ -25,7 +25,7 @@ def has(value: Any, name: str, *kinds: type) -> bool:
 
 
 def valid_order(order: Any) -> bool:
-    """By hand what the other apps have their model library do."""
+    """Validates by hand what the other apps' model libraries validate."""
     if not (has(order, "id", int) and has(order, "note", str) and has(order, "lines", list)):
         return False
     customer = order.get("customer")

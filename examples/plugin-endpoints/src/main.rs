@@ -16,7 +16,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use bolt_host::embed::{CallError, Host};
+use bolt_host::embed::{CallError, Host, LoadError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -63,7 +63,15 @@ async fn load(
     Json(file): Json<PathBuf>,
 ) -> Result<Json<Vec<String>>, Failure> {
     let loaded = host.load(&name, &format!("/plugins/{name}"), file).await;
-    loaded.map(|plugin| Json(plugin.functions())).map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why))
+    let failed = |error: LoadError| {
+        let status = match error {
+            LoadError::Taken(_) => StatusCode::CONFLICT,
+            LoadError::NoInstance(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        (status, error.to_string())
+    };
+    loaded.map(|plugin| Json(plugin.functions())).map_err(failed)
 }
 
 async fn unload(State(host): State<Host>, Path(name): Path<String>) -> StatusCode {

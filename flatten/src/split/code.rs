@@ -1,4 +1,4 @@
-//! The code of a split module: the module without its memory, which it imports, with the globals that are no part of it.
+//! Writes the code of a split module: the module without its memory, which it imports together with some globals.
 
 use super::{IMAGE, MEMORY, Whole};
 use crate::Left;
@@ -7,7 +7,7 @@ use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{DataSection, GlobalSection, ImportSection, MemorySection, Module, SectionId};
 use wasmparser::Parser;
 
-/// The bytes of a module.
+/// The bytes of the code module.
 pub fn write(whole: &Whole<'_>) -> Result<Vec<u8>, Left> {
     let mut module = Module::new();
     let mut code = Code { whole, has_imports: false };
@@ -15,7 +15,7 @@ pub fn write(whole: &Whole<'_>) -> Result<Vec<u8>, Left> {
     Ok(module.finish())
 }
 
-/// Writes the code.
+/// Re-encodes the whole module as code.
 struct Code<'a, 'w> {
     whole: &'w Whole<'a>,
     has_imports: bool,
@@ -24,7 +24,7 @@ struct Code<'a, 'w> {
 type Written<T> = Result<T, Error<Infallible>>;
 
 impl Code<'_, '_> {
-    /// Import what is in the image: a memory, however large it is, as the code is the same for all.
+    /// Import what is in the image. The memory may have any size, because all images share the code.
     fn imports(&mut self, imports: &mut ImportSection) -> Written<()> {
         self.has_imports = true;
         let any = wasm_encoder::MemoryType {
@@ -47,7 +47,7 @@ impl Reencode for Code<'_, '_> {
     type Error = Infallible;
 
     fn global_index(&mut self, index: u32) -> Written<u32> {
-        // A number that does not exist was refused when the whole was validated.
+        // Validation of the whole component refused indices that do not exist.
         Ok(self.whole.globals.get(index as usize).copied().unwrap_or(u32::MAX))
     }
 
@@ -60,7 +60,7 @@ impl Reencode for Code<'_, '_> {
         self.imports(imports)
     }
 
-    /// A module that imported nothing has no section for it.
+    /// A module without imports has no import section, so add one.
     fn intersperse_section_hook(
         &mut self,
         module: &mut Module,

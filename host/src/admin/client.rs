@@ -1,4 +1,4 @@
-//! Talking to a host's admin endpoint, for `deploy`, `rollback` and `apps`.
+//! The client of a host's admin endpoint, for `deploy`, `rollback` and `apps`.
 
 use crate::config::admin_address::Address;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-/// Send a request; returns what the endpoint says. The error is a sentence.
+/// Send a request; returns the response text. The error is a user-facing message.
 pub async fn ask(address: &Address, method: Method, path: &str, body: Vec<u8>) -> Result<String, String> {
     let failed = |e: std::io::Error| {
         format!("no host answers at {address}: {e}; start it with --admin, or give its address with --admin")
@@ -31,7 +31,7 @@ async fn send(
     path: &str,
     body: Vec<u8>,
 ) -> Result<String, String> {
-    let broken = |e: hyper::Error| format!("the host broke off: {e}");
+    let broken = |e: hyper::Error| format!("the host broke the connection: {e}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     tokio::spawn(connection);
     let request = Request::builder().method(method).uri(path).header(HOST, "admin");

@@ -1,6 +1,6 @@
-//! The endpoint for operators, on an address of its own: health, metrics and what is served.
+//! The admin endpoint, on a separate address: health, metrics, the list of apps, and deployments.
 //!
-//! It has a thread of its own, so it answers while every worker is busy.
+//! It has its own thread, so it answers while every worker is busy.
 
 use crate::admin::metrics;
 use crate::apps::dormant::{BuildState, Version};
@@ -28,17 +28,17 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
-/// Time for the head of a request.
+/// Longest wait for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Largest component that is taken, in bytes.
+/// Largest component that is accepted, in bytes.
 const LARGEST: usize = 512 << 20;
 
-/// What the endpoint tells of.
+/// The state that the endpoint reports.
 #[derive(Clone)]
 pub struct Admin {
     pub apps: AppTable,
-    /// The host is ending: it should get no new requests.
+    /// The host is draining: it should get no new requests.
     pub draining: Arc<AtomicBool>,
 }
 
@@ -48,7 +48,7 @@ enum Socket {
 }
 
 impl Admin {
-    /// Open the endpoint; returns where it is. The error is a sentence.
+    /// Start the endpoint; returns its address. The error is a user-facing message.
     pub fn start(self, address: &Address) -> Result<Address, String> {
         let failed =
             |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
@@ -60,7 +60,7 @@ impl Admin {
             && !address.ip().is_loopback()
         {
             tracing::warn!(
-                "{address}, the admin endpoint, asks for no password and can be reached from outside"
+                "the admin endpoint on {address} has no authentication and is reachable from other machines"
             );
         }
         let thread = std::thread::Builder::new().name("admin".into());
@@ -128,7 +128,7 @@ impl Admin {
         self.apps.slots().iter().find(|slot| slot.name == name).cloned()
     }
 
-    /// Ready: every app can be served or is known to be broken, and the host is to get requests.
+    /// Ready: every app can be served or is known to be broken, and the host is not draining.
     fn readiness(&self) -> Answer {
         if self.draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
@@ -142,13 +142,13 @@ impl Admin {
         }
     }
 
-    /// What is served, as JSON.
+    /// The apps and their state, as JSON.
     fn list(&self) -> String {
         let apps: Vec<_> = self.apps.slots().iter().map(|slot| describe(slot)).collect();
         format!("{:#}\n", serde_json::json!({ "apps": apps }))
     }
 
-    /// Keep the component that is sent, beside the app's own, and let it take over.
+    /// Store the received component next to the app's own, and deploy it.
     async fn deploy(&self, name: &str, body: Incoming) -> Answer {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let slot = self.slot(name);
@@ -179,7 +179,7 @@ impl Admin {
 
 type Answer = Response<Full<Bytes>>;
 
-/// Take in what is not wanted: a client that is still sending would not see the answer.
+/// Read and drop a body: a client that is still sending would not see the response.
 async fn discard(mut body: Incoming) {
     let mut size = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -195,7 +195,7 @@ async fn set_log(body: Incoming) -> Result<(), String> {
     log_output::set_filter(String::from_utf8_lossy(&body.to_bytes()).trim())
 }
 
-/// Write a body to a file, of at most [`LARGEST`] bytes.
+/// Write a body of at most [`LARGEST`] bytes to a file.
 async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
     let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
@@ -264,7 +264,7 @@ async fn open(address: &Address) -> std::io::Result<(Socket, Address)> {
             Ok((Socket::Tcp(listener), address))
         }
         Address::Unix(path) => {
-            // Left by a host that was killed; one that lives answers there.
+            // Nobody accepts on a socket that a killed host left; a live host does.
             if path.exists() && tokio::net::UnixStream::connect(path).await.is_err() {
                 std::fs::remove_file(path)?;
             }

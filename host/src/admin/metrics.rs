@@ -1,10 +1,10 @@
-//! What the host counts, as Prometheus reads it (OpenMetrics text).
+//! The host's metrics, in the format that Prometheus reads (OpenMetrics text).
 
 use crate::apps::app::App;
 use crate::apps::registry::AppTable;
 use crate::error::{FAULTS, OVERLOADS};
 use crate::manifest::isolation::Isolation;
-use crate::pool::pool::InstancePool;
+use crate::pool::instance_pool::InstancePool;
 use crate::sandbox::pagemap::{Maps, PAGE, Written};
 use crate::telemetry::counters::{AppCounters, BOUNDS, OUTCOMES, RouteCounters};
 use prometheus_client::collector::Collector;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Everything that is counted, added up over the workers.
+/// All metrics, summed over the workers.
 pub fn text(apps: &AppTable) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("bolt");
     registry.register_collector(Box::new(Counted::look(apps)));
@@ -28,7 +28,7 @@ pub fn text(apps: &AppTable) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-/// The apps and their pools, as they are at one moment.
+/// A snapshot of the apps and their pools.
 struct Counted {
     apps: Vec<Counts>,
 }
@@ -78,7 +78,7 @@ struct OfReason {
     why: &'static str,
 }
 
-/// `isolation` and `handlers` tell the pools of an app apart that have instances of their own.
+/// `isolation` and `handlers` tell the pools of an app apart.
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfPool {
     app: String,
@@ -109,7 +109,7 @@ impl Counts {
         OfApp { app: self.name.clone() }
     }
 
-    /// Each route with what all workers have counted of it; the last stands for requests without a route.
+    /// Each route with its counters on all workers; the last entry stands for requests without a route.
     fn routes(&self) -> impl Iterator<Item = (OfRoute, Vec<&RouteCounters>)> {
         let routes = &self.app.manifest.routes;
         (0..=routes.len()).filter_map(move |index| {
@@ -122,7 +122,7 @@ impl Counts {
         })
     }
 
-    /// Lanes of the same rules, one of each worker, under one label.
+    /// Pools of the same isolation and kind of handlers, on all workers, under one label.
     fn pools(&self) -> Vec<(OfPool, Vec<&InstancePool>)> {
         let mut all: Vec<(OfPool, Vec<&InstancePool>)> = Vec::new();
         for pool in &self.pools {
@@ -155,7 +155,7 @@ fn sum<'c>(counters: impl Iterator<Item = &'c AtomicU64>) -> u64 {
     counters.map(load).sum()
 }
 
-/// One metric after the other is written with all its labels, as the format wants it.
+/// Writes one metric after the other, each with all its labels, as the format requires.
 struct Writer<'e> {
     encoder: DescriptorEncoder<'e>,
 }
@@ -208,7 +208,7 @@ impl Collector for Counted {
         let mut writer = Writer { encoder };
         let apps = || self.apps.iter();
         writer.counter(
-            ("requests", "Requests that were served, by route and status; \"gone\": the client hung up"),
+            ("requests", "Requests by route and status; \"gone\": the client hung up"),
             apps().flat_map(|counts| {
                 counts.routes().flat_map(|(OfRoute { app, method, route }, stats)| {
                     let rows = OUTCOMES.into_iter().enumerate().map(move |(index, status)| {
@@ -225,14 +225,14 @@ impl Collector for Counted {
             apps().flat_map(Counts::routes),
         )?;
         writer.gauge(
-            ("requests_in_flight", "Requests that are being served"),
+            ("requests_in_flight", "Requests in flight"),
             apps().map(|counts| {
                 let now = counts.stats.iter().map(|stats| stats.in_flight.load(Ordering::Relaxed) as u64);
                 (counts.label(), now.sum())
             }),
         )?;
         writer.counter(
-            ("faults", "Requests that the app or the host failed, by what failed"),
+            ("faults", "Requests that failed in the app or the host, by cause"),
             apps().flat_map(|counts| {
                 FAULTS.into_iter().enumerate().map(|(index, kind)| {
                     let count = sum(counts.stats.iter().map(|stats| &stats.faults[index]));
@@ -241,7 +241,7 @@ impl Collector for Counted {
             }),
         )?;
         writer.counter(
-            ("sent_away", "Requests that were sent away, because too many waited or came"),
+            ("sent_away", "Requests that were refused, because too many waited or came"),
             apps().flat_map(|counts| {
                 OVERLOADS.into_iter().enumerate().map(|(index, why)| {
                     let count = sum(counts.stats.iter().map(|stats| &stats.overloads[index]));
@@ -250,7 +250,7 @@ impl Collector for Counted {
             }),
         )?;
         writer.counter(
-            ("log_bytes", "What the app printed: what of it was logged, and what was left out"),
+            ("log_bytes", "Bytes of the app's output: logged, and left out of the log"),
             apps().flat_map(|counts| {
                 let rate = &counts.app.component.spec.log_rate;
                 [("logged", &rate.written), ("left out", &rate.dropped)]
@@ -258,7 +258,7 @@ impl Collector for Counted {
             }),
         )?;
         writer.gauge(
-            ("transit_bytes", "Memory for large bodies on their way"),
+            ("transit_bytes", "Memory of large bodies that arrive or are sent"),
             apps().map(|counts| (counts.label(), counts.app.bodies.taken() as u64)),
         )?;
         self.encode_pools(&mut writer)?;
@@ -274,16 +274,16 @@ impl Counted {
             self.apps.iter().filter_map(|counts| Some((counts.label(), written(counts)?))).collect();
         type Value = fn(&[Written]) -> u64;
         let gauges: [(&str, &str, Value); 4] = [
-            ("memories", "Memories of instances, and of ones that were ended and wiped", |all| {
+            ("memories", "Memories of instances, and those kept of ended instances after a reset", |all| {
                 all.len() as u64
             }),
-            ("memories_bytes", "What of them is not shared with the app's image", |all| {
+            ("memories_bytes", "Bytes of these memories that are not shared with the app's image", |all| {
                 all.iter().map(|written| written.pages as u64).sum::<u64>() * PAGE
             }),
-            ("written_pages", "Pages that an instance writes to, on average: what is wiped", |all| {
+            ("written_pages", "Pages that an instance writes to, on average; a reset restores them", |all| {
                 mean(all.iter().map(|written| written.pages))
             }),
-            ("written_runs", "Runs that those pages lie in; at most 32 are wiped in place", |all| {
+            ("written_runs", "Contiguous runs of these pages; at most 32 are reset in place", |all| {
                 mean(all.iter().map(|written| written.runs))
             }),
         ];
@@ -298,7 +298,7 @@ impl Counted {
         type Value = fn(&InstancePool) -> usize;
         let gauges: [(&str, &str, Value); 2] = [
             ("queue", "Requests that wait for an instance", |pool| pool.counts().queued),
-            ("spares_wanted", "Instances to be kept ready", |pool| pool.counts().spares),
+            ("spares_wanted", "Instances to keep warm", |pool| pool.counts().spares),
         ];
         for (name, help, value) in gauges {
             let rows = pools
@@ -307,7 +307,7 @@ impl Counted {
             writer.gauge((name, help), rows)?;
         }
         writer.gauge(
-            ("instances", "Instances by what they do"),
+            ("instances", "Instances by state"),
             pools.iter().flat_map(|(OfPool { app, isolation, handlers }, pools)| {
                 let counts: Vec<_> = pools.iter().map(|pool| pool.counts()).collect();
                 let row = |state, value: usize| {
@@ -322,14 +322,14 @@ impl Counted {
         )?;
         type Count = fn(&InstancePool) -> f64;
         let counters: [(&str, &str, Count); 4] = [
-            ("instance_hits", "Requests that found an instance made", |pool| {
+            ("instance_hits", "Requests that found an instance ready", |pool| {
                 load(&pool.counters.hits) as f64
             }),
-            ("instance_misses", "Requests that waited for one to be made", |pool| {
+            ("instance_misses", "Requests that waited for an instance to be created", |pool| {
                 load(&pool.counters.misses) as f64
             }),
-            ("instances_ended", "Instances that were ended", |pool| load(&pool.counters.ended) as f64),
-            ("wiping_seconds", "Time to wipe their memory", |pool| {
+            ("instances_ended", "Instances that have ended", |pool| load(&pool.counters.ended) as f64),
+            ("wiping_seconds", "Time to reset the memory of ended instances", |pool| {
                 load(&pool.counters.wiping_nanos) as f64 / 1e9
             }),
         ];

@@ -1,4 +1,4 @@
-//! The operators' side: health, metrics, deployments, and the client that the commands use.
+//! The admin interface: health, metrics, deployments, and the client that the commands use.
 
 pub mod client;
 pub mod endpoint;

@@ -1,4 +1,4 @@
-//! An app that is served, shared by all workers: what it says of itself, its compiled component, and its quotas.
+//! A loaded app, shared by all workers: its manifest, its compiled component, and its quotas.
 
 use crate::config::egress::Grants;
 use crate::config::limits::MAX_POOLS;
@@ -6,9 +6,9 @@ use crate::config::{AppConfig, Limits};
 use crate::manifest::Manifest;
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::router::Router;
+use crate::pool::instance_pool::{InstancePool, PoolGroup};
 use crate::pool::offload::{self, Decoder};
 use crate::pool::policy::PoolPolicy;
-use crate::pool::pool::{InstancePool, PoolGroup};
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::rate_limit::RateLimit;
 use crate::sandbox::component::LoadedComponent;
@@ -18,10 +18,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Requests that may come at once, as time of the rate.
+/// Burst allowance of the request rate, as time at that rate.
 const BURST: Duration = Duration::from_millis(100);
 
-/// One app.
+/// A loaded app.
 pub struct App {
     pub manifest: Manifest,
     pub router: Router,
@@ -29,22 +29,22 @@ pub struct App {
     pub limits: Limits,
     /// Where its handlers may connect to.
     pub grants: Arc<Grants>,
-    /// The different policies of its routes, each with its pools on all workers.
+    /// The distinct policies of its routes, each with its pools on all workers.
     pub(super) pools: Vec<(PoolPolicy, Arc<PoolGroup>)>,
-    /// The pool of each route, and of each refusal handler behind them.
+    /// The pool of each route, and then of each refusal handler.
     pub(super) pool_of: Arc<[usize]>,
-    /// Requests that may come in a second.
+    /// Limit on requests per second.
     pub rate: Option<Arc<RateLimit>>,
-    /// Memory for bodies that arrive or are sent.
+    /// Memory budget for bodies that arrive or are sent.
     pub bodies: BodyBudget,
-    /// Turns to decode large replies.
+    /// Permits to decode large replies.
     decoding: Arc<Semaphore>,
-    /// What each worker has counted.
+    /// The counters of each worker.
     counters: Mutex<Vec<Arc<AppCounters>>>,
 }
 
 impl App {
-    /// The error is a sentence.
+    /// The error is a user-facing message.
     pub fn new(
         manifest: Manifest,
         component: Arc<LoadedComponent>,
@@ -87,19 +87,19 @@ impl App {
         })
     }
 
-    /// What the decoding of its replies may use.
+    /// Limits for decoding its replies.
     pub fn decoder(&self) -> Decoder<'_> {
         Decoder { limit: self.limits.max_response, turns: &self.decoding, bodies: &self.bodies }
     }
 
-    /// For one more worker to count in.
+    /// Add counters for one more worker.
     pub fn new_counters(&self) -> Arc<AppCounters> {
         let counters = Arc::new(AppCounters::new(self.manifest.routes.len()));
         lock(&self.counters).push(counters.clone());
         counters
     }
 
-    /// What was counted of it before it was evicted.
+    /// Restore the counters from before it was evicted.
     pub fn resume(&self, counted: Arc<AppCounters>) {
         if counted.routes.len() == self.manifest.routes.len() + 1 {
             lock(&self.counters).push(counted);
@@ -111,7 +111,7 @@ impl App {
         lock(&self.counters).clone()
     }
 
-    /// Its pools, those of all workers.
+    /// Its pools on all workers.
     pub fn pools(&self) -> impl Iterator<Item = Arc<InstancePool>> {
         self.pools.iter().flat_map(|(_, group)| group.all())
     }

@@ -1,4 +1,4 @@
-//! An app that is kept on disk, compiled, until somebody asks for it.
+//! A dormant app: compiled code on disk, which is loaded when a request comes.
 
 use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::SystemTime;
 
-/// What an app was compiled to.
+/// A compiled version of an app.
 #[derive(Debug, Clone)]
 pub struct Version {
-    /// Begins with the hash of its component.
+    /// The start of its component's hash.
     pub id: String,
     pub artifact: Artifact,
     pub since: SystemTime,
@@ -26,21 +26,21 @@ pub struct Version {
 /// Why a version cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Somebody has cleared the cache: it has to be made again.
-    #[error("its compiled code is not in the cache any more")]
+    /// The cache was cleared: it has to be compiled again.
+    #[error("its compiled code is no longer in the cache")]
     Missing,
-    /// A text for people.
+    /// A user-facing message.
     #[error("{0}")]
     Refused(String),
 }
 
-/// What is known of an app that may not be loaded.
+/// The build state of an app, loaded or not.
 #[derive(Debug, Clone)]
 pub enum BuildState {
-    /// It is being built, or compiled, or about to be.
+    /// It is being built or compiled, or is about to be.
     Unbuilt,
     Ready(Version),
-    /// There is nothing to serve, and why.
+    /// It cannot be served: why.
     Broken(String),
 }
 
@@ -49,9 +49,9 @@ pub struct DormantApp {
     pub engine: Engine,
     pub cache: PathBuf,
     state: Mutex<BuildState>,
-    /// What its files were when they were last looked at. Held while one of them is replaced.
+    /// The stamps of its files when they were last checked. Locked while one of them is replaced.
     seen: Mutex<FileStamps>,
-    /// Held while it is loaded or replaced: requests that come meanwhile wait for the same app.
+    /// Locked while it is loaded or replaced: requests that come meanwhile wait for the same load.
     pub loading: tokio::sync::Mutex<()>,
 }
 
@@ -68,12 +68,12 @@ impl DormantApp {
         }
     }
 
-    /// Waits for a deployment or a build of this app that is at work.
+    /// Waits for a deployment or a build of this app in progress.
     pub fn seen(&self) -> MutexGuard<'_, FileStamps> {
         lock(&self.seen)
     }
 
-    /// As [`DormantApp::seen`]; none while a deployment or a build of this app is at work.
+    /// Like [`DormantApp::seen`]; None while a deployment or a build of this app is in progress.
     pub fn try_seen(&self) -> Option<MutexGuard<'_, FileStamps>> {
         match self.seen.try_lock() {
             Ok(seen) => Some(seen),
@@ -86,12 +86,11 @@ impl DormantApp {
         lock(&self.state).clone()
     }
 
-    /// From now on this is what is loaded.
     pub fn set_state(&self, state: BuildState) {
         *lock(&self.state) = state;
     }
 
-    /// Map the compiled code, which takes milliseconds, off the worker's thread.
+    /// Load the compiled code, which takes milliseconds, off the worker's thread.
     pub async fn load(&self) -> Result<App, Fault> {
         let version = match self.state() {
             BuildState::Ready(version) => version,
@@ -107,23 +106,23 @@ impl DormantApp {
         loaded.map_err(|why| Fault::NotBuilt(why.to_string()))
     }
 
-    /// Build and compile what the tenant's file is now. The error is a text for people.
+    /// Build and compile the tenant's current file. The error is a user-facing message.
     pub fn prepare(&self) -> Result<Version, String> {
         self.prepare_file(&component_file(&self.tenant.origin, &self.cache)?)
     }
 
-    /// Compile a component that is to be this app.
+    /// Compile a component as a version of this app.
     pub fn prepare_file(&self, wasm: &Path) -> Result<Version, String> {
         let config = &self.tenant.config;
         let (artifact, _) = compiler::compile(&self.engine, wasm, &self.cache, config, false)?;
-        // Whoever asks for the app first need not wait until this has come from the disk.
+        // Map it now, so that the first request need not wait for the disk.
         if let Some(code) = artifact.shared() {
             self.engine.code(&code)?;
         }
         Ok(Version { id: artifact.id(), artifact, since: SystemTime::now() })
     }
 
-    /// Load a version to see whether it can be served.
+    /// Load a version, to check that it can be served.
     pub fn open(&self, version: &Version) -> Result<App, OpenError> {
         open(&self.tenant, &self.engine, &version.artifact)
     }

@@ -1,4 +1,4 @@
-//! Time and size of each file that an app is made of: by these a change is seen without reading the files.
+//! Modification time and size of each file of an app, to detect changes without reading the files.
 
 use crate::config::app_source::sources;
 use crate::config::origin::Origin;
@@ -7,17 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// By path; none for a file that is not there.
+/// By path; None for a missing file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileStamps(BTreeMap<PathBuf, Option<(Option<SystemTime>, u64)>>);
 
 impl FileStamps {
-    /// The Python files below a folder. One that cannot be read looks empty; loading the app then says why.
+    /// The Python files below a folder. An unreadable folder looks empty; loading the app then says why.
     pub fn of_folder(folder: &Path) -> Self {
         Self::of_files(sources(folder).unwrap_or_default())
     }
 
-    /// The files of an app, whatever it was given as.
+    /// The files of an app, from any kind of source.
     pub fn of_origin(origin: &Origin) -> Self {
         match origin.app_ref() {
             Ok(app) if origin.is_python() => Self::of_folder(&app.folder),
@@ -33,7 +33,7 @@ impl FileStamps {
         Self(files.into_iter().map(stamp).collect())
     }
 
-    /// Names of what differs, for people, as they are below `folder`.
+    /// The names of the files that differ, relative to `folder`, as a user-facing text.
     pub fn changes(&self, newer: &Self, folder: &Path) -> String {
         let (old, new) = (&self.0, &newer.0);
         let differs = |path: &&PathBuf| old.get(*path) != new.get(*path);

@@ -1,4 +1,4 @@
-//! An app made ready to be served, whatever it was given as: built, compiled, loaded.
+//! Builds, compiles and loads an app, from any kind of source.
 
 use crate::apps::app::App;
 use crate::build::compiler;
@@ -12,7 +12,7 @@ use crate::sandbox::engine::Engine;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Build, compile and load.
+/// Build, compile and load an app.
 pub fn load(origin: &Origin, engine: &Engine, config: &AppConfig, cache: &Path) -> Result<App, String> {
     let wasm = component_file(origin, cache)?;
     let (artifact, manifest) = compiler::compile(engine, &wasm, cache, config, origin.rebuild)?;
@@ -21,7 +21,7 @@ pub fn load(origin: &Origin, engine: &Engine, config: &AppConfig, cache: &Path) 
         .map_err(|sentence| format!("{}: {sentence}", origin.path.display()))
 }
 
-/// Load what is compiled; `name` is what the log calls it.
+/// Load a compiled app; `name` is its name in the log.
 pub fn open(
     artifact: &Artifact,
     manifest: Manifest,
@@ -33,7 +33,7 @@ pub fn open(
     App::new(manifest, Arc::new(component), config)
 }
 
-/// The module of an app, which stands for it in the log.
+/// The module of an app, which names it in the log.
 pub fn module(manifest: &Manifest) -> &str {
     manifest.app.split(':').next().unwrap_or_default()
 }

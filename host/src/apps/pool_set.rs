@@ -1,13 +1,13 @@
-//! One worker's instances of one app: a pool for each policy that its routes ask for.
+//! The pools of one app on one worker: one for each policy that its routes ask for.
 
 use crate::apps::app::App;
 use crate::pool::driver;
-use crate::pool::pool::{InstancePool, PoolCounts, Template};
+use crate::pool::instance_pool::{InstancePool, PoolCounts, Template};
 use crate::pool::worker::Worker;
 use crate::sandbox::http_client::HttpClient;
 use std::sync::Arc;
 
-/// The pools share nothing but the worker and its connections to other servers, so none starves another.
+/// The pools share nothing but the worker and the app's HTTP client, so none starves another.
 pub struct PoolSet {
     pools: Vec<Arc<InstancePool>>,
     pool_of: Arc<[usize]>,
@@ -32,7 +32,7 @@ impl PoolSet {
         &self.pools[self.pool_of[route]]
     }
 
-    /// Return when every pool has its spare instances. The error says why it cannot.
+    /// Return when every pool has its warm instances. The error says why that failed.
     pub async fn warm(&self) -> Result<(), String> {
         for pool in &self.pools {
             pool.warm().await?;
@@ -45,7 +45,7 @@ impl PoolSet {
         self.pools.iter().for_each(InstancePool::tick);
     }
 
-    /// What the instances of each pool do now.
+    /// A snapshot of each pool.
     pub fn counts(&self) -> impl Iterator<Item = PoolCounts> {
         self.pools.iter().map(|pool| pool.counts())
     }
@@ -55,12 +55,12 @@ impl PoolSet {
         self.pools.iter().map(InstancePool::evict_idle).sum()
     }
 
-    /// Let all instances end when they have answered what they were asked.
+    /// Drain all pools.
     pub fn close(&self) {
         self.pools.iter().for_each(InstancePool::close);
     }
 
-    /// Return when none is left.
+    /// Return when no instance is left.
     pub async fn closed(&self) {
         for pool in &self.pools {
             pool.closed().await;

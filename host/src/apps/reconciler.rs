@@ -1,6 +1,6 @@
-//! Keeps the apps of a host file as their files are: builds what is not built, and replaces what has changed.
+//! The reconciler: builds the apps of a host file that are not built, and replaces those whose files have changed.
 //!
-//! One thread does it, beside the workers, so nothing is ever compiled while a request waits on its thread.
+//! It has a thread of its own, so nothing is ever compiled on a worker's thread while requests wait there.
 
 use crate::apps::app::App;
 use crate::apps::dormant::{BuildState, DormantApp, Version};
@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often files are looked at.
+/// How often files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// See to all apps of the table for as long as the process lives.
+/// Reconcile all apps of the table, on a thread that lives as long as the process.
 pub fn keep(apps: AppTable) -> Result<(), String> {
-    let thread = std::thread::Builder::new().name("keeper".into());
+    let thread = std::thread::Builder::new().name("reconciler".into());
     let keeping = move || {
         affinity::enter_background();
         loop {
@@ -31,13 +31,13 @@ pub fn keep(apps: AppTable) -> Result<(), String> {
             std::thread::sleep(LOOK);
         }
     };
-    thread.spawn(keeping).map(|_| ()).map_err(|e| format!("the apps cannot be kept: {e}"))
+    thread.spawn(keeping).map(|_| ()).map_err(|e| format!("the reconciler cannot start: {e}"))
 }
 
-/// Prepare a slot's app if its files have changed since they were last looked at.
+/// Prepare a slot's app if its files have changed since the last check.
 fn look(slot: &Slot) {
     let Some(dormant) = slot.as_dormant() else { return };
-    // A deployment holds this while it compiles. It then notes what it saw, and other apps need not wait for it.
+    // A deployment holds this while it compiles, and then updates the stamps itself. Other apps need not wait for it.
     let Some(mut seen) = dormant.try_seen() else { return };
     let now = FileStamps::of_origin(&dormant.tenant.origin);
     if *seen == now && !matches!(dormant.state(), BuildState::Unbuilt) {
@@ -46,11 +46,11 @@ fn look(slot: &Slot) {
     *seen = now;
     let name = &dormant.tenant.name;
     match dormant.state() {
-        // What is first found need not be opened: whoever asks first does.
+        // The first version need not be opened here: the first request opens it.
         BuildState::Unbuilt | BuildState::Broken(_) => match dormant.prepare() {
             Ok(version) => dormant.set_state(BuildState::Ready(version)),
             Err(why) => {
-                tracing::error!(app = name, "it cannot be served: {why}");
+                tracing::error!(app = name, "the app cannot be served: {why}");
                 dormant.set_state(BuildState::Broken(why));
             }
         },
@@ -64,18 +64,18 @@ fn look(slot: &Slot) {
     }
 }
 
-/// Build what the files are now, see whether it can be served, and let it take over.
+/// Build the current files, check that the result can be served, and publish it.
 fn replace(slot: &Slot, dormant: &DormantApp) -> Result<Version, String> {
     let version = dormant.prepare()?;
     let app = tried(dormant, &version)?;
     publish(slot, dormant, version, app)
 }
 
-/// A version that was seen to start.
+/// Load a version, and check that an instance of it starts.
 fn tried(dormant: &DormantApp, version: &Version) -> Result<App, String> {
     let app = dormant.open(version).map_err(|e| e.to_string())?;
     let made = block_on(Instance::new(&app.component, Execution::alone(), HttpClient::new(Arc::default())))?;
-    drop(made.map_err(|e| format!("no instance of it can be made: {e:#}"))?);
+    drop(made.map_err(|e| format!("no instance of it can be created: {e:#}"))?);
     Ok(app)
 }
 
@@ -84,19 +84,19 @@ fn publish(slot: &Slot, dormant: &DormantApp, version: Version, app: App) -> Res
     Ok(version)
 }
 
-/// Put the component in `file` in the place of an app's own, if it can be served. `file` lies beside it, and is gone
-/// afterwards. The one before is kept for [`roll_back`].
+/// Replace an app's component with `file`, if that can be served. `file` is next to it, and is moved into its place.
+/// The previous component is kept for [`roll_back`].
 pub fn deploy(slot: &Slot, file: &Path) -> Result<Version, String> {
     let dormant = own_component(slot)?;
     let mut seen = dormant.seen();
     let path = &dormant.tenant.origin.path;
-    // Tried where it is, so that a broken one never gets in the way of the good one.
+    // Tried before it is moved, so that a broken one never replaces a good one.
     let version = dormant.prepare_file(file)?;
     let app = tried(dormant, &version)?;
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
     let (before, beside) = (previous(path), file.with_extension("previous"));
     let _ = fs::remove_file(&beside);
-    // There is a whole component under the name at any moment.
+    // A complete component has the name at any moment.
     fs::hard_link(path, &beside).map_err(failed)?;
     fs::rename(&beside, &before).map_err(failed)?;
     fs::rename(file, path).map_err(failed)?;
@@ -104,14 +104,14 @@ pub fn deploy(slot: &Slot, file: &Path) -> Result<Version, String> {
     publish(slot, dormant, version, app)
 }
 
-/// Exchange an app's component with the one before.
+/// Swap an app's component with the previous one.
 pub fn roll_back(slot: &Slot) -> Result<Version, String> {
     let dormant = own_component(slot)?;
     let mut seen = dormant.seen();
     let path = &dormant.tenant.origin.path;
     let before = previous(path);
     if !before.is_file() {
-        return Err(format!("there is nothing to go back to: no {}", before.display()));
+        return Err(format!("there is no previous version: {} does not exist", before.display()));
     }
     let version = dormant.prepare_file(&before)?;
     let app = tried(dormant, &version)?;
@@ -127,7 +127,7 @@ pub fn roll_back(slot: &Slot) -> Result<Version, String> {
     publish(slot, dormant, version, app)
 }
 
-/// Where the component before this one is kept.
+/// Where the previous component is kept.
 pub fn previous(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".previous");
@@ -135,7 +135,7 @@ pub fn previous(path: &Path) -> PathBuf {
 }
 
 fn own_component(slot: &Slot) -> Result<&DormantApp, String> {
-    let dormant = slot.as_dormant().ok_or("this app is not one of a host file")?;
+    let dormant = slot.as_dormant().ok_or("this app does not come from a host file")?;
     let path = &dormant.tenant.origin.path;
     if dormant.tenant.origin.is_python() {
         return Err(format!(
@@ -147,14 +147,14 @@ fn own_component(slot: &Slot) -> Result<&DormantApp, String> {
     Ok(dormant)
 }
 
-/// A new name beside an app's component, for what is to be deployed.
+/// A new file name next to an app's component, for one that is to be deployed.
 pub fn beside(slot: &Slot, number: u64) -> Result<PathBuf, String> {
     let path = &own_component(slot)?.tenant.origin.path;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(path.with_file_name(format!(".{name}.{}-{number}.deploying.wasm", std::process::id())))
 }
 
-/// Remove what deployments left beside an app's component that were interrupted.
+/// Remove the files that interrupted deployments left next to an app's component.
 pub fn sweep(dormant: &DormantApp) {
     let path = &dormant.tenant.origin.path;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

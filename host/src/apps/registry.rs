@@ -1,4 +1,4 @@
-//! The apps of a host, which all workers share, and the way from a host name and path to one of them.
+//! The app table of a host, which all workers share, and the mapping of host names and paths to apps.
 
 use crate::apps::slot::Slot;
 use crate::apps::worker_apps::WorkerApps;
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct AppTable {
     slots: Arc<[Arc<Slot>]>,
     hosts: Arc<VirtualHosts>,
-    /// An app that nobody asked for in so long is evicted.
+    /// An app without a request for this long is evicted.
     idle: Duration,
     reclaim: Reclaim,
 }
@@ -24,12 +24,12 @@ impl AppTable {
         Self::new(vec![slot], everywhere, Duration::MAX)
     }
 
-    /// `hosts` gives indices into `slots`.
+    /// `hosts` maps to indices into `slots`.
     pub fn new(slots: Vec<Arc<Slot>>, hosts: VirtualHosts, idle: Duration) -> Self {
         Self { slots: slots.into(), hosts: Arc::new(hosts), idle, reclaim: Reclaim::default() }
     }
 
-    /// Raised where there is no room for an instance.
+    /// Signalled when there is no room for an instance.
     pub fn reclaim(&self) -> &Reclaim {
         &self.reclaim
     }
@@ -38,7 +38,7 @@ impl AppTable {
         &self.slots
     }
 
-    /// Make the calling worker's own instances of every app that is there. The error says why there can be none.
+    /// Create the calling worker's own instances of every loaded app. The error says why that failed.
     pub async fn open_worker(&self) -> Result<Arc<WorkerApps>, String> {
         let worker = Worker::current(self.reclaim.clone());
         WorkerApps::open(&self.slots, worker, self.hosts.clone(), self.idle).await

@@ -1,4 +1,4 @@
-//! The edit loop: whoever asks for the app gets it as its files are at that moment.
+//! The edit loop of `dev`: reloads an app from source whenever its files have changed.
 
 use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
@@ -9,28 +9,28 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Mutex;
 
-/// An app and its files.
+/// An app that follows its source files.
 pub struct Reloader {
     runner: Runner,
     app: AppRef,
     state: Mutex<State>,
 }
 
-/// What came of the files as they were last seen.
+/// The files as last seen, and the outcome of loading them.
 struct State {
     seen: FileStamps,
     outcome: Result<Arc<App>, String>,
 }
 
 impl Reloader {
-    /// Load the app for the first time. It may be broken: then so is what requests get, until it is mended.
+    /// Load the app for the first time. If it is broken, requests get the error until it is fixed.
     pub async fn new(runner: Runner, app: AppRef) -> Self {
         let seen = FileStamps::of_folder(&app.folder);
         let outcome = runner.load(&app, true).await.map(Arc::new);
         Self { runner, app, state: Mutex::new(State { seen, outcome }) }
     }
 
-    /// The app as it is now. The error is a text for its developer.
+    /// The app from its current files. The error is a message for its developer.
     pub async fn current(&self) -> Result<Arc<App>, String> {
         let mut state = self.state.lock().await;
         let now = FileStamps::of_folder(&self.app.folder);
@@ -43,7 +43,7 @@ impl Reloader {
                     "  {changed}: reloaded in {} ms",
                     start.elapsed().as_millis()
                 )),
-                Err(text) => progress::tell(format_args!("  {changed}: it cannot be loaded\n{text}")),
+                Err(text) => progress::tell(format_args!("  {changed}: the app cannot be loaded\n{text}")),
             }
             state.seen = now;
         }

@@ -1,4 +1,4 @@
-//! A place in the table of apps, which all workers share: the app that is served there now, and where it comes from.
+//! A slot of the app table, which all workers share: the app that it serves now, and where that app comes from.
 
 use crate::apps::app::App;
 use crate::apps::dormant::{BuildState, DormantApp, Version};
@@ -11,32 +11,32 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long a deployment waits for workers that take up the new version.
+/// How long a deployment waits for workers to switch to the new version.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A place in the table.
+/// A slot of the app table.
 pub struct Slot {
-    /// What people call the app.
+    /// The app's name.
     pub name: String,
-    /// None while nobody needs it.
+    /// None while it is not loaded.
     pub(super) app: watch::Sender<Option<Arc<App>>>,
     pub(super) origin: AppOrigin,
-    /// Workers that have instances of the app. Also held while the app is evicted.
+    /// How many workers have instances of the app. Locked while the app is evicted.
     users: Mutex<usize>,
-    /// How often a worker took up another app than it had.
+    /// How often a worker has switched to another version.
     switches: watch::Sender<usize>,
-    /// What was counted of an app that was evicted, and its compiled code: another version is counted anew.
+    /// Counters of an evicted app, with its compiled code: another version starts at zero.
     pub(super) counted: Mutex<Option<(Arc<Path>, Arc<AppCounters>)>>,
 }
 
 /// Where a slot's app comes from.
 pub(super) enum AppOrigin {
-    /// It is always there.
+    /// It is always loaded.
     Resident,
-    /// Its files say what it is, whenever a request comes.
+    /// Source files, which are checked at every request.
     #[cfg(feature = "build")]
     Reloading(Box<Reloader>),
-    /// On disk, compiled, until it is asked for.
+    /// Compiled code on disk, loaded on request.
     Dormant(Box<DormantApp>),
 }
 
@@ -45,13 +45,13 @@ impl Slot {
         Self::of(name, Some(Arc::new(app)), AppOrigin::Resident)
     }
 
-    /// A place whose app is what its files are when a request comes.
+    /// A slot whose app follows its source files.
     #[cfg(feature = "build")]
     pub fn reloading(name: &str, reloader: Reloader) -> Self {
         Self::of(name, None, AppOrigin::Reloading(Box::new(reloader)))
     }
 
-    /// A place whose app is loaded when a request comes, and evicted when none has come for a while.
+    /// A slot whose app is loaded on request, and evicted when no request has come for a while.
     pub fn dormant(app: DormantApp) -> Self {
         Self::of(&app.tenant.name.clone(), None, AppOrigin::Dormant(Box::new(app)))
     }
@@ -67,13 +67,13 @@ impl Slot {
         }
     }
 
-    /// From now on this is the app.
+    /// Serve `app` from now on.
     pub fn replace(&self, app: App) {
         self.app.send_replace(Some(Arc::new(app)));
     }
 
-    /// From now on this version of a dormant app is loaded when it is needed, and at once where the old one is in use.
-    /// Returns when every worker has it, or has had time to say in the log why it does not.
+    /// Make this the version of a dormant app that is loaded on request, and replace the old one at once where it is in
+    /// use. Returns when every worker has switched, or has had time to log why it could not.
     pub async fn publish(&self, dormant: &DormantApp, version: Version, app: App) {
         let _no_other = dormant.loading.lock().await;
         dormant.set_state(BuildState::Ready(version));
@@ -84,7 +84,7 @@ impl Slot {
         let _ = tokio::time::timeout(SWITCH_TIMEOUT, switched).await;
     }
 
-    /// What is served now. None: nobody has asked for it lately.
+    /// The app that is served now. None while it is not loaded.
     pub fn app(&self) -> Option<Arc<App>> {
         self.app.borrow().clone()
     }
@@ -93,32 +93,33 @@ impl Slot {
     pub fn reloader(&self) -> Option<&Reloader> {
         if let AppOrigin::Reloading(reloader) = &self.origin { Some(reloader) } else { None }
     }
+
     pub fn as_dormant(&self) -> Option<&DormantApp> {
         if let AppOrigin::Dormant(app) = &self.origin { Some(app) } else { None }
     }
 
-    /// Clients of this app are its developers, and are told what only the log is told otherwise.
+    /// Whether responses show errors that are otherwise only logged: the clients are the developers.
     pub(super) fn shows_errors(&self) -> bool {
         !matches!(self.origin, AppOrigin::Resident | AppOrigin::Dormant(_))
     }
 
-    /// It can be loaded again, so it may be evicted.
+    /// Whether it can be loaded again, and so may be evicted.
     pub(super) fn is_dormant(&self) -> bool {
         self.as_dormant().is_some()
     }
 
-    /// A worker took up another app than it had.
+    /// A worker has switched to another version.
     pub(super) fn switched(&self) {
         self.switches.send_modify(|count| *count += 1);
     }
 
     pub(super) fn begin_use(&self, app: &Arc<App>) {
         *lock(&self.users) += 1;
-        // The last user may have left since the app was found.
+        // The last worker may have evicted the app since it was found.
         self.app.send_if_modified(|now| now.is_none() && now.replace(app.clone()).is_none());
     }
 
-    /// The last worker evicts the app.
+    /// A worker stops using the app; the last one evicts it.
     pub(super) fn end_use(&self) {
         let mut users = lock(&self.users);
         *users -= 1;

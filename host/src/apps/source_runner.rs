@@ -1,6 +1,6 @@
-//! Apps run from their source: a component that is built once and holds no app, and what it is told to load.
+//! Runs apps from source: the runner is a component without an app, built once, that loads an app when it starts.
 //!
-//! An app is built in 10 s, and its source is loaded in 50 ms. So `dev` serves the source, and `run` does while it builds.
+//! Building an app takes 10 s, loading its source 50 ms. So `dev` serves the source, and so does `run` while it builds.
 
 use crate::apps::app::App;
 use crate::build::builder::{self, Planned};
@@ -14,7 +14,7 @@ use crate::sandbox::engine::Engine;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The runner, ready to run any app.
+/// The runner, ready to load any app.
 #[derive(Clone)]
 pub struct Runner {
     component: LoadedComponent,
@@ -22,7 +22,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Take the runner from the cache, or build it. The error is a sentence.
+    /// Take the runner from the cache, or build it. The error is a user-facing message.
     pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
         let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
         let artifact = compiler::native(engine, &wasm, cache)?;
@@ -30,7 +30,7 @@ impl Runner {
         Ok(Self { component, config: config.clone() })
     }
 
-    /// An app that is run from its source as it is now. The error is a text for its developer.
+    /// Load an app from its current source. The error is a message for its developer.
     pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
         let component = self.component.running(Source { app: app.clone(), show_errors });
         let json = compiler::ask(&component, &self.config.limits).await?;

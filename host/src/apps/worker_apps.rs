@@ -1,8 +1,8 @@
-//! What one worker has of each app: its instances, its counters, its admission. An app may be replaced, or evicted, while
+//! One worker's share of each app: its instances, counters and admission. An app may be replaced or evicted while
 //! others are served.
 //!
-//! A request is served to its end by the app it began with. When an app is replaced, the instances of the old one end as
-//! soon as they are done.
+//! The version that a request started with serves it to its end. When an app is replaced, the instances of the old one
+//! end as soon as they are done.
 
 use crate::apps::app::App;
 use crate::apps::dormant::{BuildState, DormantApp};
@@ -21,33 +21,33 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Between two apps that are evicted.
+/// Pause between two apps that are evicted.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The table as one worker has it.
+/// One worker's view of the app table.
 pub struct WorkerApps {
     slots: Vec<Arc<WorkerSlot>>,
     hosts: Arc<VirtualHosts>,
     idle: Duration,
     began: Instant,
-    /// Instances must not end while somebody looks at what they use.
+    /// One eviction at a time: it records the pages that instances use before it ends them.
     is_evicting: AtomicBool,
 }
 
-/// The app of a request, and the part of its path that led there.
+/// The app of a request, and the path prefix that selected it.
 pub struct Found {
     pub worker_app: Arc<WorkerApp>,
-    /// Bytes of the path; the app does not see them.
+    /// In bytes. The app does not see this part of the path.
     pub prefix: usize,
 }
 
 impl WorkerApps {
-    /// Places that `hosts` has indices of, none of which is put away when it is idle.
+    /// Slots that `hosts` maps to, none of which is evicted when it is idle.
     pub fn of(slots: Vec<Arc<WorkerSlot>>, hosts: VirtualHosts) -> Self {
         Self::with(slots, Arc::new(hosts), Duration::MAX)
     }
 
-    /// Slots of a table for one worker, whose own instances of each are made.
+    /// Open the slots of a table on one worker, and create its own instances of each.
     pub async fn open(
         shared: &[Arc<Slot>],
         worker: Arc<Worker>,
@@ -88,12 +88,12 @@ impl WorkerApps {
         Ok(Found { worker_app, prefix })
     }
 
-    /// There is more than one app, so it has to be said which one is meant.
+    /// Whether there is more than one app, so that the log has to name it.
     pub fn is_many(&self) -> bool {
         self.slots.len() > 1
     }
 
-    /// Clients are told what only the log is told otherwise.
+    /// Whether responses show errors that are otherwise only logged.
     pub fn shows_errors(&self) -> bool {
         self.slots.iter().any(|slot| slot.shared.shows_errors())
     }
@@ -113,7 +113,7 @@ impl WorkerApps {
         }
     }
 
-    /// No app was asked for within the last second, and none has a request to answer.
+    /// True when no app got a request within the last second, and none has one in flight.
     pub fn is_quiet(&self) -> bool {
         let is_busy = |slot: &Arc<WorkerSlot>| {
             slot.worker_app().is_some_and(|worker_app| !worker_app.counters.is_idle())
@@ -121,7 +121,7 @@ impl WorkerApps {
         self.slots.iter().all(|slot| self.unused(slot) > Duration::from_secs(1) && !is_busy(slot))
     }
 
-    /// How long it has not been asked for, in whole seconds.
+    /// Time since its last request, in whole seconds.
     fn unused(&self, slot: &WorkerSlot) -> Duration {
         let now = self.began.elapsed().as_secs();
         Duration::from_secs(now.saturating_sub(slot.used.load(Ordering::Relaxed)))
@@ -132,7 +132,7 @@ impl WorkerApps {
         self.unused(slot) > self.idle && slot.shared.is_dormant() && is_idle()
     }
 
-    /// One by one: hundreds of apps may become idle in the same second, and to end their instances takes the thread.
+    /// One by one: hundreds of apps may become idle in the same second, and ending their instances blocks the thread.
     async fn evict(self: Arc<Self>, unused: Vec<usize>) {
         let slots = unused.into_iter().map(|index| &self.slots[index]);
         let versions = slots.clone().filter_map(|slot| match slot.shared.as_dormant()?.state() {
@@ -149,7 +149,7 @@ impl WorkerApps {
         self.is_evicting.store(false, Ordering::Relaxed);
     }
 
-    /// Instances of apps that were not asked for longest make room for others: a quarter of those that rest.
+    /// Make room for other instances: evict a quarter of the idle ones, of the least recently used apps first.
     pub fn reclaim(&self) {
         let mut slots: Vec<_> = self.slots.iter().collect();
         slots.sort_by_key(|slot| slot.used.load(Ordering::Relaxed));
@@ -165,7 +165,7 @@ impl WorkerApps {
         }
     }
 
-    /// Return when all instances have ended.
+    /// Drain all pools, and return when all instances have ended.
     pub async fn close(&self) {
         for slot in &self.slots {
             let worker_app = lock(&slot.current).take();
@@ -177,7 +177,7 @@ impl WorkerApps {
     }
 }
 
-/// Note what was used of apps while their instances are there. What was noted when they were built is what it takes to tell
+/// Record the pages that apps use while their instances are alive. The record from the build only covers describing
 /// their routes: requests use more.
 async fn note_use(apps: Vec<Artifact>) {
     if apps.is_empty() {
@@ -187,14 +187,14 @@ async fn note_use(apps: Vec<Artifact>) {
         let Some(maps) = Maps::look() else { return };
         for app in apps {
             if let Err(error) = app.note_pages(&maps) {
-                tracing::debug!("what a start of {} uses cannot be noted: {error}", app.code.display());
+                tracing::debug!("the pages that {} uses cannot be recorded: {error}", app.code.display());
             }
         }
     });
     let _ = noting.await;
 }
 
-/// An app, and the instances of it that one worker has.
+/// An app, and one worker's instances of it.
 pub struct WorkerApp {
     pub app: Arc<App>,
     pub pools: PoolSet,
@@ -202,12 +202,12 @@ pub struct WorkerApp {
     pub admission: Admission,
 }
 
-/// A slot, seen from one worker.
+/// One worker's view of a slot.
 pub struct WorkerSlot {
     shared: Arc<Slot>,
     worker: Arc<Worker>,
     current: Mutex<Option<Arc<WorkerApp>>>,
-    /// When a request came last, in seconds of the worker's life.
+    /// Time of the last request, in seconds since the worker started.
     used: AtomicU64,
 }
 
@@ -220,7 +220,7 @@ impl WorkerSlot {
         &self.shared.name
     }
 
-    /// The app, and this worker's instances of it, if it has any.
+    /// The app and this worker's instances of it, if it has any.
     pub fn worker_app(&self) -> Option<Arc<WorkerApp>> {
         lock(&self.current).clone()
     }
@@ -229,7 +229,7 @@ impl WorkerSlot {
         self.worker_app().map(|worker_app| worker_app.app.clone())
     }
 
-    /// Make instances of the app that is there, if there is one. The error says why there can be none.
+    /// Create instances of the slot's app, if it is loaded. The error says why that failed.
     pub async fn open(&self) -> Result<(), String> {
         match self.shared.app() {
             Some(app) => self.switch(app, true).await.map(|_| ()),
@@ -237,7 +237,7 @@ impl WorkerSlot {
         }
     }
 
-    /// Serve `app` from now on; `warm`: once there are instances of it.
+    /// Serve `app` from now on; with `warm`, only once there are instances of it.
     async fn switch(&self, app: Arc<App>, warm: bool) -> Result<Arc<WorkerApp>, String> {
         if let Some(worker_app) = &*lock(&self.current)
             && Arc::ptr_eq(&worker_app.app, &app)
@@ -261,7 +261,7 @@ impl WorkerSlot {
         Ok(worker_app)
     }
 
-    /// Serve a stored app, which is loaded first if no worker serves it.
+    /// Serve a dormant app, which is loaded first if no worker serves it.
     async fn wake(&self, dormant: &DormantApp) -> Result<Arc<WorkerApp>, Fault> {
         let _one_at_a_time = dormant.loading.lock().await;
         let app = match self.shared.app() {
@@ -278,7 +278,7 @@ impl WorkerSlot {
         self.switch(app, false).await.map_err(Fault::NoInstance)
     }
 
-    /// Let the instances end: nobody needs them now.
+    /// Stop serving the app on this worker, and drain its pools.
     pub fn leave(&self) {
         if let Some(worker_app) = lock(&self.current).take() {
             worker_app.pools.close();
@@ -290,7 +290,7 @@ impl WorkerSlot {
     async fn follow(self: Arc<Self>, mut news: watch::Receiver<Option<Arc<App>>>) {
         while news.changed().await.is_ok() {
             let app = news.borrow_and_update().clone();
-            // A worker that does not serve the app takes it up when a request comes.
+            // A worker that does not serve the app loads it when a request comes.
             let is_needed = lock(&self.current).is_some();
             if let Some(app) = app
                 && is_needed
@@ -298,7 +298,7 @@ impl WorkerSlot {
             {
                 tracing::error!(
                     app = self.shared.name,
-                    "the new version has no instance, so the old one goes on: {why}"
+                    "no instance of the new version can be created, so the old one stays: {why}"
                 );
             }
         }

@@ -1,6 +1,7 @@
-//! From an app's source to a component: a private Python environment, componentize-py, and the merging of its modules.
+//! Builds a component from an app's source, with componentize-py in a private Python environment, and merges its
+//! modules.
 //!
-//! The result is cached under a hash of all that went into it, so nothing is done twice.
+//! The result is cached under a hash of all its inputs, so nothing is built twice.
 
 use crate::build::compiler::cached;
 use crate::build::python_env::{self, Content, Python};
@@ -14,32 +15,32 @@ use crate::util::progress::{self, Progress};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// A component that is in the cache, or will be.
+/// A component and its place in the cache, whether it is built or not.
 pub struct Planned {
     key: String,
     linking: Linking,
-    /// The component's place in the cache.
+    /// The component's path in the cache.
     pub wasm: PathBuf,
 }
 
 impl Planned {
-    /// That of an app as its files are now.
+    /// The component of an app with its current files.
     pub fn of_app(app: &AppRef, linking: Linking, cache: &Path) -> Result<Self, String> {
         Ok(Self::new(key(app, &sources(&app.folder)?), linking, cache))
     }
 
-    /// That of an app's source.
+    /// The component of an app from source.
     pub fn of_origin(origin: &Origin, cache: &Path) -> Result<Self, String> {
         Self::of_app(&origin.app_ref()?, origin.linking, cache)
     }
 
-    /// That of the runner.
+    /// The runner's component.
     pub fn of_runner(cache: &Path) -> Self {
         let all = format!("{}\0{}\0runner", python_env::COMPONENTIZE, sdk_bundle::digest());
         Self::new(all.into_bytes(), Linking::default(), cache)
     }
 
-    /// `all`: what it is made of.
+    /// `all`: the inputs of the component.
     fn new(mut all: Vec<u8>, linking: Linking, cache: &Path) -> Self {
         all.extend_from_slice(format!("\0{linking:?}\0{}", flatten::EDITION).as_bytes());
         let key = cache_files::digest(&all);
@@ -47,14 +48,14 @@ impl Planned {
         Self { key, linking, wasm }
     }
 
-    /// It need not be built, nor be compiled to native code.
+    /// Whether it is built and compiled to native code.
     pub fn is_done(&self, engine: &Engine, cache: &Path) -> bool {
         let digest = cache_files::digest_of(&self.wasm, cache);
         digest.is_ok_and(|digest| cached(&Artifact::locate(cache, &digest, engine)).is_some())
     }
 }
 
-/// Make a component unless it is there; returns its path in the cache. The error is a text for people.
+/// Build a component unless it is cached; returns its path in the cache. Errors are text for people.
 pub fn component_of(
     content: Content<'_>,
     planned: Planned,
@@ -70,7 +71,7 @@ pub fn component_of(
         move |e: std::io::Error| format!("{what}: {e}")
     };
     cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be made"))?;
-    // Two hosts may start with one app: the second waits and finds the work done.
+    // Two hosts may start with the same app: the second one waits, and then finds the component built.
     let lock = File::create(cache.join("components").join(format!("{key}.lock")))
         .map_err(io("the cache cannot be locked"))?;
     lock.lock().map_err(io("the cache cannot be locked"))?;
@@ -80,7 +81,7 @@ pub fn component_of(
     let python = Python::ready(cache)?;
     let step = Progress::begin(&match content {
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
-        Content::Runner => "building what runs apps from their source (once)".to_owned(),
+        Content::Runner => "building the runner for apps from source (once)".to_owned(),
     });
     sweep(&cache.join("work"));
     let work = cache.join("work").join(format!("{key}-{}", std::process::id()));
@@ -97,7 +98,7 @@ pub fn component_of(
     Ok(target)
 }
 
-/// Remove what builds left behind that were interrupted: folders are named after their process.
+/// Remove the folders of interrupted builds: their names end in the ID of the process.
 fn sweep(work: &Path) {
     for entry in fs::read_dir(work).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -108,7 +109,7 @@ fn sweep(work: &Path) {
     }
 }
 
-/// Do what there is to be done about the core modules of a component file.
+/// Merge the core modules of a component file, if `linking` says so.
 fn link(wasm: &Path, linking: Linking) -> Result<(), String> {
     let names = match linking {
         Linking::Left => return Ok(()),
@@ -126,7 +127,7 @@ fn link(wasm: &Path, linking: Linking) -> Result<(), String> {
     }
 }
 
-/// Everything that the component is made of, or hashes of it.
+/// All inputs of the component, or hashes of them.
 fn key(app: &AppRef, sources: &[PathBuf]) -> Vec<u8> {
     let mut all = format!(
         "{}\0{}\0{}\0{}\0",

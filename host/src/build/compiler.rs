@@ -1,7 +1,7 @@
-//! From a component to compiled code, and the manifest that the app gives of itself.
+//! Compiles a component to native code, and asks it for the app's manifest.
 //!
-//! Both are cached under the hash of the component and of the engine. The app runs only inside the sandbox, at build time
-//! too.
+//! Both are cached under the hashes of the component and of the engine. Even at build time, the app runs only inside
+//! the sandbox.
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
@@ -23,7 +23,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Compile a component and ask it for its manifest, unless both are cached. The error is a sentence.
+/// Compile a component and ask it for its manifest, unless both are cached. Errors are sentences for people.
 pub fn compile(
     engine: &Engine,
     wasm: &Path,
@@ -47,7 +47,7 @@ pub fn compile(
     Ok((artifact, manifest))
 }
 
-/// Compile a component that has no manifest, unless it is cached. The error is a sentence.
+/// Compile a component that has no manifest, unless it is cached. Errors are sentences for people.
 pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, String> {
     let read = |e| format!("{}: {e}", wasm.display());
     let artifact = Artifact::locate(cache, &cache_files::digest_of(wasm, cache).map_err(read)?, engine);
@@ -57,7 +57,7 @@ pub fn native(engine: &Engine, wasm: &Path, cache: &Path) -> Result<Artifact, St
     Ok(artifact)
 }
 
-/// Compile a component: in two parts where it can be.
+/// Compile a component, in two parts if it can be split.
 fn to_native(
     engine: &Engine,
     wasm: &Path,
@@ -78,8 +78,8 @@ fn to_native(
     Ok(())
 }
 
-/// What is a component's own, compiled, and its code, which is compiled once for all apps that have it: that takes 7 s, and
-/// the rest of one 0.2 s.
+/// The component's own part, compiled, and its code, which is compiled once for all apps that share it. The code takes
+/// 7 s, the own part 0.2 s.
 fn in_parts(engine: &Engine, bytes: &[u8], cache: &Path) -> Result<Option<(Vec<u8>, Artifact)>, String> {
     let Ok(Split { code, rest }) = flatten::split(bytes) else { return Ok(None) };
     let Ok(own) = engine.precompile_component(&rest) else { return Ok(None) };
@@ -95,7 +95,7 @@ fn unstored(error: std::io::Error) -> String {
     format!("the compiled component cannot be stored: {error}")
 }
 
-/// The manifest of what is compiled already.
+/// The manifest of a component that is already compiled.
 pub fn cached(artifact: &Artifact) -> Option<Manifest> {
     if !artifact.exists() {
         return None;
@@ -103,7 +103,7 @@ pub fn cached(artifact: &Artifact) -> Option<Manifest> {
     Manifest::parse(&fs::read_to_string(&artifact.manifest).ok()?).ok()
 }
 
-/// Ask the component, once, in a sandbox of its own.
+/// Ask the component for its manifest, once, in its own sandbox.
 fn describe(
     engine: &Engine,
     artifact: &Artifact,
@@ -113,7 +113,7 @@ fn describe(
     let loaded = LoadedComponent::open(engine, artifact, name, config)?;
     let (json, alive) = block_on(asked(&loaded, &config.limits))??;
     if let Some(maps) = Maps::look() {
-        // It is advice: an app can be served without.
+        // The notes are a hint: the host can serve an app without them.
         let _ = artifact.note_pages(&maps);
     }
     drop(alive);
@@ -122,14 +122,14 @@ fn describe(
     Ok((json, manifest))
 }
 
-/// The manifest of a component, as JSON, from an instance made for the purpose. The error is a text for people.
+/// The manifest of a component as JSON, from a temporary instance. Errors are text for people.
 pub async fn ask(loaded: &LoadedComponent, limits: &Limits) -> Result<String, String> {
     asked(loaded, limits).await.map(|(json, _)| json)
 }
 
 async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Instance), String> {
     let execution = Execution::alone();
-    // From now on it counts as computing, so that it gives way at every tick: an import may never end.
+    // From now on it counts as computing, so that it yields at every tick: an import may never end.
     execution.entered();
     let asking = async {
         let mut instance = Instance::new(loaded, execution, HttpClient::new(Arc::default())).await?;
@@ -139,10 +139,10 @@ async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Ins
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
             Ok(NotLoaded(text)) => text,
-            Err(error) => format!("it cannot tell its routes: {error:#}"),
+            Err(error) => format!("it cannot describe its routes: {error:#}"),
         }),
         Err(_) => Err(format!(
-            "it took longer than {} to be imported and to tell its routes",
+            "it took longer than {} to import it and to list its routes",
             limit_name::of(Limit::Deadline)
         )),
     }

@@ -1,9 +1,9 @@
-//! The component of an app, whatever the operator names: a component, or source that is built first.
+//! Finds an app's component: the file that the operator names, or one that is built from source.
 
 use crate::config::origin::Origin;
 use std::path::{Path, PathBuf};
 
-/// The file of the component. The error is a text for people.
+/// The file of the component. Errors are text for people.
 pub fn component_file(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
     let path = &origin.path;
     match path.extension().and_then(|extension| extension.to_str()) {

@@ -1,4 +1,4 @@
-//! From an app's source to compiled code that can be served. Every result is cached by what went into it.
+//! Turns an app's source into compiled code that can be served. Every result is cached under a hash of its inputs.
 
 #[cfg(feature = "build")]
 pub mod builder;

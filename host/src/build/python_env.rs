@@ -1,6 +1,6 @@
-//! The private Python environment, and componentize-py inside it.
+//! Creates the private Python environment, and runs componentize-py in it.
 //!
-//! The environment is private because componentize-py reads the SDK files of every package beside it: another
+//! The environment is private because componentize-py reads the SDK files of every package installed beside it: another
 //! SDK there would add its worlds to ours.
 
 use crate::build::sdk_bundle;
@@ -11,11 +11,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What builds components; a new version is a new environment.
+/// The tool that builds components; a new version gets a new environment.
 pub const COMPONENTIZE: &str = "componentize-py==0.25.1";
-/// The module that componentize-py is given: it loads the app and exports the contract.
+/// The entry module for componentize-py: it loads the app and exports the contract.
 const ENTRY: &str = "bolt_entry";
-/// Before this line on standard error, the guest says in one line what is wrong with the app.
+/// The prefix of lines on standard error in which the guest says what is wrong with the app.
 const ERROR_MARK: &str = "bolt-build-error:";
 
 /// An environment with componentize-py in it.
@@ -24,7 +24,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// Find the environment, or make it. The error is a text for people.
+    /// Find the environment, or create it. Errors are text for people.
     pub fn ready(cache: &Path) -> Result<Self, String> {
         let folder = cache.join(format!("python-{}", COMPONENTIZE.replace("==", "-")));
         let python = Self { componentize: folder.join("bin/componentize-py") };
@@ -80,16 +80,16 @@ fn run(command: &mut Command, hint: &str) -> Result<Output, String> {
     ))
 }
 
-/// What is made into a component.
+/// What to build into a component.
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
     App(&'a AppRef),
-    /// An interpreter that takes an app as source.
+    /// An interpreter that loads an app from source.
     Runner,
 }
 
 impl Content<'_> {
-    /// The contract's world.
+    /// The world of the contract to build.
     fn world(&self) -> &'static str {
         match self {
             Self::App(_) => "app",
@@ -112,7 +112,7 @@ impl Content<'_> {
         }
     }
 
-    /// What the guest finds as its first folder, where a runner will find its app's.
+    /// The guest's first folder: the app's, or an empty one in the place where a runner later finds its app.
     fn folder(&self, work: &Path) -> PathBuf {
         match self {
             Self::App(app) => app.folder.clone(),
@@ -121,7 +121,7 @@ impl Content<'_> {
     }
 }
 
-/// Build in the folder `work`; returns the component's path. The error is what the developer must mend.
+/// Build in the folder `work`; returns the component's path. Errors tell the developer what to fix.
 pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Result<PathBuf, String> {
     let io = |e: std::io::Error| format!("the SDK cannot be unpacked: {e}");
     sdk_bundle::unpack(work).map_err(io)?;
@@ -149,7 +149,7 @@ pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Resul
     Err(complaint(&said))
 }
 
-/// What the app's developer must know of a failed build: the SDK's own words where it had any.
+/// The error of a failed build for the app's developer: the SDK's own messages, if there are any.
 fn complaint(said: &str) -> String {
     let marked: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix(ERROR_MARK)).collect();
     if marked.is_empty() {

@@ -1,4 +1,4 @@
-//! The SDK and the contract, carried inside the program and unpacked for a build.
+//! The SDK and the contract, embedded in the program and unpacked for a build.
 
 use crate::util::cache_files;
 use rust_embed::RustEmbed;
@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The SDK's modules. Bytecode that an interpreter left beside them is not carried.
+/// The SDK's modules, without the bytecode that an interpreter left beside them.
 #[derive(RustEmbed)]
 #[folder = "sdk/"]
 #[prefix = "bolt/"]
@@ -17,14 +17,14 @@ struct Sdk;
 
 const CONTRACT: (&str, &str) = ("wit/bolt.wit", include_str!("../../wit/bolt.wit"));
 
-/// What only tests and editors need: not part of a build.
+/// Files that only tests and editors need; builds leave them out.
 const EXTRAS: [&str; 3] = ["bolt/py.typed", "bolt/testclient.py", "bolt/testing.py"];
 
 fn is_extra(name: &str) -> bool {
     EXTRAS.contains(&name)
 }
 
-/// Every file that `wanted` picks, by its path in a build's folder, in the order of these paths.
+/// The contract, and every SDK file that `wanted` selects, sorted by path. Paths are those in a build's folder.
 fn files(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)> {
     let mut names: Vec<_> = Sdk::iter().filter(|name| wanted(name)).collect();
     names.sort();
@@ -42,19 +42,19 @@ fn write(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Write what a build needs of the SDK below `folder`.
+/// Write the SDK files that a build needs below `folder`.
 pub fn unpack(folder: &Path) -> io::Result<()> {
     write(folder, |name| !is_extra(name))
 }
 
-/// Write the whole SDK for the Python of people: below a folder of the cache, which is returned.
+/// Write the whole SDK into a folder of the cache, for the user's own Python; returns the folder.
 pub fn unpack_for_people(cache: &Path) -> io::Result<PathBuf> {
     let place = cache.join(format!("sdk-{}", &digest()[..12]));
     write(&place, |_| true)?;
     Ok(place)
 }
 
-/// Changes when any file of the SDK does that a build needs.
+/// A hash of all files of the SDK that a build needs.
 pub fn digest() -> String {
     let mut all = Vec::new();
     for (name, content) in files(|name| !is_extra(name)) {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// The files are listed when this crate is compiled: a stale list is found here.
+    /// The compiler embeds the list of files: this test finds a stale list.
     #[test]
     fn every_file_of_the_sdk_is_carried_and_nothing_else() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");

@@ -1,4 +1,4 @@
-//! What was typed, and what it means. Only this module and `main` read the environment.
+//! Command-line arguments and their environment variables, and the configuration that they give.
 
 use crate::cli::limit_args::LimitArgs;
 use crate::config::TlsFiles;
@@ -19,20 +19,20 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "bolt-host", version, max_term_width = 100)]
 #[command(after_help = "Examples:
-  bolt-host new shop                         a project to begin with
-  bolt-host dev app.py                       serve the source: each request finds it as it is
+  bolt-host new shop                         create a project
+  bolt-host dev app.py                       serve the source, and reload it after each edit
   bolt-host run app.py                       build the app and serve it on http://127.0.0.1:8000
-  bolt-host run app.py --port 0 --workers 1  a free port, one thread
+  bolt-host run app.py --port 0 --workers 1  use a free port and one thread
   bolt-host build app.py -o app.wasm         build once …
   bolt-host run app.wasm                     … and serve on a machine without Python
-  bolt-host inspect app.wasm                 routes, types, imports, sizes
-  bolt-host openapi app.py > openapi.json    what /openapi.json answers
-  bolt-host serve host.toml                  many apps by host name and path
-  bolt-host deploy shop shop.wasm            a new version, while it is served")]
+  bolt-host inspect app.wasm                 show routes, types, imports and sizes
+  bolt-host openapi app.py > openapi.json    print the OpenAPI description
+  bolt-host serve host.toml                  serve many apps by host name and path
+  bolt-host deploy shop shop.wasm            deploy a new version to a running host")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    /// Where builds are cached [default: $XDG_CACHE_HOME/bolt-host or ~/.cache/bolt-host]
+    /// Cache builds in this folder [default: $XDG_CACHE_HOME/bolt-host or ~/.cache/bolt-host]
     #[arg(long, global = true, value_name = "DIR", env = "BOLT_HOST_CACHE")]
     pub cache: Option<PathBuf>,
 }
@@ -41,27 +41,27 @@ pub struct Cli {
 pub enum Command {
     /// Build an app if it changed, and serve it.
     Run(Box<Run>),
-    /// Serve an app's source while you edit it: every request is answered by the files as they are, and errors are shown.
+    /// Serve an app's source and reload it after each edit; responses show errors.
     Dev(Box<Dev>),
-    /// Build an app to one .wasm file, which any machine can serve.
+    /// Build an app into one .wasm file, which any machine can serve.
     Build(Build),
     /// Show an app's routes, parameter types, imports and sizes.
     Inspect(Inspect),
     /// Print the OpenAPI description of an app.
     Openapi(Inspect),
-    /// Serve many apps, each by host name and path: what a host file says.
+    /// Serve the apps of a host file, each by host name and path.
     Serve(Serve),
-    /// Check a host file: build every app of it, and name each mistake with its line.
+    /// Check a host file and build its apps; print each mistake with its line.
     Check(Check),
-    /// Send a new version of an app to a host that runs. A broken one is refused.
+    /// Deploy a new version of an app to a running host, which refuses a broken one.
     Deploy(Deploy),
-    /// Have a host that runs go back to the version before.
+    /// Roll an app of a running host back to its previous version.
     Rollback(Rollback),
-    /// Show the apps of a host that runs.
+    /// List the apps of a running host.
     Apps(Operate),
-    /// Make a project: an app that runs, and its tests.
+    /// Create a project: an app that runs, and its tests.
     New(New),
-    /// Print a folder with the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
+    /// Print the path of the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
     Sdk,
 }
 
@@ -70,16 +70,16 @@ pub struct Source {
     /// The app: a Python file, or a component made by `build`.
     #[arg(value_name = "APP")]
     pub path: PathBuf,
-    /// Where the BoltAPI object is, when it is not `api` in the file itself.
+    /// Use this BoltAPI object instead of `api` in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
-    /// Build again even when nothing changed.
+    /// Build again even if nothing changed.
     #[arg(long)]
     pub rebuild: bool,
-    /// Leave the modules of the component as they are linked, instead of merging them into one.
+    /// Leave the core modules of the component linked, instead of merging them into one.
     #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
     pub no_flatten: bool,
-    /// Leave out the names of functions, by which traps and profiles call them.
+    /// Leave out function names, which traps and profiles use.
     #[arg(long)]
     pub strip: bool,
 }
@@ -95,7 +95,7 @@ impl Source {
 pub struct Build {
     #[command(flatten)]
     pub source: Source,
-    /// The file to write.
+    /// Write the component to this file.
     #[arg(short, long, value_name = "FILE", default_value = "app.wasm")]
     pub output: PathBuf,
 }
@@ -111,10 +111,10 @@ pub struct Serve {
     /// The host file.
     #[arg(value_name = "FILE", default_value = "host.toml")]
     pub file: PathBuf,
-    /// How requests and the apps' output are logged, on standard error.
+    /// Log requests and the apps' output to standard error in this format.
     #[arg(long, value_enum, default_value = "human")]
     pub log_format: LogFormat,
-    /// What is logged, as `info,guest=error` or `debug`.
+    /// Set log levels, such as `info,guest=error` or `debug`.
     #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
     pub log_filter: Option<String>,
     /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
@@ -129,10 +129,10 @@ pub struct Check {
     pub file: PathBuf,
 }
 
-/// Where a host that runs is told things.
+/// How to reach a running host.
 #[derive(Debug, Args)]
 pub struct Operate {
-    /// The host's admin endpoint: 127.0.0.1:9000 or unix:/run/bolt.sock
+    /// Connect to the host's admin endpoint: 127.0.0.1:9000 or unix:/run/bolt.sock
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse, default_value = "127.0.0.1:9000")]
     #[arg(env = "BOLT_HOST_ADMIN")]
     pub admin: Address,
@@ -161,19 +161,19 @@ pub struct Rollback {
 
 #[derive(Debug, Args)]
 pub struct New {
-    /// The folder to make, whose name is the app's.
+    /// The folder to create; its name is the project's name.
     #[arg(value_name = "NAME")]
     pub folder: PathBuf,
 }
 
-/// What `run` does about an app that is not built yet.
+/// How `run` serves an app that is not built yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// Answer from the source at once, and build meanwhile.
+    /// Serve the source until the build is done.
     Aside,
-    /// Build, then answer.
+    /// Build, then serve.
     First,
-    /// Answer from the source. Every instance imports the app when it starts.
+    /// Serve the source. Every instance imports the app when it starts.
     Never,
 }
 
@@ -181,7 +181,7 @@ pub enum When {
 pub struct Run {
     #[command(flatten)]
     pub source: Source,
-    /// When an app that changed is built.
+    /// Choose when to build an app that changed.
     #[arg(long, value_enum, default_value = "aside")]
     pub build: When,
     #[command(flatten)]
@@ -193,7 +193,7 @@ pub struct Dev {
     /// The app: a Python file.
     #[arg(value_name = "APP")]
     pub path: PathBuf,
-    /// Where the BoltAPI object is, when it is not `api` in the file itself.
+    /// Use this BoltAPI object instead of `api` in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
     #[command(flatten)]
@@ -203,44 +203,44 @@ pub struct Dev {
 /// Where and how to serve.
 #[derive(Debug, Args)]
 pub struct Serving {
-    /// The address to listen on.
+    /// Listen on this address.
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub host: IpAddr,
-    /// The port to listen on; 0 picks a free one.
+    /// Listen on this port; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// The certificate to serve HTTPS with, in PEM form, with those between it and one that clients know.
+    /// Serve HTTPS with this certificate chain, in PEM format.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
-    /// Its private key.
+    /// Use this private key for the certificate, in PEM format.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Listen beside another host that does, as when one takes over from another.
+    /// Share the port with another host, for a handover.
     #[arg(long)]
     pub share_port: bool,
-    /// Where operators find /healthz, /readyz and /metrics: 127.0.0.1:9000 or unix:/run/bolt.sock [default: nowhere]
+    /// Serve /healthz, /readyz and /metrics here: 127.0.0.1:9000 or unix:/run/bolt.sock [default: off]
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
     pub admin: Option<Address>,
-    /// Threads, each with its own listener and instances [default: one for each core; dev: 1]
+    /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Let the app send HTTP requests to this host; may be repeated. A name, *.NAME, an address, a range as 10.0.0.0/8,
-    /// or * for every public host; without a port, 80 and 443.
+    /// Allow the app to send HTTP requests to this host; may be repeated. A name, *.NAME, an address, a range such as
+    /// 10.0.0.0/8, or * for every public host; without a port, 80 and 443.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
     pub allow_http: Vec<Grant>,
-    /// Let the app read the files of a folder, and send them: /data=./data; may be repeated.
+    /// Allow the app to read and send the files of a folder: /data=./data; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse)]
     pub files: Vec<Preopen>,
-    /// The same, to be written to as well.
+    /// Allow the app to read, send and write the files of a folder; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse_writable)]
     pub write: Vec<Preopen>,
-    /// A variable of the app's environment, which has no other ones; may be repeated.
+    /// Set a variable of the app's environment, which has no others; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
-    /// How requests and the app's output are logged, on standard error.
+    /// Log requests and the app's output to standard error in this format.
     #[arg(long, value_enum, default_value = "human")]
     pub log_format: LogFormat,
-    /// What is logged, as `info,guest=error` or `debug`.
+    /// Set log levels, such as `info,guest=error` or `debug`.
     #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
     pub log_filter: Option<String>,
     /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
@@ -251,7 +251,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// The host. `workers`: how many, unless that was said.
+    /// The configuration of the host. `workers`: the default number.
     pub fn config(&self, workers: usize) -> Config {
         let workers = self.workers.map_or(workers, usize::from);
         Config {
@@ -265,7 +265,7 @@ impl Serving {
         }
     }
 
-    /// The app. The error is a sentence.
+    /// The configuration of the app. The error is a user-facing message.
     pub fn app_config(&self) -> Result<AppConfig, String> {
         let preopens = self.files.iter().chain(&self.write).cloned().collect();
         Ok(AppConfig {
@@ -286,7 +286,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl Cli {
-    /// The cache folder: as given, or the user's.
+    /// The cache folder, by default the user's.
     pub fn cache(&self) -> Result<PathBuf, String> {
         self.cache.clone().map_or_else(user_cache, Ok)
     }

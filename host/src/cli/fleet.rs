@@ -1,4 +1,4 @@
-//! What `serve`, `check`, `deploy`, `rollback` and `apps` do, step by step.
+//! The commands for hosts of many apps: `serve`, `check`, `deploy`, `rollback` and `apps`.
 
 use crate::admin::client::ask;
 use crate::apps::dormant::DormantApp;
@@ -10,7 +10,6 @@ use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
 use crate::cli::parent;
 use crate::cli::run::{cores, pool, say, serve as serve_table, start_log};
 use crate::config::host_file::HostFile;
-
 use crate::util::blocking::block_on;
 use hyper::Method;
 use std::fmt::Write;
@@ -40,7 +39,7 @@ pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Say whether a host file can be served: what it says, and that every app of it builds.
+/// Check that a host file is valid, and that every app of it builds.
 pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
     let file = HostFile::read(&args.file, cores())?;
     let engine = pool(&file.config)?;
@@ -67,7 +66,7 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
-/// Send a component to a host that runs.
+/// Send a component to a running host.
 pub fn deploy(args: &Deploy) -> Result<(), String> {
     let bytes = std::fs::read(&args.file).map_err(|e| format!("{}: {e}", args.file.display()))?;
     let path = format!("/apps/{}/deploy", args.app);
@@ -75,14 +74,14 @@ pub fn deploy(args: &Deploy) -> Result<(), String> {
     Ok(())
 }
 
-/// Have a host go back to the component before.
+/// Roll an app of a running host back to its previous component.
 pub fn rollback(args: &Rollback) -> Result<(), String> {
     let path = format!("/apps/{}/rollback", args.app);
     say(&(block_on(ask(&args.operate.admin, Method::POST, &path, Vec::new()))?? + "\n"));
     Ok(())
 }
 
-/// Show what a host serves.
+/// List the apps of a running host.
 pub fn apps(args: &Operate) -> Result<(), String> {
     say(&(block_on(ask(&args.admin, Method::GET, "/apps", Vec::new()))?? + "\n"));
     Ok(())

@@ -1,4 +1,4 @@
-//! An app shown to people: the route table, and the whole report of `inspect`.
+//! Formats an app for people: the route table, and the report of `inspect`.
 
 use crate::cli::probe::{Cost, Probe};
 use crate::manifest::isolation::RouteIsolation;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// One line a route: method, path, handler and where it is.
+/// One line per route: method, path, handler and source location.
 pub fn routes(manifest: &Manifest) -> String {
     let width = |f: fn(&Route) -> usize| manifest.routes.iter().map(f).max().unwrap_or(0);
     let (methods, paths) = (width(|r| r.method.as_str().len()), width(|r| r.path.chars().count()));
@@ -27,7 +27,7 @@ fn kind(route: &Route) -> &'static str {
     if route.handler_is_async { "async def" } else { "def" }
 }
 
-/// What a route asks of its instances, where it does.
+/// The isolation options of a route, if it has any.
 fn wishes(wishes: &RouteIsolation) -> String {
     let isolation =
         wishes.isolation.map(|isolation| format!("  {}", format!("{isolation:?}").to_lowercase()));
@@ -36,7 +36,7 @@ fn wishes(wishes: &RouteIsolation) -> String {
     [isolation, concurrency, requests].into_iter().flatten().collect()
 }
 
-/// Routes with their parameters, imports and sizes.
+/// The report: routes with their parameters, imports, memory and sizes.
 pub fn report(
     wasm: &Path,
     artifact: &Artifact,
@@ -76,9 +76,7 @@ pub fn report(
         let _ = writeln!(text, "  {import}");
     }
     let linked = match flatten::flatten(&bytes, false) {
-        Ok(_) => {
-            "linked whenever there is a new instance: built with --no-flatten, or by another program".into()
-        }
+        Ok(_) => "linked for every new instance: built with --no-flatten, or by another program".into(),
         Err(flatten::Left::Flat) => "merged into one".to_owned(),
         Err(left) => format!("left as they are, because {left}"),
     };
@@ -94,7 +92,7 @@ pub fn report(
     Ok(text)
 }
 
-/// What an instance of its own costs each route.
+/// The memory that a fresh instance costs each route.
 fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Probe) {
     text.push_str("\nmemory\n");
     let Written { pages, runs } = trial.start;
@@ -103,7 +101,7 @@ fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Probe) {
         text,
         "  an instance writes to {pages} pages before its first call, in {runs} runs{beyond_start}"
     );
-    text.push_str("  until it has answered one call, and the time to wipe it\n");
+    text.push_str("  until it has answered one call, and the time to reset it\n");
     for (route, cost) in manifest.routes.iter().zip(&trial.routes) {
         let _ = write!(text, "    {} {}  ", route.method.as_str(), route.path);
         let _ = match cost {
@@ -119,7 +117,7 @@ fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Probe) {
 }
 
 fn beyond(runs: usize) -> &'static str {
-    if runs <= RUNS_IN_PLACE { "" } else { " (more than are wiped in place)" }
+    if runs <= RUNS_IN_PLACE { "" } else { " (more than are reset in place)" }
 }
 
 fn parameter(param: &Param, manifest: &Manifest) -> String {

@@ -1,10 +1,10 @@
-//! The flags of all limits, made from their table.
+//! The flags of all limits, generated from their table.
 
 use crate::config::limit_table::{Kind, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits};
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
-/// What the flags say, and the defaults where they say nothing.
+/// The limits that the flags set, and defaults for the others.
 #[derive(Debug, Clone, Default)]
 pub struct LimitArgs {
     pub app: Limits,

@@ -1,4 +1,4 @@
-//! The program: what was typed ([`args`]), and the steps of each command ([`run`], and [`fleet`] for hosts of many apps).
+//! The command-line program: its arguments ([`args`]) and commands ([`run`], and [`fleet`] for hosts of many apps).
 
 mod args;
 mod fleet;
@@ -15,7 +15,7 @@ use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Parse the command line, run the chosen command, and tell what went wrong. `trim` has the allocator give back what the
+/// Parse the command line, run the command, and print its error. `trim` has the allocator return memory that the
 /// calling thread does not need.
 pub fn main(trim: fn()) -> ExitCode {
     memory_trim::set_trim(trim);

@@ -1,4 +1,4 @@
-//! The program that started this one: when it is gone, its end of our standard input is closed.
+//! The parent process: when it exits, its end of our standard input is closed.
 
 use std::io::{Read, stdin};
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// Becomes true when standard input is closed.
 static CLOSED: OnceLock<watch::Sender<bool>> = OnceLock::new();
 
-/// Notice, from now on, when standard input is closed. A thread waits for it: a pipe cannot be read by tokio without one.
+/// Watch standard input from now on. A thread waits for its end, because tokio cannot read a pipe without one.
 pub fn watch_stdin() {
     let closed = CLOSED.get_or_init(|| watch::Sender::new(false));
     std::thread::spawn(move || {
@@ -17,7 +17,7 @@ pub fn watch_stdin() {
     });
 }
 
-/// Return when standard input is closed; never, unless that is watched.
+/// Return when standard input is closed; never if it is not watched.
 pub async fn stdin_closed() {
     match CLOSED.get() {
         Some(closed) => {

@@ -1,6 +1,6 @@
-//! What a request costs its interpreter, tried out: `inspect` calls every route that can be called without knowing it.
+//! Probes what a request costs its instance: `inspect` calls every route that can be called without arguments.
 //!
-//! Nothing gets out of a sandbox that was granted nothing, so whatever a handler does is undone with its instance.
+//! Nothing gets out of a sandbox without grants, so whatever a handler does is undone when its instance ends.
 
 use crate::apps::app::App;
 use crate::codec::reply;
@@ -17,34 +17,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Calls of each route: wiping a memory for the first time is not like the following times.
+/// Calls of each route: the first reset of a memory is not like the following ones.
 const CALLS: usize = 9;
-/// Longest time of a call.
+/// Longest time of all calls of a route.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// Stands for every parameter of a path.
+/// The value of every path parameter.
 const SAMPLE: &str = "1";
-/// All requests here have this number; 0 would be none.
+/// The number of all requests here; 0 would be none.
 const REQUEST: u64 = 1;
 
-/// What a new instance for a call of a route costs.
+/// The cost of a fresh instance for a call of a route.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
     pub status: u16,
     pub written: Written,
-    /// Time to wipe the memory of the instance.
+    /// Time to reset the memory of the instance.
     pub wiping: Duration,
 }
 
-/// What was tried, and how it went.
+/// The result of probing an app.
 pub struct Probe {
-    /// What a new instance writes to before it is called.
+    /// The pages that a new instance writes to before its first call.
     pub start: Written,
-    /// By route: its cost, or why none is known.
+    /// By route: its cost, or why that is unknown.
     pub routes: Vec<Result<Cost, String>>,
 }
 
-/// Try all routes. `load` gives the app's component in a pool that nobody used: a memory remembers what was written to
-/// it. The error is a sentence.
+/// Probe all routes. `load` returns the app's component in an unused pool, because a memory keeps the pages that were
+/// written. The error is a user-facing message.
 pub async fn of(app: &App, load: impl Fn() -> Result<LoadedComponent, String>) -> Result<Probe, String> {
     let mut routes = Vec::with_capacity(app.manifest.routes.len());
     for route in 0..app.manifest.routes.len() {
@@ -69,16 +69,16 @@ async fn of_start(component: &LoadedComponent) -> Result<Written, String> {
     written(component)
 }
 
-/// What the only instance of `component` has written to.
+/// The pages that the only instance of `component` has written to.
 fn written(component: &LoadedComponent) -> Result<Written, String> {
     let memories = Maps::look().and_then(|maps| maps.written(&component.image)).unwrap_or_default();
     memories
         .into_iter()
         .max_by_key(|written| written.pages)
-        .ok_or_else(|| "this system does not tell".to_owned())
+        .ok_or_else(|| "this system does not report written pages".to_owned())
 }
 
-/// Arguments made of nothing but a path, where the route takes such.
+/// Arguments from a path alone, if the route accepts them.
 fn arguments(app: &App, index: usize) -> Option<Vec<u8>> {
     let route = &app.manifest.routes[index];
     let segments = route.path.split('/');

@@ -1,4 +1,4 @@
-//! What each command does, step by step.
+//! The commands for one app: `run`, `dev`, `build`, `inspect`, `openapi`, `new` and `sdk`.
 
 use crate::admin::endpoint::Admin;
 use crate::apps::app::App;
@@ -24,7 +24,6 @@ use crate::manifest::Manifest;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::engine::{self, Engine};
-
 use crate::sandbox::stdio;
 use crate::telemetry::log_output::{self, LogFormat};
 use crate::util::blocking::block_on;
@@ -38,12 +37,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing_appender::non_blocking::WorkerGuard;
 
-/// How often `dev` looks at the files when nobody asks.
+/// How often `dev` checks the files without a request.
 const LOOK: Duration = Duration::from_millis(300);
 
 type Outcome = Result<(), String>;
 
-/// Build if need be, serve, and drain at Ctrl-C or SIGTERM.
+/// Build if necessary, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
     if args.serving.exit_on_stdin_close {
         parent::watch_stdin();
@@ -78,10 +77,10 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Serve the source, as it is whenever a request comes.
+/// Serve the source, and reload it after each edit.
 pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
-        return Err(format!("{}: what is edited is a .py file", args.path.display()));
+        return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
     if args.serving.exit_on_stdin_close {
         parent::watch_stdin();
@@ -94,7 +93,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     let reloader = block_on(Reloader::new(runner, app))?;
     match block_on(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),
-        Err(text) => progress::tell(format_args!("the app cannot be loaded, so far:\n{text}")),
+        Err(text) => progress::tell(format_args!("the app cannot be loaded yet:\n{text}")),
     }
     let slot = Arc::new(Slot::reloading(&name, reloader));
     watch(slot.clone());
@@ -103,7 +102,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     Ok(())
 }
 
-/// Say what becomes of an edit when it is saved, not only when the next request comes.
+/// Report the outcome of an edit as soon as it is saved, before the next request.
 fn watch(slot: Arc<Slot>) {
     std::thread::spawn(move || {
         loop {
@@ -137,7 +136,7 @@ pub fn serve(config: &Config, apps: AppTable) -> Outcome {
     Ok(())
 }
 
-/// The app that is served from its source for now, if it is to be.
+/// The app to serve from source until it is built, if any.
 fn unbuilt(args: &Run, origin: &Origin, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
     if !origin.is_python() || args.build == When::First {
         return Ok(None);
@@ -148,7 +147,7 @@ fn unbuilt(args: &Run, origin: &Origin, engine: &Engine, cache: &Path) -> Result
     Ok(if is_done { None } else { Some(origin.app_ref()?) })
 }
 
-/// Build while the source is served, then let the built app take its place.
+/// Build while the source is served, then replace it with the built app.
 fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf, slot: Arc<Slot>) {
     std::thread::spawn(move || match loader::load(&origin, &engine, &config, &cache) {
         Ok(app) => {
@@ -157,13 +156,13 @@ fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf
         }
         Err(text) => {
             progress::tell(format_args!(
-                "error: the source is served on, because it could not be built: {text}"
+                "error: the build failed, so the host continues to serve the source: {text}"
             ));
         }
     });
 }
 
-/// Build to a file of its own.
+/// Build an app into a file.
 pub fn build(args: &Build, cache: &Path) -> Outcome {
     let (wasm, _, manifest) = compiled(&args.source, cache)?;
     let output = args.output.display();
@@ -174,7 +173,7 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
     Ok(())
 }
 
-/// Show what an app is made of.
+/// Print the report on an app.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
     let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
     let config = AppConfig::default();
@@ -196,15 +195,15 @@ pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
     Ok(())
 }
 
-/// Make a project.
+/// Create a project.
 pub fn new(args: &New) -> Outcome {
     scaffold::create(&args.folder)?;
     let folder = args.folder.display();
-    say(&format!("made {folder}; next:\n  cd {folder}\n  bolt-host dev app.py\n"));
+    say(&format!("created {folder}; next:\n  cd {folder}\n  bolt-host dev app.py\n"));
     Ok(())
 }
 
-/// Print where the SDK is, for the Python of people.
+/// Print the path of the SDK, for tests and editors.
 pub fn sdk(cache: &Path) -> Outcome {
     let place =
         sdk_bundle::unpack_for_people(cache).map_err(|e| format!("the SDK cannot be written: {e}"))?;
@@ -212,7 +211,7 @@ pub fn sdk(cache: &Path) -> Outcome {
     Ok(())
 }
 
-/// An app for the commands that do not serve it: its component, the compiled code, and what it says of itself.
+/// Compile an app without serving it: its component, compiled code and manifest.
 fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
     let origin = source.origin();
     let wasm = component_file(&origin, cache)?;
@@ -222,20 +221,20 @@ fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifes
     Ok((wasm, artifact, manifest))
 }
 
-/// The engine with its pool of instances.
+/// The engine with its instance pool.
 pub fn pool(config: &Config) -> Result<Engine, String> {
     engine::engine(config).map_err(|e| {
-        format!("the pool of instances cannot be made: {e:#}; lower --instances, --workers or --memory")
+        format!("the instance pool cannot be created: {e:#}; lower --instances, --workers or --memory")
     })
 }
 
-/// Print. Whoever reads may stop reading, as `head` does; that is no failure.
+/// Print. The reader may stop reading, as `head` does; that is not an error.
 pub fn say(text: &str) {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Return when the process is asked to end.
+/// Return at SIGINT or SIGTERM.
 fn wait_for_signal() -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |e: std::io::Error| format!("signals cannot be received: {e}");

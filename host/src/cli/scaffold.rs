@@ -1,4 +1,4 @@
-//! A new project: an app that runs and has passing tests.
+//! Creates a new project: an app that runs and has passing tests.
 
 use std::fs;
 use std::path::Path;
@@ -11,18 +11,18 @@ const FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../../assets/project/gitignore")),
 ];
 
-/// Make a project in a folder that must not be there yet, or be empty. The error is a sentence.
+/// Create a project in a folder that must be missing or empty. The error is a user-facing message.
 pub fn create(folder: &Path) -> Result<(), String> {
     let shown = folder.display();
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(format!("{shown}: a project is named by letters, digits, '-', '_' and '.'"));
+        return Err(format!("{shown}: a project name has letters, digits, '-', '_' and '.' only"));
     }
     fs::create_dir_all(folder).map_err(|e| format!("{shown}: {e}"))?;
     let mut entries = fs::read_dir(folder).map_err(|e| format!("{shown}: {e}"))?;
     if entries.next().is_some() {
-        return Err(format!("{shown}: there is something in it already"));
+        return Err(format!("{shown}: the folder is not empty"));
     }
     for (file, text) in FILES {
         let path = folder.join(file);

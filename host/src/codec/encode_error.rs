@@ -1,36 +1,27 @@
-//! Why a value cannot be JSON, in sentences for the log.
+//! Why a reply cannot be encoded as JSON, as sentences for the log.
 
-/// Deepest nesting of a reply.
+/// Maximum nesting depth of a reply.
 pub const MAX_DEPTH: usize = 200;
 
-/// What is wrong with a reply's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a reply's value cannot be encoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    #[error("the reply ends in the middle of a value")]
     Truncated,
+    #[error("the reply is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
+    #[error("the reply as JSON is too large")]
     TooLarge,
+    #[error("the reply contains itself")]
     Cycle,
+    #[error("JSON cannot hold nan or infinity")]
     NotANumber,
+    #[error("the reply has text that is not valid Unicode")]
     LoneSurrogate,
+    #[error("the reply has an integer of more than 4300 digits")]
     HugeInteger,
+    #[error("JSON cannot hold a {0}")]
     Unsupported(&'static str),
+    #[error("byte {0:#04x} is not a type code that a reply may use")]
     UnknownCode(u8),
 }
-
-impl std::fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Truncated => write!(f, "the reply ends in the middle of a value"),
-            Self::TooDeep => write!(f, "the reply is nested more than {MAX_DEPTH} levels deep"),
-            Self::TooLarge => write!(f, "the reply as JSON is larger than it may be"),
-            Self::Cycle => write!(f, "the reply contains itself"),
-            Self::NotANumber => write!(f, "JSON cannot hold nan or infinity"),
-            Self::LoneSurrogate => write!(f, "the reply has text that is not valid Unicode"),
-            Self::HugeInteger => write!(f, "the reply has an integer of more than 4300 digits"),
-            Self::Unsupported(what) => write!(f, "JSON cannot hold a {what}"),
-            Self::UnknownCode(byte) => write!(f, "byte {byte:#04x} starts no value a reply may hold"),
-        }
-    }
-}
-
-impl std::error::Error for EncodeError {}

@@ -1,6 +1,6 @@
-//! JSON strings: quotes around, and escapes inside where they are needed.
+//! Writes JSON strings, with quotes and escapes.
 
-/// For each byte: 0 when it stands for itself in a JSON string, else its escape letter (`u` for `\u00XX`).
+/// For each byte: 0 if it needs no escape in a JSON string, else its escape letter (`u` for `\u00XX`).
 const ESCAPE: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -40,8 +40,8 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Append text that is ASCII as a JSON string. Most strings are short and plain: eight bytes at a time are
-/// looked at, and then all are copied at once. False, and nothing written, when it is not even UTF-8.
+/// Append ASCII text as a JSON string. Most strings are short and need no escape, so we check eight bytes at a time and
+/// then copy all at once. Returns false, and writes nothing, if the bytes are not even UTF-8.
 pub fn write_ascii(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     if bytes.chunks(8).all(is_plain) {
         out.reserve(bytes.len() + 2);

@@ -1,4 +1,4 @@
-//! CPython's marshal format (version 4): its type codes, and the writer of a handler's arguments.
+//! CPython's marshal format (version 4): type codes, and a writer for a handler's arguments.
 //!
 //! The writer never emits back-references, so its output is a plain tree that `marshal.loads`
 //! reads in C. Source of the format: CPython 3.14, `Python/marshal.c`.
@@ -29,14 +29,14 @@ pub mod code {
     pub const SET: u8 = b'<';
     pub const FROZENSET: u8 = b'>';
     pub const REF: u8 = b'r';
-    /// Or-ed into a type code: the object gets the next reference number.
+    /// ORed into a type code: the object gets the next reference number.
     pub const FLAG_REF: u8 = 0x80;
 }
 
 /// Bits in one digit of a marshalled long.
 pub const LONG_SHIFT: u32 = 15;
 
-/// Appends Python objects to `buf`. Containers are opened with their length and then filled.
+/// Appends Python objects to `buf`. Open a container with its length, then write its items.
 #[derive(Default, Debug)]
 pub struct Writer {
     pub buf: Vec<u8>,
@@ -51,7 +51,7 @@ impl Writer {
         self.buf.push(code::NONE);
     }
 
-    /// The "no value was given" of the contract: the guest fills in the default.
+    /// Stands for an absent value in the contract: the guest fills in the default.
     pub fn ellipsis(&mut self) {
         self.buf.push(code::ELLIPSIS);
     }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn integers_take_the_shortest_form_that_holds_them() {
         assert_eq!(written(|w| w.int(-1)), b"i\xff\xff\xff\xff");
-        // marshal.dumps(2**31, 4) in CPython, less its reference flag.
+        // marshal.dumps(2**31, 4) in CPython, without its reference flag.
         assert_eq!(written(|w| w.int(1 << 31)), b"l\x03\0\0\0\0\0\0\0\x02\0");
         assert_eq!(written(|w| w.int(-(1 << 31) - 1)), b"l\xfd\xff\xff\xff\x01\0\0\0\x02\0");
     }

@@ -1,6 +1,6 @@
-//! How values cross the boundary: CPython's marshal format in both directions, and the JSON text that a reply becomes.
+//! Encodings of values that cross the sandbox boundary: CPython's marshal format both ways, and JSON for replies.
 //!
-//! Pure: bytes in, bytes out. What a guest wrote is hostile, so the readers are bounded and return errors as sentences.
+//! Pure: bytes in, bytes out. Guest output is hostile, so the readers are bounded. Errors are sentences for people.
 
 pub mod encode_error;
 pub mod json_string;

@@ -1,18 +1,18 @@
-//! A guest's reply, decoded: `(status, value)`, `(status, content type, headers, value)`, or the latter with `"file"`
-//! behind it, where the value is the path of a file.
+//! Decodes a guest's reply: `(status, value)`, `(status, content type, headers, value)`, or the latter followed by
+//! `"file"`, where the value is the path of a file.
 //!
-//! Values without a content type are JSON. Everything in here was written by a guest and is checked.
+//! A value without a content type becomes JSON. All input comes from a guest, so everything is checked.
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::transcode::Reader;
 use bytes::Bytes;
 
-/// Most headers a reply may set.
+/// Maximum number of headers in a reply.
 const MAX_HEADERS: usize = 100;
-/// Most bytes of all their names and values. Clients and proxies take less.
+/// Maximum total size of their names and values, in bytes. Clients and proxies accept less.
 const MAX_HEADERS_SIZE: usize = 64 * 1024;
 
-/// What a handler answered, ready to be sent.
+/// A handler's reply, ready to send.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -24,7 +24,7 @@ pub struct Reply {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Body {
     Bytes(Bytes),
-    /// The path of a file that the host is to send, as the app knows it.
+    /// The path, as the app sees it, of a file for the host to send.
     File(String),
 }
 
@@ -35,26 +35,22 @@ pub enum ContentType {
 }
 
 /// Why a reply cannot be sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It is not what the contract says: how.
+    /// It violates the contract in this way.
+    #[error("{0}")]
     Malformed(String),
-    /// It holds what JSON cannot.
-    Unencodable(EncodeError),
+    /// It contains a value that JSON cannot represent.
+    #[error(transparent)]
+    Unencodable(#[from] EncodeError),
 }
 
-impl From<EncodeError> for DecodeError {
-    fn from(error: EncodeError) -> Self {
-        Self::Unencodable(error)
-    }
-}
-
-/// The bytes of a reply, which the guest wrote as text: a character for each.
+/// The bytes of a reply. The guest sends them as text, with one character per byte.
 pub fn bytes(text: String) -> Result<Vec<u8>, DecodeError> {
     latin1_bytes(text).ok_or_else(|| malformed("it has a character above U+00FF"))
 }
 
-/// Decode a reply. `limit` bounds the body, in bytes, and so the work.
+/// Decode a reply. `limit` bounds the body, in bytes, and thereby the work.
 pub fn decode(data: &[u8], limit: usize) -> Result<Reply, DecodeError> {
     let mut reader = Reader::of_body(data, limit);
     let parts = reader.tuple()?;
@@ -81,7 +77,7 @@ pub fn decode(data: &[u8], limit: usize) -> Result<Reply, DecodeError> {
         reply.body = file(&mut reader, reply.body)?;
     }
     if !reader.at_end() {
-        return Err(malformed("it goes on after its end"));
+        return Err(malformed("it has trailing data"));
     }
     Ok(reply)
 }
@@ -113,7 +109,7 @@ fn json(reader: &mut Reader<'_>, limit: usize) -> Result<Body, DecodeError> {
     Ok(Body::Bytes(body.into()))
 }
 
-/// The body of a reply was a path.
+/// The body of a reply with `"file"` is a path.
 fn file(reader: &mut Reader<'_>, body: Body) -> Result<Body, DecodeError> {
     if text(reader)?.as_deref() != Some("file") {
         return Err(malformed("its last part is unknown"));
@@ -154,11 +150,11 @@ fn text(reader: &mut Reader<'_>) -> Result<Option<String>, DecodeError> {
     String::from_utf8(raw.to_vec()).map(Some).map_err(|_| malformed("a header is not text"))
 }
 
-/// Undo the latin-1 decoding of a reply in place: each character becomes the byte of its number.
-/// `None` when a character is above U+00FF, which no reply of the SDK has.
+/// Encode a reply as latin-1 in place: each character becomes the byte with its code point.
+/// `None` if a character is above U+00FF, which the SDK never sends.
 pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
     let mut bytes = text.into_bytes();
-    // Nothing moves before the first character above U+007F.
+    // Bytes before the first character above U+007F stay in place.
     let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
     let mut read = write;
     while read < bytes.len() {

@@ -1,7 +1,7 @@
-//! A reply's values, marshalled by the guest, become JSON text in one pass.
+//! Transcodes a reply's values from marshal to JSON in one pass.
 //!
 //! The input is hostile: depth and output are bounded, a back-reference may point only at an
-//! object that is complete (so a cycle is an error), and nothing panics. Text follows Python's
+//! object that is complete (so a cycle is an error), and nothing panics. The output follows Python's
 //! `json.dumps(ensure_ascii=False, allow_nan=False)`, which FastAPI uses.
 
 use crate::codec::encode_error::{EncodeError, MAX_DEPTH};
@@ -10,16 +10,16 @@ use crate::codec::marshal::{LONG_SHIFT, code};
 use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
 
-/// Longest integer, in 15-bit digits: CPython's own limit for turning one into text (4 300 decimal digits).
+/// Longest integer, in 15-bit digits: CPython's own limit for int-to-text conversion (4 300 decimal digits).
 const MAX_LONG_DIGITS: u32 = 953;
 
-/// An object that may be referred to again.
+/// An object that a back-reference may name.
 struct Shared {
     code: u8,
     start: usize,
     complete: bool,
-    /// Where its JSON stands in the output already, so that a reference is a copy. Empty when it was not
-    /// written, as for a header's name.
+    /// The range of its JSON in the output, so that a reference is a copy. Empty if it was not written as JSON,
+    /// like a header's name.
     written: Range<usize>,
 }
 
@@ -28,15 +28,15 @@ pub struct Reader<'a> {
     data: &'a [u8],
     pos: usize,
     shared: Vec<Shared>,
-    /// Above zero while an earlier object is read again: its references are numbered already.
+    /// Above zero while we reread an earlier object, whose reference numbers are already assigned.
     replaying: u32,
-    /// Objects that may still be looked at. Output bounds most of the work, but not that of references.
+    /// Objects that we may still visit. The output limit bounds most of the work, but not that of references.
     visits: usize,
 }
 
-/// Objects that one reply may hold, repeated ones counted each time.
+/// Maximum number of objects in one reply, counting repeated ones each time.
 const MAX_VISITS: usize = 20_000_000;
-/// Objects that a reply may hold besides its body: its headers.
+/// Objects that a reply may hold besides its body, for its headers.
 const BESIDE_BODY: usize = 1000;
 
 type Result<T> = std::result::Result<T, EncodeError>;
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
         Self { data, pos: 0, shared: Vec::new(), replaying: 0, visits: MAX_VISITS }
     }
 
-    /// A reader of a reply whose body may have `limit` bytes: each object of it takes at least one.
+    /// A reader of a reply whose body may have `limit` bytes. Each object in the body takes at least one byte.
     pub fn of_body(data: &'a [u8], limit: usize) -> Self {
         Self { visits: limit.saturating_add(BESIDE_BODY).min(MAX_VISITS), ..Self::new(data) }
     }
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         let byte = self.byte()?;
         let code = byte & !code::FLAG_REF;
         if byte == code::REF | code::FLAG_REF {
-            // CPython never writes it, and a chain of references would be followed by recursion.
+            // CPython never writes it, and following a chain of references would recurse.
             return Err(EncodeError::UnknownCode(byte));
         }
         if byte & code::FLAG_REF == 0 || self.replaying > 0 {
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Step to the object that a reference names, run `f` on it, and step back.
+    /// Seek to the object that a reference names, run `f` on it, and seek back.
     fn replay<T>(&mut self, f: impl FnOnce(&mut Self, u8) -> Result<T>) -> Result<T> {
         let index = self.len()?;
         let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// Open the tuple that every reply is; returns its length.
+    /// Open a tuple; returns its length.
     pub fn tuple(&mut self) -> Result<usize> {
         let (code, _slot) = self.open()?;
         match code {
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Read text or bytes as they are; `None` for Python's `None`.
+    /// Read text or bytes without conversion; `None` for Python's `None`.
     pub fn raw(&mut self) -> Result<Option<&'a [u8]>> {
         let (code, slot) = self.open()?;
         let raw = self.raw_of(code)?;
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map(Some).map_err(|_| EncodeError::LoneSurrogate)
     }
 
-    /// True when everything was read.
+    /// True when all input was read.
     pub fn at_end(&self) -> bool {
         self.pos == self.data.len()
     }
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Append what a reference names: a copy of its JSON where that was written, else by reading it again.
+    /// Append the object that a reference names: copy its JSON if we have written it, else reread the object.
     fn reference(&mut self, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
         match self.written()? {
             Some(written) if out.len() + written.len() > limit => Err(EncodeError::TooLarge),
@@ -220,8 +220,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the JSON of the object is that the reference read next names. The reference is stepped over only if
-    /// it was written.
+    /// The range of the JSON of the object that the next reference names. Consumes the reference only if that JSON
+    /// was written.
     fn written(&mut self) -> Result<Option<Range<usize>>> {
         let start = self.pos;
         let index = self.len()?;
@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
                 let len = self.byte()? as usize;
                 ascii(self.take(len)?, out)?;
             }
-            // As FastAPI: bytes are text if they can be, a set is an array.
+            // As in FastAPI: bytes become text if they are UTF-8, and a set becomes an array.
             code::BYTES => {
                 let len = self.len()?;
                 let text = std::str::from_utf8(self.take(len)?);
@@ -359,7 +359,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A key as `json.dumps` writes it: numbers, booleans and None become text. Returns where its value's JSON is.
+    /// A key as `json.dumps` writes it: numbers, booleans and None become text. Returns the range of its JSON as a
+    /// value.
     fn key(&mut self, code: u8, out: &mut Vec<u8>) -> Result<Range<usize>> {
         let start = out.len();
         match code {
@@ -400,7 +401,7 @@ impl<'a> Reader<'a> {
 
 const UNHASHABLE: EncodeError = EncodeError::Unsupported("key that is not a str, int, float, bool or None");
 
-/// Append a string whose code says that it is ASCII.
+/// Append a string whose type code claims ASCII.
 fn ascii(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     if write_ascii(bytes, out) { Ok(()) } else { Err(EncodeError::LoneSurrogate) }
 }
@@ -422,7 +423,7 @@ mod tests {
             json(b"[\x02\0\0\0\xdb\x02\0\0\0z\x01xi\x01\0\0\0r\0\0\0\0").unwrap(),
             r#"[["x",1],["x",1]]"#
         );
-        // A shared int as a value and then as a key, and a key and then a value.
+        // A shared int as a value and then as a key, and the reverse.
         assert_eq!(json(b"[\x02\0\0\0\xe9\x07\0\0\0{r\0\0\0\0N0").unwrap(), r#"[7,{"7":null}]"#);
         assert_eq!(json(b"{\xe9\x07\0\0\0r\0\0\0\0z\x01k\xfa\x01v0").unwrap(), r#"{"7":7,"k":"v"}"#);
         assert_eq!(json(b"[\x02\0\0\0\xdb\0\0\0\0{r\0\0\0\0N0"), Err(UNHASHABLE));

@@ -1,10 +1,10 @@
-//! Where operators reach the admin endpoint.
+//! The address of the admin endpoint.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Where operators connect to.
+/// A TCP address or a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     Tcp(SocketAddr),
@@ -15,10 +15,10 @@ impl Address {
     /// `127.0.0.1:9000` or `unix:/run/bolt.sock`.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("unix: is followed by the path of a socket".to_owned()),
+            Some("") => Err("unix: must be followed by the path of a socket".to_owned()),
             Some(path) => Ok(Self::Unix(path.into())),
             None => text.parse().map(Self::Tcp).map_err(|_| {
-                format!("{text:?} is no address: give one as 127.0.0.1:9000 or unix:/run/bolt.sock")
+                format!("{text:?} is not an address: write 127.0.0.1:9000 or unix:/run/bolt.sock")
             }),
         }
     }

@@ -1,22 +1,22 @@
-//! An app as its developer has it: a file, the folder that its imports begin in, and what lies below.
+//! An app's source: its file, the root folder of its imports, and the Python files below it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a guest finds the folder of the app that it loads; also where an app is while it is built.
+/// The guest path of the app's folder, both in a runner and during a build.
 pub const APP_FOLDER: &str = "/0";
-/// The interface of runners, besides that of all apps.
+/// The interface that only runners export.
 pub const LOADER: &str = "bolt:host/loader@0.4.0";
 
-/// What a runner is to load.
+/// The app that a runner loads.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub app: AppRef,
-    /// Replies tell of exceptions.
+    /// Replies include exceptions.
     pub show_errors: bool,
 }
 
-/// What is to be built: `app.py` and the name of its `BoltAPI`.
+/// The app to build: the module of `app.py`, and the name of its `BoltAPI`.
 #[derive(Debug, Clone)]
 pub struct AppRef {
     pub module: String,
@@ -51,7 +51,7 @@ impl AppRef {
     }
 }
 
-/// Where the imports of a file begin, and its name from there: a file in a package is a part of it.
+/// The import root of a file, and its module name from there: a file in a package is imported as part of the package.
 fn place(path: &Path) -> (PathBuf, String) {
     let mut name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
     let mut folder = path.parent().unwrap_or(Path::new("/"));
@@ -64,7 +64,7 @@ fn place(path: &Path) -> (PathBuf, String) {
     (folder.to_owned(), name)
 }
 
-/// The Python files an app may import, below its folder. Hidden folders, environments and caches are left out.
+/// The Python files below an app's folder, which it may import. Skips hidden folders, virtual environments and caches.
 pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     const MOST: usize = 5000;
     let mut found = Vec::new();
@@ -77,7 +77,7 @@ pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
             if name.starts_with('.') || matches!(&*name, "__pycache__" | "node_modules") {
                 continue;
             }
-            // Links are followed; a loop of them ends at the file limit below or at the system's own.
+            // Symlinks are followed; a loop of them ends at the file limit below or at the system's own limit.
             match fs::metadata(&path).map(|meta| meta.file_type()) {
                 Ok(kind) if kind.is_dir() && !path.join("pyvenv.cfg").exists() => folders.push(path),
                 Ok(kind) if !kind.is_dir() && name.ends_with(".py") => found.push(path),

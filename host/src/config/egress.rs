@@ -1,13 +1,14 @@
-//! Where an app may connect to: what `--allow-http` says, and which addresses are nobody's but the host's.
+//! Egress rules: the hosts that `--allow-http` grants to an app, and the addresses that need a grant of their own.
 //!
-//! A host is checked twice: its name (or literal address) and port before anything else, and every address that the
-//! name resolves to before a connection is made. A name cannot point into the host's own network: an address that is
-//! not public has to be granted as an address.
+//! Every host is checked twice: first its name (or literal address) and port, then, before we connect, every address
+//! that the name resolves to. So a name cannot point into the host's own network: an address that is not public must be
+//! granted as an address.
 
 use crate::config::limit_name;
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an app may reach.
+/// The hosts that an app may reach.
 #[derive(Debug, Clone, Default)]
 pub struct Grants(Vec<Grant>);
 
@@ -15,7 +16,7 @@ pub struct Grants(Vec<Grant>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     host: Host,
-    /// `None`: the ports of http and https.
+    /// `None`: ports 80 and 443.
     port: Option<u16>,
 }
 
@@ -24,21 +25,18 @@ enum Host {
     /// Every public host.
     Any,
     Name(String),
-    /// `.example.com`, for every name that ends in it.
+    /// `.example.com`: every name that ends in it.
     Suffix(String),
     /// An address, or a range of them.
-    Net {
-        base: IpAddr,
-        bits: u8,
-    },
+    Net(IpNet),
 }
 
 impl Grant {
-    /// `api.example.com`, `*.example.com`, `*`, `127.0.0.1`, `10.0.0.0/8`, `[::1]`, each with `:PORT` or without. The
-    /// error is a sentence.
+    /// `api.example.com`, `*.example.com`, `*`, `127.0.0.1`, `10.0.0.0/8`, `[::1]`, each with or without `:PORT`.
+    /// Errors are sentences for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("{text:?} is not HOST[:PORT], as api.example.com:443, *.example.com or 10.0.0.0/8");
+            || format!("{text:?} is not HOST[:PORT], like api.example.com:443, *.example.com or 10.0.0.0/8");
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, Some(port.parse().map_err(|_| wrong())?))
@@ -47,14 +45,9 @@ impl Grant {
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let host = host.to_ascii_lowercase();
-        let (address, bits) = host.split_once('/').map_or((&*host, None), |(a, b)| (a, Some(b)));
-        let host = if let Ok(base) = address.parse::<IpAddr>() {
-            let most = if base.is_ipv4() { 32 } else { 128 };
-            let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| wrong()))?;
-            if bits > most {
-                return Err(wrong());
-            }
-            Host::Net { base, bits }
+        let net = host.parse::<IpAddr>().map(IpNet::from).or_else(|_| host.parse::<IpNet>());
+        let host = if let Ok(net) = net {
+            Host::Net(net)
         } else if host == "*" {
             Host::Any
         } else {
@@ -80,23 +73,13 @@ impl Grant {
             Host::Any => true,
             Host::Name(own) => own == name,
             Host::Suffix(end) => name.ends_with(&**end),
-            Host::Net { .. } => name.parse().is_ok_and(|address| self.has_address(address)),
+            Host::Net(_) => name.parse().is_ok_and(|address| self.has_address(address)),
         }
     }
 
     /// True when this grant names the address itself.
     fn has_address(&self, address: IpAddr) -> bool {
-        let Host::Net { base, bits } = self.host else { return false };
-        let prefix = |all: u128, width: u32| all.checked_shr(width - u32::from(bits)).unwrap_or(0);
-        match (base, address) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                prefix(u128::from(base.to_bits()), 32) == prefix(u128::from(address.to_bits()), 32)
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => {
-                prefix(base.to_bits(), 128) == prefix(address.to_bits(), 128)
-            }
-            _ => false,
-        }
+        matches!(&self.host, Host::Net(net) if net.contains(&address))
     }
 }
 
@@ -105,8 +88,8 @@ impl Grants {
         Self(grants)
     }
 
-    /// May the app ask for this host at all? `host` is a name or a literal address, without brackets. The error is
-    /// a sentence.
+    /// The first check: may the app connect to this host? `host` is a name or a literal address, without brackets.
+    /// Errors are sentences for people.
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), String> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         if self.0.iter().any(|grant| grant.has_port(port) && grant.has_host(&host)) {
@@ -114,30 +97,33 @@ impl Grants {
         }
         Err(format!(
             "this app may not connect to {host}:{port}: allow it with {}",
-            limit_name::grant(
-                &format!("--allow-http {host}:{port}"),
-                &format!("[app.NAME.http] allow = [\"{host}:{port}\"]")
-            )
+            grant_of(&format!("{host}:{port}"))
         ))
     }
 
-    /// May a connection to `host` go to this address, to which it resolved? The error is a sentence.
+    /// The second check: may the app connect to this address of `host`? Errors are sentences for people.
     pub fn check_address(&self, host: &str, address: IpAddr, port: u16) -> Result<(), String> {
         let address = address.to_canonical();
         let named = |grant: &Grant| grant.has_port(port) && grant.has_address(address);
-        // `localhost` says what it is.
+        // The name `localhost` is already explicit: it needs no second grant.
         let local = address.is_loopback() && host.eq_ignore_ascii_case("localhost");
         if is_public(address) || local || self.0.iter().any(named) {
             return Ok(());
         }
         Err(format!(
             "{host} is at {address}, which is not a public address: allow it with {}",
-            limit_name::grant(
-                &format!("--allow-http {address}:{port}"),
-                &format!("[app.NAME.http] allow = [\"{address}:{port}\"]")
-            )
+            grant_of(&format!("{address}:{port}"))
         ))
     }
+}
+
+/// What grants `target`, as the reader of the message writes it.
+fn grant_of(target: &str) -> String {
+    limit_name::pick(
+        &format!("--allow-http {target}"),
+        &format!("[app.NAME.http] allow = [\"{target}\"]"),
+        &format!("Grant::parse(\"{target}\")"),
+    )
 }
 
 /// True for addresses of the public internet: not loopback, private, link-local, shared, reserved or multicast, and
@@ -171,12 +157,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let embedded = |high: u16, low: u16| is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match s {
         [0, 0, 0, 0, 0, 0xffff, high, low] => embedded(high, low),
-        // NAT64 and 6to4 lead to IPv4 addresses.
+        // NAT64 and 6to4 embed IPv4 addresses.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
         [0x2002, high, low, ..] => embedded(high, low),
-        // Teredo, documentation, and the rest of what is set aside in 2001::/23.
+        // Teredo, documentation, and the rest of the reserved range 2001::/23.
         [0x2001, second, ..] => second >= 0x200 && second != 0xdb8,
-        // Global unicast is 2000::/3; documentation moved into 3fff::/20 as well.
+        // Global unicast is 2000::/3; 3fff::/20 is for documentation as well.
         [0x3fff, second, ..] => second >= 0x1000,
         [first, ..] => first & 0xe000 == 0x2000,
     }

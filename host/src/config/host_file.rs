@@ -1,4 +1,4 @@
-//! `host.toml`: a host of many apps, read and checked as a whole. Every mistake is told with its line.
+//! `host.toml`, the configuration of a host with many apps: reports all mistakes, each with its line.
 
 use crate::config::admin_address::Address;
 use crate::config::egress::{Grant, Grants};
@@ -18,17 +18,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
-/// What a host file says.
+/// A parsed host file.
 #[derive(Debug)]
 pub struct HostFile {
     pub config: Config,
-    /// An app that nobody asked for in so long is put away.
+    /// An app without requests for this long is evicted.
     pub idle: Duration,
     pub tenants: Vec<Tenant>,
 }
 
 impl HostFile {
-    /// `cores`: workers, unless the file says how many. The error is a list of mistakes for people.
+    /// `cores`: the number of workers, unless the file sets it. The error is a list of mistakes for people.
     pub fn read(path: &Path, cores: usize) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
         Self::parse(&text, path, cores)
@@ -49,7 +49,7 @@ impl HostFile {
         if mistakes.found.is_empty() { Ok(file) } else { Err(mistakes.told()) }
     }
 
-    /// Which of the tenants a request is for. Mounts were checked when the file was read.
+    /// Maps requests to tenants. The mounts were checked when the file was parsed.
     pub fn hosts(&self) -> VirtualHosts {
         let mounts: Vec<_> = self.tenants.iter().map(|tenant| tenant.mount.clone()).collect();
         VirtualHosts::new(&mounts).unwrap_or_default()
@@ -68,7 +68,7 @@ impl Mistakes<'_> {
         self.found.push((line, sentence.to_owned()));
     }
 
-    /// The value, or none and a mistake.
+    /// The value; an error becomes a mistake and `None`.
     fn take<T>(&mut self, at: usize, outcome: Result<T, String>) -> Option<T> {
         outcome.map_err(|sentence| self.add(at, &sentence)).ok()
     }
@@ -81,7 +81,7 @@ impl Mistakes<'_> {
     }
 }
 
-/// The file as it is written.
+/// The structure of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -100,7 +100,7 @@ struct ServerTable {
     #[serde(default)]
     share_port: bool,
     admin: Option<Spanned<String>>,
-    /// Of all apps.
+    /// The total of all apps.
     instances: Option<usize>,
     idle: Option<Time>,
     drain: Option<LimitValue>,
@@ -109,7 +109,7 @@ struct ServerTable {
     header_timeout: Option<LimitValue>,
     write_timeout: Option<LimitValue>,
     connections: Option<LimitValue>,
-    /// Of all apps.
+    /// Defaults for all apps.
     #[serde(default)]
     limits: LimitsTable,
 }
@@ -153,7 +153,7 @@ struct FilesTable {
     write: bool,
 }
 
-/// Values by the keys of [`limit_table`].
+/// Values by the keys of [`TABLE`].
 type LimitsTable = BTreeMap<Spanned<String>, LimitValue>;
 type LimitValue = Spanned<toml::Value>;
 
@@ -167,16 +167,16 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// The number that a limit is set to.
+/// The value of a limit as a number.
 fn number(row: &Row, value: &toml::Value) -> Result<u64, String> {
     match value {
         toml::Value::String(text) => row.kind.of_text(text),
         toml::Value::Integer(number) => row.kind.of_number(*number),
-        other => Err(format!("{} is a text or a number, not a {}", row.key, other.type_str())),
+        other => Err(format!("{} must be a string or a number, not a {}", row.key, other.type_str())),
     }
 }
 
-/// `base`, less what `table` says.
+/// `base`, overridden by `table`.
 fn app_limits(table: LimitsTable, base: &Limits, mistakes: &mut Mistakes<'_>) -> Limits {
     let mut limits = base.clone();
     for (key, value) in table {
@@ -184,7 +184,7 @@ fn app_limits(table: LimitsTable, base: &Limits, mistakes: &mut Mistakes<'_>) ->
         let Some(Row { place: Place::App { set, .. }, .. }) = row else {
             let keys = TABLE.iter().filter(|row| matches!(row.place, Place::App { .. })).map(|row| row.key);
             let keys = keys.collect::<Vec<_>>().join(", ");
-            mistakes.add(key.span().start, &format!("{} is no limit: there are {keys}", key.get_ref()));
+            mistakes.add(key.span().start, &format!("{} is not one of the limits: {keys}", key.get_ref()));
             continue;
         };
         let number = row.map_or(Ok(0), |row| number(row, value.get_ref()));
@@ -226,7 +226,7 @@ impl Written {
             mistakes.add(
                 places[two],
                 &format!(
-                    "{} is where {} is already: give one of them other hosts or another prefix",
+                    "{} is mounted where {} already is: give one of them other hosts or another prefix",
                     tenants[two].name, tenants[one].name
                 ),
             );
@@ -236,7 +236,7 @@ impl Written {
     }
 }
 
-/// Instances that all apps together may have, unless the file says how many.
+/// Maximum number of instances of all apps together, unless the file sets it.
 const MOST_INSTANCES: usize = 2000;
 
 impl ServerTable {
@@ -250,7 +250,7 @@ impl ServerTable {
         let defaults = Config::default();
         let workers = match self.workers {
             Some(workers) if !(1..=1024).contains(workers.get_ref()) => {
-                mistakes.add(workers.span().start, "workers are between 1 and 1024");
+                mistakes.add(workers.span().start, "workers must be between 1 and 1024");
                 1
             }
             workers => workers.map_or(cores, Spanned::into_inner),
@@ -294,12 +294,12 @@ impl AppTable {
         let before = mistakes.found.len();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.get_ref().is_empty() || !name.get_ref().chars().all(plain) {
-            mistakes.add(name.span().start, "the name of an app is made of letters, digits, - and _");
+            mistakes.add(name.span().start, "the name of an app may only contain letters, digits, - and _");
         }
         let at = self.source.span().start;
         let path = folder.join(self.source.into_inner());
         if !matches!(path.extension().and_then(|end| end.to_str()), Some("py" | "wasm")) {
-            mistakes.add(at, "a source is a .py file, or a .wasm file made by `bolt-host build`");
+            mistakes.add(at, "a source must be a .py file, or a .wasm file made by `bolt-host build`");
         } else if !path.is_file() {
             mistakes.add(at, &format!("{}: no such file", path.display()));
         }
@@ -364,14 +364,14 @@ mod tests {
             ("[app.a]\nsource = \"gone.wasm\"".to_owned(), 2, "no such file"),
             ("[app.a]\nsource = \"gone.txt\"".to_owned(), 2, ".py file"),
             ("[app.a]\n".to_owned(), 1, "source"),
-            (shop.clone() + "hosts = [\"http://x\"]", 3, "no host name"),
-            (shop.clone() + "prefix = \"shop\"", 3, "no prefix"),
+            (shop.clone() + "hosts = [\"http://x\"]", 3, "not a host name"),
+            (shop.clone() + "prefix = \"shop\"", 3, "not a path prefix"),
             (shop.clone() + "[app.shop.limits]\nmemory = \"lots\"", 4, "a size is"),
             (shop.clone() + "[app.shop.limits]\nmemry = \"1MiB\"", 4, "memry"),
             (shop.clone() + "[app.shop.http]\nallow = [\"a b\"]", 4, "HOST[:PORT]"),
             (shop.clone() + "[app.shop.files]\n\"/data\" = { path = \"gone\" }", 4, "no folder"),
             (shop.clone() + "[app.shop.files]\n\"data\" = { path = \"/\" }", 4, "write /data"),
-            (format!("{shop}[app.two]\nsource = \"{source}\""), 3, "two is where shop is already"),
+            (format!("{shop}[app.two]\nsource = \"{source}\""), 3, "two is mounted where shop already is"),
             ("[app.\"a b\"]\nsource = \"x.py\"".to_owned(), 1, "the name of an app"),
             ("[app".to_owned(), 1, "table"),
         ] {

@@ -1,5 +1,5 @@
-//! What a limit is called where a person reads of it: whoever runs one app knows flags, whoever writes a host file knows its
-//! keys, and whoever embeds the host knows fields.
+//! Names of limits in messages: flags for those who run one app, keys for those who write a host file, and fields for
+//! those who embed the host.
 
 use crate::config::limit_table::{Limit, Place};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,31 +8,38 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Reader {
-    /// Of a program that embeds the host.
+    /// The developer of a program that embeds the host.
     Developer,
-    /// Of `run` and `dev`.
+    /// The user of `run` or `dev`.
     CommandLine,
-    /// Of `serve`.
+    /// The operator of `serve`.
     HostFile,
 }
 
 static READER: AtomicU8 = AtomicU8::new(Reader::Developer as u8);
 
-/// From now on this is the reader. The program says so when it starts.
+/// Set the reader. The program does this when it starts.
 pub fn set_reader(reader: Reader) {
     READER.store(reader as u8, Ordering::Relaxed);
 }
 
-/// The limit as the reader knows it: `--max-body`, `body in [limits]`, or `Limits::max_body`.
+/// The limit's name for the reader: `--max-body`, `body in [limits]`, or `Limits::max_body`.
 pub fn of(limit: Limit) -> String {
-    let reader = READER.load(Ordering::Relaxed);
-    let reader = [Reader::Developer, Reader::CommandLine, Reader::HostFile][usize::from(reader)];
-    named(limit, reader)
+    named(limit, reader())
 }
 
-/// As the host file has it where the reader has one; otherwise as a flag: `http.allow`, `--allow-http`.
-pub fn grant(flag: &str, key: &str) -> String {
-    if READER.load(Ordering::Relaxed) == Reader::HostFile as u8 { key.to_owned() } else { flag.to_owned() }
+/// What grants an app something, as the reader writes it: `--files`, `[app.NAME.files]` or `AppConfig::preopens`.
+pub fn pick(flag: &str, key: &str, field: &str) -> String {
+    match reader() {
+        Reader::CommandLine => flag.to_owned(),
+        Reader::HostFile => key.to_owned(),
+        Reader::Developer => field.to_owned(),
+    }
+}
+
+fn reader() -> Reader {
+    let all = [Reader::Developer, Reader::CommandLine, Reader::HostFile];
+    all[usize::from(READER.load(Ordering::Relaxed))]
 }
 
 fn named(limit: Limit, reader: Reader) -> String {

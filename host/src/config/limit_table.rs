@@ -1,5 +1,5 @@
-//! Every limit once: its flag, its key in a host file, its meaning, and where its value is. The command line, host files, the
-//! page of flags and refusals all read this table.
+//! The table of all limits: flag, host-file key, meaning, and place of the value. The command line, host files, the
+//! flags page and refusals all read this table.
 
 use crate::config::limits::{Limits, ServerLimits};
 use crate::config::units;
@@ -38,12 +38,12 @@ impl Limit {
     }
 }
 
-/// How a limit is written. All are kept as whole numbers: milliseconds, bytes or things.
+/// How a limit is written. All values are stored as integers: milliseconds, bytes or counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `30s`
     Time,
-    /// On the command line a number of milliseconds, in a host file `500ms`.
+    /// A number of milliseconds on the command line, `500ms` in a host file.
     Millis,
     /// `1MiB`
     Size,
@@ -54,7 +54,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// A text of the command line. The error is a sentence.
+    /// Parse a value of the command line. Errors are sentences for people.
     pub fn parse(self, text: &str) -> Result<u64, String> {
         let number = || text.parse::<u64>().map_err(|_| format!("{text:?} is not a whole number"));
         match self {
@@ -65,11 +65,11 @@ impl Kind {
         }
     }
 
-    /// A value of a host file: a text, or a number where things are counted. The error is a sentence.
+    /// Parse a string of a host file; counts must be numbers there. Errors are sentences for people.
     pub fn of_text(self, text: &str) -> Result<u64, String> {
         match self {
             Self::Millis => Self::Time.parse(text),
-            Self::Count { .. } => Err(format!("{text:?} is a text: write a number")),
+            Self::Count { .. } => Err(format!("{text:?} is a string: write a number")),
             kind => kind.parse(text),
         }
     }
@@ -78,8 +78,8 @@ impl Kind {
         match (self, u64::try_from(number)) {
             (Self::Count { least, most }, Ok(number)) => within(number, least, most),
             (Self::Count { .. }, Err(_)) => Err(format!("{number} is below 0")),
-            (Self::Size, _) => Err("a size is a text, as \"1MiB\"".to_owned()),
-            (Self::Time | Self::Millis, _) => Err("a time is a text, as \"30s\"".to_owned()),
+            (Self::Size, _) => Err("a size is a string, like \"1MiB\"".to_owned()),
+            (Self::Time | Self::Millis, _) => Err("a time is a string, like \"30s\"".to_owned()),
         }
     }
 
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// What stands for a value in `--help`.
+    /// The placeholder of a value in `--help`.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Time => "TIME",
@@ -112,7 +112,7 @@ fn within(number: u64, least: u64, most: u64) -> Result<u64, String> {
     }
 }
 
-/// Where the value of a limit is; none stands for no limit.
+/// Accessors of a limit's value; `None` means no limit.
 pub enum Place {
     App { get: fn(&Limits) -> Option<u64>, set: fn(&mut Limits, u64) },
     Server { get: fn(&ServerLimits) -> Option<u64>, set: fn(&mut ServerLimits, u64) },
@@ -121,9 +121,9 @@ pub enum Place {
 pub struct Row {
     #[allow(dead_code, reason = "a test holds the rows to the order of the limits")]
     pub limit: Limit,
-    /// Of `run` and `dev`, less its dashes.
+    /// The flag of `run` and `dev`, without its dashes.
     pub flag: &'static str,
-    /// In `[server.limits]` and `[app.NAME.limits]` of a host file, or, where the limit is the server's, in `[server]`.
+    /// In `[server.limits]` and `[app.NAME.limits]` of a host file, or in `[server]` for a limit of the server.
     pub key: &'static str,
     pub kind: Kind,
     pub place: Place,
@@ -141,7 +141,7 @@ impl Row {
     }
 }
 
-/// Of a count that is kept in 32 bits.
+/// Maximum of a count that is stored in 32 bits.
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
@@ -152,7 +152,7 @@ pub const TABLE: [Row; 22] = [
         key: "deadline",
         kind: Kind::Time,
         place: Place::App { get: |l| Some(l.deadline.as_millis() as u64), set: |l, v| l.deadline = Duration::from_millis(v) },
-        help: "Longest time of a request in the app; then 504",
+        help: "End a request after this time in the app; the client gets 504",
     },
     Row {
         limit: Limit::Grace,
@@ -160,7 +160,7 @@ pub const TABLE: [Row; 22] = [
         key: "grace",
         kind: Kind::Time,
         place: Place::App { get: |l| Some(l.grace.as_millis() as u64), set: |l, v| l.grace = Duration::from_millis(v) },
-        help: "Time that a cancelled async handler gets to clean up before its instance is ended",
+        help: "Give a cancelled async handler this time to clean up before its instance is ended",
     },
     Row {
         limit: Limit::MaxCpu,
@@ -168,7 +168,7 @@ pub const TABLE: [Row; 22] = [
         key: "cpu",
         kind: Kind::Millis,
         place: Place::App { get: |l| l.max_cpu.map(|time| time.as_millis() as u64), set: |l, v| l.max_cpu = Some(Duration::from_millis(v)) },
-        help: "Processor time of one request in the app, in milliseconds; then 503, and a new instance",
+        help: "End a request after this much processor time, in milliseconds; the client gets 503",
     },
     Row {
         limit: Limit::Memory,
@@ -176,7 +176,7 @@ pub const TABLE: [Row; 22] = [
         key: "memory",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.memory as u64), set: |l, v| l.memory = v as usize },
-        help: "Memory of one instance; then MemoryError, and a new instance",
+        help: "Give an instance this much memory; beyond it Python raises MemoryError and the instance is replaced",
     },
     Row {
         limit: Limit::MaxRequests,
@@ -184,7 +184,7 @@ pub const TABLE: [Row; 22] = [
         key: "requests",
         kind: Kind::Count { least: 0, most: u64::MAX },
         place: Place::App { get: |l| Some(l.max_requests), set: |l, v| l.max_requests = v },
-        help: "Retire an instance after so many requests; 0: never",
+        help: "Retire an instance after this many requests; 0: never",
     },
     Row {
         limit: Limit::Instances,
@@ -192,7 +192,7 @@ pub const TABLE: [Row; 22] = [
         key: "instances",
         kind: Kind::Count { least: 1, most: 4096 },
         place: Place::App { get: |l| Some(l.instances as u64), set: |l, v| l.instances = v as usize },
-        help: "Most instances of the app, per worker and pool; with 1, all async requests of a worker share one interpreter",
+        help: "Run at most this many instances of the app, per worker and pool; with 1, all async requests of a worker share one interpreter",
     },
     Row {
         limit: Limit::Concurrency,
@@ -200,7 +200,7 @@ pub const TABLE: [Row; 22] = [
         key: "concurrency",
         kind: Kind::Count { least: 1, most: COUNT },
         place: Place::App { get: |l| Some(l.concurrency as u64), set: |l, v| l.concurrency = v as usize },
-        help: "Most requests that are served at once, per worker; more wait",
+        help: "Serve at most this many requests at once, per worker; more wait",
     },
     Row {
         limit: Limit::Queue,
@@ -208,7 +208,7 @@ pub const TABLE: [Row; 22] = [
         key: "queue",
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::App { get: |l| Some(l.queue as u64), set: |l, v| l.queue = v as usize },
-        help: "Most requests that may wait for that, per worker; then 503 at once",
+        help: "Let at most this many requests wait for that, per worker; more get 503 at once",
     },
     Row {
         limit: Limit::Rate,
@@ -216,7 +216,7 @@ pub const TABLE: [Row; 22] = [
         key: "rate",
         kind: Kind::Count { least: 1, most: COUNT },
         place: Place::App { get: |l| l.rate.map(u64::from), set: |l, v| l.rate = u32::try_from(v).ok() },
-        help: "Most requests in a second, of all workers; then 429",
+        help: "Serve at most this many requests a second, over all workers; more get 429",
     },
     Row {
         limit: Limit::LogRate,
@@ -224,7 +224,7 @@ pub const TABLE: [Row; 22] = [
         key: "log-rate",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.log_rate as u64), set: |l, v| l.log_rate = v as usize },
-        help: "Most bytes that the app may write to the log in a second; more is left out",
+        help: "Log at most this much of the app's output a second; more is dropped",
     },
     Row {
         limit: Limit::MaxExchanges,
@@ -232,7 +232,7 @@ pub const TABLE: [Row; 22] = [
         key: "exchanges",
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::App { get: |l| Some(l.max_exchanges as u64), set: |l, v| l.max_exchanges = v as usize },
-        help: "Most requests to other servers that an instance may have open; more are refused",
+        help: "Let an instance have at most this many requests to other servers open; more are refused",
     },
     Row {
         limit: Limit::MaxBody,
@@ -240,7 +240,7 @@ pub const TABLE: [Row; 22] = [
         key: "body",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_body as u64), set: |l, v| l.max_body = v as usize },
-        help: "Largest request body; then 413",
+        help: "Refuse a larger request body with 413",
     },
     Row {
         limit: Limit::BodyTimeout,
@@ -248,7 +248,7 @@ pub const TABLE: [Row; 22] = [
         key: "body-timeout",
         kind: Kind::Time,
         place: Place::App { get: |l| Some(l.body_timeout.as_millis() as u64), set: |l, v| l.body_timeout = Duration::from_millis(v) },
-        help: "Longest wait for a request body; then 408",
+        help: "Wait this long for a request body, then answer 408",
     },
     Row {
         limit: Limit::MaxUpload,
@@ -256,7 +256,7 @@ pub const TABLE: [Row; 22] = [
         key: "upload",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_upload as u64), set: |l, v| l.max_upload = v as usize },
-        help: "Most bytes of all files of a multipart form; then 413",
+        help: "Refuse a multipart form whose files are larger together with 413",
     },
     Row {
         limit: Limit::MaxResponse,
@@ -264,7 +264,7 @@ pub const TABLE: [Row; 22] = [
         key: "response",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_response as u64), set: |l, v| l.max_response = v as usize },
-        help: "Largest response body; then 500",
+        help: "Refuse to send a larger response body; the client gets 500",
     },
     Row {
         limit: Limit::Transit,
@@ -272,7 +272,7 @@ pub const TABLE: [Row; 22] = [
         key: "transit",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.transit as u64), set: |l, v| l.transit = v as usize },
-        help: "Memory for large bodies that arrive or are sent, of all workers; then 503",
+        help: "Hold at most this much of large bodies in memory, over all workers; more get 503",
     },
     Row {
         limit: Limit::MaxHead,
@@ -280,7 +280,7 @@ pub const TABLE: [Row; 22] = [
         key: "max-head",
         kind: Kind::Size,
         place: Place::Server { get: |l| Some(l.max_head as u64), set: |l, v| l.max_head = v as usize },
-        help: "Largest request head: request line and headers; then 431",
+        help: "Refuse a larger request head, which is the request line and the headers, with 431",
     },
     Row {
         limit: Limit::HeaderTimeout,
@@ -288,7 +288,7 @@ pub const TABLE: [Row; 22] = [
         key: "header-timeout",
         kind: Kind::Time,
         place: Place::Server { get: |l| Some(l.header_timeout.as_millis() as u64), set: |l, v| l.header_timeout = Duration::from_millis(v) },
-        help: "Longest wait for a request head, and for the next request of a connection",
+        help: "Wait this long for a request head, and for the next request of a connection",
     },
     Row {
         limit: Limit::WriteTimeout,
@@ -296,7 +296,7 @@ pub const TABLE: [Row; 22] = [
         key: "write-timeout",
         kind: Kind::Time,
         place: Place::Server { get: |l| Some(l.write_timeout.as_millis() as u64), set: |l, v| l.write_timeout = Duration::from_millis(v) },
-        help: "Longest wait for a client to read its response",
+        help: "Wait this long for a client to read its response, then close the connection",
     },
     Row {
         limit: Limit::Connections,
@@ -304,7 +304,7 @@ pub const TABLE: [Row; 22] = [
         key: "connections",
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::Server { get: |l| Some(l.connections as u64), set: |l, v| l.connections = v as usize },
-        help: "Most open connections per worker; more wait",
+        help: "Keep at most this many connections open, per worker; more wait",
     },
     Row {
         limit: Limit::Drain,
@@ -312,7 +312,7 @@ pub const TABLE: [Row; 22] = [
         key: "drain",
         kind: Kind::Time,
         place: Place::Server { get: |l| Some(l.drain.as_millis() as u64), set: |l, v| l.drain = Duration::from_millis(v) },
-        help: "How long a shutdown waits for requests in flight",
+        help: "Let requests in flight finish for this long at shutdown",
     },
     Row {
         limit: Limit::KeepResident,
@@ -320,11 +320,11 @@ pub const TABLE: [Row; 22] = [
         key: "keep-resident",
         kind: Kind::Size,
         place: Place::Server { get: |l| Some(l.keep_resident as u64), set: |l, v| l.keep_resident = v as usize },
-        help: "Memory of an ended instance that is wiped for the next one; the rest goes back to the system, which takes longer",
+        help: "Wipe up to this much of an ended instance's memory in place; the rest goes back to the system, which takes longer",
     },
 ];
 
-/// The page's table of limits, in Markdown.
+/// The table of limits on the flags page, in Markdown.
 #[cfg(test)]
 fn page() -> String {
     let mut page = "| flag | in `host.toml` | default | meaning |\n|---|---|---|---|\n".to_owned();
@@ -333,7 +333,13 @@ fn page() -> String {
             Place::App { .. } => format!("`{}`", row.key),
             Place::Server { .. } => format!("`[server] {}`", row.key),
         };
-        let default = row.default().map_or("none".to_owned(), |value| row.kind.show(value));
+        let show = |value: Option<u64>| value.map_or("none".to_owned(), |value| row.kind.show(value));
+        let mut default = show(row.default());
+        if let Place::App { get, .. } = row.place
+            && get(&Limits::of_tenants()) != row.default()
+        {
+            default += &format!("; `serve`: {}", show(get(&Limits::of_tenants())));
+        }
         let placeholder = row.kind.placeholder();
         page += &format!("| `--{} {placeholder}` | {key} | {default} | {} |\n", row.flag, row.help);
     }
@@ -379,7 +385,7 @@ mod tests {
         }
     }
 
-    /// The page of flags has this table. With `UPDATE_PAGES=1` it is written there.
+    /// The flags page has this table. `UPDATE_PAGES=1` rewrites it.
     #[test]
     fn the_page_of_flags_has_every_limit() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/15-flags.md");

@@ -1,46 +1,46 @@
-//! Bounds on what an app and a client may use, and their defaults: [`limit_table`](super::limit_table) has their names.
+//! Limits on what apps and clients may use, and their defaults. [`limit_table`](super::limit_table) has their names.
 
 use crate::config::units::MIB;
 use std::time::Duration;
 
-/// Policies that the routes of one app may have: `def`, `async def`, and what decorators add. The pool of each may grow to
-/// `instances`, so the engine's address space grows with it.
+/// Maximum number of pools per app: `def`, `async def`, and what decorators add. Each pool may grow to `instances`, so
+/// the engine's address space grows with this number.
 pub const MAX_POOLS: usize = 8;
 
-/// Bounds on what a request or an instance of an app may use.
+/// Limits on what a request or an instance of an app may use.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Wall-clock time of a handler, its wait for an instance included.
+    /// Wall-clock time of a handler, including its wait for an instance.
     pub deadline: Duration,
-    /// What a cancelled `async def` handler gets to clean up before its instance is ended.
+    /// Time for a cancelled `async def` handler to clean up before the host ends its instance.
     pub grace: Duration,
-    /// Processor time of a handler; `None` for no limit but the deadline.
+    /// CPU time of a handler; `None` for no limit except the deadline.
     pub max_cpu: Option<Duration>,
     /// Linear memory of one instance, in bytes.
     pub memory: usize,
     /// Requests after which an instance is retired; 0 means never.
     pub max_requests: u64,
-    /// Most instances, per worker and pool.
+    /// Maximum number of instances, per worker and pool.
     pub instances: usize,
-    /// Requests that are served at once, per worker.
+    /// Maximum number of requests in flight, per worker.
     pub concurrency: usize,
-    /// Requests that may wait for that, per worker; more are refused.
+    /// Maximum number of requests that wait for that, per worker; the host refuses more.
     pub queue: usize,
-    /// Requests in a second, of all workers; more are refused.
+    /// Maximum requests per second, over all workers; the host refuses more.
     pub rate: Option<u32>,
-    /// Bytes that it may write to the log in a second; more is left out.
+    /// Maximum bytes per second that the app may write to the log; the host drops more.
     pub log_rate: usize,
-    /// Requests to other servers that an instance may have open.
+    /// Maximum requests to other servers that an instance may have in flight.
     pub max_exchanges: usize,
-    /// Size of a request's body, in bytes.
+    /// Maximum size of a request body, in bytes.
     pub max_body: usize,
     /// Time for a request's body to arrive.
     pub body_timeout: Duration,
-    /// Size of all files of a form, in bytes.
+    /// Maximum size of all files of a form, in bytes.
     pub max_upload: usize,
-    /// Size of a reply's body, in bytes.
+    /// Maximum size of a response body, in bytes.
     pub max_response: usize,
-    /// Memory for large bodies that arrive or are sent, of all workers, in bytes.
+    /// Memory for large bodies in transit, in both directions, over all workers, in bytes.
     pub transit: usize,
 }
 
@@ -68,28 +68,28 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those of an app among many, which waits for others more than one that is alone.
+    /// Defaults for one of many apps, which waits for the others more than a single app does.
     pub(crate) fn of_tenants() -> Self {
         Self { instances: 8, concurrency: 200, ..Self::default() }
     }
 }
 
-/// Bounds on what clients may use, before it is known which app they ask for, and on what the host keeps.
+/// Limits on what clients may use before the app of a request is known, and on what the host itself keeps.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerLimits {
-    /// Size of a request's head, in bytes.
+    /// Maximum size of a request head, in bytes.
     pub max_head: usize,
     /// Time for a request's head to arrive; also how long an idle connection is kept.
     pub header_timeout: Duration,
-    /// Time for a client to take what it was sent.
+    /// Time for a client to read its response.
     pub write_timeout: Duration,
-    /// Most open connections, per worker.
+    /// Maximum number of open connections, per worker.
     pub connections: usize,
     /// How long a shutdown waits for requests in flight.
     pub drain: Duration,
-    /// Of what an instance wrote, the bytes that are wiped in place when it ends. What lies beyond is given back to the
-    /// system, which costs page faults later and interrupts the other threads now. It is an upper bound: what was not
-    /// written costs nothing, and a small reply is made 15 000 times a second with any of 256 KiB to 16 MiB.
+    /// Bytes of an instance's written memory that are reset in place when it ends. The rest is returned to the system,
+    /// which costs page faults later and interrupts the other threads now. It is an upper bound: unwritten memory costs
+    /// nothing, and small replies reach 15 000 a second with any value from 256 KiB to 16 MiB.
     pub keep_resident: usize,
 }
 
@@ -106,7 +106,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// What one app may need: the instances of every pool, and as many again while retired ones drain.
+/// Maximum number of instances of one app: those of every pool, and as many again while retired ones drain.
 pub(crate) fn most_instances(workers: usize, limits: &Limits) -> usize {
     workers * limits.instances * MAX_POOLS * 2
 }

@@ -1,4 +1,4 @@
-//! What the host does, resolved: every default is here.
+//! The resolved configuration of the host and its apps, with all defaults.
 
 pub(crate) mod admin_address;
 pub(crate) mod app_source;
@@ -24,45 +24,45 @@ use crate::config::limits::{ServerLimits, most_instances};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-/// What an app may use and reach.
+/// The limits and permissions of an app.
 #[derive(Debug, Clone, Default)]
 pub struct AppConfig {
     pub limits: Limits,
-    /// Where it may connect to.
+    /// The hosts that it may connect to.
     pub grants: Grants,
-    /// What it may read, and write.
+    /// The folders that it may read or write.
     pub preopens: Preopens,
-    /// All that it sees of an environment.
+    /// All environment variables that it sees.
     pub env: Vec<(String, String)>,
 }
 
-/// Files in PEM form.
+/// Files in PEM format.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsFiles {
-    /// The certificate, and those between it and one that clients know.
+    /// The certificate, and its intermediate certificates.
     pub cert: PathBuf,
     pub key: PathBuf,
 }
 
-/// The host itself.
+/// The configuration of the host itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub listen: Vec<SocketAddr>,
     /// Without it, connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Another host may listen on the same addresses, and gets its share of new connections.
+    /// Another host process may listen on the same addresses, and gets its share of new connections.
     pub share_port: bool,
-    /// Where operators find health and metrics.
+    /// The address of the admin endpoint.
     pub admin: Option<Address>,
     /// Threads, each with its own listener and instances.
     pub workers: usize,
-    /// Instances that may be alive at once, of all apps.
+    /// Maximum number of live instances, over all apps.
     pub most_instances: usize,
     pub limits: ServerLimits,
 }
 
 impl Default for Config {
-    /// One worker on the default address: enough for the commands that serve nothing.
+    /// One worker on the default address: enough for commands that do not serve.
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 8000)],

@@ -1,16 +1,16 @@
-//! An app as an operator names it: a Python file or a component, and how it is to be linked.
+//! Where an app comes from: a Python file or a component, and how to link it.
 
 use crate::config::AppConfig;
 use crate::config::app_source::AppRef;
 use crate::config::virtual_hosts::Mount;
 use std::path::PathBuf;
 
-/// What somebody calls an app.
+/// An app as an operator specifies it.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// A `.py` file, or a component.
     pub path: PathBuf,
-    /// Where the app is in it, when that is not its usual place.
+    /// The app's `module:attr` in it, if not the default.
     pub app: Option<String>,
     pub linking: Linking,
     /// Build again even when nothing changed.
@@ -18,7 +18,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// It has to be built from source.
+    /// Whether it must be built from source.
     pub fn is_python(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "py")
     }
@@ -28,12 +28,12 @@ impl Origin {
     }
 }
 
-/// What becomes of the core modules that a component is linked from.
+/// What to do with the core modules that a component is linked from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linking {
-    /// They are merged into one; `names`: with the names of functions, for traps and profiles.
+    /// Merge them into one; `names`: keep function names, for traps and profiles.
     Flat { names: bool },
-    /// They stay, and are linked whenever there is a new instance.
+    /// Leave them as they are; every new instance links them again.
     Left,
 }
 

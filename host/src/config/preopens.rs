@@ -1,46 +1,47 @@
-//! Which folders of this machine an app may read, and under which names: what `--files` says.
+//! Preopens: the folders that `--files` grants to an app, and their names inside the app.
 
+use crate::config::limit_name;
 use std::path::{Path, PathBuf};
 
-/// What an app may read.
+/// The folders that an app may access.
 #[derive(Debug, Clone, Default)]
 pub struct Preopens(Vec<Preopen>);
 
 /// One `/NAME=FOLDER`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preopen {
-    /// As the app knows it: absolute, without a final slash.
+    /// The path inside the app: absolute, without a trailing slash.
     pub name: String,
-    /// Where it is.
+    /// The path on the host.
     pub place: PathBuf,
-    /// It may be written to.
+    /// The app may write to it.
     pub write: bool,
 }
 
 impl Preopen {
-    /// `/data=./data`, to be read. The error is a sentence.
+    /// `/data=./data`, read-only. Errors are sentences for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, place) =
-            text.split_once('=').ok_or_else(|| format!("{text:?} is not /NAME=FOLDER, as /data=./data"))?;
+            text.split_once('=').ok_or_else(|| format!("{text:?} is not /NAME=FOLDER, like /data=./data"))?;
         Self::new(name, Path::new(place), false)
     }
 
-    /// The same, to be written to as well.
+    /// The same, writable.
     pub fn parse_writable(text: &str) -> Result<Self, String> {
         Ok(Self { write: true, ..Self::parse(text)? })
     }
 
-    /// The error is a sentence.
+    /// Errors are sentences for people.
     pub fn new(name: &str, place: &Path, write: bool) -> Result<Self, String> {
-        let wrong = || format!("{name:?} is no name that an app may call a folder by: write /data");
+        let wrong = || format!("{name:?} is not a valid folder name in an app: write /data");
         let parts: Vec<_> =
             name.strip_prefix('/').ok_or_else(wrong)?.trim_end_matches('/').split('/').collect();
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return Err(wrong());
         }
-        // Where the interpreter and the app are while they are built.
+        // The interpreter and the app occupy these paths during a build.
         if matches!(parts[0], "python" | "world" | "bundled") || parts[0].parse::<u32>().is_ok() {
-            return Err(format!("an app may not have a folder of the name /{}: choose another", parts[0]));
+            return Err(format!("the folder name /{} is reserved: choose another", parts[0]));
         }
         if place.as_os_str().is_empty() {
             return Err(format!("{name} has no folder"));
@@ -49,15 +50,22 @@ impl Preopen {
     }
 }
 
+/// What grants a folder, as the reader of the message writes it.
+fn grant_of(name: &str) -> String {
+    let key = format!("[app.NAME.files] \"{name}\"");
+    limit_name::pick(&format!("--files {name}"), &key, &format!("AppConfig::preopens {name}"))
+}
+
 impl Preopens {
-    /// The error names a folder that is not there, or a name that is given twice.
+    /// The error names a missing folder, or a duplicate name.
     pub fn new(folders: Vec<Preopen>) -> Result<Self, String> {
         for (index, folder) in folders.iter().enumerate() {
             if !folder.place.is_dir() {
-                return Err(format!("--files {}: {} is no folder", folder.name, folder.place.display()));
+                let named = grant_of(&folder.name);
+                return Err(format!("{named}: {} is no folder", folder.place.display()));
             }
             if folders[..index].iter().any(|other| other.name == folder.name) {
-                return Err(format!("--files {} is given twice", folder.name));
+                return Err(format!("{} is given twice", grant_of(&folder.name)));
             }
         }
         Ok(Self(folders))
@@ -71,8 +79,8 @@ impl Preopens {
         self.0.iter()
     }
 
-    /// The folder that a path of the app lies in, and the way from there. None: it lies in none, or is no plain path.
-    /// The innermost folder counts.
+    /// The innermost folder that contains a path of the app, and the rest of the path. `None` if no folder contains it,
+    /// or if it has `..` or a NUL.
     pub fn find<'p>(&self, path: &'p str) -> Option<(&Preopen, &'p Path)> {
         if path.contains('\0') || path.split('/').any(|part| part == "..") {
             return None;

@@ -3,30 +3,30 @@
 use bytesize::ByteSize;
 use std::time::Duration;
 
-/// Bytes of a mebibyte.
+/// One mebibyte, in bytes.
 pub const MIB: usize = 1024 * 1024;
 
-/// `500ms`, `30s`, `2m`, `1h`. The error is a sentence.
+/// `500ms`, `30s`, `2m`, `1h`. Errors are sentences for people.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
-        .map_err(|_| format!("{text:?}: a time is a number and ms, s, m or h, as 30s"))?;
+        .map_err(|_| format!("{text:?}: a time is a number and ms, s, m or h, like 30s"))?;
     if time < Duration::from_millis(1) || time > Duration::from_secs(24 * 3600) {
         return Err("a time is between 1ms and a day".to_owned());
     }
     Ok(time)
 }
 
-/// `65536`, `64KiB`, `1MiB`. The error is a sentence.
+/// `65536`, `64KiB`, `1MiB`. Errors are sentences for people.
 pub fn size(text: &str) -> Result<usize, String> {
     let bytes: ByteSize =
-        text.parse().map_err(|_| format!("{text:?}: a size is a number and KiB, MiB or GiB, as 1MiB"))?;
+        text.parse().map_err(|_| format!("{text:?}: a size is a number and KiB, MiB or GiB, like 1MiB"))?;
     match usize::try_from(bytes.as_u64()) {
         Ok(bytes @ 8192..=2_147_483_648) => Ok(bytes),
         _ => Err("a size is between 8KiB and 2GiB".to_owned()),
     }
 }
 
-/// A size as it may be written, exactly.
+/// Format a size exactly, as [`size`] parses it.
 pub fn show_size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit)) {
@@ -35,7 +35,7 @@ pub fn show_size(bytes: u64) -> String {
     }
 }
 
-/// A time as it may be written, exactly.
+/// Format a time exactly.
 pub fn show_duration(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }

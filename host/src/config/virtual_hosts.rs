@@ -1,17 +1,17 @@
-//! Which app a request is for: by the host that it names and the beginning of its path.
+//! Virtual hosts: map a request to its app by host name and path prefix.
 
 use std::collections::HashMap;
 
-/// Where an app is found.
+/// The hosts and path prefix of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mount {
-    /// Host names in lower case, exact or `*.example`; none means any.
+    /// Host names in lower case, exact or `*.example`; an empty list means any host.
     pub hosts: Vec<String>,
-    /// Begins with a slash and does not end in one, so it is empty for all paths.
+    /// Begins with a slash and does not end in one; empty for all paths.
     pub prefix: String,
 }
 
-/// Names as people write them. The error is a sentence.
+/// Parse host names. Errors are sentences for people.
 pub fn host_names(texts: &[String]) -> Result<Vec<String>, String> {
     texts.iter().map(|text| host_name(text)).collect()
 }
@@ -21,7 +21,7 @@ fn host_name(text: &str) -> Result<String, String> {
     let rest = name.strip_prefix("*.").unwrap_or(&name);
     let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '[' | ']');
     if rest.is_empty() || !rest.chars().all(ok) || rest.starts_with('.') || rest.ends_with('.') {
-        return Err(format!("{text:?} is no host name: write shop.example or *.example, without a port"));
+        return Err(format!("{text:?} is not a host name: write shop.example or *.example, without a port"));
     }
     if !rest.starts_with('[') && rest.contains(':') {
         return Err(format!("{text:?} has a port: an app is found by its host name alone"));
@@ -29,25 +29,25 @@ fn host_name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// A prefix as people write it. The error is a sentence.
+/// Parse a path prefix. Errors are sentences for people.
 pub fn prefix(text: &str) -> Result<String, String> {
     let path = text.trim_end_matches('/');
     if text.is_empty() || !text.starts_with('/') || path.contains("//") {
-        return Err(format!("{text:?} is no prefix of paths: write / or /shop"));
+        return Err(format!("{text:?} is not a path prefix: write / or /shop"));
     }
     if path.contains(['?', '#', '%', '{', '}', ' '])
         || path.split('/').any(|part| part == "." || part == "..")
     {
-        return Err(format!("{text:?} is no prefix of paths: it may have no dots, parameters or escapes"));
+        return Err(format!("{text:?} is not a path prefix: it may not have dots, parameters or escapes"));
     }
     Ok(path.to_owned())
 }
 
-/// All mounts, ready to be searched. What is found is an index into them.
+/// All mounts, indexed for lookup. A result is an index into the mounts.
 #[derive(Debug, Default)]
 pub struct VirtualHosts {
     exact: HashMap<String, Prefixes>,
-    /// Behind the star: `.example`.
+    /// Keyed by what follows the star: `.example`.
     suffixes: HashMap<String, Prefixes>,
     any: Prefixes,
 }
@@ -56,7 +56,7 @@ pub struct VirtualHosts {
 type Prefixes = Vec<(String, usize)>;
 
 impl VirtualHosts {
-    /// The error names the first two mounts of one host and prefix.
+    /// The error has the indices of the first two mounts with the same host and prefix.
     pub fn new(mounts: &[Mount]) -> Result<Self, (usize, usize)> {
         let mut hosts = Self::default();
         for (index, mount) in mounts.iter().enumerate() {
@@ -74,8 +74,8 @@ impl VirtualHosts {
         Ok(hosts)
     }
 
-    /// The mount for a `Host` header and a path: an exact name before a star, a long star before a short one, both
-    /// before any, and there the longest prefix. With it the length of the prefix.
+    /// The mount for a `Host` header and a path, and the length of its prefix. Exact names win over wildcards, longer
+    /// wildcards over shorter ones, and both over mounts for any host; there, the longest prefix wins.
     pub fn find(&self, host: &str, path: &str) -> Option<(usize, usize)> {
         if self.exact.is_empty() && self.suffixes.is_empty() {
             return longest(&self.any, path);
@@ -105,7 +105,7 @@ fn longest(prefixes: &Prefixes, path: &str) -> Option<(usize, usize)> {
     prefixes.iter().find(|(prefix, _)| is_below(prefix)).map(|(prefix, index)| (*index, prefix.len()))
 }
 
-/// The name in a `Host` header. A final dot means the same name.
+/// The name in a `Host` header. A trailing dot means the same name.
 fn without_port(host: &str) -> &str {
     let name = match host.rfind(':') {
         Some(colon) if !host[colon..].contains(']') => &host[..colon],

@@ -1,6 +1,6 @@
-//! A route called as a function: its arguments by name, as JSON, instead of the parts of a request.
+//! Calls a route as a function: turns named JSON arguments into the parts of a request.
 //!
-//! They go the way of a request from there on, so everything that is checked for a request is checked for them.
+//! From there on they take the request path, so everything that is checked for a request is checked for them.
 
 use crate::manifest::router::{RouteMatch, Router};
 use crate::manifest::{BodyKind, Manifest, Param, Source};
@@ -11,16 +11,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// Why a function cannot be called in this way.
+/// Why a function cannot be called like this.
 #[derive(Debug)]
 pub enum BadCall {
-    /// A sentence: there is no such function, or no such argument.
+    /// There is no such function, or no such argument: a message.
     Wrong(String),
-    /// The values are not what the parameters declare.
+    /// The values do not match the declared parameters.
     Invalid(InvalidArgs),
 }
 
-/// The route of a function's name, and its arguments.
+/// Find the route of a function, and validate its arguments.
 pub fn arguments(
     manifest: &Manifest,
     router: &Router,
@@ -37,7 +37,7 @@ pub fn arguments(
         return wrong(format!("{function} has no parameter {name}"));
     }
     if route.params.iter().any(|param| param.source == Source::File) {
-        return wrong(format!("{function} takes files, which come with requests only"));
+        return wrong(format!("{function} takes files, which only HTTP requests can carry"));
     }
     let parts = Parts::of(&route.params, args, route.needs.body);
     let raw: Vec<_> =
@@ -56,12 +56,12 @@ pub fn arguments(
     Ok((index, args))
 }
 
-/// By the name that it has in requests. A record whose fields are values of the request has no name there.
+/// Parameters go by their name in requests. A record whose fields are values of the request has no name there.
 fn takes(param: &Param, name: &str) -> bool {
     param.alias == name && param.source != Source::Request
 }
 
-/// The parts of a request, made of arguments.
+/// The parts of a request, built from arguments.
 #[derive(Default)]
 struct Parts {
     query: String,
@@ -114,7 +114,7 @@ impl Parts {
     }
 }
 
-/// An argument as names and texts: one for each item of a list, one for each field of a record.
+/// An argument as pairs of name and text: one for each item of a list, one for each field of a record.
 fn pairs(param: &Param, value: &Value) -> Vec<(String, String)> {
     match value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), text(value))).collect(),

@@ -1,7 +1,7 @@
-//! The host as a library: apps loaded into somebody else's server.
+//! The host as a library: loads apps into your own server.
 //!
-//! [`Host`] is a [`tower_service::Service`] of HTTP requests, and needs only a tokio runtime to live in. Apps come and go
-//! while it serves; each has a prefix of paths. [`Plugin::call`] calls a handler as a function, without HTTP.
+//! [`Host`] is a [`tower_service::Service`] of HTTP requests, and needs only a tokio runtime. Apps can be loaded and
+//! unloaded while it serves; each has a path prefix. [`Plugin::call`] calls a handler as a function, without HTTP.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -9,14 +9,14 @@
 //!
 //! let host = Host::builder().build()?;
 //! let shop = host.load("shop", "/plugins/shop", "shop.wasm").await?;
-//! // Any server of `http` requests may give them to `host`, which answers for /plugins/shop/…
+//! // Any server can pass its `http` requests to `host`, which answers those below /plugins/shop/
 //! let total: f64 = shop.call("total", serde_json::json!({"order": 7})).await?;
 //! host.unload("shop");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Limits and grants are those of `bolt-host run`, unless an app is loaded with others:
+//! Limits and grants default to those of `bolt-host run`; an app can be loaded with others:
 //!
 //! ```no_run
 //! # async fn example(host: bolt_host::embed::Host) -> Result<(), Box<dyn std::error::Error>> {
@@ -34,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! A request is answered as by any other service:
+//! Requests are answered as by any other service:
 //!
 //! ```no_run
 //! # async fn example(mut host: bolt_host::embed::Host) {
@@ -79,38 +79,40 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tower_service::Service;
 
-/// Why a host cannot be made.
+/// Why a host cannot be built.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
-    /// [`Builder::build`] was called where no tokio runtime is.
-    #[error("a host lives in a tokio runtime: build it inside one")]
+    /// [`Builder::build`] was called outside a tokio runtime.
+    #[error("a host needs a tokio runtime: build it inside one")]
     NoRuntime,
     /// No cache folder was given, and the user has none.
     #[error("{0}")]
     NoCache(String),
-    /// The system does not give the address space, or a thread, that the engine asks for.
-    #[error("the pool of instances cannot be made: {0}")]
+    /// The system refuses the address space, or the thread, that the engine needs.
+    #[error("the instance pool cannot be created: {0}")]
     Engine(String),
 }
 
 /// Why an app cannot be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
-    /// The prefix is not the beginning of a path: why.
+    /// The prefix is not a path prefix: why.
     #[error("{0}")]
     Prefix(String),
     /// Another app has this prefix: its name.
-    #[error("{0} is there already")]
+    #[error("{0} already has this prefix")]
     Taken(String),
-    /// It cannot be built, compiled or linked: a text for its developer.
+    /// It cannot be built, compiled or linked: a message for its developer.
     #[error("{0}")]
     Broken(String),
-    /// No instance of it can be made: why.
+    /// No instance of it can be created: why.
     #[error("{0}")]
     NoInstance(String),
 }
 
-/// What a host is to be. Everything has a default.
+/// The configuration of a host. Everything has a default.
 #[derive(Debug)]
 pub struct Builder {
     config: Config,
@@ -119,25 +121,25 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Where components and compiled code are kept [default: `bolt-host` in the user's cache folder].
+    /// Set the folder of components and compiled code [default: `bolt-host` in the user's cache folder].
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cache = Some(folder.into());
         self
     }
 
-    /// What apps may use and reach, unless they are loaded with something else.
+    /// Set the default limits and grants of apps.
     pub fn apps(mut self, config: AppConfig) -> Self {
         self.apps = config;
         self
     }
 
-    /// Instances that may be alive at once, of all apps.
+    /// Set how many instances may be alive at once, of all apps.
     pub fn most_instances(mut self, count: usize) -> Self {
         self.config.most_instances = count;
         self
     }
 
-    /// Make the host. It lives in the tokio runtime that this is called in.
+    /// Build the host. It runs in the current tokio runtime.
     pub fn build(self) -> Result<Host, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let cache = self.cache.map_or_else(user_cache, Ok).map_err(BuildError::NoCache)?;
@@ -155,7 +157,7 @@ impl Builder {
     }
 }
 
-/// Apps, and the way to them. Clones are the same host.
+/// A set of apps, each below a path prefix. Clones share it.
 #[derive(Clone)]
 pub struct Host {
     inner: Arc<Inner>,
@@ -167,7 +169,7 @@ struct Inner {
     defaults: AppConfig,
     worker: Arc<Worker>,
     mounted: Mutex<Vec<MountedApp>>,
-    /// The apps as requests find them: made anew when one comes or goes.
+    /// The apps as requests find them: rebuilt when one is loaded or unloaded.
     apps: Mutex<Arc<WorkerApps>>,
 }
 
@@ -182,13 +184,13 @@ impl Host {
         Builder { config: Config::default(), apps: AppConfig::default(), cache: None }
     }
 
-    /// Load an app, a `.py` file or a component, for all paths below `prefix`. An app of the same name is replaced:
-    /// its requests end where they began. Builds and compiles what is not in the cache, on a thread of its own.
+    /// Load an app, a `.py` file or a component, for all paths below `prefix`. It replaces an app of the same name,
+    /// which finishes its requests. Builds and compiles what is not in the cache, on a separate thread.
     pub async fn load(&self, name: &str, prefix: &str, app: impl AsRef<Path>) -> Result<Plugin, LoadError> {
         self.load_with(name, prefix, app, self.inner.defaults.clone()).await
     }
 
-    /// As [`Host::load`], with limits and grants of the app's own.
+    /// Like [`Host::load`], with limits and grants for this app.
     pub async fn load_with(
         &self,
         name: &str,
@@ -216,12 +218,12 @@ impl Host {
         Ok(Plugin { slot })
     }
 
-    /// No more requests come to this app; those that did are finished. False when there is none of that name.
+    /// Unload an app: it finishes its requests and gets no more. False when there is no app of that name.
     ///
     /// ```no_run
     /// # fn example(host: bolt_host::embed::Host) {
     /// for (name, prefix) in host.plugins() {
-    ///     println!("{name} at {prefix} goes");
+    ///     println!("unloading {name} at {prefix}");
     ///     host.unload(&name);
     /// }
     /// # }
@@ -234,14 +236,14 @@ impl Host {
         removed.is_ok_and(|removed| removed)
     }
 
-    /// An app that is loaded.
+    /// A loaded app, by its name.
     pub fn plugin(&self, name: &str) -> Option<Plugin> {
         let mounted = lock(&self.inner.mounted);
         let found = mounted.iter().find(|app| app.slot.name() == name)?;
         Some(Plugin { slot: found.slot.clone() })
     }
 
-    /// Names and prefixes of the apps that are loaded.
+    /// The names and prefixes of the loaded apps.
     pub fn plugins(&self) -> Vec<(String, String)> {
         let mounted = lock(&self.inner.mounted);
         mounted.iter().map(|app| (app.slot.name().to_owned(), app.mount.prefix.clone())).collect()
@@ -249,8 +251,8 @@ impl Host {
 }
 
 impl Inner {
-    /// Change the list of apps; what was taken out ends. Returns whether something was. The error names the app whose prefix
-    /// another one was to get; then nothing changes.
+    /// Change the list of apps, and drain the app that `change` removes. Returns whether it removed one. If two apps
+    /// would have one prefix, nothing changes, and the error names the app that has it.
     fn change(
         &self,
         change: impl FnOnce(&mut Vec<MountedApp>) -> Option<MountedApp>,
@@ -276,7 +278,7 @@ impl Inner {
     }
 }
 
-/// Look after the instances once a second, and when there is no room for others, for as long as the host lives.
+/// Maintain the instances once a second, and evict idle ones when an instance needs room, while the host is alive.
 async fn tick(inner: Weak<Inner>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     let Some(mut reclaim) = inner.upgrade().map(|inner| inner.worker.reclaim.requests()) else { return };
@@ -293,8 +295,8 @@ async fn tick(inner: Weak<Inner>) {
 
 type Answering = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
 
-/// Requests below the prefix of an app are answered by it, all others with 404. The client's address is taken from a
-/// `SocketAddr` among the extensions of a request, if there is one.
+/// An app answers requests below its prefix; all others get a 404. The client's address is the `SocketAddr` among the
+/// request's extensions, if there is one.
 impl<B: RequestBody> Service<Request<B>> for Host {
     type Response = HttpResponse;
     type Error = Infallible;

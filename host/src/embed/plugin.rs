@@ -1,4 +1,4 @@
-//! A loaded app, called as a set of functions: arguments and results as values, no HTTP.
+//! A loaded app as a set of functions: arguments and results are values, without HTTP.
 
 use crate::apps::app::App;
 use crate::apps::worker_apps::{WorkerApp, WorkerSlot};
@@ -13,25 +13,26 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// An app that is loaded. It stays until it is unloaded, whether or not this is kept.
+/// A handle of a loaded app. Dropping it does not unload the app.
 #[derive(Clone)]
 pub struct Plugin {
     pub(super) slot: Arc<WorkerSlot>,
 }
 
-/// Why a function of a plugin gave no result.
+/// Why a call of a plugin's function gave no result.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError {
-    /// There is no such function or argument, or the result is not what the caller takes: a sentence.
+    /// There is no such function or argument, or the result does not have the caller's type: a message.
     #[error("{0}")]
     Mismatch(String),
-    /// The arguments were refused, with FastAPI's list of errors.
+    /// The arguments failed validation: FastAPI's list of errors.
     #[error("the arguments were refused: {0}")]
     Refused(Value),
-    /// The handler answered with a status of its own, and this body.
+    /// The handler answered with this error status, and this body.
     #[error("the handler answered {0}: {1}")]
     Answered(u16, Value),
-    /// It took too long, trapped, or could not be run: what a log should know.
+    /// It took too long, trapped, or could not run: a message for the log.
     #[error("{0}")]
     Failed(String),
     /// The plugin was unloaded.
@@ -51,8 +52,8 @@ impl Plugin {
         routes.map(|route| route.name.clone()).collect()
     }
 
-    /// Call a handler with arguments by name, whatever part of a request they come from otherwise. `args` has to be a
-    /// map or a struct. Limits hold as for requests.
+    /// Call a handler with named arguments, whichever part of a request they normally come from. `args` has to be a map
+    /// or a struct. The limits of requests apply.
     ///
     /// ```no_run
     /// # async fn example(plugin: bolt_host::embed::Plugin) {
@@ -80,7 +81,7 @@ impl Plugin {
         let args = match serde_json::to_value(args) {
             Ok(Value::Object(args)) => args,
             Ok(Value::Null) => serde_json::Map::new(),
-            Ok(_) => return Err(CallError::Mismatch("arguments are given by name".to_owned())),
+            Ok(_) => return Err(CallError::Mismatch("arguments have to be named".to_owned())),
             Err(error) => return Err(CallError::Mismatch(error.to_string())),
         };
         let (status, body) = run(&worker_app, function, &args).await?;

@@ -1,4 +1,4 @@
-//! The body of a request: read whole within limits, or, when it is a form with files, taken apart as it arrives.
+//! Request bodies: read whole within limits, or, if they are multipart forms, parsed as they arrive.
 
 use crate::apps::app::App;
 use crate::config::Limits;
@@ -22,19 +22,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Most parts of a multipart form.
 const MAX_PARTS: usize = 1000;
 
-/// Most bytes of a form that belong to no part yet.
+/// Most bytes of a form that the parser buffers outside any part.
 const MAX_UNREAD: usize = 1024 * 1024;
 
-/// What a request came with behind its head.
+/// A received request body.
 pub struct ReceivedBody {
     pub bytes: Bytes,
     pub form: Option<Form>,
     pub uploads: Option<Arc<Uploads>>,
-    /// For what of it is in memory.
+    /// Body budget of what is in memory.
     pub reservation: BodyReservation,
 }
 
-/// Receive the body in the way that its route asks for.
+/// Receive the body in the form that its route needs.
 pub async fn receive(
     body: impl RequestBody,
     headers: &HeaderMap,
@@ -139,8 +139,8 @@ async fn multipart(
     })
 }
 
-/// The body, which fails when too much of it arrives in which the reader finds neither a part nor its content: it
-/// keeps what it cannot make sense of, such as a head without end.
+/// The body as a stream that fails when too much arrives without a part or its content: the parser buffers what it
+/// cannot parse yet, such as a part's head without an end.
 fn bounded(body: impl RequestBody, unread: Arc<AtomicUsize>) -> impl Stream<Item = Result<Bytes, BodyError>> {
     body.into_data_stream().map(move |frame| {
         let frame = frame.map_err(Into::into)?;
@@ -162,7 +162,7 @@ fn unstored(error: std::io::Error) -> Rejection {
     Rejection::Unstored
 }
 
-/// What a form may still bring, in bytes.
+/// What a form may still contain, in bytes.
 struct Left {
     fields: usize,
     files: usize,
@@ -183,7 +183,7 @@ impl Left {
     }
 }
 
-/// Whether a file goes to its handler as bytes, and not to be read in parts.
+/// Whether the handler takes a file as bytes, instead of reading it in parts.
 fn takes_bytes(route: &Route, name: &str) -> bool {
     fn bytes(ty: &Type) -> bool {
         match ty {

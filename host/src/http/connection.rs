@@ -1,4 +1,4 @@
-//! A client's connection, whatever protocol it speaks: who is at the other end, and how it ends.
+//! A client's connection, independent of its protocol: the peer, and how it shuts down.
 
 use crate::apps::worker_apps::WorkerApps;
 use hyper_util::server::graceful::GracefulConnection;
@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 
-/// One connection, less its bytes.
+/// A connection, apart from its bytes.
 pub struct Connection {
     pub apps: Arc<WorkerApps>,
     pub peer: SocketAddr,
     pub is_secure: bool,
-    /// The host is ending: what is answered now is the last on its connection.
+    /// The host is draining: each response is the last on its connection.
     pub leaving: Arc<AtomicBool>,
-    /// Becomes true when what rests is to end. The worker waits for all who hold this.
+    /// Becomes true when idle connections have to close. The worker waits for all holders.
     pub closing: watch::Receiver<bool>,
 }
 
-/// Drive a connection. When the host ends it answers what it has begun, and no more.
+/// Drive a connection. When the host drains, it finishes the requests in flight and takes no more.
 pub async fn drive<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     closing: &mut watch::Receiver<bool>,

@@ -1,7 +1,7 @@
-//! Files as replies: opened in a folder that the app was granted, sent as the client has asked for them.
+//! File responses: opened in a folder that the app was granted, and sent whole or in part as the client asks.
 //!
-//! A path is resolved below its folder by the kernel, so that neither `..` nor a link leads out of it. Reading happens on
-//! threads made for it, in parts: a file is never in memory whole.
+//! The kernel resolves a path below its folder, so neither `..` nor a symlink leads out of it. Blocking threads read
+//! files in parts: a file is never in memory as a whole.
 
 use crate::config::preopens::Preopens;
 use crate::error::{Failure, Fault, Rejection};
@@ -21,10 +21,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
 
-/// Sent at a time, in bytes.
+/// How much is sent at a time, in bytes.
 const PART: usize = 64 * 1024;
 
-/// What a request says of the version it has and the part it wants.
+/// The conditional and range headers of a request.
 #[derive(Debug, Default)]
 pub struct Wanted {
     if_none_match: Option<IfNoneMatch>,
@@ -44,19 +44,19 @@ impl Wanted {
     }
 }
 
-/// What is sent of a file.
+/// The outcome of a request for a file.
 #[derive(Debug)]
 pub enum Sent {
-    /// 304: the client has it.
+    /// 304: the client has the current version.
     NotModified,
-    /// 416: the client asked for a part that is not there.
+    /// 416: the requested range is outside the file.
     NoSuchPart,
     Whole(FileBody),
     /// 206
     Part(FileBody),
 }
 
-/// A file that is to be sent, and the headers that say which.
+/// A file that is to be sent, and its validators.
 #[derive(Debug)]
 pub struct Opened {
     file: File,
@@ -65,7 +65,7 @@ pub struct Opened {
     etag: ETag,
 }
 
-/// Open the file of a reply. What is not there, and what is no file, is a 404.
+/// Open the file of a reply. A missing file, and anything but a regular file, is a 404.
 pub async fn open(folders: &Preopens, path: &str) -> Result<Opened, Failure> {
     let (folder, rest) = folders.find(path).ok_or_else(|| Fault::NoFolder(path.to_owned()))?;
     let (folder, rest) = (folder.place.clone(), rest.to_owned());
@@ -78,7 +78,7 @@ pub async fn open(folders: &Preopens, path: &str) -> Result<Opened, Failure> {
     }
 }
 
-/// Errors that mean: there is no such file. A link out of the folder is none either.
+/// Whether the error means that there is no such file. A symlink that leaves the folder counts as not found.
 fn is_absence(error: &io::Error) -> bool {
     use rustix::io::Errno as E;
     let absent = [E::NOENT, E::NOTDIR, E::ISDIR, E::NAMETOOLONG, E::LOOP, E::XDEV, E::NXIO];
@@ -89,7 +89,7 @@ fn is_absence(error: &io::Error) -> bool {
 
 fn open_below(folder: &PathBuf, rest: &PathBuf) -> io::Result<Opened> {
     let folder = File::open(folder)?;
-    // Not to wait for the other end of a pipe.
+    // Opening a FIFO must not wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let file = File::from(rustix::fs::openat2(&folder, rest, flags, Mode::empty(), inside)?);
@@ -104,7 +104,7 @@ fn open_below(folder: &PathBuf, rest: &PathBuf) -> io::Result<Opened> {
 }
 
 impl Opened {
-    /// What the client is to get, and the headers about it. Conditions are for replies that would be a 200.
+    /// Decide what the client gets, and set the headers. Conditions only apply to replies with status 200.
     pub async fn answer(self, wanted: Wanted, is_ok: bool, headers: &mut HeaderMap) -> io::Result<Sent> {
         let modified = LastModified::from(self.modified);
         headers.typed_insert(self.etag.clone());
@@ -137,13 +137,13 @@ impl Opened {
                 }
                 Ok(Sent::Part(FileBody::new(self.file, from, length).await?))
             }
-            // Several parts at once: a server may send the whole instead.
+            // Several ranges: a server may send the whole file instead.
             (Some(_), Some(_)) => Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?)),
         }
     }
 }
 
-/// Where a part begins, and its length.
+/// The start and length of a range.
 fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
     let from = match from {
         Bound::Included(from) => from,
@@ -158,7 +158,7 @@ fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
     (from < end).then(|| (from, end - from))
 }
 
-/// A part of a file, as it is sent.
+/// A file, or a range of it, as a response body.
 #[derive(Debug)]
 pub struct FileBody {
     file: tokio::fs::File,
@@ -177,7 +177,7 @@ impl FileBody {
         Ok(Self { file, left: length, part: BytesMut::new(), connection: None })
     }
 
-    /// Until all of it is sent, the connection is in use.
+    /// Keep the connection in use until all of it is sent.
     pub fn hold(&mut self, connection: InUse) {
         self.connection = Some(connection);
     }
@@ -198,7 +198,7 @@ impl Body for FileBody {
         ready!(Pin::new(&mut this.file).poll_read(cx, &mut space))?;
         let read = space.filled().len();
         if read == 0 {
-            // It was promised longer: the client must notice.
+            // The file has become shorter: the client must notice.
             return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
         }
         this.left -= read as u64;

@@ -1,4 +1,4 @@
-//! A request's head and body, checked before anything is done for it.
+//! Checks request heads, and reads whole request bodies.
 
 use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
@@ -16,10 +16,10 @@ use hyper::{HeaderMap, Uri, Version};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Refuse heads that two readers could understand in two ways. hyper has parsed them but lets these pass.
+/// Refuse ambiguous heads, which two parsers could understand in two ways. hyper lets these pass.
 pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection> {
     let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
-    // HTTP/2 names the host in the request's target. Apps find it where they always do.
+    // HTTP/2 has the host in the request target. Apps expect it in the header.
     if head.version == Version::HTTP_2
         && !head.headers.contains_key(HOST)
         && let Some(host) = head.uri.authority()
@@ -53,7 +53,7 @@ pub fn host(head: &Parts) -> &str {
     named.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or_default()
 }
 
-/// Take the first `length` bytes off the path; they are returned.
+/// Strip the first `length` bytes from the path, and return them.
 pub fn strip_prefix(head: &mut Parts, length: usize) -> Result<String, Rejection> {
     if length == 0 {
         return Ok(String::new());
@@ -96,7 +96,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application") && (subtype.eq_ignore_ascii_case("json") || suffixed)
 }
 
-/// What a request may bring behind its head: hyper's body of a connection, or that of another server.
+/// The body of a request: hyper's, or that of an embedding server.
 pub trait RequestBody: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static {}
 
 impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> RequestBody for B {}
@@ -105,7 +105,7 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 const NOT_WELL_FORMED: &str = "The request body is not well formed";
 
-/// Bytes of a body that are read before others get the thread.
+/// Bytes of a body that are read before the task yields.
 const AT_ONCE: usize = 32 * 1024;
 
 /// Read the whole body, of at most `limit` bytes, within `patience`.
@@ -134,7 +134,7 @@ async fn collect(
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     let mut at_once = 0;
-    // What is left are trailers.
+    // The stream leaves out trailers.
     let mut parts = body.into_data_stream().map(|part| part.map_err(|_| NOT_WELL_FORMED));
     while let Some(part) = parts.next().await {
         let data = part.map_err(|why| Rejection::Malformed(why.to_owned()))?;

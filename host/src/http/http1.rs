@@ -1,7 +1,7 @@
-//! One HTTP/1.1 connection: hyper's while requests come, and next to nothing while none do.
+//! An HTTP/1.1 connection: hyper drives it while requests come, and it takes almost no memory while idle.
 //!
-//! hyper keeps 16 KiB for a connection that rests, and ten thousand of those cost more than the interpreters behind
-//! them. So it is taken from hyper after a while, and given back with the first bytes of another request.
+//! hyper keeps 16 KiB for an idle connection, and ten thousand of those cost more than the interpreters behind them. So
+//! we take an idle connection from hyper after a while, and give it back with the first bytes of the next request.
 
 use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, drive};
@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 
 /// Most headers of a request.
 const MAX_HEADERS: usize = 100;
-/// Without a byte for so long, a connection rests.
+/// A connection without traffic for this long is idle.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Serve until the connection ends.
@@ -52,12 +52,12 @@ where
         let Parts { io, read_buf, .. } = spoken.into_parts();
         wire = io.into_inner();
         if !read_buf.is_empty() {
-            // A head that is behind another one and not whole. It has had its time to arrive, and gets no more rests.
+            // An incomplete pipelined head. It has had its time to arrive, so the connection may not idle again.
             may_rest = false;
             wire.put_back(read_buf);
             continue;
         }
-        // Empty as it is, it keeps 8 KiB.
+        // Even empty it keeps 8 KiB.
         drop(read_buf);
         tokio::select! {
             is_spoken_to = wire.is_spoken_to() => if !is_spoken_to { break },
@@ -69,7 +69,7 @@ where
     Ok(())
 }
 
-/// Return when nothing is in flight, and nothing has come or gone for a while.
+/// Return when nothing is in flight, and there was no traffic for a while.
 async fn rests(framing: &Framing) {
     let mut before = None;
     loop {
@@ -92,7 +92,7 @@ fn service(
     service_fn(move |request: Request<Incoming>| {
         let (apps, leaving) = (apps.clone(), leaving.clone());
         let in_use = InUse::of(framing.clone());
-        // hyper keeps room for it between requests, too.
+        // Boxed, because hyper reserves room for it between requests too.
         Box::pin(async move {
             let peer = Peer { address, is_secure, is_ambiguous: in_use.framing().is_ambiguous() };
             let mut response = pipeline::handle(&apps, peer, request).await;

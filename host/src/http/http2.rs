@@ -1,4 +1,4 @@
-//! One HTTP/2 connection.
+//! An HTTP/2 connection.
 
 use crate::apps::worker_apps::WorkerApps;
 use crate::config::limits::ServerLimits;
@@ -15,10 +15,10 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Most requests of one connection at a time.
+/// Most concurrent requests of a connection.
 const MAX_STREAMS: u32 = 200;
 
-/// Floods of resets, settings and headers are bounded by the library, as are pings.
+/// Serve until the connection ends. hyper bounds floods of resets, settings, headers and pings.
 pub async fn serve<S>(
     mut connection: Connection,
     stream: S,

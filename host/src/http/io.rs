@@ -1,9 +1,8 @@
-//! The bytes of a connection on their way to hyper, looked at for one thing that hyper does not tell.
+//! A connection's bytes on their way to hyper: scanned for conflicting framing headers, and for whether it is idle.
 //!
 //! A head with both Content-Length and Transfer-Encoding is the classic shape of request smuggling. hyper drops the
-//! former before anyone can see it, so the names are noted here, while the head is read. Of heads that a client
-//! pipelines behind another one nothing is noted; for those hyper's own rule holds (the encoding counts, and the
-//! connection ends with the answer). Whether a connection rests is noted as well.
+//! former before anyone can see it, so we record the names here, while the head is read. Pipelined heads are not
+//! scanned; hyper's own rule holds for those (the encoding counts, and the connection ends with the response).
 
 use crate::util::locks::lock;
 use bytes::{Buf, Bytes};
@@ -14,31 +13,31 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// What is known of the head that is being read, and of the connection.
+/// The state of the head that is being read, and of the connection.
 #[derive(Debug)]
 pub struct Framing {
     scan: Mutex<Scan>,
-    /// Changes whenever bytes pass.
+    /// Changes whenever bytes are read or written.
     passed: AtomicU32,
-    /// The client takes no more for now.
+    /// A write is blocked: the client does not read.
     is_stalled: AtomicBool,
-    /// Requests that are being answered, and files that are being sent.
+    /// Requests in flight, and files that are being sent.
     in_use: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Scan {
-    /// A head is expected; bytes of bodies are not looked at.
+    /// A head is expected; bodies are not scanned.
     in_head: bool,
     /// Some of it has been read.
     begun: bool,
-    /// The start of a line whose end has not been read.
+    /// The start of an incomplete line.
     line: Vec<u8>,
     length: bool,
     encoding: bool,
 }
 
-/// More of a line than the longest name that is looked for.
+/// How much of a line is kept: more than the longest name that is looked for.
 const ENOUGH: usize = 32;
 
 impl Default for Framing {
@@ -54,7 +53,7 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// A request arrived: true when its head had both framings. What follows is its body.
+    /// A request arrived: true when its head had both framing headers. What follows is its body.
     pub fn is_ambiguous(&self) -> bool {
         let mut scan = lock(&self.scan);
         scan.in_head = false;
@@ -82,13 +81,12 @@ impl Framing {
         self.is_stalled.store(polled.is_pending(), Ordering::Relaxed);
     }
 
-    /// A number that is another one when bytes have passed.
+    /// A counter that changes whenever bytes are read or written.
     pub fn passed(&self) -> u32 {
         self.passed.load(Ordering::Relaxed)
     }
 
-    /// All that was answered is with the kernel, as far as hyper has been given it, nothing is being answered, and no head has
-    /// begun.
+    /// True when nothing is in flight, no head has begun, and the kernel has taken all that hyper has written.
     pub fn is_between_requests(&self) -> bool {
         let scan = lock(&self.scan);
         let is_free = self.in_use.load(Ordering::Relaxed) == 0 && !self.is_stalled.load(Ordering::Relaxed);
@@ -96,7 +94,7 @@ impl Framing {
     }
 }
 
-/// While this is there, its connection does not rest.
+/// While this exists, its connection is not idle.
 #[derive(Debug)]
 pub struct InUse(Arc<Framing>);
 
@@ -150,12 +148,12 @@ impl Scan {
 /// A client's connection.
 pub struct ClientIo<S> {
     stream: S,
-    /// Was read before, and comes first.
+    /// Read before; returned before anything else.
     ahead: Bytes,
     framing: Arc<Framing>,
 }
 
-/// What is read of a connection that rested, before it gets buffers again.
+/// How much is read of an idle connection before it gets buffers again.
 const FIRST: usize = 16;
 
 impl<S> ClientIo<S> {
@@ -163,14 +161,14 @@ impl<S> ClientIo<S> {
         Self { stream, ahead: Bytes::new(), framing }
     }
 
-    /// Have `bytes` be read before all others.
+    /// Return `bytes` before all others.
     pub fn put_back(&mut self, bytes: Bytes) {
         self.ahead = bytes;
     }
 }
 
 impl<S: AsyncRead + Unpin> ClientIo<S> {
-    /// Wait for bytes, which are then still to be read. False when there will be none.
+    /// Wait for bytes without consuming them. False when there will be none.
     pub async fn is_spoken_to(&mut self) -> bool {
         let mut first = [0; FIRST];
         let read = self.stream.read(&mut first).await.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! HTTP on the way in and out: sockets, connections, heads, bodies, responses. [`pipeline`] is a request's whole path.
+//! HTTP: sockets, connections, heads, bodies and responses. [`pipeline`] is the whole path of a request.
 
 pub mod body;
 pub mod connection;

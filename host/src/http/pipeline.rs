@@ -1,7 +1,7 @@
-//! One request, from its head to its response.
+//! The pipeline of a request, from its head to its response.
 //!
-//! `serve` is the whole path, a line a step: route, receive the body, validate, call, respond.
-//! Each step's result is the next one's input; nothing goes back.
+//! `serve` is the whole path, one line per step: route, receive the body, validate, call, respond.
+//! The result of each step is the input of the next one.
 
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
@@ -25,19 +25,19 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
-/// Requests are numbered for the life of the process; 0 stands for none.
+/// Requests are numbered within the process; 0 stands for none.
 static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 
 pub fn next_request() -> u64 {
     NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Who sent a request, and how it came.
+/// Who sent a request, and over what connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
     pub address: SocketAddr,
     pub is_secure: bool,
-    /// Its head had both framings.
+    /// Its head had both framing headers.
     pub is_ambiguous: bool,
 }
 
@@ -78,7 +78,7 @@ async fn answer(
     count(served, outcome)
 }
 
-/// A request whose app is found: let in, or sent away.
+/// Serve a request whose app is known, if the app admits it.
 async fn admitted(
     worker_app: &WorkerApp,
     prefix: &str,
@@ -119,7 +119,7 @@ fn count(
     outcome
 }
 
-/// The path of a request that is served, a line a step.
+/// The path of an admitted request, one line per step.
 async fn serve(
     worker_app: &WorkerApp,
     prefix: &str,
@@ -135,13 +135,13 @@ async fn serve(
     let args = validate(app, (id, peer), &found, &head, &sent)?;
     let (route, wanted) = (found.route, wanted(app, &head));
     let args = CallArgs { values: args, uploads: sent.uploads, reservation: Some(sent.reservation) };
-    // Thousands of handlers may wait for long: the head alone holds on to 8 KiB that hyper read it into.
+    // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
     drop((head, sent.bytes, sent.form));
     let reply = call(worker_app, id, route, args).await?;
     respond(app, reply, wanted).await
 }
 
-/// What the client has of a file already, and the part it wants. Only an app with folders can send one.
+/// The conditional and range headers of a request. Only an app with folders can send files.
 fn wanted(app: &App, head: &Parts) -> Wanted {
     let may_send = !app.component.spec.preopens.is_empty()
         && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
@@ -154,7 +154,7 @@ async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse
     Ok(response::from_file(reply, file, wanted).await?)
 }
 
-/// The request as an app sees it that answers refusals itself. The head is gone when a refusal is known.
+/// The request, for apps that answer refusals themselves. The head is gone by the time a request is refused.
 fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<u8>> {
     if app.manifest.refusals.is_empty() {
         return None;
@@ -165,7 +165,7 @@ fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<
     Some(arguments::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
 }
 
-/// Have the app answer a request that was refused, if it wants to.
+/// Let the app answer a request that was refused, if it has a handler for that.
 async fn refuse(
     worker_app: &WorkerApp,
     id: u64,
@@ -181,14 +181,14 @@ async fn refuse(
     respond(app, reply, Wanted::default()).await
 }
 
-/// `address`: that of the peer, where it is needed.
+/// `address`: the peer's, or empty where it is not needed.
 fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
     let client = (address, peer.address.port());
     let scheme = if peer.is_secure { "https" } else { "http" };
     Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
 }
 
-/// The pages that describe the app, for paths that it does not serve itself.
+/// A page of the app's API documentation, for a path that the app does not serve itself.
 fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
     let docs = app.manifest.docs.as_ref()?;
     let path = head.uri.path();
@@ -206,13 +206,13 @@ fn route<'h>(app: &App, head: &'h Parts, prefix: &str) -> Result<RouteMatch<'h>,
     })
 }
 
-/// A path that is wrong by its final slash.
+/// The redirect for a path that is only wrong by its trailing slash.
 fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
     if !app.manifest.redirect_slashes {
         return None;
     }
     let mut location = prefix.to_owned() + &app.router.other_slash(head.uri.path())?;
-    // A browser takes this for another host.
+    // A browser would take this for another host.
     if location.starts_with("//") {
         return None;
     }
@@ -244,7 +244,7 @@ fn validate(
     Ok(arguments::validate(&app.manifest, &app.router, found, input)?)
 }
 
-/// Run the handler in an instance of its lane, and decode what it replies. The deadline covers the wait for an instance.
+/// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance.
 pub async fn call(worker_app: &WorkerApp, id: u64, route: usize, args: CallArgs) -> Result<Reply, Failure> {
     let deadline = Instant::now() + worker_app.app.limits.deadline;
     let _permit = worker_app.admission.enter(deadline).await?;

@@ -1,4 +1,4 @@
-//! Which protocol a client speaks: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2.
+//! Protocol detection: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2.
 
 use crate::config::limits::ServerLimits;
 use crate::http::connection::Connection;
@@ -10,10 +10,10 @@ use tokio_rustls::TlsAcceptor;
 
 /// How every HTTP/2 connection begins.
 const PREFACE: &[u8; 4] = b"PRI ";
-/// How often a client that has sent less than that is looked at again.
+/// How often we look again at a client that has sent less than that.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// Serve until it ends. One that ends badly is the client's affair; its requests are logged already.
+/// Serve until it ends. A connection error is the client's problem; its requests are already logged.
 pub async fn serve(
     connection: Connection,
     stream: TcpStream,
@@ -32,7 +32,7 @@ async fn try_serve(
     tls: Option<TlsAcceptor>,
     limits: &ServerLimits,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // Each way has its own box: thousands of connections wait, and none needs room for what others are.
+    // Each protocol has its own box: thousands of connections wait, and none should have the size of the largest.
     if let Some(tls) = tls {
         return Box::pin(serve_tls(connection, stream, tls, limits)).await;
     }
@@ -63,7 +63,7 @@ async fn serve_tls(
     }
 }
 
-/// Whether the client speaks HTTP/2 without having asked. Nothing is read.
+/// Whether the client starts with the HTTP/2 preface. Peeks, without consuming bytes.
 async fn begins_http2(stream: &TcpStream, patience: Duration) -> std::io::Result<bool> {
     let until = Instant::now() + patience;
     let mut start = [0; PREFACE.len()];

@@ -1,4 +1,4 @@
-//! Replies and failures become HTTP responses.
+//! Turns replies and failures into HTTP responses.
 
 use crate::codec::json_string::write_string;
 use crate::codec::reply::{Body, ContentType, Reply};
@@ -10,14 +10,14 @@ use http_body_util::{Either, Full};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-/// What is made in memory, or a file.
+/// A body in memory, or a file.
 pub type ResponseBody = Either<Full<Bytes>, FileBody>;
 pub type HttpResponse = Response<ResponseBody>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Headers that belong to the connection or the framing, and so to the host.
+/// Connection and framing headers, which only the host may set.
 const HOST_OWNED: [&str; 8] = [
     "connection",
     "content-length",
@@ -29,10 +29,10 @@ const HOST_OWNED: [&str; 8] = [
     "upgrade",
 ];
 
-/// Turn a handler's reply into a response. A header that cannot be sent is the app's fault.
+/// Turn a handler's reply into a response. An invalid header is the app's fault.
 pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     let status = StatusCode::from_u16(reply.status).map_err(|_| bad("status", &reply.status.to_string()))?;
-    // These have no body by definition; a client would take its bytes for the next response.
+    // These have no body by definition; a client would take a body for the next response.
     let bodiless = matches!(reply.status, 204 | 205 | 304);
     let body = match reply.body {
         Body::Bytes(body) if !bodiless => body,
@@ -62,7 +62,7 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     Ok(response)
 }
 
-/// Turn a handler's reply into a response with a file for its body, or with what the client wants of it.
+/// Turn a handler's reply into a response with a file as its body, or with the range that the client asks for.
 pub async fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpResponse, Fault> {
     let mut response = from_reply(reply)?;
     let is_ok = response.status() == StatusCode::OK;
@@ -87,7 +87,7 @@ fn whole(body: Bytes) -> HttpResponse {
     Response::new(Either::Left(Full::new(body)))
 }
 
-/// A page of the app's description.
+/// A page of the app's API documentation.
 pub fn from_page(page: Page) -> HttpResponse {
     let mut response = whole(page.body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
@@ -102,13 +102,13 @@ fn header_value(text: &str) -> Result<HeaderValue, Fault> {
 }
 
 fn bad(what: &str, value: &str) -> Fault {
-    // A log is no place for all of it.
+    // Truncated for the log.
     let shown: String = value.chars().take(100).collect();
-    Fault::BadReply(format!("{shown:?} is no {what}"))
+    Fault::BadReply(format!("{shown:?} is not a valid {what}"))
 }
 
-/// Turn a failure into a response. A fault names its request, so that the client can ask about it; `in_full`: it is told
-/// what only the log is told otherwise.
+/// Turn a failure into a response. A fault names its request, so that the client can ask about it; with `in_full` it
+/// shows what is otherwise only logged.
 pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpResponse {
     match failure {
         Failure::Faulted(fault) => {
@@ -148,7 +148,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
                         response.headers_mut().insert(ALLOW, allow);
                     }
                 }
-                // What remains of the body is not read, so nothing after it can be understood.
+                // The rest of the body is not read, so nothing after it can be parsed.
                 Rejection::TooLarge { .. }
                 | Rejection::BodyTimeout
                 | Rejection::Malformed(_)

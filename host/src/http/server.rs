@@ -1,7 +1,7 @@
-//! Listeners, workers, connections, and how all of them end.
+//! The server: workers, their listeners and connections, and how they shut down.
 //!
-//! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; on the path of a
-//! request nothing is shared between workers.
+//! Each worker is a thread with a runtime, a listener (SO_REUSEPORT) and instances of its own; workers share nothing on
+//! the request path.
 
 use crate::apps::registry::AppTable;
 use crate::apps::worker_apps::WorkerApps;
@@ -27,19 +27,19 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-/// How long a host that ends waits for the next requests of idle connections, to answer them and say that it goes. To
-/// close a connection at once would break a request that is on its way.
+/// How long a draining host waits for the next requests of idle connections, to answer them with `Connection: close`.
+/// Closing a connection at once would break a request that is on its way.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How long connections that are half made are waited for when a listener closes.
+/// How long a closing listener waits for connections whose handshake has begun.
 const LAST_CALL: Duration = Duration::from_millis(100);
-/// Bytes that the kernel keeps for a connection before they can be sent.
+/// Most unsent bytes that the kernel buffers for a connection.
 const MOST_UNSENT: u32 = 128 * 1024;
-/// Connections that the kernel holds until they are accepted.
+/// The listen backlog: connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
-/// Connections that are accepted at once. Then those that are there get their turn: in a flood of new ones they waited 15 ms.
+/// Connections accepted in a row before others get their turn: in a flood of new ones, open connections waited 15 ms.
 const AT_ONCE: usize = 8;
 
-/// A host that serves.
+/// A running server.
 pub struct Server {
     pub addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
@@ -47,8 +47,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open the sockets, start the workers, and return when every worker has its instances. The error is a
-    /// sentence.
+    /// Open the sockets, start the workers, and return when every worker has its instances. The error is a user-facing
+    /// message.
     pub fn start(config: &Config, apps: &AppTable) -> Result<Self, String> {
         raise_file_limit();
         let mut addresses = Vec::with_capacity(config.listen.len());
@@ -96,7 +96,7 @@ impl Server {
     }
 }
 
-/// Each connection is a file. Systems let a process have few of them unless it asks for more.
+/// Each connection needs a file descriptor, and the default soft limit is low.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -120,13 +120,13 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
     }
 }
 
-/// One listener a worker, all on one address.
+/// One listener per worker, all on one address.
 fn listeners(
     wanted: SocketAddr,
     count: usize,
     is_shared: bool,
 ) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    // With SO_REUSEPORT a second host would silently take half of the first one's connections: look first.
+    // With SO_REUSEPORT a second host would silently take half of the first one's connections: check first.
     if !is_shared {
         drop(listener(wanted, false)?);
     }
@@ -151,7 +151,7 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// One thread of the server.
+/// A worker thread of the server.
 struct Worker {
     listeners: Vec<TcpListener>,
     apps: AppTable,
@@ -159,7 +159,7 @@ struct Worker {
     tls: Option<TlsAcceptor>,
     drain: Duration,
     stopping: watch::Receiver<bool>,
-    /// Which of how many.
+    /// Its index, and the number of workers.
     place: (usize, usize),
 }
 
@@ -168,7 +168,7 @@ impl Worker {
         let (index, workers) = self.place;
         affinity::claim(index, workers);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        // Those for work that blocks.
+        // For the threads of the blocking pool.
         runtime.on_thread_start(affinity::roam);
         let runtime = match runtime.enable_all().build() {
             Ok(runtime) => runtime,
@@ -183,7 +183,7 @@ impl Worker {
                     .apps
                     .open_worker()
                     .await
-                    .map_err(|why| format!("no instance could be made: {why}"))?;
+                    .map_err(|why| format!("no instance could be created: {why}"))?;
                 let listeners = self.listeners.into_iter().map(tokio::net::TcpListener::from_std);
                 let listeners = listeners.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
                 Ok((apps, listeners))
@@ -199,12 +199,12 @@ impl Worker {
             tokio::spawn(heartbeat(apps.clone(), self.apps.reclaim().requests()));
             serve(listeners, apps, (&self.limits, self.tls), self.stopping, self.drain).await;
         });
-        // Tasks that are left hold guests; do not wait for them.
+        // The remaining tasks hold guests; do not wait for them.
         runtime.shutdown_background();
     }
 }
 
-/// Serve until the host stops, and then what is in flight, at most as long as a drain may take.
+/// Serve until the host stops, and then drain what is in flight, within the drain limit.
 async fn serve(
     listeners: Vec<tokio::net::TcpListener>,
     apps: Arc<WorkerApps>,
@@ -242,13 +242,13 @@ async fn serve(
     };
     if tokio::time::timeout(drain, end).await.is_err() {
         let limit = limit_name::of(Limit::Drain);
-        tracing::warn!("what was still in flight after {} s was cut off ({limit})", drain.as_secs());
+        tracing::warn!("requests still in flight after {} s were cut off ({limit})", drain.as_secs());
     }
 }
 
-/// See to the worker's instances once a second, and when there is no room for others. This keeps a timer that is earlier
-/// than the ones hyper makes for each request. When a timer becomes the earliest of all, tokio interrupts its I/O driver
-/// with a system call: measured for four of five requests without this.
+/// Maintain the worker's instances once a second, and evict idle ones when an instance needs room. This also keeps a
+/// timer that is earlier than those that hyper creates for each request. When a timer becomes the earliest of all,
+/// tokio interrupts its I/O driver with a system call: measured for four of five requests without this.
 async fn heartbeat(apps: Arc<WorkerApps>, mut reclaim: watch::Receiver<u64>) {
     let mut beats = tokio::time::interval(Duration::from_secs(1));
     let mut trim = MemoryTrim::default();
@@ -263,8 +263,8 @@ async fn heartbeat(apps: Arc<WorkerApps>, mut reclaim: watch::Receiver<u64>) {
     }
 }
 
-/// Have the kernel drop requests for new connections. Clients repeat them after a second, when the listener is gone, and
-/// come to a host that shares the port, if there is one. Connections that are half made are finished.
+/// Have the kernel drop SYN packets. Clients repeat them after a second, when the listener is gone, and reach a host
+/// that shares the port, if there is one. Handshakes that have begun are completed.
 fn turn_away(listener: &tokio::net::TcpListener) {
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
@@ -285,7 +285,7 @@ fn turn_away(listener: &tokio::net::TcpListener) {
     }
 }
 
-/// A listener of one worker, and what its connections share with those of the worker's other listeners.
+/// A listener of a worker, and what its connections share with those of the worker's other listeners.
 struct Listener {
     listener: tokio::net::TcpListener,
     apps: Arc<WorkerApps>,
@@ -293,7 +293,7 @@ struct Listener {
     closing: watch::Receiver<bool>,
     places: Arc<Semaphore>,
     tls: Option<TlsAcceptor>,
-    /// The host is ending: what is answered now is the last on its connection.
+    /// The host is draining: each response is the last on its connection.
     leaving: Arc<AtomicBool>,
 }
 
@@ -315,7 +315,7 @@ impl Listener {
             match accepted {
                 Ok(accepted) => self.begin(accepted, place.ok()),
                 Err(error) => {
-                    // Out of file descriptors, mostly: accepting again at once would only spin.
+                    // Mostly out of file descriptors: accepting again at once would only spin.
                     tracing::warn!("a connection could not be accepted: {error}");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -323,7 +323,7 @@ impl Listener {
         }
         self.leaving.store(true, Ordering::Relaxed);
         turn_away(&self.listener);
-        // Connections that are there when the listener is closed would be reset.
+        // The kernel resets connections that have not been accepted when the listener closes.
         let last_call = async {
             while let Ok(accepted) = self.listener.accept().await {
                 self.begin(accepted, None);
@@ -332,13 +332,13 @@ impl Listener {
         let _ = tokio::time::timeout(LAST_CALL, last_call).await;
     }
 
-    /// Serve a connection, in a task of its own.
+    /// Serve a connection in its own task.
     fn begin(&self, (stream, peer): (TcpStream, SocketAddr), place: Option<OwnedSemaphorePermit>) {
         let _ = stream.set_nodelay(true);
         let socket = socket2::SockRef::from(&stream);
-        // A client that asks and never reads would hold its reply for ever.
+        // A client that never reads would hold its response forever.
         let _ = socket.set_tcp_user_timeout(Some(self.limits.write_timeout));
-        // What the kernel keeps for clients that read slowly is counted for no app.
+        // What the kernel buffers for slow clients counts against no app's budget.
         let _ = socket.set_tcp_notsent_lowat(MOST_UNSENT);
         let connection = Connection {
             apps: self.apps.clone(),

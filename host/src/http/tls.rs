@@ -1,4 +1,4 @@
-//! The host's certificate, and its renewal: files that change are read again, for the connections that come then.
+//! TLS: the host's certificate, which is reloaded for new connections when its files change.
 
 use crate::config::TlsFiles;
 use crate::util::locks::lock;
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// What the files hold. The error is a sentence.
+/// Read the certificate and its key. The error is a user-facing message.
 fn read(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
     let cert = |e| format!("{}: it holds no certificate in PEM form: {e}", files.cert.display());
     let chain = CertificateDer::pem_file_iter(&files.cert).map_err(cert)?;
@@ -31,7 +31,7 @@ fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     [&files.cert, &files.key].map(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok())
 }
 
-/// The certificate that clients get now.
+/// The certificate that new connections get.
 #[derive(Debug)]
 struct Current(Mutex<Arc<CertifiedKey>>);
 
@@ -41,7 +41,7 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// What accepts TLS connections, for HTTP/2 and HTTP/1.1. The error is a sentence.
+/// The acceptor of TLS connections, for HTTP/2 and HTTP/1.1. The error is a user-facing message.
 pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
     let provider = Arc::new(ring::default_provider());
     let seen = modified(files);
@@ -66,11 +66,11 @@ pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
         }
     };
     let thread = std::thread::Builder::new().name("certificate".into());
-    thread.spawn(renewing).map_err(|e| format!("the certificate cannot be kept: {e}"))?;
+    thread.spawn(renewing).map_err(|e| format!("the certificate cannot be watched: {e}"))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Of two files one is written first: until both fit, the old ones are used.
+/// One of the two files is written first: until they match, the old pair stays in use.
 fn renew(current: &Current, files: &TlsFiles, provider: &CryptoProvider) {
     match read(files, provider) {
         Ok(pair) => {

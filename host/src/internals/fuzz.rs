@@ -1,11 +1,11 @@
-//! Entry points of the fuzz targets: what reads foreign bytes, and what must hold of it.
+//! Entry points of the fuzz targets: parsers of untrusted bytes, and their invariants.
 
 use crate::codec::reply::{self, Body};
 use crate::manifest::router::Router;
 use crate::manifest::{Manifest, Method};
 use crate::validation::arguments::{Input, validate};
 
-/// The manifest of a hostile component: no panic.
+/// Parse the manifest of a hostile component: no panic.
 pub fn manifest(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(manifest) = Manifest::parse(text)
@@ -14,7 +14,7 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
-/// The reply of a hostile guest: no panic, and never more output than allowed.
+/// Decode the reply of a hostile guest: no panic, and never more output than allowed.
 pub fn reply(data: &[u8]) {
     const LIMIT: usize = 10_000;
     let text: String = data.iter().map(|&byte| char::from(byte)).collect();
@@ -34,13 +34,13 @@ pub struct App {
 }
 
 impl App {
-    /// The error is a sentence.
+    /// Errors are sentences for people.
     pub fn new(manifest: &str) -> Result<Self, String> {
         let manifest = Manifest::parse(manifest)?;
         Ok(Self { router: Router::new(&manifest)?, manifest })
     }
 
-    /// Three lines of a hostile client, path, query and the rest as the body, against the types of the app: no panic.
+    /// Validate the request of a hostile client (a line of path, a line of query, then the body): no panic.
     pub fn request(&self, data: &[u8]) {
         let mut parts = data.splitn(3, |&byte| byte == b'\n');
         let (Some(path), Some(query), Some(body)) = (parts.next(), parts.next(), parts.next()) else {

@@ -1,4 +1,4 @@
-//! What a new instance costs, what its first call does, and what epochs cost.
+//! Measures the cost of a new instance, of its first call, and of epochs.
 
 use crate::build::compiler;
 use crate::config::{AppConfig, Config};
@@ -17,23 +17,23 @@ use std::time::{Duration, Instant};
 use wasmtime::component::Accessor;
 use wasmtime::{Result, format_err};
 
-/// Instances of each kind.
+/// Number of instances per measurement.
 pub const TIMES: usize = 2000;
 
-/// Medians over many instances, in microseconds, the pool's resets included.
+/// Medians over many instances, in microseconds, including the pool's resets.
 #[derive(Debug, Clone, Copy)]
 pub struct Costs {
     /// To instantiate and drop.
     pub instantiate: f64,
-    /// The same, with the once-only work of an interpreter's start.
+    /// The same, with the one-time work of an interpreter's start.
     pub ready: f64,
     /// The same, with a call.
     pub called: f64,
-    /// Size of the compiled code that is the component's own, in MB.
+    /// Size of the component's own compiled code, without shared code, in MB.
     pub compiled: f64,
 }
 
-/// A component that is measured.
+/// The component to measure.
 struct Subject {
     artifact: Artifact,
     routes: Vec<Route>,
@@ -62,7 +62,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// Call a handler without parameters.
 async fn call(guest: &Accessor<HostState>, app: &bindings::App, route: u32) -> Result<String> {
-    // A tuple of no arguments.
+    // An empty tuple.
     app.bolt_host_handlers().call_call(guest, 1, route, b")\0".to_vec()).await
 }
 
@@ -75,7 +75,7 @@ pub fn costs(wasm: &Path, name: &str, cache: &Path) -> Result<Costs> {
     Ok(Costs { instantiate, ready, called, compiled })
 }
 
-/// An instance alone; with the once-only work of its start; and with a call as well.
+/// An instance alone, with the one-time work of its start, and with a call as well.
 async fn measure(loaded: &LoadedComponent, route: u32) -> Result<(f64, f64, f64)> {
     let client = HttpClient::new(Arc::default());
     let (mut bare, mut ready, mut called) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,7 +101,8 @@ async fn measure(loaded: &LoadedComponent, route: u32) -> Result<(f64, f64, f64)
 pub const ROUNDS: usize = 21;
 pub const ROUND: Duration = Duration::from_millis(200);
 
-/// Microseconds of a call, with epochs and without, of each named handler without parameters: medians of rounds in turn.
+/// Microseconds per call of each named handler (without parameters), with and without epochs: medians of alternating
+/// rounds.
 pub fn epochs(wasm: &Path, names: &[String], cache: &Path) -> Result<Vec<[f64; 2]>> {
     let mut subjects = Vec::new();
     for epochs in [true, false] {
@@ -133,7 +134,7 @@ async fn compare(subjects: &[Subject], names: &[String]) -> Result<Vec<[f64; 2]>
     Ok(compared)
 }
 
-/// Microseconds of a call, over one round of them.
+/// Microseconds per call, averaged over one round.
 async fn round(instance: &mut Instance, route: u32) -> Result<f64> {
     instance
         .enter(async |guest, app| {

@@ -1,4 +1,4 @@
-//! For the project's own tools, and no promise to others: fuzz targets, and the measurement of instances.
+//! Entry points for the project's own tools (fuzz targets and measurements), not a stable API.
 
 pub mod fuzz;
 pub mod measure;

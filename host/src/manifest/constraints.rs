@@ -1,14 +1,14 @@
-//! Constraints on values: `gt`, `max_length`, `pattern` and their like, with pydantic's names and messages.
+//! Constraints on values (`gt`, `max_length`, `pattern` and the like), with pydantic's names and messages.
 
 use crate::codec::marshal::code;
 use jiter::JsonValue;
 use regex::Regex;
 use serde_json::Number;
 
-/// Why a value is refused: pydantic's type of the error, and its message.
+/// Why a value is refused: pydantic's error type and message.
 pub type Violation = (&'static str, String);
 
-/// What of its type a value's check depends on.
+/// The property of a type that changes how constraints are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Bytes,
@@ -18,7 +18,7 @@ pub enum Kind {
     Other,
 }
 
-/// What a value is held to, besides its type.
+/// Constraints on a value, in addition to its type.
 #[derive(Debug, Clone, Default)]
 pub struct Constraints {
     pub gt: Option<Number>,
@@ -31,7 +31,7 @@ pub struct Constraints {
     pub pattern: Option<Regex>,
 }
 
-/// A number as it was written for the guest, or as a limit.
+/// A marshalled number, or a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Num {
     Int(i64),
@@ -62,7 +62,7 @@ impl Num {
             (_, Self::Int(0)) => false,
             (Self::Int(a), Self::Int(b)) => a.checked_rem(b).unwrap_or(0) == 0,
             (a, b) => {
-                // As in pydantic: floats that are off by less than a billionth are what they were meant to be.
+                // As in pydantic: floats that are off by less than a billionth count as multiples.
                 let (value, unit) = (a.float(), b.float());
                 let rest = (value % unit).abs();
                 let slack = value.abs() / 1e9;
@@ -73,7 +73,7 @@ impl Num {
 }
 
 impl Constraints {
-    /// Why `value` is refused, if it is. It fits a type of this kind, and was written as `written`.
+    /// Why `value` is refused, if it is. It already fits a type of this kind; `written` is its marshalled form.
     pub fn refusal(&self, kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Violation> {
         if let Some(number) = number(kind, value, written) {
             return self.bounds(number);
@@ -89,7 +89,7 @@ impl Constraints {
     fn bounds(&self, number: Num) -> Option<Violation> {
         let refused =
             |kind, what: &str, limit: &Number| Some((kind, format!("Input should be {what} {limit}")));
-        // Written so that NaN, which is neither above nor below, is refused by each.
+        // Every bound refuses NaN, which is neither above nor below.
         let above = |limit: &Number| number.is_above(Num::of(limit));
         let below = |limit: &Number| Num::of(limit).is_above(number);
         let same =
@@ -116,7 +116,7 @@ impl Constraints {
         if self.min_length.is_none() && self.max_length.is_none() {
             return None;
         }
-        // What is counted, what it is called, and the names of the two errors.
+        // The value's name, the unit, the length, and the two error types.
         let (name, unit, length, [short, long]) = match value {
             JsonValue::Str(text) if kind == Kind::Bytes => {
                 ("Data", "byte", text.len(), ["bytes_too_short", "bytes_too_long"])
@@ -150,8 +150,8 @@ fn collection(kind: Kind) -> &'static str {
     }
 }
 
-/// The number that was written for the guest: "5" in a query became 5. A decimal is written as text, so it is
-/// read from the value.
+/// The number as marshalled for the guest: "5" in a query became 5. A decimal is marshalled as text, so we read it
+/// from the value.
 fn number(kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Num> {
     let (code, rest) = written.split_first()?;
     match *code {
@@ -167,7 +167,7 @@ fn number(kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Num> {
     }
 }
 
-/// Beyond 64 bits a limit is compared with the nearest float.
+/// An integer beyond 64 bits is compared as the nearest float.
 fn long(digits: &[u8]) -> Num {
     let count = digits.get(..4).and_then(|raw| raw.try_into().ok()).map_or(0, i32::from_le_bytes);
     let mut value = 0f64;

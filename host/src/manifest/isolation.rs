@@ -1,20 +1,20 @@
-//! What a route says of the instances that may serve it.
+//! Isolation settings of a route: which requests may share an instance.
 
 use serde::Deserialize;
 
-/// What one request may find of another one in its interpreter.
+/// What a request may see of other requests in its interpreter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
-    /// A new instance for each request: nothing.
+    /// A new instance for each request: it sees nothing.
     Fresh,
-    /// One request at a time: what earlier ones left in globals.
+    /// One request at a time: it sees what earlier ones left in globals.
     Serial,
-    /// Requests interleave: globals, and each other while they wait.
+    /// Requests interleave while they wait: they share globals, and see each other's changes.
     Concurrent,
 }
 
-/// What a route asks for, where it asks.
+/// What a route declares; `None` means the host's default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RouteIsolation {
     pub isolation: Option<Isolation>,

@@ -1,7 +1,7 @@
-//! What an app says of itself: routes, parameters and models, read once from the component's JSON.
+//! An app's manifest: its routes, parameters and models, parsed once from the component's JSON.
 //!
-//! The JSON comes from a guest and is hostile: it is checked whole here, and everything behind this
-//! module relies on what it checked (types resolved, references valid, defaults already marshalled).
+//! The JSON comes from a guest and is hostile. This module validates all of it, and the rest of the host relies on
+//! that: types are resolved, references are valid, defaults are already marshalled.
 
 pub mod constraints;
 pub mod isolation;
@@ -21,13 +21,13 @@ use regex::RegexBuilder;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// The ABI this host speaks; see `wit/bolt.wit`.
+/// The ABI version of this host; see `wit/bolt.wit`.
 pub const ABI: u32 = 4;
-/// The marshal format both sides agreed on.
+/// The marshal version that host and guest use.
 const MARSHAL_VERSION: u32 = 4;
-/// Deepest type expression accepted.
+/// Maximum nesting depth of a type expression.
 const MAX_TYPE_DEPTH: usize = 64;
-/// Most memory of a compiled pattern, in bytes.
+/// Maximum memory of a compiled pattern, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
 
 /// An app's manifest, checked and resolved.
@@ -35,28 +35,28 @@ const MAX_PATTERN: usize = 1 << 20;
 pub struct Manifest {
     pub app: String,
     pub title: String,
-    /// Its instances have something to do when they are retired.
+    /// Its instances run lifespan code when they are retired.
     pub lifespan: bool,
-    /// A path that is wrong by a final slash is redirected.
+    /// Redirect a path that differs from a route only by a trailing slash.
     pub redirect_slashes: bool,
-    /// The pages that describe it.
+    /// Its documentation pages.
     pub docs: Option<OpenApiPages>,
     pub sdk: String,
     pub interpreter: String,
     pub models: Vec<Model>,
     pub routes: Vec<Route>,
-    /// Handlers of requests that the host refuses: numbered after the routes.
+    /// Handlers for requests that the host refuses; their numbers follow those of the routes.
     pub refusals: Vec<Refusal>,
 }
 
-/// A handler that answers refusals of one status.
+/// A handler for refused requests of one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
     pub is_async: bool,
 }
 
-/// One handler and how its arguments are made.
+/// One handler and how its arguments are built.
 #[derive(Debug, Clone)]
 pub struct Route {
     pub method: Method,
@@ -64,18 +64,17 @@ pub struct Route {
     pub name: String,
     /// `app.py:12`, for messages.
     pub source: String,
-    /// It is started, and may reply later.
+    /// A call may suspend and reply later.
     pub is_async: bool,
-    /// It was written as `async def`. What stands around a `def` handler may be async all the same.
+    /// The handler itself is an `async def`. A `def` handler may still have async code around it.
     pub handler_is_async: bool,
-    /// How its instances are to be used.
     pub isolation: RouteIsolation,
     pub status: u16,
     pub params: Vec<Param>,
     pub needs: Needs,
 }
 
-/// What of a request a handler's parameters are made of, besides path and query.
+/// The parts of a request that a handler's parameters need, besides path and query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     pub headers: bool,
@@ -87,9 +86,9 @@ pub struct Needs {
 pub enum BodyKind {
     #[default]
     None,
-    /// One parameter takes it whole.
+    /// One parameter takes the whole body.
     Json,
-    /// Parameters are its keys.
+    /// Each parameter takes one key of the body.
     Keys,
     Form,
 }
@@ -101,33 +100,33 @@ pub struct Param {
     pub source: Source,
     pub ty: Type,
     pub absent: Absent,
-    /// The type is a model, and each of its fields is a value of the source.
+    /// The type is a model, and each of its fields is read from the source separately.
     pub spread: bool,
-    /// `_` in the names of those fields stands for `-`.
+    /// Those fields are named with `-` where the model has `_`.
     pub hyphens: bool,
-    /// A key of the body, rather than all of it.
+    /// It takes one key of the body, not the whole body.
     pub embed: bool,
     pub files: FileRules,
 }
 
-/// What the files of a parameter are held to.
+/// Constraints on the files of a parameter.
 #[derive(Debug, Clone, Default)]
 pub struct FileRules {
-    /// Bytes of each.
+    /// Maximum size of each file, in bytes.
     pub max_size: Option<u64>,
     pub max_files: Option<usize>,
-    /// `image/png`, or `image/*`; all when absent.
+    /// `image/png` or `image/*`; if absent, all types are allowed.
     pub allowed_types: Option<Vec<String>>,
 }
 
 impl Manifest {
-    /// The number by which the guest knows the handler of a refusal, if the app has one.
+    /// The guest's number for the handler of refusals with `status`, if the app has one.
     pub fn refusal(&self, status: u16) -> Option<usize> {
         let position = self.refusals.iter().position(|refusal| refusal.status == status)?;
         Some(self.routes.len() + position)
     }
 
-    /// Read and check a manifest. The error is a sentence.
+    /// Parse and validate a manifest. Errors are sentences for people.
     pub fn parse(json: &str) -> Result<Self, String> {
         let wire: wire::Manifest =
             serde_json::from_str(json).map_err(|e| format!("the app's manifest cannot be read: {e}"))?;
@@ -139,7 +138,7 @@ impl Manifest {
         }
         if wire.marshal != MARSHAL_VERSION {
             return Err(format!(
-                "the app speaks marshal version {}, this host {MARSHAL_VERSION}",
+                "the app uses marshal version {}, but this host uses {MARSHAL_VERSION}",
                 wire.marshal
             ));
         }
@@ -147,7 +146,7 @@ impl Manifest {
     }
 }
 
-/// Turns the manifest's names into indices.
+/// Resolves the manifest's type names to indices.
 struct Resolver {
     index: HashMap<String, usize>,
 }
@@ -193,7 +192,7 @@ impl Resolver {
             route.params.iter().map(|param| self.param(param)).collect::<Result<Vec<_>, String>>()?;
         let needs = needs(&params).map_err(|why| format!("handler {} {why}", route.name))?;
         if !(100..=999).contains(&route.status) {
-            return Err(format!("handler {} has the status {}", route.name, route.status));
+            return Err(format!("handler {} has the invalid status {}", route.name, route.status));
         }
         Ok(Route {
             method: route.method,
@@ -217,7 +216,7 @@ impl Resolver {
         let ty = self.ty(&param.ty, 0)?;
         let absent = absent(param.required, param.default.as_ref(), &ty)?;
         if param.spread && !matches!(ty, Type::Model(_)) {
-            return Err(format!("parameter {} has no fields to be read one by one", param.alias));
+            return Err(format!("parameter {} must be a model: its fields are read one by one", param.alias));
         }
         Ok(Param {
             alias: param.alias.clone(),
@@ -285,14 +284,14 @@ impl Resolver {
     }
 }
 
-/// Defaults are marshalled once, here, and copied into each call that needs them.
+/// Marshal a default once; each call that needs it gets a copy of the bytes.
 fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, String> {
     if required {
         return Ok(Absent::Refuse);
     }
     let Some(value) = default else { return Ok(Absent::Guest) };
     if ty.needs_conversion() {
-        return Err("a default may be a constant only for plain types".into());
+        return Err("only plain types may have a constant default".into());
     }
     let mut writer = Writer::default();
     match value {
@@ -308,7 +307,7 @@ fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, 
     Ok(Absent::Default(writer.buf))
 }
 
-/// The error ends a sentence that begins with the handler's name.
+/// Errors complete a sentence that begins with the handler's name.
 fn needs(params: &[Param]) -> Result<Needs, String> {
     let count = |wanted: &[Source]| params.iter().filter(|param| wanted.contains(&param.source)).count();
     let (bodies, forms) = (count(&[Source::Body]), count(&[Source::Form, Source::File]));

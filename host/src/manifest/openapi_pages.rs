@@ -1,5 +1,5 @@
-//! The pages that describe an app: its OpenAPI document, Swagger UI, and a page to read. All of it is inside the
-//! program, so they work without the internet.
+//! An app's documentation pages: its OpenAPI document, Swagger UI, and a reader page. All of them are embedded in the
+//! program, so they work offline.
 
 use crate::codec::json_string::write_string;
 use crate::manifest::swagger_ui;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Where an app's description is, and its text. The guest wrote it.
+/// The URLs of an app's documentation, and its OpenAPI document. The guest provides all of it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct OpenApiPages {
     pub openapi_url: String,
@@ -16,7 +16,7 @@ pub struct OpenApiPages {
     pub openapi: String,
 }
 
-/// Something to be sent as it is.
+/// A response that is sent unchanged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page {
     pub content_type: &'static str,
@@ -28,14 +28,14 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const READER: &str = include_str!("../../assets/reader.html");
 
 impl OpenApiPages {
-    /// A quick look: most paths are not the description's.
+    /// A cheap first check: most paths are not documentation pages.
     pub fn has(&self, path: &str) -> bool {
         let under = |url: &Option<String>| url.as_deref().is_some_and(|url| path.starts_with(url));
         path == self.openapi_url || under(&self.docs_url) || under(&self.redoc_url)
     }
 
-    /// The page of this path, if it is one of the description's.
-    /// `prefix`: what clients have in front of all paths.
+    /// The documentation page at this path, if there is one.
+    /// `prefix`: the path prefix that clients see in front of all paths.
     pub fn page(&self, path: &str, prefix: &str) -> Option<Page> {
         let page = |content_type, body: String| Some(Page { content_type, body: body.into() });
         if path == self.openapi_url {
@@ -56,7 +56,7 @@ impl OpenApiPages {
         Some(Page { content_type, body })
     }
 
-    /// The URL stands in a script and in attributes, and came from a guest: only what is safe in both is let through.
+    /// The URL comes from a guest and goes into a script and attributes: keep only characters that are safe in both.
     fn fill(&self, template: &str, path: &str, prefix: &str) -> String {
         let safe = |url: &str| -> String {
             url.chars().filter(|c| c.is_ascii_alphanumeric() || "/._-~".contains(*c)).collect()
@@ -66,9 +66,9 @@ impl OpenApiPages {
     }
 }
 
-/// A description that says where the app is, unless it says so itself.
+/// The OpenAPI document with the prefix as its server, unless it lists servers itself.
 fn below(openapi: &str, prefix: &str) -> String {
-    /// Of the document, and not of what is in it.
+    /// The top level only: nested objects may have a field of that name.
     #[derive(Deserialize)]
     struct Own {
         servers: Option<IgnoredAny>,

@@ -1,7 +1,7 @@
-//! The route table: path and method to a handler, or to 404 or 405.
+//! The route table: maps path and method to a handler, or to 404 or 405.
 //!
-//! Built once from the manifest. Matching is done on the raw path, segment by segment, so an
-//! encoded slash (`%2F`) stays inside its parameter.
+//! Built once from the manifest. We match the raw path, segment by segment, so an encoded slash (`%2F`) stays inside
+//! its parameter.
 
 use crate::manifest::{Manifest, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -42,11 +42,11 @@ pub struct Router {
     names: Vec<Vec<String>>,
 }
 
-/// Characters of a template's fixed text that a client percent-encodes.
+/// Characters that clients percent-encode in the literal text of a template.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'%');
 
 impl Router {
-    /// The error is a sentence that names the handler.
+    /// Errors are sentences that name the handler.
     pub fn new(manifest: &Manifest) -> Result<Self, String> {
         let mut router = Self { paths: matchit::Router::new(), methods: Vec::new(), names: Vec::new() };
         let mut templates = HashMap::new();
@@ -78,13 +78,13 @@ impl Router {
 
     fn insert(&mut self, template: &Template, slot: usize) -> Result<(), String> {
         let insert = |paths: &mut matchit::Router<usize>, pattern: &str| {
-            paths.insert(pattern, slot).map_err(|e| format!("the path cannot be told from another one: {e}"))
+            paths.insert(pattern, slot).map_err(|e| format!("the path conflicts with another one: {e}"))
         };
         insert(&mut self.paths, &template.pattern)
     }
 
-    /// `{p:path}` matches nothing at all as well, and matchit's catch-all does not: give its prefix the same
-    /// handlers, after those that the app has for it.
+    /// `{p:path}` also matches the empty string, and matchit's catch-all does not. So its prefix gets the same
+    /// handlers, except where the app has its own handlers for the prefix.
     fn insert_prefixes(&mut self, templates: &HashMap<String, usize>) -> Result<(), String> {
         for (pattern, &slot) in templates {
             let Some(prefix) = pattern.strip_suffix(CATCH_ALL) else { continue };
@@ -101,7 +101,7 @@ impl Router {
         Ok(())
     }
 
-    /// The path that differs by its final slash, where that one is served.
+    /// The path with its trailing slash added or removed, if that one has a route.
     pub fn other_slash(&self, path: &str) -> Option<String> {
         let other = match path.strip_suffix('/') {
             Some("") => return None,
@@ -145,7 +145,7 @@ impl Methods {
 
 const CATCH_ALL: &str = "{*rest}";
 
-/// A path template with its parameters numbered, so that two routes of one path may name them differently.
+/// A path template with numbered parameters, so that two routes with the same path may name them differently.
 struct Template {
     pattern: String,
     names: Vec<String>,
@@ -154,11 +154,11 @@ struct Template {
 impl Template {
     fn parse(path: &str) -> Result<Self, String> {
         if !path.starts_with('/') {
-            return Err("a path starts with /".into());
+            return Err("a path must start with /".into());
         }
         let (mut pattern, mut names, mut rest) = (String::new(), Vec::new(), path);
         while let Some(open) = rest.find('{') {
-            let close = rest[open..].find('}').ok_or("a { without its }")? + open;
+            let close = rest[open..].find('}').ok_or("a { is not closed")? + open;
             pattern.extend(utf8_percent_encode(&rest[..open], ENCODED));
             let name = &rest[open + 1..close];
             rest = &rest[close + 1..];

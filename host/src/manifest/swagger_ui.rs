@@ -1,4 +1,4 @@
-//! The files of Swagger UI, which the program carries. Without the cargo feature `swagger` its page is a text to read.
+//! The embedded files of Swagger UI. Without the cargo feature `swagger`, the reader page takes its place.
 
 use bytes::Bytes;
 #[cfg(feature = "swagger")]
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 #[cfg(feature = "swagger")]
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The page itself; `{{openapi}}` and `{{here}}` stand for URLs.
+/// The page itself; `{{openapi}}` and `{{here}}` are placeholders for URLs.
 pub const PAGE: &str = if cfg!(feature = "swagger") {
     include_str!("../../assets/swagger.html")
 } else {
@@ -21,7 +21,7 @@ pub const PAGE: &str = if cfg!(feature = "swagger") {
 pub const START: &str = include_str!("../../assets/swagger.js");
 pub const START_NAME: &str = "start.js";
 
-/// What Swagger UI consists of, by the names below the page's path.
+/// The files of Swagger UI, by their names below the page's path.
 #[cfg(feature = "swagger")]
 pub const FILES: [(&str, &str); 5] = [
     ("swagger-ui.css", "text/css; charset=utf-8"),
@@ -31,7 +31,7 @@ pub const FILES: [(&str, &str); 5] = [
     ("oauth2-redirect.js", JAVASCRIPT),
 ];
 
-/// A file and its content type. Unpacked when the first one is asked for.
+/// A file and its content type. The first request unpacks all files.
 #[cfg(feature = "swagger")]
 pub fn file(name: &str) -> Option<(&'static str, Bytes)> {
     static UNPACKED: OnceLock<HashMap<String, Bytes>> = OnceLock::new();

@@ -1,16 +1,16 @@
-//! The type model: what a value may be, and the records among them, resolved from the manifest.
+//! The type model: types of values, and models with fields, resolved from the manifest.
 
 use crate::manifest::constraints::{Constraints, Kind};
 use serde_json::Value;
 
-/// What to do when a value is not given.
+/// What to do when a value is absent.
 #[derive(Debug, Clone)]
 pub enum Absent {
-    /// Answer with a "missing" error.
+    /// Report a "missing" error.
     Refuse,
     /// Write this marshalled default.
     Default(Vec<u8>),
-    /// Write Ellipsis; the guest fills in.
+    /// Write Ellipsis; the guest fills in the default.
     Guest,
 }
 
@@ -18,9 +18,9 @@ pub enum Absent {
 #[derive(Debug, Clone)]
 pub struct Model {
     pub name: String,
-    /// A key that is no field is an error.
+    /// Unknown keys are an error.
     pub forbid: bool,
-    /// In a union, the key that tells this model from others, and its value here.
+    /// In a union, the discriminator key, and its value for this model.
     pub tag: Option<(String, String)>,
     pub fields: Vec<Field>,
 }
@@ -47,7 +47,7 @@ pub enum Type {
     Uuid,
     Decimal,
     List(Box<Type>),
-    /// `set` or `frozenset`: checked like a list, made unique by the guest.
+    /// `set` or `frozenset`: checked like a list; the guest removes duplicates.
     Set(Box<Type>),
     Tuple(Vec<Type>),
     /// `tuple[X, ...]`.
@@ -57,20 +57,20 @@ pub enum Type {
     Enum {
         values: Vec<Value>,
     },
-    /// `tagged`: some arm's wire value differs from its Python value, so the guest is told which arm it was.
+    /// `tagged`: some arm's wire value differs from its Python value, so the guest must know which arm matched.
     Union {
         arms: Vec<Type>,
         tagged: bool,
     },
     Model(usize),
-    /// A file of a form.
+    /// An uploaded file.
     Upload,
-    /// A type whose values are held to more.
+    /// A type with additional constraints.
     Checked(Box<Type>, Box<Constraints>),
 }
 
 impl Type {
-    /// True when the guest must turn the wire value into something else.
+    /// True when the guest must convert the wire value.
     pub fn needs_conversion(&self) -> bool {
         match self {
             Self::Str | Self::Int | Self::Float | Self::Bool | Self::None | Self::Any | Self::Bytes => false,
@@ -85,7 +85,7 @@ impl Type {
         }
     }
 
-    /// What the check of a value depends on.
+    /// How constraints on values of this type are checked.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Bytes => Kind::Bytes,

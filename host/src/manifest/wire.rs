@@ -1,4 +1,4 @@
-//! The manifest as the guest writes it: JSON, read but not checked.
+//! The manifest's JSON format, as the guest writes it: deserialized but not validated.
 
 use crate::manifest::isolation::Isolation;
 use crate::manifest::openapi_pages::OpenApiPages;
@@ -89,7 +89,7 @@ pub struct Manifest {
     pub refusals: Vec<Refusal>,
 }
 
-/// A handler that answers requests which the host refuses.
+/// A handler for requests that the host refuses.
 #[derive(Deserialize)]
 pub struct Refusal {
     pub status: u16,
@@ -162,12 +162,12 @@ pub struct Param {
     pub default: Option<Value>,
 }
 
-/// Tells `"default": null`, a default of None, from no default at all.
+/// Distinguishes `"default": null`, a default of None, from an absent default.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// A type with what its values are held to.
+/// A type with constraints on its values.
 #[derive(Deserialize)]
 pub struct Typed {
     #[serde(flatten)]

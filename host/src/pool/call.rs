@@ -1,8 +1,8 @@
-//! A request on its way through an instance: the job, what both sides know of it, and the wait for its reply.
+//! A call of a handler: its arguments, the state that its request and instance share, and the wait for its reply.
 //!
-//! The wait may end early, because the client hung up or the deadline passed. Then a job that has not begun never
-//! begins, and one that has is cancelled: an `async def` handler is told and given a grace period, while a `def`
-//! handler cannot be told anything, so its instance goes.
+//! The wait may end early, because the client hung up or the deadline passed. A call that has not started then never
+//! starts, and one that has is cancelled: an `async def` handler is notified and gets a grace period, while a `def`
+//! handler cannot be notified, so its instance is ended.
 
 use crate::error::Fault;
 use crate::quota::body_budget::BodyReservation;
@@ -17,10 +17,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-/// What a `def` handler gets to end when its client has hung up. Most need less, and to make another instance takes more.
+/// How long a `def` handler may run on after its client hung up. Most need less, and a new instance takes longer.
 const BRIEF: Duration = Duration::from_millis(10);
 
-/// What an instance is asked to do.
+/// A call of a handler, as it is queued for an instance.
 #[derive(Debug)]
 pub struct Call {
     pub request: u64,
@@ -30,14 +30,14 @@ pub struct Call {
     pub reply: oneshot::Sender<String>,
 }
 
-/// What a handler is called with.
+/// The arguments of a handler.
 #[derive(Debug)]
 pub struct CallArgs {
     /// Marshalled.
     pub values: ValidArgs,
-    /// The files that the request came with.
+    /// Uploaded files of the request.
     pub uploads: Option<Arc<Uploads>>,
-    /// For the arguments, while they are here.
+    /// Body budget of the arguments while the host holds them.
     pub reservation: Option<BodyReservation>,
 }
 
@@ -47,7 +47,7 @@ impl From<ValidArgs> for CallArgs {
     }
 }
 
-/// How far a job has come. The request and the instance may be on different threads.
+/// The progress of a call. Its request and instance may be on different threads.
 #[derive(Debug, Default)]
 pub struct CallState(Mutex<Progress>);
 
@@ -60,7 +60,7 @@ enum Progress {
 }
 
 impl CallState {
-    /// False when nobody waits for this job any more.
+    /// Start the call; false when nobody waits for it any more.
     pub fn begin(&self, instance: &Arc<InstanceSignals>) -> bool {
         let mut progress = lock(&self.0);
         if matches!(*progress, Progress::Abandoned) {
@@ -70,7 +70,7 @@ impl CallState {
         true
     }
 
-    /// Give the job up; returns the instance that has begun it.
+    /// Abandon the call; returns the instance that has started it.
     fn abandon(&self) -> Option<Arc<InstanceSignals>> {
         match std::mem::replace(&mut *lock(&self.0), Progress::Abandoned) {
             Progress::Begun(instance) => Some(instance),
@@ -79,28 +79,28 @@ impl CallState {
     }
 }
 
-/// What requests may know of an instance, and tell it, while its driver owns it.
+/// State of an instance that requests may read and signal while its driver owns it.
 #[derive(Debug)]
 pub struct InstanceSignals {
     pub execution: Arc<Execution>,
-    /// There is a job or a cancellation for it.
+    /// Notified when there is a call or a cancellation for it.
     pub wake: Notify,
     pub cancels: Mutex<Vec<Cancel>>,
     /// Ends the instance from outside, whatever the guest does.
     pub kill: Notify,
-    /// Why the instance ended, when that was not its time.
+    /// Why the instance ended, if it ended early.
     pub ended: OnceLock<InstanceEnd>,
 }
 
-/// Asks for the end of a request's handler.
+/// Asks the guest to cancel a request's handler.
 #[derive(Debug)]
 pub struct Cancel {
     pub request: u64,
-    /// Used once the guest has been told.
+    /// Sent once the guest has been notified.
     pub told: oneshot::Sender<()>,
 }
 
-/// The end of an instance before its time.
+/// Why an instance ended early.
 #[derive(Debug)]
 pub enum InstanceEnd {
     NoInstance(String),
@@ -120,7 +120,7 @@ impl InstanceSignals {
         })
     }
 
-    /// What a request is told that has lost its instance.
+    /// The fault of a request that has lost its instance.
     fn fault(&self, request: u64) -> Fault {
         match self.ended.get() {
             Some(InstanceEnd::NoInstance(why)) => Fault::NoInstance(why.clone()),
@@ -135,7 +135,7 @@ impl InstanceSignals {
     }
 }
 
-/// A request whose reply is awaited.
+/// A call whose reply is awaited.
 pub struct PendingCall {
     request: u64,
     state: Arc<CallState>,
@@ -145,7 +145,7 @@ pub struct PendingCall {
 }
 
 impl PendingCall {
-    /// A job, and the wait for it.
+    /// A call, and the wait for its reply.
     pub fn new(
         request: u64,
         route: usize,
@@ -159,7 +159,7 @@ impl PendingCall {
         (call, Self { request, state, reply: Some(inbox), deadline, cancel })
     }
 
-    /// The reply as the guest wrote it.
+    /// The reply, as the guest encoded it.
     pub async fn reply(mut self) -> Result<String, Fault> {
         let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
         // The instance runs first. A handler that never waits has then replied, and needs no timer.
@@ -178,8 +178,8 @@ impl PendingCall {
         }
     }
 
-    /// Stop waiting. True when the handler had begun; it is then seen to that it ends. `brief`: what one that cannot be told
-    /// has left for that.
+    /// Stop waiting. True when the handler had started; a task then makes sure that it ends. `brief`: how long one that
+    /// cannot be notified may still run.
     fn give_up(&mut self, brief: Duration) -> bool {
         let Some(reply) = self.reply.take() else { return false };
         let Some(instance) = self.state.abandon() else { return false };
@@ -190,7 +190,7 @@ impl PendingCall {
             instance.wake.notify_one();
             heard
         });
-        // Whoever embeds the host may drop a call where no runtime is.
+        // An embedder may drop a call outside a runtime.
         let Ok(runtime) = Handle::try_current() else {
             instance.kill.notify_one();
             return true;
@@ -214,7 +214,7 @@ impl Drop for PendingCall {
     }
 }
 
-/// Go to the back of the worker's queue once.
+/// Go to the back of the worker's run queue once.
 async fn line_up() {
     let mut lined_up = false;
     std::future::poll_fn(|cx| {
@@ -228,19 +228,19 @@ async fn line_up() {
     .await;
 }
 
-/// How long the end of a cancelled handler is waited for.
+/// How to end a cancelled handler, and how long that may take.
 #[derive(Debug, Clone, Copy)]
 pub struct CancelPolicy {
-    /// The handler can be told.
+    /// The handler can be notified.
     pub cancels: bool,
     pub deadline: Duration,
     pub grace: Duration,
 }
 
 impl CancelPolicy {
-    /// True when a cancelled handler ends without force. Others share its instance, which is therefore ended only
-    /// when the handler was told and does not yield within the grace period, or when the guest cannot be told
-    /// because it has held on for longer than any handler may run.
+    /// True when a cancelled handler ends by itself. Others share its instance, which is therefore ended only if the
+    /// handler was notified and does not finish within the grace period, or if the guest cannot be notified because it
+    /// has kept the thread for longer than any handler may run.
     async fn ends(
         self,
         execution: &Execution,
@@ -249,7 +249,7 @@ impl CancelPolicy {
     ) -> bool {
         loop {
             match tokio::time::timeout(self.grace, &mut heard).await {
-                // The instance is gone already.
+                // The instance has already ended.
                 Ok(Err(_)) => return true,
                 Ok(Ok(())) => return tokio::time::timeout(self.grace, reply).await.is_ok(),
                 Err(_) if execution.held() > self.deadline => return false,

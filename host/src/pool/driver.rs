@@ -1,10 +1,11 @@
-//! The task that owns an instance: it starts handlers, polls the guest's event loop, tells of cancellations, and
-//! ends with the instance.
+//! The task that owns an instance: it starts handlers, polls the guest's event loop, delivers cancellations, and ends
+//! with the instance.
 
+use crate::config::limit_name;
 use crate::pool::call::{Call, CallArgs, InstanceEnd};
 use crate::pool::instance::PooledInstance;
+use crate::pool::instance_pool::InstancePool;
 use crate::pool::offload;
-use crate::pool::pool::InstancePool;
 use crate::pool::reclaim;
 use crate::pool::scheduler::Work;
 use crate::sandbox::bindings;
@@ -19,13 +20,13 @@ use std::time::Instant;
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::Accessor;
 
-/// Start the task of a new instance on its pool's worker, whichever thread asks.
+/// Spawn the task of a new instance on its pool's worker, from any thread.
 pub fn launch(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
     let runtime = pool.worker.runtime.clone();
     runtime.spawn(drive(pool, instance));
 }
 
-/// Make an instance and drive it until it is retired, traps, or is killed.
+/// Create an instance and drive it until it is retired, traps, or is killed.
 async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
     let signals = &instance.signals;
     let mut guest = None;
@@ -51,7 +52,7 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
     if let Some(fatal) = fatal {
         let _ = signals.ended.set(fatal);
     }
-    // Only now: requests that lose their reply with it look for the reason.
+    // Only after `ended` is set: requests that lose their reply with the guest look for the reason.
     if let Some(guest) = guest {
         let begun = Instant::now();
         offload::end(guest, &pool.worker.endings).await;
@@ -84,7 +85,7 @@ async fn live(
     })
 }
 
-/// Make an interpreter, as soon as there is room for it.
+/// Create an instance as soon as there is room for it.
 async fn make(pool: &InstancePool, execution: &Arc<Execution>) -> wasmtime::Result<Instance> {
     let until = Instant::now() + reclaim::TIMEOUT;
     loop {
@@ -93,7 +94,9 @@ async fn make(pool: &InstancePool, execution: &Arc<Execution>) -> wasmtime::Resu
         match made {
             Err(error) if error.is::<PoolConcurrencyLimitError>() => {
                 if !pool.is_waited_for() || Instant::now() > until {
-                    return Err(error.context("every instance of the host is busy ([server] instances)"));
+                    let limit =
+                        limit_name::pick("--instances", "[server] instances", "Builder::most_instances");
+                    return Err(error.context(format!("all instances of the host are busy ({limit})")));
                 }
                 pool.worker.reclaim.ask().await;
             }
@@ -102,8 +105,8 @@ async fn make(pool: &InstancePool, execution: &Arc<Execution>) -> wasmtime::Resu
     }
 }
 
-/// Run the guest's event loop, from the time that something has to be waited for: a loop that is started costs an
-/// instance ten pages. Handlers of `def` routes do not wait in it, only what they leave to be done does.
+/// Run the guest's event loop once something has to wait in it: starting the loop costs an instance ten pages. Handlers
+/// of `def` routes do not wait in it; only work that they leave for after their reply does.
 async fn run(
     pool: &InstancePool,
     execution: &Execution,
@@ -119,7 +122,7 @@ async fn run(
     Err(wasmtime::format_err!("the event loop of the guest returned"))
 }
 
-/// Work through the lane's queue, beside the guest's event loop.
+/// Work through the pool's queue, concurrently with the guest's event loop.
 async fn serve(
     pool: &Arc<InstancePool>,
     instance: &Arc<PooledInstance>,
@@ -144,7 +147,7 @@ async fn serve(
                 }
             }
             Work::Wait | Work::Nothing => signals.wake.notified().await,
-            // What is begun here counts as in flight until it is done.
+            // Work that starts here counts as in flight until it is done.
             Work::Over if !left => {
                 left = true;
                 signals.execution.entered();
@@ -156,7 +159,7 @@ async fn serve(
     }
 }
 
-/// Run a handler: to its end, or, when it is `async def`, to its first wait.
+/// Run a handler to its end, or, if it is `async def`, to its first wait.
 pub async fn call(guest: &Accessor<HostState>, app: &bindings::App, call: Call) -> wasmtime::Result<()> {
     let Call { request, route, args, reply, .. } = call;
     let CallArgs { values, uploads, reservation } = args;

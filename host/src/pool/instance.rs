@@ -1,23 +1,23 @@
-//! What a pool knows of one of its instances, from outside: its state, and what it has served.
+//! An instance as its pool sees it: its state, and how many calls it has served.
 
 use crate::pool::call::{Call, InstanceSignals};
 use crate::sandbox::execution::Execution;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-/// What an instance does, as its pool counts it.
+/// The state of an instance, as its pool counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum InstanceState {
-    /// It is about to look at the queue, or works through it.
+    /// It takes calls from the queue, or is about to.
     Awake,
-    /// It has nothing to do and could take a call.
+    /// It has nothing to do and can take a call.
     Idle,
-    /// Its guest computes, or blocks where it should await: the queue is for others.
+    /// Its guest computes, or blocks where it should await: others have to take the queue.
     Held,
     /// It serves as many calls as it may at a time.
     Full,
-    /// Retired: it takes no more calls and finishes those that it has begun.
+    /// Retired: it takes no more calls and finishes those that it has started.
     Leaving,
 }
 
@@ -25,24 +25,24 @@ impl InstanceState {
     pub const ALL: [Self; 5] = [Self::Awake, Self::Idle, Self::Held, Self::Full, Self::Leaving];
 }
 
-/// An instance of a pool. Its state changes under the pool's lock only.
+/// An instance of a pool. Its state changes only under the pool's lock.
 #[derive(Debug)]
 pub struct PooledInstance {
     pub signals: Arc<InstanceSignals>,
     state: AtomicU8,
-    /// Its guest was suspended in the middle of something when its driver last gave the thread back.
+    /// Its guest was suspended midway when its driver last yielded the thread.
     held: AtomicBool,
-    /// It is held because its guest computes, and is counted as such for its worker.
+    /// It is held because its guest computes, and counts as computing for its worker.
     computing: AtomicBool,
     served: AtomicU64,
-    /// It has been idle since it was made: what it is given did not wait for it to be made.
+    /// It has been idle since it was created, so its first call did not wait for that.
     was_idle: AtomicBool,
-    /// It is not needed any more.
+    /// It was evicted: it ends once the queue is empty.
     dismissed: AtomicBool,
 }
 
 impl PooledInstance {
-    /// One that is about to be made, and will look at the queue as soon as it is.
+    /// One that is about to be created, and takes calls as soon as it is.
     pub fn new(execution: Arc<Execution>) -> Arc<Self> {
         Arc::new(Self {
             signals: InstanceSignals::new(execution),
@@ -55,19 +55,19 @@ impl PooledInstance {
         })
     }
 
-    /// True when the call is its own now; false when nobody waits for it any more.
+    /// Start a call; false when nobody waits for it any more.
     pub fn begins(&self, call: &Call) -> bool {
         let begun = call.state.begin(&self.signals);
         self.served.fetch_add(u64::from(begun), Ordering::Relaxed);
         begun
     }
 
-    /// Calls that it has begun.
+    /// Calls that it has started.
     pub fn served(&self) -> u64 {
         self.served.load(Ordering::Relaxed)
     }
 
-    /// Its first call, which was there before it was made.
+    /// Whether its first call had to wait for it to be created.
     pub fn was_waited_for(&self) -> bool {
         self.served() == 1 && !self.was_idle.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! What would hold a worker's thread for too long, and is done beside it: the decoding of large replies, and the end of
-//! large instances. To encode 64 MiB takes 50 ms, to unmap as much 10 ms, and every connection of the worker waits.
+//! Work that would block a worker's thread for too long: decoding large replies, and dropping large instances. Encoding
+//! 64 MiB takes 50 ms and unmapping as much takes 10 ms, while every connection of the worker would wait.
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::reply::{self, Body, DecodeError, Reply};
@@ -13,30 +13,30 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Largest reply that is decoded, and largest body that is encoded, at once: half a millisecond. In bytes.
+/// Largest reply decoded, and largest body encoded, on the worker's thread: half a millisecond. In bytes.
 const SHORT: usize = 256 * 1024;
 
-/// Replies of one app that may be decoded aside at once.
+/// Replies of one app that may be decoded on background threads at once.
 pub const MOST_AT_ONCE: usize = 2;
 
-/// More than the second that the allocator keeps what was freed for, in case it is wanted again.
+/// More than the second for which the allocator keeps freed memory for reuse.
 const A_WHILE: Duration = Duration::from_millis(1500);
 
-/// Memory of an instance from which on its end takes a millisecond, in bytes.
+/// Memory growth from which on dropping an instance takes a millisecond, in bytes.
 const LARGE: usize = 8 * 1024 * 1024;
 
-/// What the decoding of one app's replies may use.
+/// Limits for decoding one app's replies.
 pub struct Decoder<'a> {
-    /// Size of a reply's body, in bytes.
+    /// Largest body of a reply, in bytes.
     pub limit: usize,
-    /// Turns on background threads: [`MOST_AT_ONCE`].
+    /// Permits for background threads: [`MOST_AT_ONCE`].
     pub turns: &'a Arc<Semaphore>,
-    /// Memory for bodies.
+    /// The app's body budget.
     pub bodies: &'a BodyBudget,
 }
 
 impl Decoder<'_> {
-    /// Decode a reply; its body is counted until its last byte is sent.
+    /// Decode a reply; its body counts against the budget until its last byte is sent.
     pub async fn decode(&self, text: String) -> Result<Reply, Failure> {
         let limit = self.limit;
         let mut reply = if text.len() > SHORT {
@@ -44,7 +44,7 @@ impl Decoder<'_> {
         } else {
             let data = reply::bytes(text).map_err(Fault::from)?;
             match reply::decode(&data, limit.min(SHORT)) {
-                // References make a short reply a long body.
+                // Back-references make a short reply a long body.
                 Err(DecodeError::Unencodable(EncodeError::TooLarge)) if limit > SHORT => {
                     self.offload(move || reply::decode(&data, limit)).await?
                 }
@@ -69,7 +69,7 @@ impl Decoder<'_> {
         let decoding = move || {
             affinity::enter_background();
             let _ = done.send(decode());
-            // Not before: the request may be dropped while this thread still decodes.
+            // Held until here: the request may be dropped while this thread still decodes.
             drop(turn);
             give_back();
         };
@@ -78,8 +78,8 @@ impl Decoder<'_> {
     }
 }
 
-/// The allocator gives large blocks back to the system when a thread ends, if they were freed a while before. So one of the
-/// threads stays until none has come for a while. Without this 500 MB were kept after a burst of large replies.
+/// The allocator returns large blocks to the system when a thread ends, if they were freed a while before. So one
+/// thread lingers until no other has come for a while. Without this 500 MB were kept after a burst of large replies.
 fn give_back() {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     static IS_SEEN_TO: AtomicBool = AtomicBool::new(false);
@@ -95,8 +95,8 @@ fn give_back() {
     IS_SEEN_TO.store(false, Ordering::SeqCst);
 }
 
-/// End an instance: its memory is given back. One of a worker at a time, and not by a thread that gives way: it holds what
-/// every thread needs that grows a memory.
+/// Drop an instance and free its memory: one per worker at a time. Not on a low-priority thread, because it holds a
+/// lock that every thread needs to grow a memory.
 pub async fn end(guest: Instance, turns: &Semaphore) {
     if guest.store.data().grown() < LARGE {
         return drop(guest);

@@ -1,32 +1,32 @@
-//! Decisions about instances, apart from the mechanism: who may share one, and when one is retired.
+//! Policy for instances, without the mechanism: who may share one, when one is retired, and how many are kept warm.
 
 use crate::manifest::isolation::{Isolation, RouteIsolation};
 
-/// How instances serve the routes of one lane. Routes with equal rules share a lane and its instances.
+/// How instances serve the routes of one pool. Routes with equal policies share a pool and its instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PoolPolicy {
     /// The handlers are `async def`: they may wait, and be cancelled.
     pub is_async: bool,
     pub isolation: Isolation,
-    /// Requests that one instance takes up before they end.
+    /// Most requests in flight on one instance.
     pub concurrency: usize,
     /// Requests after which an instance is retired; 0 means never.
     pub max_requests: u64,
-    /// The fewest instances that are kept ready beyond those in use. See [`WarmTarget`].
+    /// The fewest idle instances that are kept warm. See [`WarmTarget`].
     pub spares: usize,
 }
 
-/// Requests that one interpreter takes up before another one is made. Its event loop is shared, so a queue
-/// behind it costs latency; below this many the sharing is what saves memory.
+/// Requests in flight on one interpreter before another one is created. They share its event loop: beyond this many,
+/// queueing costs latency; below, sharing saves memory.
 const ENOUGH: usize = 2000;
-/// Fresh instances made ahead, per worker, when nothing is known of the load.
+/// Fresh instances kept warm per worker before anything is known of the load.
 const SPARES: usize = 2;
 
 impl PoolPolicy {
-    /// The rules for a route. `max_requests` is the host's own, which a route may only lower.
+    /// The policy of a route. `max_requests` is the host's limit, which a route may only lower.
     pub fn new(is_async: bool, wishes: RouteIsolation, max_requests: u64) -> Self {
         let isolation = match wishes.isolation {
-            // A `def` handler holds its interpreter: there is nothing to interleave.
+            // A `def` handler blocks its interpreter: nothing can interleave.
             Some(Isolation::Concurrent) | None if !is_async => Isolation::Serial,
             wish => wish.unwrap_or(Isolation::Concurrent),
         };
@@ -42,20 +42,20 @@ impl PoolPolicy {
         Self { is_async, isolation, concurrency, max_requests, spares }
     }
 
-    /// True when the instance must not serve another request. `exhausted`: it was refused memory.
+    /// True when the instance must not serve another request. `exhausted`: it was denied memory.
     pub fn retire(&self, served: u64, exhausted: bool) -> bool {
         exhausted || (self.max_requests > 0 && served >= self.max_requests)
     }
 
-    /// True when an instance with so many unanswered requests has no place for another one. The ones of `def`
-    /// handlers never count: a call holds the interpreter, and ends before the next one begins.
+    /// True when an instance with this many requests in flight cannot take another one. Never for `def` handlers: a
+    /// call blocks the interpreter, and ends before the next one starts.
     pub fn is_full(&self, in_flight: usize) -> bool {
         self.is_async && in_flight >= self.concurrency
     }
 }
 
-/// The worker that a request goes to: `None` for the one it came to, otherwise an index into `others`. Each is
-/// known by the number of its handlers that compute: a core with fewer of them is the freer one.
+/// The worker that gets a request: `None` for the one that received it, otherwise an index into `others`. `here` and
+/// `others` are numbers of computing handlers: a core with fewer of them is freer.
 pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize> {
     if here == 0 {
         return None;
@@ -64,21 +64,21 @@ pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize>
     (freest.1 < here).then_some(freest.0)
 }
 
-/// How many instances of a lane are kept ready: as many as came at once lately, for lanes whose instances serve one
-/// request only. Others are kept once they were needed, and let go when they were not for a while.
+/// How many instances of a pool are kept warm. Pools of fresh instances keep as many as requests came at once lately.
+/// Other pools keep instances that were needed, and evict those that were not for a while.
 #[derive(Debug, Clone, Copy)]
 pub struct WarmTarget {
     least: usize,
     most: usize,
     want: usize,
-    /// Most requests that waited at once, since the last look.
+    /// Most requests that waited at once, since the last tick.
     peak: usize,
-    /// Fewest instances that rested at once, since the last time some were let go.
+    /// Fewest instances that were idle at once, since the last eviction.
     unused: usize,
     looks: u32,
 }
 
-/// Looks between two times that instances are let go.
+/// Ticks between two evictions.
 const LOOKS: u32 = 10;
 
 impl WarmTarget {
@@ -87,25 +87,25 @@ impl WarmTarget {
         Self { least, most, want: least, peak: 0, unused: usize::MAX, looks: 0 }
     }
 
-    /// Instances to be kept ready.
+    /// How many instances to keep warm.
     pub fn want(&self) -> usize {
         self.want
     }
 
-    /// So many requests wait now.
+    /// This many requests wait now.
     pub fn waiting(&mut self, requests: usize) {
         self.peak = self.peak.max(requests);
         self.want = self.want.max(self.peak.min(self.most));
     }
 
-    /// So many instances rest now.
+    /// This many instances are idle now.
     pub fn resting(&mut self, instances: usize) {
         self.unused = self.unused.min(instances);
     }
 
-    /// Called once a second, with the number that rest: how many of them to let go.
+    /// Called once a second with the number of idle instances; returns how many of them to evict.
     pub fn look(&mut self, resting: usize) -> usize {
-        // A burst is remembered for a while, and forgotten one by one.
+        // After a burst the target falls by one a second.
         self.want = self.want.saturating_sub(1).max(self.peak.min(self.most)).max(self.least);
         self.peak = 0;
         self.looks += 1;

@@ -1,8 +1,8 @@
-//! Which instance of a pool does what: plain data under the pool's lock, and the events that change it.
+//! A pool's scheduler: which instance does what, as plain data under the pool's lock, and the events that change it.
 //!
-//! Every change of an instance's state is one [`Scheduler::transition`], so the counts cannot drift from the states. What an
-//! event has the pool do beside that (instances to make, workers to ask for help) is left in [`Effects`]. The scheduler knows
-//! no engine: the property test plays random events on it.
+//! Every state change of an instance goes through [`Scheduler::transition`], so the counts cannot drift from the
+//! states. What the pool has to do after an event (instances to create, workers to ask for help) is left in
+//! [`Effects`]. The scheduler does not know the engine, so a property test can play random events on it.
 
 use crate::manifest::isolation::Isolation;
 use crate::pool::call::{Call, InstanceEnd};
@@ -14,40 +14,40 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// How the instances of a pool are made and how many there may be.
+/// How the instances of a pool are created, and how many there may be.
 #[derive(Debug, Clone)]
 pub struct PoolRules {
     pub policy: PoolPolicy,
-    /// Most instances, besides those that are leaving.
+    /// Most instances, not counting those that are leaving.
     pub most: usize,
-    /// The right to compute, see [`Worker`](crate::pool::worker::Worker).
+    /// Permits to compute, see [`Worker`](crate::pool::worker::Worker).
     pub turns: Arc<Semaphore>,
-    /// Processor time of a call.
+    /// Processor budget of a call.
     pub max_cpu: Option<Duration>,
 }
 
 /// What the pool has to do after an event.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Instances that are counted already, and have to be made.
+    /// Instances to launch, which are already counted.
     pub hired: Vec<Arc<PooledInstance>>,
     /// Calls wait, and no instance of this pool can take them: other workers may help.
     pub is_stranded: bool,
-    /// An instance became idle or ended: whoever waits for that looks again.
+    /// An instance became idle or ended: those who wait for that look again.
     pub has_settled: bool,
-    /// By how many more instances of this worker compute than before.
+    /// Change in the number of this worker's computing instances.
     pub computing: isize,
 }
 
-/// What an instance finds when it looks for work.
+/// What an instance does next.
 #[derive(Debug)]
 pub enum Work {
     Call(Call),
-    /// The queue is empty: look at other workers, then call [`Scheduler::rest`].
+    /// The queue is empty: try other workers, then call [`Scheduler::rest`].
     Nothing,
     /// It takes no calls now: wait to be woken.
     Wait,
-    /// It is retired, and has answered all it had taken.
+    /// It is retired, and has finished all its calls.
     Over,
 }
 
@@ -75,13 +75,13 @@ impl StateCounts {
 pub struct Scheduler {
     rules: PoolRules,
     queue: VecDeque<Call>,
-    /// Those in the state of that name; the last one is the warmest.
+    /// The idle instances; the last one is the warmest.
     idle: Vec<Arc<PooledInstance>>,
     counts: StateCounts,
     target: WarmTarget,
-    /// No more calls are to come: instances that are done end.
+    /// The pool drains: instances end when they are done.
     is_closing: bool,
-    /// Why an instance could not be made.
+    /// Why an instance could not be created.
     failure: Option<String>,
     effects: Effects,
 }
@@ -102,7 +102,7 @@ impl Scheduler {
         }
     }
 
-    /// What is to be done since this was asked last.
+    /// The effects of events since the last call.
     pub fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
     }
@@ -115,7 +115,7 @@ impl Scheduler {
         self.queue.len()
     }
 
-    /// How many instances are to be kept ready.
+    /// How many instances to keep warm.
     pub fn wanted(&self) -> usize {
         self.target.want()
     }
@@ -124,7 +124,7 @@ impl Scheduler {
         self.failure.as_deref()
     }
 
-    /// Whether a call could be taken here, now or when another instance is made.
+    /// Whether a call could be taken here, now or by a new instance.
     pub fn has_room(&self) -> bool {
         self.counts.of(InstanceState::Awake) > 0 || !self.idle.is_empty() || self.may_grow()
     }
@@ -134,7 +134,7 @@ impl Scheduler {
         self.counts.alive() < most && self.counts.alive() + self.counts.leaving() < 2 * most
     }
 
-    /// The one place where states change. `from` or `to` is `None` for an instance that comes or goes.
+    /// The only place where states change. `from` is `None` for a new instance, `to` for one that has ended.
     fn transition(
         &mut self,
         instance: &Arc<PooledInstance>,
@@ -147,7 +147,11 @@ impl Scheduler {
         if let Some(from) = from {
             self.counts.0[from as usize] -= 1;
             if from == InstanceState::Idle {
-                self.idle.retain(|other| !Arc::ptr_eq(other, instance));
+                // Mostly the warmest one, which is the last.
+                match self.idle.pop_if(|last| Arc::ptr_eq(last, instance)) {
+                    Some(_) => {}
+                    None => self.idle.retain(|other| !Arc::ptr_eq(other, instance)),
+                }
             }
         }
         if let Some(to) = to {
@@ -164,14 +168,14 @@ impl Scheduler {
         self.transition(instance, Some(instance.state()), Some(to));
     }
 
-    /// A call comes in.
+    /// Queue a call.
     pub fn submit(&mut self, call: Call) {
         self.queue.push_back(call);
         self.target.waiting(self.queue.len());
         self.rouse();
     }
 
-    /// See to it that an instance looks at the queue.
+    /// Make sure that an instance looks at the queue.
     pub fn rouse(&mut self) {
         if self.counts.of(InstanceState::Awake) > 0 {
             return;
@@ -198,7 +202,7 @@ impl Scheduler {
         self.effects.hired.push(instance);
     }
 
-    /// Have as many instances made as are to be kept ready.
+    /// Create instances until enough are warm.
     pub fn replenish(&mut self) {
         while !self.is_closing
             && self.idle.len() + self.counts.of(InstanceState::Awake) < self.wanted()
@@ -213,7 +217,7 @@ impl Scheduler {
         self.release(instance);
         let execution = &instance.signals.execution;
         if matches!(instance.state(), InstanceState::Idle | InstanceState::Full) {
-            // Woken for another reason than a call, or for a call that is gone.
+            // Woken for something other than a call, or for a call that is gone.
             self.set(instance, InstanceState::Awake);
         }
         if instance.state() != InstanceState::Leaving && self.is_over(instance) {
@@ -235,18 +239,18 @@ impl Scheduler {
         }
     }
 
-    /// Whether `instance` has served its time.
+    /// Whether `instance` should retire.
     fn is_over(&self, instance: &PooledInstance) -> bool {
         let is_exhausted = instance.signals.execution.is_exhausted();
         let is_worn = self.rules.policy.retire(instance.served(), is_exhausted);
-        // Past the drain limit an instance is reused beyond `max_requests`. But a fresh one was promised to be so.
+        // Past the drain limit an instance is reused beyond `max_requests`. A fresh one never is.
         let may_leave =
             self.rules.policy.isolation == Isolation::Fresh || self.counts.leaving() < self.rules.most;
         let is_unneeded = (self.is_closing || instance.is_dismissed()) && self.queue.is_empty();
         is_unneeded || is_worn && may_leave
     }
 
-    /// The first call of the queue that somebody still waits for: it is `instance`'s now.
+    /// Start the first queued call that somebody still waits for on `instance`.
     pub fn pop(&mut self, instance: &PooledInstance) -> Option<Call> {
         while let Some(call) = self.queue.pop_front() {
             if instance.begins(&call) {
@@ -256,7 +260,7 @@ impl Scheduler {
         None
     }
 
-    /// `instance` found nothing anywhere. Another thread may have brought a call since.
+    /// `instance` found no work anywhere. Another thread may have queued a call since.
     pub fn rest(&mut self, instance: &Arc<PooledInstance>) {
         if self.queue.is_empty() {
             self.set(instance, InstanceState::Idle);
@@ -265,7 +269,7 @@ impl Scheduler {
         }
     }
 
-    /// `instance` stops taking calls; others see to what is left.
+    /// `instance` stops taking calls; others take the rest of the queue.
     fn leave(&mut self, instance: &Arc<PooledInstance>, state: InstanceState) {
         self.set(instance, state);
         if !self.queue.is_empty() {
@@ -280,8 +284,8 @@ impl Scheduler {
         }
     }
 
-    /// The guest of `instance` was suspended in the middle of something. Returns the calls that have to be submitted anew,
-    /// because nobody here looks at the queue.
+    /// The guest of `instance` was suspended midway. Returns the calls that have to be submitted again, because no
+    /// instance here looks at the queue.
     pub fn hold(&mut self, instance: &Arc<PooledInstance>) -> VecDeque<Call> {
         if matches!(instance.state(), InstanceState::Awake | InstanceState::Idle) {
             self.set(instance, InstanceState::Held);
@@ -297,7 +301,7 @@ impl Scheduler {
         }
     }
 
-    /// The guest of `instance` goes on, or has given the thread back.
+    /// The guest of `instance` resumes, or has given up the thread.
     pub fn release(&mut self, instance: &Arc<PooledInstance>) {
         if !instance.set_held(false) {
             return;
@@ -319,7 +323,7 @@ impl Scheduler {
         self.effects.has_settled = true;
         if let Some(InstanceEnd::NoInstance(why)) = instance.signals.ended.get() {
             self.failure = Some(why.clone());
-            // The call that waits longest is told; the next attempt is for the others.
+            // The call that waits longest fails; the next attempt is for the others.
             let _ = self.pop(instance);
         } else if self.rules.policy.isolation == Isolation::Fresh {
             self.replenish();
@@ -329,7 +333,7 @@ impl Scheduler {
         }
     }
 
-    /// Once a second: evict instances that nobody needed lately, the coldest first.
+    /// Once a second: evict instances that were not needed lately, the coldest first.
     pub fn tick(&mut self) {
         let unneeded = self.target.look(self.idle.len());
         self.evict(unneeded);
@@ -343,13 +347,14 @@ impl Scheduler {
     }
 
     fn evict(&mut self, count: usize) {
-        for instance in self.idle[..count].to_vec() {
+        let coldest = self.idle[..count].to_vec();
+        for instance in &coldest {
             instance.dismiss();
-            self.wake(&instance);
+            self.wake(instance);
         }
     }
 
-    /// Let the instances end: each as soon as it has answered what it has begun, and the queue is empty.
+    /// Drain: each instance ends as soon as it has finished its calls and the queue is empty.
     pub fn close(&mut self) {
         self.is_closing = true;
         for instance in self.idle.clone() {

@@ -1,4 +1,4 @@
-//! Random events against the scheduler: the counts stay those of the states, and no call is forgotten.
+//! Random events against the scheduler: the counts match the states, and no call is forgotten.
 
 use super::*;
 use crate::manifest::isolation::RouteIsolation;
@@ -20,11 +20,11 @@ fn call(request: u64) -> (Call, PendingCall) {
     PendingCall::new(request, 0, ValidArgs(Vec::new()).into(), tokio::time::Instant::now(), cancel)
 }
 
-/// A pool whose instances do what the test says.
+/// A pool whose instances do what the test tells them.
 struct World {
     scheduler: Scheduler,
     alive: Vec<Arc<PooledInstance>>,
-    /// Whoever waits for the replies. Dropped, they give up.
+    /// The waits for replies. Dropping one gives up its call.
     pending: Vec<PendingCall>,
     begun: usize,
     next: u64,
@@ -44,7 +44,7 @@ impl World {
         (!self.alive.is_empty()).then(|| self.alive[index % self.alive.len()].clone())
     }
 
-    /// An instance looks for work until it has to wait.
+    /// Let an instance look for work until it has to wait.
     fn run(&mut self, instance: &Arc<PooledInstance>) {
         loop {
             match self.scheduler.next(instance) {
@@ -120,7 +120,7 @@ impl World {
         self.settle();
     }
 
-    /// What holds after each event.
+    /// The invariants after each event.
     fn check(&self) {
         let scheduler = &self.scheduler;
         for state in InstanceState::ALL {
@@ -135,7 +135,7 @@ impl World {
         assert!(scheduler.counts().alive() <= MOST, "{:?}", scheduler.counts());
         assert!(scheduler.counts().alive() + scheduler.counts().leaving() <= 2 * MOST);
         assert_eq!(self.computing, 0, "nobody was interrupted");
-        // A call that waits is seen to: by an instance that looks at the queue, or by other workers.
+        // Somebody takes care of a queued call: an instance that looks at the queue, or other workers.
         if scheduler.queued() > 0 {
             let is_seen_to = scheduler.counts().of(InstanceState::Awake) > 0 || self.is_stranded;
             assert!(is_seen_to, "{} calls wait: {:?}", scheduler.queued(), scheduler.counts());
@@ -194,7 +194,7 @@ proptest! {
             world.play(event);
             world.check();
         }
-        // Left alone, it serves what waits and lets all instances end.
+        // Without further events it serves all queued calls and lets all instances end.
         world.scheduler.close();
         for _ in 0..200 {
             for instance in world.alive.clone() {

@@ -1,33 +1,33 @@
-//! What the pools of one worker share: its thread, seen from outside.
+//! What the pools of one worker share: its runtime, permits and load.
 
 use crate::pool::reclaim::Reclaim;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
-/// A worker's thread.
+/// A worker, as its pools see it.
 #[derive(Debug)]
 pub struct Worker {
     /// Where the worker's tasks run.
     pub runtime: tokio::runtime::Handle,
-    /// Handlers that were interrupted because they compute.
+    /// Handlers that were interrupted while computing.
     computing: AtomicUsize,
-    /// The right to compute beyond the first tick: one handler at a time on a thread, so that a connection waits for
-    /// one.
+    /// Permits to compute beyond the first tick: one handler at a time per thread, so that a connection waits for one
+    /// only.
     pub turns: Arc<Semaphore>,
-    /// The right to give back the memory of a large instance.
+    /// Permit to free the memory of a large instance.
     pub endings: Semaphore,
-    /// That of all workers.
+    /// Shared by all workers.
     pub reclaim: Reclaim,
 }
 
 impl Worker {
-    /// That of the runtime that calls this. A worker's has one thread.
+    /// The worker of the current runtime. A worker's runtime has one thread.
     pub fn current(reclaim: Reclaim) -> Arc<Self> {
         Self::of(tokio::runtime::Handle::current(), reclaim)
     }
 
-    /// That of a runtime.
+    /// The worker of a runtime.
     pub fn of(runtime: tokio::runtime::Handle, reclaim: Reclaim) -> Arc<Self> {
         let threads = runtime.metrics().num_workers();
         Arc::new(Self {
@@ -43,7 +43,7 @@ impl Worker {
         self.computing.load(Ordering::Relaxed)
     }
 
-    /// So many handlers more, or fewer, compute.
+    /// Change the number of computing handlers.
     pub fn add_computing(&self, count: isize) {
         if count != 0 {
             self.computing.fetch_add(count.cast_unsigned(), Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How many requests of an app are worked on at once on a worker, how many may wait for that, and who is sent away.
+//! Admission control: how many requests of an app are in flight on a worker, how many may wait, and which are refused.
 
 use crate::config::Limits;
 use crate::error::Overload;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// What a client that was sent away should wait when nobody knows better.
+/// The default time after which a refused client should retry.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// One app's gate on one worker. The rate is shared by all workers.
+/// Admission control of one app on one worker. All workers share the rate limit.
 pub struct Admission {
     places: Semaphore,
     waiting: AtomicUsize,
@@ -26,7 +26,7 @@ impl Admission {
         Self { places, waiting: AtomicUsize::new(0), most_waiting: limits.queue, rate }
     }
 
-    /// Before anything is done for a request: may it come in?
+    /// A first check, before the host does any work for a request.
     pub fn check(&self) -> Result<(), Overload> {
         if let Some(rate) = &self.rate {
             rate.take(1).map_err(Overload::Rate)?;
@@ -41,7 +41,7 @@ impl Admission {
         Err(Overload::Queue(RETRY))
     }
 
-    /// Wait for a place among those that are worked on, at most until the deadline.
+    /// Wait for a place among the requests in flight, at most until the deadline.
     pub async fn enter(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Overload> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
@@ -50,13 +50,13 @@ impl Admission {
         let _waiting = Waiting::begin(&self.waiting);
         match tokio::time::timeout_at(deadline, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            // It is never closed.
+            // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => Err(Overload::Queue(RETRY)),
         }
     }
 }
 
-/// Counts one who waits, who may give up.
+/// Counts a waiting request, also if it gives up.
 struct Waiting<'g>(&'g AtomicUsize);
 
 impl<'g> Waiting<'g> {

@@ -1,5 +1,5 @@
-//! Memory for bodies on their way, in both directions: each app has its share, so clients that send or take slowly cost
-//! their own app something, and nobody else.
+//! Memory budget for bodies in transit, in both directions. Each app has its own share, so slow clients use up only the
+//! share of their own app.
 
 use crate::error::Overload;
 use bytes::Bytes;
@@ -8,10 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bodies up to this size are not counted, in bytes.
 const SMALL: usize = 16 * 1024;
-/// What is counted, in bytes.
+/// The unit of accounting, in bytes.
 const UNIT: usize = 4096;
 
-/// The share of one app, of all workers.
+/// The share of one app, over all workers.
 #[derive(Debug)]
 pub struct BodyBudget {
     share: Arc<Semaphore>,
@@ -24,17 +24,17 @@ impl BodyBudget {
         Self { share: Arc::new(Semaphore::new(units)), units }
     }
 
-    /// BodyReservation for a body of which nothing is known yet.
+    /// An empty reservation, for a body of unknown size.
     pub fn reserve(&self) -> BodyReservation {
         BodyReservation { share: self.share.clone(), bytes: 0, held: None }
     }
 
-    /// What is taken now, in bytes.
+    /// Bytes that are reserved now.
     pub fn taken(&self) -> usize {
         (self.units - self.share.available_permits()) * UNIT
     }
 
-    /// A body that has its room for as long as a part of it is in memory.
+    /// Attach a reservation to a body. It is held for as long as any slice of the body is in memory.
     pub fn keep(&self, body: Bytes) -> Result<Bytes, Overload> {
         if body.len() <= SMALL {
             return Ok(body);
@@ -45,7 +45,7 @@ impl BodyBudget {
     }
 }
 
-/// A part of an app's share. It is given back when this is dropped.
+/// A reserved part of an app's share, released on drop.
 #[derive(Debug)]
 pub struct BodyReservation {
     share: Arc<Semaphore>,
@@ -54,7 +54,7 @@ pub struct BodyReservation {
 }
 
 impl BodyReservation {
-    /// The body has so many bytes more.
+    /// Reserve `bytes` more for the body.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
         self.bytes += bytes;
         if self.bytes <= SMALL {
@@ -72,7 +72,7 @@ impl BodyReservation {
     }
 }
 
-/// A body and its room.
+/// A body and its reservation.
 struct Kept {
     body: Bytes,
     _reservation: BodyReservation,

@@ -1,6 +1,6 @@
-//! What each app may use of the host at a time: requests in a second, requests at work, memory for bodies.
+//! Quotas of each app: requests per second, requests in flight, memory for bodies.
 //!
-//! Each quota belongs to one app, so an app that uses up its own takes nothing from its neighbours.
+//! Each quota belongs to one app, so an app that uses up its own takes nothing from the others.
 
 pub mod admission;
 pub mod body_budget;

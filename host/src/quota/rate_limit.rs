@@ -1,30 +1,30 @@
-//! How much may come in a second: requests of an app, bytes of its output.
+//! Rate limiter for requests to an app and for bytes of its log output.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A bucket that fills at a steady rate, up to what comes in `burst`. All threads take from it.
+/// A token bucket that refills at a steady rate and holds what refills in `burst`. All threads take from it.
 ///
-/// Kept as one number: the time at which the bucket is full again (GCRA).
+/// Its state is one number: the time at which the bucket is full again (GCRA).
 #[derive(Debug)]
 pub struct RateLimit {
     began: Instant,
     full_at: AtomicU64,
-    /// Nanoseconds in which one unit comes.
+    /// Nanoseconds per unit.
     interval: u64,
     burst: u64,
 }
 
 impl RateLimit {
-    /// At most a billion units in a second.
+    /// At most a billion units per second.
     pub fn new(per_second: u64, burst: Duration) -> Self {
         let interval = (1_000_000_000 / per_second.max(1)).max(1);
-        // One unit can always come.
+        // The bucket must hold at least one unit.
         let burst = (burst.as_nanos() as u64).max(interval);
         Self { began: Instant::now(), full_at: AtomicU64::new(0), interval, burst }
     }
 
-    /// Take some units out. The error is the time until they are there; more than the bucket holds never are.
+    /// Take units. The error is the time until they are available; more units than the bucket holds never are.
     pub fn take(&self, units: u64) -> Result<(), Duration> {
         self.take_at(units, self.began.elapsed().as_nanos() as u64)
     }

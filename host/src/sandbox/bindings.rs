@@ -1,4 +1,4 @@
-//! Generated from `wit/bolt.wit`: the types and calls on both sides of the boundary. Nothing else is in here.
+//! Bindings generated from `wit/bolt.wit`: the types and calls between host and guest.
 
 wasmtime::component::bindgen!({
     path: "wit",

@@ -1,7 +1,7 @@
 //! Compiled components on disk, keyed by content and engine.
 //!
-//! The only `unsafe` of the library is here: wasmtime trusts a compiled artifact as it trusts native code, and the kernel is
-//! asked to have it mapped at once.
+//! All `unsafe` code of the library is here: wasmtime trusts a compiled artifact like native code, and `madvise`
+//! populates its mappings.
 
 use crate::sandbox::pagemap::{Maps, PAGE, Runs};
 use crate::util::cache_files::{FileState, private_folder, write, write_atomically};
@@ -19,26 +19,26 @@ use std::sync::Mutex;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-/// Code that was found to be as it was written, in this state of its file.
+/// Code files with a verified checksum, each with the file state that was verified.
 static SOUND: Mutex<BTreeMap<PathBuf, FileState>> = Mutex::new(BTreeMap::new());
 
-/// Code whose use by requests was noted, or is about to be.
+/// Code files whose pages used by requests have been recorded, or are about to be.
 static NOTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// More than 16 MiB are not noted: a start would wait for what it may not need.
+/// At most 16 MiB are recorded: a cold start would wait for pages that it may not need.
 const MOST_PAGES: u64 = 4096;
 
-/// Changes when the files of an artifact mean something else.
+/// Bump this when the meaning of an artifact's files changes.
 const FORMAT: u32 = 2;
 
-/// A compiled component and the manifest it gave; or code that components have in common, without one.
+/// A compiled component with its manifest, or code shared by several components, without one.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     pub code: PathBuf,
     pub manifest: PathBuf,
-    /// The checksum of the code, by which a damaged file is known, and the folder of the code it shares with others.
+    /// The checksum of the code, to detect damage, and the folder of the code that it shares with others.
     sum: PathBuf,
-    /// Pages of the code's file that a start uses: lines of the first of a run and their number. They are advice.
+    /// Pages of the code file that a cold start uses: a run per line, first page and count. Only a prefetch hint.
     pages: PathBuf,
 }
 
@@ -64,29 +64,29 @@ impl Artifact {
         self.code.parent().unwrap_or(Path::new("/"))
     }
 
-    /// The code that this was compiled without, because others have it as well.
+    /// The code that this artifact shares with others, if it was split.
     pub fn shared(&self) -> Option<Self> {
         let sum = fs::read_to_string(&self.sum).ok()?;
         Some(Self::at(&self.folder().with_file_name(sum.lines().nth(1)?)))
     }
 
-    /// A name for it: a part of the hash of its component.
+    /// A short id: the first digits of its component's hash.
     pub fn id(&self) -> String {
         let folder = self.folder().file_name().unwrap_or_default();
         folder.to_string_lossy().chars().take(12).collect()
     }
 
-    /// True when all files are there, and the code is as it was written. The manifest is written last.
+    /// True when all files exist and the code is undamaged. The manifest is written last.
     pub fn exists(&self) -> bool {
         self.manifest.is_file() && self.has_code()
     }
 
-    /// True when the code is as it was written, and so is what it shares.
+    /// True when the code and the code that it shares are undamaged.
     pub fn has_code(&self) -> bool {
         self.is_sound() && self.shared().is_none_or(|shared| shared.is_sound())
     }
 
-    /// Each state of the file is read once in a process, which takes 10 ms.
+    /// Each state of the file is verified once per process, which takes 10 ms.
     fn is_sound(&self) -> bool {
         let Ok(stamp) = FileState::of(&self.code) else { return false };
         if lock(&SOUND).get(&self.code) == Some(&stamp) {
@@ -106,11 +106,11 @@ impl Artifact {
         lock(&SOUND).insert(self.code.clone(), stamp);
     }
 
-    /// Keep compiled code, and where the code is that it shares.
+    /// Store compiled code, and a reference to the code that it shares.
     pub fn store(&self, code: &[u8], shared: Option<&Self>) -> io::Result<()> {
         private_folder(self.folder())?;
         write_atomically(&self.code, code)?;
-        // As it is on disk: whoever loads it next need not read it again.
+        // The state on disk, so the next load need not verify the file again.
         let stamp = FileState::of(&self.code)?;
         let mut sum = checksum(&self.code)?;
         if let Some(folder) = shared.and_then(|shared| shared.folder().file_name()) {
@@ -123,14 +123,14 @@ impl Artifact {
 }
 
 impl Artifact {
-    /// True for the first who asks, who is to note what requests use. Once in a process is enough: to look takes long where
-    /// there are many apps.
+    /// True for the first caller, which then records the pages that requests use. Once per process is enough: with many
+    /// apps it takes long.
     pub fn begin_noting(&self) -> bool {
         lock(&NOTED).insert(self.code.clone())
     }
 
-    /// Note which pages of the code this process uses now, beside those that were noted before: they are what the next start
-    /// has to wait for.
+    /// Record which pages of the code this process uses now, in addition to earlier records: the next cold start has to
+    /// wait for them.
     pub fn note_pages(&self, maps: &Maps) -> io::Result<()> {
         let known = self.pages();
         let Some(used) = maps.used(&self.code, &known) else { return Ok(()) };
@@ -138,11 +138,11 @@ impl Artifact {
             return Ok(());
         }
         let lines: String = used.iter().map(|(first, count)| format!("{first} {count}\n")).collect();
-        // Nothing is lost with them: they need not be on the disk now.
+        // No fsync: losing the record is harmless.
         write(&self.pages, lines.as_bytes(), false)
     }
 
-    /// What was noted. Nothing, where that cannot have been.
+    /// The recorded pages. Empty if the record is malformed or does not fit the file.
     fn pages(&self) -> Runs {
         let text = fs::read_to_string(&self.pages).unwrap_or_default();
         let length = fs::metadata(&self.code).map_or(0, |meta| meta.len().div_ceil(PAGE));
@@ -156,12 +156,12 @@ impl Artifact {
     }
 }
 
-/// In pages. Each run is shorter than a file.
+/// In pages. No run is longer than the file.
 fn size(runs: &Runs) -> u64 {
     runs.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-/// CRC-32 and size of a file: against disks, not against people.
+/// CRC-32 and size of a file. They detect damage, not tampering.
 fn checksum(path: &Path) -> io::Result<String> {
     let (mut file, mut hasher, mut size) = (File::open(path)?, crc32fast::Hasher::new(), 0);
     let mut buffer = vec![0; 1 << 18];
@@ -175,21 +175,20 @@ fn checksum(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Map a compiled component into memory, and have what a start uses of it read.
+/// Map a compiled component into memory, and prefetch the pages that a cold start uses.
 #[allow(unsafe_code)]
 pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Component> {
     let pages = artifact.pages();
-    // The disk is asked for all of them before the first is waited for. Left to itself the kernel reads what lies around a
-    // page that is missing, as much as the disk's settings say: with 8 MiB that was the whole file.
+    // Request all pages from the disk before waiting for the first. By default the kernel reads ahead around each page
+    // fault, as much as the disk's settings say: with 8 MiB that was the whole file.
     if let Ok(file) = File::open(&artifact.code) {
         for &(first, count) in &pages {
             let (from, length) = (first.saturating_mul(PAGE), NonZeroU64::new(count.saturating_mul(PAGE)));
             let _ = fadvise(&file, from, length, rustix::fs::Advice::WillNeed);
         }
     }
-    // SAFETY: the file was written by `compile` of this program into the user's private cache folder (0700),
-    // under a name that holds the hash of its source and of the engine. Whoever can write there can run code
-    // as this user anyway.
+    // SAFETY: `compile` of this program wrote the file into the user's private cache folder (0700), under a name that
+    // contains the hashes of its source and of the engine. Anyone who can write there can run code as this user anyway.
     let component = unsafe { Component::deserialize_file(engine, &artifact.code) }?;
     for (first, count) in pages {
         populate(&component.image_range(), first, count);
@@ -197,8 +196,8 @@ pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Com
     Ok(component)
 }
 
-/// Map the compiled code that components have in common into memory, all of it at once: no request waits for the disk, and
-/// what is mapped in some process stays when the system needs room for files.
+/// Map code that components share, and populate all of it: no request waits for the disk, and the kernel keeps mapped
+/// pages when it reclaims the page cache.
 #[allow(unsafe_code)]
 pub fn deserialize_module(engine: &Engine, path: &Path) -> wasmtime::Result<Module> {
     // SAFETY: as for components.
@@ -207,7 +206,7 @@ pub fn deserialize_module(engine: &Engine, path: &Path) -> wasmtime::Result<Modu
     Ok(module)
 }
 
-/// Have `count` pages of what is mapped at `image` read, as far as that goes, so that no worker waits for the disk. Kernels
+/// Populate up to `count` pages of the mapping `image`, so that no worker waits for the disk. Best effort: kernels
 /// before 5.14 refuse.
 #[allow(unsafe_code)]
 fn populate(image: &Range<*const u8>, first: u64, count: u64) {
@@ -215,6 +214,6 @@ fn populate(image: &Range<*const u8>, first: u64, count: u64) {
     let from = first.saturating_mul(PAGE).min(length);
     let count = count.saturating_mul(PAGE).min(length - from);
     let start = image.start.wrapping_add(from as usize).cast_mut().cast();
-    // SAFETY: the range is a part of the image, which the caller keeps mapped; its contents do not change by being read.
+    // SAFETY: the range is part of the image, which the caller keeps mapped. Reading it does not change its contents.
     let _ = unsafe { madvise(start, count as usize, Advice::LinuxPopulateRead) };
 }

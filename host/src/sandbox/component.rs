@@ -1,4 +1,4 @@
-//! Components: checked, loaded, linked.
+//! Components: validation, loading and linking.
 
 use crate::config::app_source::Source;
 use crate::config::limit_name;
@@ -17,14 +17,14 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{ExternType, Module};
 
-/// The interface every SDK app exports, less its version.
+/// The interface that every SDK app exports, without its version.
 const HANDLERS: &str = "bolt:host/handlers@";
 const ABI_VERSION: &str = "0.4.0";
 
-/// The unit in which a component states its memory, in bytes.
+/// The unit in which a component declares its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
 
-/// Look at a component's outside. The error is a sentence.
+/// Check that this is a component that exports an app. The error is a user-facing message.
 pub fn check(wasm: &[u8]) -> Result<(), String> {
     match wasm {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
@@ -75,7 +75,7 @@ pub fn imports(wasm: &[u8]) -> Result<Vec<String>, wasmparser::BinaryReaderError
 
 type Collect = fn(&Payload<'_>, &mut Vec<String>) -> Result<(), wasmparser::BinaryReaderError>;
 
-/// Collect names of the outermost component; what is nested in it is skipped.
+/// Collect names of the outermost component; nested modules and components are skipped.
 fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::BinaryReaderError> {
     let (mut names, mut depth) = (Vec::new(), 0u32);
     for payload in Parser::new(0).parse_all(wasm) {
@@ -94,17 +94,17 @@ fn names(wasm: &[u8], collect: Collect) -> Result<Vec<String>, wasmparser::Binar
 #[derive(Clone)]
 pub struct LoadedComponent {
     pub engine: Engine,
-    /// The file of its compiled code, which memories begin as copies of.
+    /// The file of its compiled code. Memories start as copy-on-write mappings of it.
     pub image: Arc<Path>,
     pub pre: AppPre<HostState>,
-    /// The code that it shares with other apps, which stays mapped for as long as one of them is there.
+    /// The code that it shares with other apps. It stays mapped while one of them is loaded.
     _code: Option<Arc<CodeUse>>,
-    /// What its instances may use, see and do.
+    /// Limits, grants and environment of its instances.
     pub spec: InstanceSpec,
 }
 
 impl LoadedComponent {
-    /// Map a compiled artifact, link it and check that it fits the pool. The error is a sentence.
+    /// Map a compiled artifact, link it and check that it fits the pool. The error is a user-facing message.
     pub fn open(
         engine: &Engine,
         artifact: &Artifact,
@@ -126,7 +126,7 @@ impl LoadedComponent {
         }
         let pre = linker
             .instantiate_pre(&component)
-            .map_err(|e| format!("it asks for something this host does not offer: {e:#}"))?;
+            .map_err(|e| format!("it imports something this host does not provide: {e:#}"))?;
         let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
         Ok(Self {
             engine: engine.clone(),
@@ -146,7 +146,7 @@ impl LoadedComponent {
         })
     }
 
-    /// This runner, as one that runs `source`.
+    /// A copy of this runner that loads `source`.
     pub fn running(&self, source: Source) -> Self {
         let name = source.app.module.as_str().into();
         let spec = InstanceSpec { name, source: Some(Arc::new(source)), ..self.spec.clone() };
@@ -154,7 +154,7 @@ impl LoadedComponent {
     }
 }
 
-/// Whether the engine's pool has memories and tables large enough for it.
+/// Check that the pool's memories and tables are large enough for the component.
 fn fits(
     engine: &Engine,
     component: &Component,
@@ -163,21 +163,19 @@ fn fits(
 ) -> Result<(), String> {
     let (memory, table) = match (component.resources_required(), code) {
         (Some(needs), _) => (needs.max_initial_memory_size, needs.max_initial_table_size),
-        // What its instances need is not told of a component that imports its code.
+        // wasmtime reports no requirements for a component that imports its code.
         (None, Some(code)) => {
             let table = code.resources_required().max_initial_table_size;
             (initial_memory(engine, component), table)
         }
         (None, None) => {
-            return Err(
-                "it is linked with modules of its own making, which this host does not support".into()
-            );
+            return Err("it instantiates modules that it imports, which this host does not support".into());
         }
     };
     let memory = memory.unwrap_or(0).saturating_mul(WASM_PAGE);
     if memory > limits.memory as u64 {
         return Err(format!(
-            "it starts with {} MiB of memory and an instance may have {} MiB: raise {}",
+            "it needs {} MiB of memory to start and an instance may have {} MiB: raise {}",
             memory.div_ceil(crate::config::MIB as u64),
             limits.memory / crate::config::MIB,
             limit_name::of(Limit::Memory)
@@ -190,7 +188,7 @@ fn fits(
     Ok(())
 }
 
-/// The memory that a component gives to the code which it imports, in pages.
+/// The initial memory that a component passes to the code that it imports, in pages.
 fn initial_memory(engine: &Engine, component: &Component) -> Option<u64> {
     let ty = component.component_type();
     let code = ty.get_import(engine, flatten::CODE)?;

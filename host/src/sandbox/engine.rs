@@ -1,4 +1,4 @@
-//! The engine that runs instances: its pool, its clock, and the code that many apps have in common, mapped once.
+//! The wasmtime engine: its instance pool, its epoch ticker, and code shared by apps, mapped once.
 
 use crate::config::Config;
 use crate::sandbox::compile_cache::{self, Artifact};
@@ -10,24 +10,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wasmtime::{Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
-/// wasmtime's engine, and the code that is mapped for it.
+/// wasmtime's engine, and the shared code that is mapped for it.
 #[derive(Clone)]
 pub struct Engine {
     engine: wasmtime::Engine,
     codes: Arc<Mutex<Vec<Code>>>,
 }
 
-/// Codes that stay mapped though no app uses them.
+/// Most shared modules that stay mapped while no app uses them.
 const KEPT: usize = 2;
 
-/// Code of apps that were linked from the same libraries. In the list of these, what was used last comes last.
+/// Code of apps that were linked from the same libraries. The list is in order of use, most recent last.
 struct Code {
     file: PathBuf,
     module: Module,
     users: usize,
 }
 
-/// Code that is in use. When this is dropped it may be unmapped.
+/// A reference to shared code. Once all are dropped the code may be unmapped.
 pub struct CodeUse {
     file: PathBuf,
     module: Module,
@@ -49,14 +49,14 @@ impl Drop for CodeUse {
 }
 
 impl Engine {
-    /// This engine with a clock.
+    /// Start the epoch ticker of an engine.
     pub fn ticking(engine: wasmtime::Engine) -> wasmtime::Result<Self> {
         start_ticker(&engine)?;
         Ok(Self { engine, codes: Arc::default() })
     }
 
-    /// Code that apps share. The first answer that had to wait for it to come from the disk took 75 ms, others 16, so some
-    /// of what was used last stays when no app uses it. The error is a sentence.
+    /// Map code that apps share, or reuse its mapping. A first response that had to read it from disk took 75 ms,
+    /// others 16, so the last few stay mapped while no app uses them. The error is a user-facing message.
     pub fn code(&self, artifact: &Artifact) -> Result<CodeUse, String> {
         let mut codes = lock(&self.codes);
         let mut code = match codes.iter().position(|code| code.file == artifact.code) {
@@ -92,10 +92,10 @@ impl Deref for Engine {
 /// Largest table of a guest; a CPython component has about 5 700 entries.
 pub const TABLE_ELEMENTS: usize = 50_000;
 
-/// Core instances in a componentized app: about ten, and room for native extensions.
+/// Core instances of a componentized app: about ten, plus room for native extensions.
 const CORE_INSTANCES: u32 = 40;
 
-/// Make the engine and start its clock. Its pool holds `config.most_instances` instances.
+/// Create the engine and start its ticker. Its pool holds `config.most_instances` instances.
 pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
     let count = u32::try_from(config.most_instances).unwrap_or(u32::MAX).min(100_000);
     let mut pool = PoolingAllocationConfig::default();
@@ -110,7 +110,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .max_component_instance_size(16 * crate::config::MIB)
         .max_core_instance_size(4 * crate::config::MIB)
         .table_elements(TABLE_ELEMENTS)
-        // The limit itself is kept by the store; this is the most that any limit may be.
+        // The store enforces an app's limit; this is the upper bound of every limit.
         .max_memory_size(2048 * crate::config::MIB);
     if may_reset_in_place() {
         pool.pagemap_scan(Enabled::Yes)
@@ -122,11 +122,11 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
     Engine::ticking(wasmtime::Engine::new(&settings)?)
 }
 
-/// What is wiped in place of a retired instance's function table, in bytes.
+/// How much of a retired instance's function table is reset in place, in bytes.
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 
-/// Wiping in place needs the kernel's word on which pages were written (PAGEMAP_SCAN, Linux 6.7). This version of
-/// wasmtime misses pages that were swapped out, so it is done only where nothing is ever swapped.
+/// To reset in place, wasmtime asks the kernel which pages were written (PAGEMAP_SCAN, Linux 6.7). This version misses
+/// pages that were swapped out, so it is enabled only on systems without swap.
 fn may_reset_in_place() -> bool {
     let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_else(|_| "unknown\nunknown".into());
     PoolingAllocationConfig::is_pagemap_scan_available() && swaps.lines().count() <= 1
@@ -140,20 +140,20 @@ pub fn settings() -> wasmtime::Config {
         .epoch_interruption(true)
         .max_wasm_stack(1024 * 1024)
         .async_stack_size(2 * 1024 * 1024)
-        // A snapshot is sparse; above 16 MiB wasmtime would silently give up copy-on-write for it.
+        // Snapshots are sparse; above 16 MiB wasmtime would silently give up copy-on-write.
         .memory_guaranteed_dense_image_size(256 << 20);
     settings
 }
 
-/// How often the clock of an engine ticks that has nothing to do.
+/// Tick interval of an idle engine.
 const RESTING_TICK: Duration = Duration::from_millis(5);
-/// Ticks without work after which there is nothing to do.
+/// Ticks without work after which an engine is idle.
 const STILL: u32 = 100;
-/// Of the thread that ticks, where a process may ask for it. While every core computes, a thread like the others was let in
-/// up to 5 ms late (a kernel that looks at its queue 250 times a second), and all wait for it.
+/// Nice value of the ticker thread, if the process may set it. With all cores busy the kernel (250 Hz) ran a thread of
+/// normal priority up to 5 ms late, and everything waits for this one.
 const NICE: i32 = -10;
 
-/// Advance the engine's epoch every [`TICK`], from a thread of its own, for as long as the engine lives.
+/// Advance the engine's epoch every [`TICK`] on a dedicated thread, while the engine is alive.
 fn start_ticker(engine: &wasmtime::Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".into()).spawn(move || {

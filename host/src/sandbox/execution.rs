@@ -1,6 +1,6 @@
-//! The vital signs of an instance: whether its guest runs, for whom, since when, and what it has used.
+//! The execution state of an instance: whether its guest runs, for which request, since when, and its processor time.
 //!
-//! They are written by the instance's driver and its host functions, and may be read from any thread.
+//! The instance's driver and host functions write it; any thread may read it.
 
 use crate::util::locks::lock;
 use std::collections::HashMap;
@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// How often a computing guest gives its thread to others: after one to two of these.
+/// Time slice of a computing guest: it yields its thread after one to two of these.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// Some guest has been at work since the last call. Written once a tick at most: workers share it.
+/// Whether a guest has run since the last [`was_busy`]. Written at most once a tick, because workers share it.
 static IS_BUSY: AtomicBool = AtomicBool::new(false);
 
-/// Whether a guest was at work since this was asked last.
+/// Whether a guest has run since the last call.
 pub fn was_busy() -> bool {
     IS_BUSY.swap(false, Ordering::Relaxed)
 }
@@ -38,47 +38,40 @@ fn thread_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// A request used more processor time than it may.
-#[derive(Debug)]
+/// A request exceeded its processor budget.
+#[derive(Debug, thiserror::Error)]
+#[error("request {0} used up its processor time")]
 pub struct CpuExhausted(pub u64);
-
-impl std::fmt::Display for CpuExhausted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "request {} used up its processor time", self.0)
-    }
-}
-
-impl std::error::Error for CpuExhausted {}
 
 #[derive(Debug)]
 pub struct Execution {
-    /// When the guest was entered, in microseconds of [`clock`]; 0 while it rests.
+    /// When the guest was entered, in microseconds of [`clock`]; 0 while it does not run.
     entered: AtomicU64,
-    /// The ticks at which it was interrupted since then.
+    /// How many ticks have interrupted it since then.
     interrupted: AtomicU32,
-    /// When its driver last got the thread, in microseconds of [`clock`].
+    /// When its driver was last polled, in microseconds of [`clock`].
     resumed: AtomicU64,
     /// It waits for its turn to compute.
     yielding: AtomicBool,
-    /// The request that it computes for.
+    /// The request that the guest works on.
     serving: AtomicU64,
     in_flight: AtomicUsize,
-    /// The guest asked for more memory than it may have. It may be half-broken: retire it.
+    /// The guest was denied memory, so its state may be inconsistent: retire it.
     exhausted: AtomicBool,
-    /// Work after a reply took too long: the instance has to end.
+    /// Work after a reply exceeded the deadline: the instance has to end.
     pub overstayed: Notify,
-    /// There is work for after a reply: the guest's event loop is needed.
+    /// A handler left work for after its reply: the guest's event loop has to run.
     pub lingers: Notify,
     turns: Arc<Semaphore>,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
     meter: Option<Mutex<Meter>>,
 }
 
-/// Processor time by request. Kept only where there is a budget: reading the clock is a system call.
+/// Processor time by request. Kept only if there is a budget: reading the clock is a system call.
 #[derive(Debug)]
 struct Meter {
     budget: Duration,
-    /// Reading of the thread's clock when the guest last got the thread.
+    /// Reading of the thread's clock when the guest last resumed.
     since: Duration,
     request: u64,
     used: HashMap<u64, Duration>,
@@ -93,7 +86,7 @@ impl Meter {
 }
 
 impl Execution {
-    /// `turns`: see [`Worker`](crate::pool::pool::Worker). `budget`: processor time that a request may use.
+    /// `turns`: see [`Worker`](crate::pool::worker::Worker). `budget`: processor time that a request may use.
     pub fn new(turns: Arc<Semaphore>, budget: Option<Duration>) -> Arc<Self> {
         let meter = budget.map(|budget| {
             Mutex::new(Meter { budget, since: thread_time(), request: 0, used: HashMap::new() })
@@ -114,7 +107,7 @@ impl Execution {
         })
     }
 
-    /// For an instance that has a thread to itself.
+    /// For an instance that does not share its thread.
     pub fn alone() -> Arc<Self> {
         Self::new(Arc::new(Semaphore::new(1)), None)
     }
@@ -126,27 +119,27 @@ impl Execution {
         self.entered.store(clock(), Ordering::Relaxed);
     }
 
-    /// The guest gave the thread back of its own will.
+    /// The guest gave up the thread voluntarily.
     pub fn rested(&self) {
         self.entered.store(0, Ordering::Relaxed);
     }
 
-    /// Between entering and resting. Seen from outside a poll of its driver: it was suspended midway.
+    /// True while the guest runs. Between two polls of its driver this means that it was suspended midway.
     pub fn is_inside(&self) -> bool {
         self.entered.load(Ordering::Relaxed) != 0
     }
 
-    /// The ticks at which the guest was interrupted since it was entered.
+    /// How many ticks have interrupted the guest since it was entered.
     pub fn interrupted(&self) -> u32 {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// It was interrupted for the first time and waits to go on: a burst of short handlers may take that long.
+    /// It was interrupted once and waits to resume: a burst of short handlers may take that long.
     pub fn may_be_a_burst(&self) -> bool {
         self.yielding.load(Ordering::Relaxed) && self.interrupted() == 1
     }
 
-    /// How long the guest has been running without a rest.
+    /// How long the guest has run without giving up the thread.
     pub fn held(&self) -> Duration {
         match self.entered.load(Ordering::Relaxed) {
             0 => Duration::ZERO,
@@ -154,7 +147,7 @@ impl Execution {
         }
     }
 
-    /// Requests that were begun and have no reply yet.
+    /// Requests that were started and are not finished, including work after their reply.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
@@ -171,12 +164,12 @@ impl Execution {
         self.exhausted.load(Ordering::Relaxed)
     }
 
-    /// The request that the guest computes for.
+    /// The request that the guest works on.
     pub fn serving(&self) -> u64 {
         self.serving.load(Ordering::Relaxed)
     }
 
-    /// From now on the guest computes for `request`.
+    /// The guest now works on `request`.
     pub fn serve(&self, request: u64) {
         self.serving.store(request, Ordering::Relaxed);
         if let Some(meter) = &self.meter {
@@ -186,14 +179,14 @@ impl Execution {
         }
     }
 
-    /// The account of `request` is closed.
+    /// Drop the processor time of `request`.
     pub fn settle(&self, request: u64) {
         if let Some(meter) = &self.meter {
             lock(meter).used.remove(&request);
         }
     }
 
-    /// The driver gets the thread.
+    /// The driver is being polled.
     pub fn resumed(&self) {
         self.resumed.store(clock(), Ordering::Relaxed);
         if let Some(meter) = &self.meter {
@@ -201,12 +194,12 @@ impl Execution {
         }
     }
 
-    /// True when the driver has had the thread for a while: others want to be served, too.
+    /// True when the driver has had the thread for a tick and should yield to others.
     pub fn has_had_enough(&self) -> bool {
         clock().saturating_sub(self.resumed.load(Ordering::Relaxed)) >= TICK.as_micros() as u64
     }
 
-    /// The driver gives the thread back, and whoever waits for a turn to compute gets it.
+    /// The driver's poll ends, and the next instance gets the turn to compute.
     pub fn suspended(&self) {
         if let Some(meter) = &self.meter {
             lock(meter).read();
@@ -214,27 +207,26 @@ impl Execution {
         lock(&self.turn).take();
     }
 
-    /// At a tick: an error when the request that the guest computes for has used up its budget.
+    /// At a tick: fail if the current request has exceeded its budget.
     pub fn check_budget(&self) -> Result<(), CpuExhausted> {
         let Some(meter) = &self.meter else { return Ok(()) };
         let mut meter = lock(meter);
         meter.read();
         let request = meter.request;
         let used = meter.used.get(&request).copied().unwrap_or_default();
-        // Before the first request the guest computes for itself.
+        // Request 0 is the guest's own work before its first request.
         if request != 0 && used > meter.budget { Err(CpuExhausted(request)) } else { Ok(()) }
     }
 
-    /// At a tick: true when the guest has run for a while. It may have been entered just before the tick, or have
-    /// rested for many.
+    /// At a tick: true when the guest has run for at least one tick. It may have been entered just before this one, or
+    /// not have run for many.
     pub fn is_due(&self) -> bool {
         self.held() >= TICK
     }
 
-    /// Return when the guest may go on. Handlers that compute take turns, and between two turns the thread looks at
-    /// its sockets once: another connection waits for one slice, however many compute. Tokio's own yield is used
-    /// because it lets the I/O driver run first; after a plain wake-up sockets would be looked at only at every
-    /// 61st poll.
+    /// Yield the thread, and return when the guest may resume. Computing handlers take turns, and the thread polls its
+    /// sockets between two turns: another connection waits for one slice, however many handlers compute. `yield_now`
+    /// lets tokio's I/O driver run first; after a plain wake-up sockets would be polled only at every 61st poll.
     pub async fn give_way(self: Arc<Self>) {
         mark_busy();
         self.interrupted.fetch_add(1, Ordering::Relaxed);
@@ -242,7 +234,7 @@ impl Execution {
         drop(lock(&self.turn).take());
         let turn = self.turns.clone().acquire_owned().await.ok();
         tokio::task::yield_now().await;
-        // A request that came in has woken the instance it is for, which is behind this one in the worker's queue.
+        // A request that arrived has woken its instance, which is behind this one in the worker's run queue.
         tokio::task::yield_now().await;
         *lock(&self.turn) = turn;
         self.yielding.store(false, Ordering::Relaxed);

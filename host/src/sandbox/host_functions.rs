@@ -1,4 +1,4 @@
-//! The host functions of `wit/bolt.wit`: each is a line that calls what the instance owns.
+//! The host functions of `wit/bolt.wit`: each delegates to the instance's [`HostState`].
 
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
@@ -8,7 +8,7 @@ use crate::sandbox::stdio::GuestStream;
 use std::time::Duration;
 use wasmtime::component::{Accessor, HasData, Linker};
 
-/// Offer WASI and the host's functions to every component.
+/// Add WASI and the host functions to a linker.
 pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;

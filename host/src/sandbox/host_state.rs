@@ -1,7 +1,7 @@
-//! What one instance owns on the host's side: WASI, its limits, its timer, the replies it owes.
+//! Host-side state of one instance: WASI context, limits, timer, and pending replies.
 //!
-//! A guest sees no network and no arguments; it sees the environment and the files it was granted, and a runner those of its
-//! app until they are loaded.
+//! A guest has no network and no arguments. It sees the environment and files that it was granted; a runner also sees
+//! its app's files until they are loaded.
 
 use crate::config::app_source::{APP_FOLDER, Source};
 use crate::config::limit_name;
@@ -24,28 +24,28 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiterAsync, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-/// By so much a memory grows before its guest gives the thread to others: the kernel takes half a millisecond to clear it,
-/// and no tick interrupts that. In bytes.
+/// A guest yields each time its memory has grown by this much, in bytes: the kernel takes half a millisecond to zero
+/// it, and no tick interrupts that.
 const SHARE: usize = 1024 * 1024;
 
-/// What every instance of an app may use, see and do.
+/// Limits, grants and environment of every instance of an app.
 #[derive(Clone)]
 pub struct InstanceSpec {
-    /// What the log calls the app.
+    /// The app's name in the log.
     pub name: Arc<str>,
-    /// Of all that its instances write to the log.
+    /// Log rate limit of all instances together.
     pub log_rate: Arc<LogRate>,
-    /// Linear memory of one, in bytes.
+    /// Most linear memory of an instance, in bytes.
     pub memory_limit: usize,
-    /// Requests to other servers that one may have open.
+    /// Most outbound requests that an instance may have open.
     pub max_exchanges: usize,
     /// How long work after a reply may take.
     pub linger: Duration,
-    /// What they may read, and write.
+    /// Folders that they may read or write.
     pub preopens: Arc<Preopens>,
     /// Their environment.
     pub env: Arc<[(String, String)]>,
-    /// The app that each one has to load, when its component is a runner.
+    /// The app that each instance loads, if the component is a runner.
     pub source: Option<Arc<Source>>,
 }
 
@@ -54,15 +54,15 @@ pub struct HostState {
     wasi: WasiCtx,
     table: ResourceTable,
     memory_limit: usize,
-    /// By how much its memory has grown, in bytes.
+    /// Growth of its memory since it was created, in bytes.
     grown: usize,
     pub execution: Arc<Execution>,
     timer: Arc<GuestTimer>,
-    /// Where the replies of handlers that were begun go, by request.
+    /// Reply channels of the handlers in progress, by request.
     replies: HashMap<u64, oneshot::Sender<String>>,
-    /// The files that those requests came with.
+    /// Uploaded files of those requests.
     uploads: HashMap<u64, Arc<Uploads>>,
-    /// Requests that are answered and have something left to be done, each with the timer that bounds it.
+    /// Requests with work left after their reply, each with the timer that bounds it.
     lingering: HashMap<u64, AbortOnDrop>,
     linger: Duration,
     pub(super) output: GuestOutput,
@@ -70,7 +70,7 @@ pub struct HostState {
 }
 
 impl HostState {
-    /// A store with a fresh state.
+    /// Create the store of a new instance.
     pub fn store(
         engine: &Engine,
         spec: &InstanceSpec,
@@ -83,7 +83,7 @@ impl HostState {
         wasi.stdout(output.stream(GuestStream::Stdout));
         wasi.stderr(output.stream(GuestStream::Stderr));
         wasi.envs(&spec.env);
-        // The first one: the guest closes it by its number.
+        // Preopened first: the guest closes it by its descriptor number.
         if let Some(source) = &spec.source {
             wasi.preopened_dir(&source.app.folder, APP_FOLDER, FsPerms::ReadOnly)?;
         }
@@ -108,7 +108,7 @@ impl HostState {
         let mut store = Store::new(engine, state);
         store.limiter_async(|state| state);
         store.set_epoch_deadline(1);
-        // At each tick a computing guest lets the thread go, so other connections are served and deadlines fire.
+        // At each tick a computing guest yields the thread, so other connections are served and deadlines fire.
         store.epoch_deadline_callback(|store| {
             let execution = &store.data().execution;
             execution.check_budget()?;
@@ -120,7 +120,7 @@ impl HostState {
         Ok(store)
     }
 
-    /// By how much its memory has grown, in bytes.
+    /// Growth of its memory since it was created, in bytes.
     pub fn grown(&self) -> usize {
         self.grown
     }
@@ -129,7 +129,7 @@ impl HostState {
         self.timer.clone()
     }
 
-    /// A handler is about to be started; `reply` is where its reply goes.
+    /// A handler is about to start; its reply goes to `reply`.
     pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
         self.serve(request);
         self.replies.insert(request, reply);
@@ -141,13 +141,13 @@ impl HostState {
         self.execution.set_in_flight(self.replies.len() + self.lingering.len());
     }
 
-    /// From now on the guest computes for `request`.
+    /// The guest now works on `request`.
     pub fn serve(&mut self, request: u64) {
         self.output.serving(request);
         self.execution.serve(request);
     }
 
-    /// A handler has replied. Nobody may wait any more: the client hung up, or the deadline passed.
+    /// A handler has replied. The caller may be gone: the client hung up, or the deadline passed.
     pub fn answer(&mut self, request: u64, reply: String) {
         if let Some(waiting) = self.replies.remove(&request) {
             self.execution.settle(request);
@@ -157,7 +157,7 @@ impl HostState {
         }
     }
 
-    /// A request has work to do after its reply, or has done it. Such work is bounded by the deadline.
+    /// A request starts or finishes work after its reply. The deadline bounds such work.
     pub fn linger_for(&mut self, request: u64, is_done: bool) {
         if is_done {
             self.lingering.remove(&request);
@@ -178,13 +178,13 @@ impl HostState {
         self.count();
     }
 
-    /// A part of a file that a request came with; nothing for a request that is not this instance's.
+    /// Read part of an uploaded file; empty for a request of another instance.
     pub fn read_upload(&self, request: u64, file: usize, offset: u64, size: usize) -> Vec<u8> {
         self.uploads.get(&request).map(|uploads| uploads.read(file, offset, size)).unwrap_or_default()
     }
 }
 
-/// A task that goes with whoever asked for it.
+/// Aborts a task when dropped.
 struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -199,8 +199,8 @@ impl WasiView for HostState {
     }
 }
 
-/// Growth is denied, not trapped: Python raises MemoryError in the handler that asked, and requests that
-/// share the instance may still finish before it is retired.
+/// Growth is denied, not trapped: Python raises MemoryError in the handler that allocates, and other requests in the
+/// instance may still finish before it is retired.
 #[async_trait]
 impl ResourceLimiterAsync for HostState {
     async fn memory_growing(
@@ -210,11 +210,11 @@ impl ResourceLimiterAsync for HostState {
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = desired <= self.memory_limit;
-        // The first growth is that from nothing to what it begins with.
+        // The first growth, from zero, is the initial memory.
         if granted && current > 0 {
             let before = self.grown;
             self.grown += desired - current;
-            // The memory that was given before has been used since: that took time, between two ticks.
+            // The guest has used the previous growth since, and zeroing it took time between two ticks.
             if before / SHARE < self.grown / SHARE {
                 self.execution.clone().give_way().await;
             }

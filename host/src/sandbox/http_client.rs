@@ -1,7 +1,7 @@
-//! Requests of apps to other servers: the client, its checked connections, and one exchange as a task.
+//! The HTTP client for outbound requests of apps: it connects to granted addresses only.
 //!
-//! TLS, name resolution and sockets stay on this side. A connection is made only to an address that the app's
-//! [`grants`](crate::config::egress) allow, checked after resolution, and the address that was checked is the one connected to.
+//! TLS, name resolution and sockets stay in the host. It checks the app's [`grants`](crate::config::egress) after name
+//! resolution, and connects to the very address that it checked.
 
 use crate::config::egress::Grants;
 use bytes::Bytes;
@@ -19,13 +19,14 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// An idle connection is kept so long.
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
-/// Idle connections kept to one server.
+/// Most idle connections kept per server.
 const IDLE_CONNECTIONS: usize = 32;
 
-/// What went wrong with an exchange: a kind of `wit/bolt.wit`, and a sentence.
-#[derive(Debug, Clone)]
+/// Why an exchange failed: an error kind of `wit/bolt.wit`, and a message.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
 pub struct Problem {
     pub kind: &'static str,
     pub message: String,
@@ -41,18 +42,10 @@ impl Problem {
     }
 }
 
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for Problem {}
-
-/// The client of one app on one worker: its grants, and its pool of connections.
+/// The client of one app on one worker: its grants and its connection pool.
 pub struct HttpClient {
     pub grants: Arc<Grants>,
-    /// Made for the first request: reading the system's certificates takes milliseconds.
+    /// Created for the first request: reading the system's certificates takes milliseconds.
     client: OnceLock<Result<Client<HttpsConnector<Checked>, Sending>, String>>,
 }
 
@@ -61,7 +54,7 @@ impl HttpClient {
         Arc::new(Self { grants, client: OnceLock::new() })
     }
 
-    /// Send a request whose host and port are granted; returns the response when its head is there.
+    /// Send a request whose host and port are granted; returns once the response head has arrived.
     pub async fn send(&self, request: Request<Sending>) -> Result<Response<Incoming>, Problem> {
         let client = self.client.get_or_init(|| {
             let tls = hyper_rustls::HttpsConnectorBuilder::new()
@@ -79,7 +72,7 @@ impl HttpClient {
     }
 }
 
-/// The problem behind a chain of errors.
+/// The cause at the end of a chain of errors, as a problem.
 pub fn explain(error: &(dyn Error + 'static), connecting: bool) -> Problem {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut last = String::new();
@@ -153,10 +146,10 @@ async fn connect(grants: &Grants, host: &str, port: u16) -> Result<TcpStream, Pr
     Err(problem)
 }
 
-/// A request's body, on its way out: whole, or chunk by chunk.
+/// An outbound request body: whole, or chunk by chunk.
 pub enum Sending {
     Whole(Option<Bytes>),
-    /// `None` ends the body; a channel that closes without it breaks the request off.
+    /// `None` ends the body; a channel that closes without it aborts the request.
     Chunks {
         chunks: mpsc::Receiver<Option<Bytes>>,
         taken: Box<dyn Fn() + Send + Sync>,
@@ -183,7 +176,7 @@ impl Body for Sending {
                         *over = true;
                         None
                     }
-                    None => Some(Err(Problem::new("protocol", "the app broke the request off"))),
+                    None => Some(Err(Problem::new("protocol", "the app aborted the request"))),
                 }
             }),
         }

@@ -1,4 +1,4 @@
-//! The requests of one instance to other servers: its exchanges, each a task, and their news.
+//! Outbound requests of one instance: each exchange is a task that notifies the guest of its progress.
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-/// Headers that belong to the connection, which is the host's.
+/// Connection-level headers, which only the host may set.
 const OWN_HEADERS: [&str; 9] = [
     "connection",
     "host",
@@ -33,7 +33,7 @@ const OWN_HEADERS: [&str; 9] = [
 /// The exchanges of an instance.
 pub struct Exchanges {
     client: Arc<HttpClient>,
-    /// Most at a time.
+    /// Most exchanges open at a time.
     most: usize,
     open: HashMap<u64, Exchange>,
     last: u64,
@@ -47,7 +47,7 @@ struct Exchange {
     task: Option<AbortHandle>,
 }
 
-/// Between an exchange's task and its instance.
+/// Shared by an exchange's task and its instance.
 struct Shared {
     number: u64,
     response: Mutex<String>,
@@ -61,7 +61,7 @@ struct News {
 }
 
 impl Shared {
-    /// There is something new for the guest to look at.
+    /// Notify the guest that this exchange has changed.
     fn tell(&self) {
         lock(&self.news.numbers).insert(self.number);
         self.changed.notify_one();
@@ -82,7 +82,7 @@ impl Drop for Exchange {
     }
 }
 
-/// What the guest says of a request.
+/// The head of a request, as the guest sends it.
 #[derive(Deserialize)]
 struct Head {
     method: String,
@@ -92,13 +92,13 @@ struct Head {
 }
 
 impl Exchanges {
-    /// `timer` rings when there is news.
+    /// `timer` rings when an exchange has changed.
     pub fn new(client: Arc<HttpClient>, most: usize, timer: Arc<GuestTimer>) -> Self {
         let news = Arc::new(News { numbers: Mutex::default(), timer });
         Self { client, most, open: HashMap::new(), last: 0, news }
     }
 
-    /// Start a request; `head` is JSON, `more`: further parts of its body follow. Returns its number.
+    /// Start a request; `head` is JSON; with `more`, further parts of its body follow. Returns its number.
     pub fn begin(&mut self, head: &str, body: &str, more: bool) -> u64 {
         self.last += 1;
         let (parts_in, parts) = mpsc::channel(1);
@@ -141,11 +141,11 @@ impl Exchanges {
             .body(Sending::Whole(None))
             .map_err(|e| invalid(format!("{} {} cannot be requested: {e}", head.method, head.url)))?;
         if request.method() == hyper::Method::CONNECT {
-            return Err(invalid("CONNECT is not offered".into()));
+            return Err(invalid("CONNECT is not supported".into()));
         }
         if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(invalid(
-                "a URL must not hold a user or a password: send an authorization header".into(),
+                "a URL must not contain a user name or password: send an authorization header".into(),
             ));
         }
         let (host, port) = http_client::target(request.uri())?;
@@ -156,10 +156,10 @@ impl Exchanges {
                 continue;
             }
             let name: HeaderName =
-                lower.parse().map_err(|_| invalid(format!("{name:?} is not a header's name")))?;
+                lower.parse().map_err(|_| invalid(format!("{name:?} is not a header name")))?;
             let value: Vec<u8> = value.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
             let value = HeaderValue::from_bytes(&value)
-                .map_err(|_| invalid(format!("the header {name} has a value that cannot be sent")))?;
+                .map_err(|_| invalid(format!("the value of header {name} cannot be sent")))?;
             request.headers_mut().append(name, value);
         }
         let first = bytes(body)?;
@@ -180,7 +180,7 @@ impl Exchanges {
     }
 }
 
-/// Bytes, each written as the character of the same number.
+/// Decode latin-1: each character stands for the byte of the same number.
 fn bytes(text: &str) -> Result<Bytes, Problem> {
     let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
     bytes.map(Bytes::from).map_err(|_| Problem::new("invalid", "the body is not made of bytes"))
@@ -236,9 +236,9 @@ async fn limited<T>(timeout: Option<Duration>, future: impl Future<Output = T>) 
 }
 
 impl Exchanges {
-    /// Send a part of a request's body. False when there is no place for it yet: news tell of one.
+    /// Send a part of a request body. False when the channel is full: the guest is notified once there is room.
     pub fn write(&mut self, exchange: u64, chunk: &str, more: bool) -> bool {
-        // An exchange that is over takes everything: its response tells what happened.
+        // A finished exchange accepts everything: its response says what happened.
         let Some(open) = self.open.get_mut(&exchange) else { return true };
         let Some(body) = &open.body else { return true };
         let Ok(chunk) = bytes(chunk) else {
@@ -248,7 +248,7 @@ impl Exchanges {
         if !chunk.is_empty() {
             match body.try_send(Some(chunk)) {
                 Ok(()) if more => return true,
-                // The end needs a place of its own: the guest comes back with an empty last chunk.
+                // The end marker takes a slot of its own: it is sent below.
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => return false,
                 Err(TrySendError::Closed(_)) => {
@@ -262,7 +262,7 @@ impl Exchanges {
         }
         let body = open.body.take();
         if let Some(body) = body {
-            // Waits for its place without the guest; dropped with the exchange's task.
+            // Waits for a slot without the guest; ends with the exchange's task, which drops the receiver.
             tokio::spawn(async move {
                 let _ = body.send(None).await;
             });
@@ -289,12 +289,12 @@ impl Exchanges {
         }
     }
 
-    /// Break it off, or forget it.
+    /// Abort an exchange, or forget a finished one.
     pub fn close(&mut self, exchange: u64) {
         self.open.remove(&exchange);
     }
 
-    /// Return when there is news of this exchange.
+    /// Return when this exchange has changed.
     pub async fn changed(&self, exchange: u64) {
         if let Some(open) = self.open.get(&exchange) {
             let shared = open.shared.clone();
@@ -302,7 +302,7 @@ impl Exchanges {
         }
     }
 
-    /// Exchanges that there is news of, since this was asked last.
+    /// The exchanges that have changed since the last call.
     pub fn take_news(&self) -> Vec<u64> {
         std::mem::take(&mut *lock(&self.news.numbers)).into_iter().collect()
     }

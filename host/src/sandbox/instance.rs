@@ -10,15 +10,15 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{self, Accessor};
 
-/// An interpreter that is alive. Dropping it frees its memory and stops whatever it is doing.
+/// A live interpreter. Dropping it frees its memory and stops whatever it is doing.
 pub struct Instance {
     pub store: Store<HostState>,
     app: App,
 }
 
 impl Instance {
-    /// Instantiate and run the once-only work of a first call (environment, random seed), so that no request
-    /// pays for it. About 1 ms.
+    /// Instantiate, and run the one-time setup of a first call (environment, random seed), so that no request pays for
+    /// it. About 1 ms.
     pub async fn new(
         component: &LoadedComponent,
         execution: Arc<Execution>,
@@ -38,7 +38,7 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Run `body` with the guest's exports at hand.
+    /// Run `body` with access to the guest's exports.
     pub async fn enter<T: Send>(
         &mut self,
         body: impl AsyncFnOnce(&Accessor<HostState>, &App) -> wasmtime::Result<T> + Send,
@@ -53,19 +53,12 @@ impl Instance {
     }
 }
 
-/// The app cannot be loaded: its developer's text.
-#[derive(Debug)]
+/// The app cannot be loaded: a message for its developer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct NotLoaded(pub String);
 
-impl std::fmt::Display for NotLoaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NotLoaded {}
-
-/// Have a runner load an app. This call is for runners alone, so it is looked up by its name.
+/// Have a runner load an app. Only runners export this function, so it is looked up by name.
 async fn load(
     store: &mut Store<HostState>,
     runner: &component::Instance,
@@ -73,7 +66,7 @@ async fn load(
 ) -> wasmtime::Result<()> {
     let interface = runner.get_export_index(&mut *store, None, LOADER);
     let index = runner.get_export_index(&mut *store, interface.as_ref(), "load");
-    let index = index.ok_or_else(|| wasmtime::format_err!("it is no runner"))?;
+    let index = index.ok_or_else(|| wasmtime::format_err!("it is not a runner"))?;
     let load = runner.get_typed_func::<(&str, &str, bool), (Result<(), String>,)>(&mut *store, index)?;
     let app = (source.app.module.as_str(), source.app.attribute.as_str(), source.show_errors);
     let (outcome,) = load.call_async(&mut *store, app).await?;

@@ -1,6 +1,6 @@
-//! One instance: the engine that runs it, the component it is made from, and everything the host offers to its guest.
+//! One instance: its engine, its component, and the host functions that its guest can call.
 //!
-//! This folder and the driver are the only places that know wasmtime. Every host function lives here, with its bound.
+//! Apart from the driver and the compiler, only this folder uses wasmtime. Every host function is here with its bounds.
 
 pub mod bindings;
 pub mod compile_cache;

@@ -1,5 +1,5 @@
-//! Which pages of its memory an instance has written to, which have to be put back when it is retired; and which pages of
-//! its image it has used, which have to come from the disk before it can answer.
+//! The kernel's page map: which pages of its memory an instance has written to (they are reset when it is retired), and
+//! which pages of its image it uses (a cold start reads them from disk).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -7,27 +7,27 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a page.
+/// Page size, in bytes.
 pub const PAGE: u64 = 4096;
-/// More runs of written pages than this are not put back in place: the kernel is asked for so many at a time.
+/// Most runs of written pages that are reset in place: the kernel reports this many per call.
 pub const RUNS_IN_PLACE: usize = 32;
 
-/// Pages that were written, and the runs that they lie in.
+/// How many pages were written, and how many contiguous runs they form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
     pub pages: usize,
     pub runs: usize,
 }
 
-/// Runs of pages of a file: the first of each, and how many.
+/// Runs of pages of a file: the first page of each, and the count.
 pub type Runs = Vec<(u64, u64)>;
 
-/// Pages between two runs that are read with them: the disk takes longer to be asked once more.
+/// Runs with at most this gap are merged: another disk request would take longer than reading the pages between.
 const GAP: u64 = 16;
-/// Mappings of one file that are looked at: the instances of an app use much the same of it.
+/// Most mappings of one file that are examined: the instances of an app use much the same pages.
 const MAPPINGS: usize = 32;
 
-/// Which files are mapped in this process, and where, at one moment.
+/// A snapshot of the files that are mapped in this process.
 pub struct Maps {
     files: HashMap<PathBuf, Vec<Mapping>>,
     pagemap: File,
@@ -36,15 +36,15 @@ pub struct Maps {
 /// A mapping of a part of a file.
 struct Mapping {
     addresses: Range<u64>,
-    /// Where the memory ends that begins as a copy of this part: what it has beyond is no file's.
+    /// Where the memory ends that starts as a copy of this part: the rest of it is anonymous.
     end: u64,
-    /// The first page of the part.
+    /// The first page of the mapped part.
     first: u64,
     is_memory: bool,
 }
 
 impl Maps {
-    /// None where the system does not tell. It takes as long as much is mapped: with a thousand apps some milliseconds.
+    /// None if the system does not tell. The time grows with the mappings: with a thousand apps some milliseconds.
     pub fn look() -> Option<Self> {
         let text = std::fs::read_to_string("/proc/self/maps").ok()?;
         let mut files = HashMap::<_, Vec<Mapping>>::new();
@@ -72,15 +72,14 @@ impl Maps {
         Some(Self { files, pagemap: File::open("/proc/self/pagemap").ok()? })
     }
 
-    /// The mappings of a file, which the kernel knows by its whole path.
+    /// The mappings of a file, which the kernel lists by its canonical path.
     fn of(&self, file: &Path) -> impl Iterator<Item = &Mapping> {
         let mappings = file.canonicalize().ok().and_then(|file| self.files.get(&file));
         mappings.into_iter().flatten()
     }
 
-    /// What was written to in the memories that begin as copies of a part of `image`. Memories of instances that were ended
-    /// are among them: they are wiped by writing to the same pages, and kept for the next ones. None where the system does
-    /// not tell.
+    /// The written pages of each memory that started as a copy of part of `image`, also of ended instances: a reset
+    /// writes to the same pages, and keeps them for the next instance. None if the system does not tell.
     pub fn written(&self, image: &Path) -> Option<Vec<Written>> {
         self.of(image)
             .filter(|mapping| mapping.is_memory)
@@ -97,11 +96,11 @@ impl Maps {
             .collect()
     }
 
-    /// `known`, and the pages of `image` that are used now. None where the system does not tell.
+    /// `known`, and the pages of `image` that are in use now. None if the system does not tell.
     pub fn used(&self, image: &Path, known: &Runs) -> Option<Runs> {
         let (memories, others): (Vec<_>, Vec<_>) =
             self.of(image).take(MAPPINGS).partition(|mapping| mapping.is_memory);
-        // The kernel maps 2 MiB of a file at once where it can. Of what memories are copies of, these tell more exactly.
+        // The kernel maps 2 MiB of a file at once where it can. Where memories copy the file, they are more exact.
         let is_copied = |page: &u64| memories.iter().any(|memory| memory.pages().contains(page));
         let mut pages: BTreeSet<_> = known.iter().flat_map(|&(first, count)| first..first + count).collect();
         for other in others {
@@ -120,7 +119,7 @@ impl Maps {
         Some(runs)
     }
 
-    /// Pages of the file that are there.
+    /// Pages of the file that are present in memory.
     fn present(&self, mapping: &Mapping) -> Option<impl Iterator<Item = u64>> {
         let entries = mapping.pages().zip(self.entries(&mapping.addresses)?);
         Some(entries.filter(|(_, entry)| entry.is_present()).map(|(page, _)| page))
@@ -140,7 +139,7 @@ impl Mapping {
     }
 }
 
-/// What the kernel says of a page.
+/// A page map entry.
 struct Entry(u64);
 
 impl Entry {

@@ -1,4 +1,4 @@
-//! What a guest prints, line by line, under the id of the request that printed it.
+//! Guest output: logged line by line, with the id of the request that printed it.
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
@@ -12,16 +12,16 @@ use std::time::Duration;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// Longest text logged in one piece, in bytes. What is longer is cut: a guest must not fill the disk with one line.
+/// Longest text of one log entry, in bytes. Longer text is truncated: a guest must not fill the disk with one line.
 const MAX_TEXT: usize = 4 * 1024;
 
-/// What a line has besides the guest's text, in bytes.
+/// Overhead of a log line besides the guest's text, in bytes.
 const LINE: u64 = 100;
 
-/// True when the log is for people: then a guest's second line must not look like one of the host's.
+/// True for logs that people read: a guest's second line must not look like a line of the host.
 static INDENT: AtomicBool = AtomicBool::new(false);
 
-/// Indent the further lines of a text from now on.
+/// Indent continuation lines from now on.
 pub fn indent_lines() {
     INDENT.store(true, Ordering::Relaxed);
 }
@@ -43,17 +43,17 @@ impl GuestStream {
     }
 }
 
-/// How much all instances of an app may write, and how many texts were left out since the last that was not.
+/// Log rate limit of all instances of an app, and how many texts were dropped since the last one that was logged.
 #[derive(Debug)]
 pub struct LogRate {
     rate: RateLimit,
     left_out: AtomicU64,
-    /// Bytes that were written, and that were left out: by the rate, and of texts that are too long.
+    /// Bytes that were logged, and bytes that were dropped by the rate limit or by truncation.
     pub written: AtomicU64,
     pub dropped: AtomicU64,
 }
 
-/// What may be written at once, as time of the rate: an app that starts, or a traceback, is let through.
+/// Burst allowance, as time at the rate: the output of a starting app, or a traceback, passes.
 const BURST: Duration = Duration::from_secs(16);
 
 impl LogRate {
@@ -68,7 +68,7 @@ impl LogRate {
 pub struct GuestOutput {
     app: Arc<str>,
     rate: Arc<LogRate>,
-    /// The request that the instance took up last; right for raw output of the `def` lane.
+    /// The request that the instance started last; only exact for raw output in `def` pools.
     serving: Arc<AtomicU64>,
 }
 
@@ -81,7 +81,7 @@ impl GuestOutput {
         self.serving.store(request, Ordering::Relaxed);
     }
 
-    /// Log `text`, without its last line end.
+    /// Log `text`, without trailing line breaks.
     pub fn write(&self, request: u64, stream: GuestStream, text: &str) {
         let text = text.trim_end_matches(['\n', '\r']);
         if text.is_empty() {
@@ -90,7 +90,7 @@ impl GuestOutput {
         let whole = text.len() as u64;
         let (text, read) = printable(text);
         let (cut, read) = ((read as u64) < whole, read as u64);
-        // Each text is a line of the host's own besides.
+        // The rest of the log line counts too.
         if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
             self.rate.left_out.fetch_add(1, Ordering::Relaxed);
             self.rate.dropped.fetch_add(whole, Ordering::Relaxed);
@@ -112,14 +112,14 @@ impl GuestOutput {
         }
     }
 
-    /// For output that bypasses the SDK: C code and the interpreter's last words.
+    /// For output that bypasses the SDK: C code and fatal errors of the interpreter.
     pub fn stream(&self, stream: GuestStream) -> RawOutput {
         RawOutput { log: self.clone(), stream }
     }
 }
 
-/// The text as it may be logged, and how many bytes of it that is. Control characters other than tabs and line
-/// ends are escaped: a log is read in terminals.
+/// The text as it is logged, and how many bytes of it that covers. Control characters other than tabs and line breaks
+/// are escaped, because logs are read in terminals.
 fn printable(text: &str) -> (String, usize) {
     let indent = INDENT.load(Ordering::Relaxed);
     let mut safe = String::with_capacity(text.len().min(MAX_TEXT) + 16);
@@ -137,7 +137,7 @@ fn printable(text: &str) -> (String, usize) {
     (safe, text.len())
 }
 
-/// A file descriptor of the guest.
+/// The guest's standard output or standard error.
 pub struct RawOutput {
     log: GuestOutput,
     stream: GuestStream,
@@ -155,7 +155,7 @@ impl StdoutStream for RawOutput {
     }
 }
 
-/// Collects raw output until a line is whole.
+/// Buffers raw output until a line is complete.
 struct Lines {
     log: GuestOutput,
     stream: GuestStream,

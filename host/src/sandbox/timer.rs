@@ -1,4 +1,4 @@
-//! What wakes an instance's event loop: its one timer, and news from the host.
+//! Wakes an instance's event loop: by a timer that the guest sets, or by the host.
 
 use crate::util::locks::lock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The one timer of an instance, and what else wakes it.
+/// The single timer of an instance, and the host's wake-up flag.
 #[derive(Debug, Default)]
 pub struct GuestTimer {
     at: std::sync::Mutex<Option<Instant>>,
-    /// There is something to wake up for, whatever the timer says.
+    /// The host wants the guest to wake up, whatever the timer says.
     rung: AtomicBool,
     changed: Notify,
     parked: AtomicBool,
-    /// It was set or rung: somebody has to wait for it.
+    /// Notified when it is set or rung: the event loop has to run.
     used: Notify,
 }
 
@@ -28,20 +28,20 @@ impl GuestTimer {
         self.used.notify_one();
     }
 
-    /// Wake the instance, from the host's side. The guest may set its timer meanwhile, so this is a thing of its own.
+    /// Wake the instance from the host. The guest may set its timer at the same time, so this is a separate flag.
     pub fn ring_now(&self) {
         self.rung.store(true, Ordering::Relaxed);
         self.changed.notify_one();
         self.used.notify_one();
     }
 
-    /// Return when it is used for the first time.
+    /// Return when it is first set or rung.
     pub async fn used(&self) {
         self.used.notified().await;
     }
 
     /// Return when it rings. The SDK parks once; a guest that parks a million times must not make the host hold a
-    /// million timers, so all but the first wait for ever.
+    /// million timers, so every call but the first waits forever.
     pub async fn park(&self) {
         if self.parked.swap(true, Ordering::Relaxed) {
             return std::future::pending().await;

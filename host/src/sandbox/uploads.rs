@@ -1,4 +1,4 @@
-//! The files that a request came with, kept until it is answered: small ones in memory, others on disk.
+//! Uploaded files of a request, kept until it is answered: small ones in memory, others on disk.
 
 use bytes::BytesMut;
 use std::fs::File;
@@ -7,12 +7,12 @@ use std::os::unix::fs::FileExt;
 
 /// Files up to this size stay in memory, in bytes.
 const IN_MEMORY: usize = 1024 * 1024;
-/// What is gathered before it is written to disk, in bytes.
+/// Size of a write to disk, in bytes.
 const WRITE: usize = 256 * 1024;
-/// Most that a guest gets at a time, in bytes.
+/// Most that a guest can read at a time, in bytes.
 const MAX_PART: usize = 256 * 1024;
 
-/// The files of a request, by the numbers that its handler knows them by.
+/// The files of a request; the guest refers to them by index.
 #[derive(Debug, Default)]
 pub struct Uploads(Vec<Stored>);
 
@@ -30,7 +30,7 @@ impl Uploads {
         });
     }
 
-    /// Up to `size` bytes from `offset` on; none at the end, for a number that is not there, and when the disk fails.
+    /// Up to `size` bytes at `offset`; empty at the end, for an unknown index, and when the disk fails.
     pub fn read(&self, file: usize, offset: u64, size: usize) -> Vec<u8> {
         let size = size.min(MAX_PART);
         match self.0.get(file) {
@@ -52,7 +52,7 @@ impl Uploads {
     }
 }
 
-/// A file that is arriving.
+/// A file that is being received.
 #[derive(Debug, Default)]
 pub struct Spool {
     pub size: u64,
@@ -66,7 +66,7 @@ impl Spool {
         self.file.is_none()
     }
 
-    /// Take a part. What is large goes to a file without a name, which vanishes with the process.
+    /// Append a part. A large file moves to an unnamed temporary file, which vanishes with the process.
     pub async fn take(&mut self, part: &[u8]) -> io::Result<()> {
         self.size += part.len() as u64;
         self.pending.extend_from_slice(part);
@@ -76,17 +76,17 @@ impl Spool {
         self.write_out().await
     }
 
-    /// All parts have arrived.
+    /// All parts have arrived: flush a file on disk.
     pub async fn finish(&mut self) -> io::Result<()> {
         if self.file.is_some() { self.write_out().await } else { Ok(()) }
     }
 
-    /// The content, of a file that is still in memory.
+    /// The content of a file that is still in memory.
     pub fn content(&self) -> Option<Vec<u8>> {
         self.file.is_none().then(|| self.pending.to_vec())
     }
 
-    /// Disks are slow at times, so this is not done on the worker's thread.
+    /// Disks are slow at times, so a blocking thread does this, not the worker's.
     async fn write_out(&mut self) -> io::Result<()> {
         let (file, pending) = (self.file.take(), std::mem::take(&mut self.pending));
         let written = tokio::task::spawn_blocking(move || {

@@ -1,30 +1,30 @@
-//! What is counted while requests are served: by each worker for itself, and added up when somebody asks.
+//! Request counters: each worker counts for itself, and the host adds them up on demand.
 
 use crate::error::{FAULTS, Fault, OVERLOADS, Overload};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Upper bounds of the classes that times of requests are counted in, in seconds; one more class is for all beyond.
+/// Upper bounds of the latency histogram's buckets, in seconds; one more bucket counts everything above.
 pub const BOUNDS: [f64; 14] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
-/// What becomes of requests: clients that hung up, then classes of status.
+/// Outcomes of requests: the client hung up, then status classes.
 pub const OUTCOMES: [&str; 6] = ["gone", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// One app on one worker.
+/// The counters of one app on one worker.
 pub struct AppCounters {
-    /// By route; the last is for requests that found none.
+    /// By route; the last is for requests that matched none.
     pub routes: Vec<RouteCounters>,
     pub in_flight: AtomicUsize,
-    /// As in [`FAULTS`].
+    /// Indexed like [`FAULTS`].
     pub faults: [AtomicU64; FAULTS.len()],
-    /// Requests that were sent away, as in [`OVERLOADS`].
+    /// Requests refused because of overload, indexed like [`OVERLOADS`].
     pub overloads: [AtomicU64; OVERLOADS.len()],
 }
 
 #[derive(Default)]
 pub struct RouteCounters {
-    /// As in [`OUTCOMES`].
+    /// Indexed like [`OUTCOMES`].
     pub outcomes: [AtomicU64; OUTCOMES.len()],
     pub times: [AtomicU64; BOUNDS.len() + 1],
     pub micros: AtomicU64,
@@ -40,7 +40,7 @@ impl AppCounters {
         }
     }
 
-    /// What several workers have counted, as one.
+    /// The sum of several workers' counters.
     pub fn sum(parts: &[Arc<Self>]) -> Option<Self> {
         let whole = Self::new(parts.first()?.routes.len() - 1);
         for part in parts {
@@ -55,12 +55,12 @@ impl AppCounters {
         Some(whole)
     }
 
-    /// Nothing is being served.
+    /// Whether no request is in flight.
     pub fn is_idle(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) == 0
     }
 
-    /// A request came for this app.
+    /// Begin a request for this app.
     pub fn begin(&self) -> RequestInFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         RequestInFlight { stats: self, route: self.routes.len() - 1, outcome: 0, began: Instant::now() }
@@ -73,7 +73,7 @@ fn add(into: &[AtomicU64], counted: &[AtomicU64]) {
     }
 }
 
-/// A request that is being served. When it is dropped it is counted; without an outcome, its client hung up.
+/// A request in flight. It is counted on drop; without an outcome, its client hung up.
 pub struct RequestInFlight<'s> {
     stats: &'s AppCounters,
     route: usize,
@@ -111,20 +111,20 @@ impl Drop for RequestInFlight<'_> {
     }
 }
 
-/// The instances of one lane.
+/// The counters of one pool of instances.
 #[derive(Default)]
 pub struct PoolCounters {
-    /// Requests that found an instance made.
+    /// Requests that found an existing instance.
     pub hits: AtomicU64,
-    /// Requests that waited for one to be made.
+    /// Requests that waited for a new instance.
     pub misses: AtomicU64,
-    /// Instances that were ended, and the time that this took: their memory is wiped.
+    /// Instances that ended, and the time it took to reset their memory.
     pub ended: AtomicU64,
     pub wiping_nanos: AtomicU64,
 }
 
 impl PoolCounters {
-    /// A request has come at all.
+    /// Whether the pool has ever served a request.
     pub fn is_used(&self) -> bool {
         self.hits.load(Ordering::Relaxed) + self.misses.load(Ordering::Relaxed) > 0
     }

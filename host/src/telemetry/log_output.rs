@@ -1,24 +1,23 @@
-//! How the program writes its log.
+//! Sets up the program's log.
 
 use clap::ValueEnum;
 use std::sync::OnceLock;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-/// Lines that wait to be written; with the longest text of a guest, 80 MB.
+/// Maximum number of queued lines; with the longest text of a guest, they take 80 MB.
 const LINES: usize = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// Only warnings and errors, for people; no line a request.
+    /// Only warnings and errors, for people; no access log.
     Off,
 }
 
-/// Start logging to standard error, from a thread of its own. What is still queued is written when the guard
-/// is dropped.
+/// Start logging to standard error, on a separate thread. Dropping the guard writes the queued lines.
 pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, String> {
     let default = match format {
         LogFormat::Off => "warn,guest=error",
@@ -26,7 +25,7 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Str
     };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).map_err(|e| format!("--log-filter: {e}"))?;
     let (writer, guard) = tracing_appender::non_blocking::NonBlockingBuilder::default()
-        // When whoever reads the log stalls, lines are lost: waiting would stop every worker.
+        // If the reader of the log stalls, we drop lines: blocking would stop every worker.
         .lossy(true)
         .buffered_lines_limit(LINES)
         .finish(std::io::BufWriter::with_capacity(64 * 1024, std::io::stderr()));
@@ -52,7 +51,7 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Str
 
 type SetFilter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
-/// Changes what is logged.
+/// Replaces the log filter.
 static FILTER: OnceLock<SetFilter> = OnceLock::new();
 
 fn reloading<E: std::fmt::Display>(
@@ -64,7 +63,7 @@ fn reloading<E: std::fmt::Display>(
     })
 }
 
-/// From now on this is logged: `info,guest=error` or `debug`. The error is a sentence.
+/// Replace the log filter, for example by `info,guest=error` or `debug`. Errors are sentences for people.
 pub fn set_filter(text: &str) -> Result<(), String> {
-    FILTER.get().ok_or("nothing is logged")?(text)
+    FILTER.get().ok_or("the log is not set up")?(text)
 }

@@ -1,4 +1,4 @@
-//! What the host tells operators about requests: counters, and the log.
+//! Telemetry about requests for operators: counters, and the log.
 
 pub mod access_log;
 pub mod counters;

@@ -1,19 +1,19 @@
-//! Which core a thread runs on, and how urgent it is: each worker has a core of its own, when there are as many workers
-//! as cores; background threads run anywhere and give way.
+//! CPU affinity and priority of threads: with as many workers as cores, each worker is pinned to its own core;
+//! background threads run on any core, at a lower priority.
 //!
-//! Left to itself, the kernel let two workers share one core for 30 ms at a time while clients of the same machine, of the
-//! lowest priority, kept the other one.
+//! Without pinning, the kernel let two workers share one core for 30 ms at a time, while clients on the same machine
+//! kept the other core, although they had the lowest priority.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::OnceLock;
 
-/// The cores that this process may use, as they were when they were first asked for.
+/// The cores that this process may use, read at first use.
 fn allowed() -> Option<&'static CpuSet> {
     static ALLOWED: OnceLock<Option<CpuSet>> = OnceLock::new();
     ALLOWED.get_or_init(|| sched_getaffinity(None).ok()).as_ref()
 }
 
-/// Give the calling thread, the `index`th of `workers`, a core of its own.
+/// Pin the calling thread, worker `index` of `workers`, to its own core if there are as many cores as workers.
 pub fn claim(index: usize, workers: usize) {
     let Some(allowed) = allowed() else { return };
     if allowed.count() as usize != workers {
@@ -26,17 +26,18 @@ pub fn claim(index: usize, workers: usize) {
     }
 }
 
-/// Let the calling thread run where it may. Threads begin on the core of the one that made them.
+/// Let the calling thread run on any allowed core. A thread inherits the affinity of the thread that spawned it.
 pub fn roam() {
     if let Some(allowed) = allowed() {
         let _ = sched_setaffinity(None, allowed);
     }
 }
 
-/// A background thread gets a third of a worker's time when both want one core.
+/// Gives a background thread a third of the time of a worker that competes for the same core.
 const BACKGROUND_NICE: i32 = 5;
 
-/// Make the calling thread a background thread. Where cores are few it would take a worker's for milliseconds at a time.
+/// Make the calling thread a background thread. At normal priority, it would take a worker's core for milliseconds at a
+/// time where cores are few.
 pub fn enter_background() {
     roam();
     let _ = rustix::process::setpriority_process(None, BACKGROUND_NICE);

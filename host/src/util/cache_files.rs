@@ -1,4 +1,4 @@
-//! Files of the cache folder: written so that no reader sees half of one, and known by the hash of their content.
+//! Files in the cache folder: atomic writes, and content hashes.
 
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What tells one state of a file from another, without reading it.
+/// Identifies a version of a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     inode: u64,
@@ -27,17 +27,17 @@ impl std::fmt::Display for FileState {
     }
 }
 
-/// A hash of `bytes`, as 32 hex digits.
+/// SHA-256 of `bytes`, truncated to 32 hex digits.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The process of this number, which made a file that has it in its name, is still there.
+/// Whether a process still exists. Temporary files have the ID of the process that made them in their names.
 pub fn is_alive(process: &str) -> bool {
     Path::new("/proc").join(process).exists()
 }
 
-/// The digest of a file. It is remembered by the file's time and size: to read a component takes 0.1 s.
+/// The digest of a file, cached under its [`FileState`]: reading a component takes 0.1 s.
 pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     let path = path.canonicalize()?;
     let stamp = FileState::of(&path)?.to_string();
@@ -54,11 +54,11 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     Ok(digest)
 }
 
-/// Make `path`'s folder, and a cache root that only its owner can enter.
+/// Create the folder `path` with mode 0700; fail if another user owns it or can write to it.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // Code is run from here: nobody else may write to it. The owner of /proc/self is this process's user.
+    // We run code from here, so nobody else may write to it. The owner of /proc/self is this process's user.
     let (folder, this) = (fs::metadata(path)?, fs::metadata("/proc/self")?);
     if folder.uid() != this.uid() || folder.mode() & 0o022 != 0 {
         let problem = format!("others may write to {}: give --cache a folder of your own", path.display());
@@ -67,12 +67,13 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Write a file so that no reader ever sees half of it.
+/// Write a file atomically and sync it: readers never see a partial file.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, true)
 }
 
-/// Write a file beside `path` and rename it; `is_synced`: also when the machine stops midway, the file is whole.
+/// Write a temporary file beside `path` and rename it. With `is_synced`, the file is complete even if the machine
+/// crashes.
 pub fn write(path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let partial = folder.join(format!(

@@ -1,32 +1,33 @@
-//! A quiet worker has the allocator give memory back to the system.
+//! Idle workers make the allocator return free memory to the system.
 //!
-//! An allocator looks at what it could give back when it is used. After a hundred bodies of 1 MB a host had 74 to 87 MiB for
-//! as long as nothing else came, 10 after some thousand small requests, and has 8 since quiet workers tell it.
+//! An allocator returns memory only while it is used. After a hundred bodies of 1 MB, an idle host kept 74 to 87 MiB,
+//! and 10 MiB after some thousand small requests. Since idle workers trim, it keeps 8 MiB.
 
 use std::sync::OnceLock;
 
-/// Has the allocator give back what the calling thread, and the process, do not need. A library has not chosen the allocator.
+/// Returns memory that the calling thread and the process do not need. Unset in a library, which does not choose the
+/// allocator.
 static TRIM: OnceLock<fn()> = OnceLock::new();
 
-/// Have workers call this, in their own threads, while they are quiet. The first one stays.
+/// Set the function that idle workers call on their own threads. Only the first call has an effect.
 pub fn set_trim(trim: fn()) {
     let _ = TRIM.set(trim);
 }
 
-/// Quiet seconds in each of which the allocator is told: workers become quiet at the same time, and one that finds another
-/// one at it passes.
+/// Trim in each of the first idle seconds, not just once: workers become idle together, and the allocator skips what
+/// another thread is trimming.
 const FIRST: u32 = 3;
-/// Then it is told once in so many seconds: instances end later, and connections.
+/// After that, trim at this interval in seconds, because instances and connections end later.
 const LATER: u32 = 10;
 
-/// How long a worker has been quiet.
+/// Trims memory while a worker is idle.
 #[derive(Debug, Default)]
 pub struct MemoryTrim {
     seconds: u32,
 }
 
 impl MemoryTrim {
-    /// Called once a second.
+    /// Call this once a second.
     pub fn tick(&mut self, is_quiet: bool) {
         self.seconds = if is_quiet { self.seconds.saturating_add(1) } else { 0 };
         if is_quiet

@@ -1,4 +1,4 @@
-//! Small helpers that know nothing of apps, HTTP or WebAssembly: locks, threads and their cores, memory, files, progress.
+//! Helpers that do not depend on apps, HTTP or WebAssembly: locks, thread affinity, memory, files, progress output.
 
 pub mod affinity;
 pub mod blocking;

@@ -1,27 +1,25 @@
-//! What long work says of itself, on standard error.
+//! Progress messages of slow steps, on standard error.
 
 use std::fmt::Display;
 use std::io::Write;
 use std::time::Instant;
 
-/// Tell the user. Where nobody listens, or the disk is full, the host goes on.
+/// Print a line for the user. Write errors are ignored: the host goes on if the pipe is closed or the disk is full.
 pub fn tell(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Tells the user what is being done, one line a step.
+/// A step in progress: prints its name, then its result and how long it took.
 pub struct Progress {
     start: Instant,
 }
 
 impl Progress {
-    /// Say what begins.
     pub fn begin(step: &str) -> Self {
         tell(format_args!("  {step} …"));
         Self { start: Instant::now() }
     }
 
-    /// Say that it is done, and how long it took.
     pub fn done(self, result: &str) {
         tell(format_args!("    {result} in {:.1} s", self.start.elapsed().as_secs_f64()));
     }

@@ -1,4 +1,4 @@
-//! A request's path, query, headers and body become the arguments of its handler, or a refusal.
+//! Builds a handler's arguments from a request's path, query, headers and body, or refuses the request.
 
 use crate::codec::marshal::Writer;
 use crate::manifest::router::{RouteMatch, Router};
@@ -11,34 +11,34 @@ use jiter::{JsonValue, PartialMode};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
-/// The marshalled tuple of a handler's arguments: checked, in the order of its parameters.
+/// The marshalled tuple of a handler's valid arguments, in the order of its parameters.
 #[derive(Debug)]
 pub struct ValidArgs(pub Vec<u8>);
 
 /// Why the arguments were refused.
 #[derive(Debug)]
 pub enum InvalidArgs {
-    /// 400, with a sentence: the request is not well formed.
+    /// 400, with a sentence: the request is malformed.
     Malformed(String),
     /// 422, with every error.
     Invalid(ErrorList),
 }
 
-/// What of a request the arguments are made of.
+/// The parts of a request that become arguments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Input<'r> {
     pub query: Option<&'r str>,
     pub body: &'r [u8],
     /// `application/json` or `application/…+json`.
     pub is_json: bool,
-    /// Empty where the route needs none.
+    /// Empty if the route needs none.
     pub headers: &'r [Pair<'r>],
-    /// The body of a route that takes a form, where it is one.
+    /// The form, if the route takes one and the body is one.
     pub form: Option<&'r Form>,
     pub head: Head<'r>,
 }
 
-/// The rest of a request, for handlers that ask for all of it.
+/// The rest of a request, for handlers that take the whole request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Head<'r> {
     pub id: u64,
@@ -49,7 +49,7 @@ pub struct Head<'r> {
     pub client: Option<(&'r str, u16)>,
 }
 
-/// Make the arguments of the matched route.
+/// Build the arguments of the matched route.
 pub fn validate(
     manifest: &Manifest,
     router: &Router,
@@ -137,7 +137,7 @@ fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent
     }
 }
 
-/// The arguments of a refusal's handler: what it is told, and the request, as [`whole_request`] wrote it.
+/// The arguments of a refusal's handler: the reason, and the request as [`whole_request`] wrote it.
 pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
     let mut out = Writer::default();
     out.tuple(2);
@@ -146,7 +146,7 @@ pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
     ValidArgs(out.buf)
 }
 
-/// A request without path parameters and body.
+/// A marshalled request without path parameters and body.
 pub fn whole_request(input: Input<'_>) -> Vec<u8> {
     let mut out = Writer::default();
     write_request(&mut out, &[], &[], input);
@@ -203,7 +203,7 @@ fn body_value<'r>(
         return Ok(BodyValue::Absent);
     }
     if !input.is_json {
-        // FastAPI hands such a body over as text, which then is no dictionary.
+        // FastAPI passes such a body on as text, which then fails validation as a dictionary.
         let text = String::from_utf8_lossy(input.body).into_owned();
         return Ok(BodyValue::Json(JsonValue::Str(text.into())));
     }
@@ -225,7 +225,7 @@ fn body_value<'r>(
     }
 }
 
-/// Two values for one key are a way to show two readers two requests.
+/// A duplicate key is refused because two parsers may each pick a different value.
 fn duplicate_key(value: &JsonValue<'_>) -> Option<String> {
     match value {
         JsonValue::Array(items) => items.iter().find_map(duplicate_key),
@@ -273,7 +273,7 @@ fn check_body<'m>(
     }
 }
 
-/// The pairs of a query.
+/// The names and values of a query string.
 fn parse_pairs(query: &str) -> Result<Vec<Pair<'_>>, InvalidArgs> {
     query
         .split('&')
@@ -285,7 +285,7 @@ fn parse_pairs(query: &str) -> Result<Vec<Pair<'_>>, InvalidArgs> {
         .collect()
 }
 
-/// The fields of a url-encoded form. The error is a sentence.
+/// The fields of a URL-encoded form. Errors are sentences for people.
 pub fn parse_form(body: &[u8]) -> Result<Form, InvalidArgs> {
     let text = std::str::from_utf8(body)
         .map_err(|_| InvalidArgs::Malformed("The form is not valid UTF-8".to_owned()))?;
@@ -294,7 +294,7 @@ pub fn parse_form(body: &[u8]) -> Result<Form, InvalidArgs> {
     Ok(Form { fields, files: Vec::new() })
 }
 
-/// Undo percent-encoding; in a query `+` is a space too.
+/// Percent-decode; in a query, `+` is a space as well.
 fn decode(raw: &str, is_query: bool) -> Result<Cow<'_, str>, InvalidArgs> {
     if !raw.contains(['%', '+']) {
         return Ok(Cow::Borrowed(raw));

@@ -1,7 +1,7 @@
-//! One scalar of a request, coerced as pydantic's lax mode does and written as its wire value.
+//! Coerces one scalar of a request as pydantic's lax mode does, and writes its wire value.
 //!
-//! A query or path value arrives as a JSON string, so "text to number" and "JSON to number" are one table.
-//! Each function writes nothing when it returns an error: `(pydantic's type, its message)`.
+//! A query or path value arrives as a JSON string, so text and JSON numbers share one set of rules.
+//! A function that returns an error, `(pydantic's type, its message)`, writes nothing.
 
 use crate::codec::marshal::Writer;
 use crate::manifest::constraints::Violation;
@@ -11,7 +11,7 @@ use speedate::{Date, DateTime, DateTimeConfig, TimeConfig};
 
 type Checked = Result<(), Violation>;
 
-/// Longest integer read from text, in digits: CPython's limit too.
+/// Longest integer read from text, in digits; CPython has the same limit.
 const MAX_INT_DIGITS: usize = 4300;
 
 fn refuse(kind: &'static str, msg: &str) -> Checked {
@@ -107,7 +107,7 @@ fn int_from_text(text: &str, out: &mut Writer) -> Checked {
     Ok(())
 }
 
-/// Python's digit separators: single, and only between digits.
+/// Remove Python's digit separators, which must be single and between digits.
 fn without_underscores(text: &str) -> Option<String> {
     if text.starts_with('_') || text.ends_with('_') || text.contains("__") {
         return None;
@@ -115,7 +115,7 @@ fn without_underscores(text: &str) -> Option<String> {
     Some(text.replace('_', ""))
 }
 
-/// `exact`: an integer is not a float either.
+/// `exact`: integers are refused as well.
 pub fn float(value: &JsonValue<'_>, strict: bool, exact: bool, out: &mut Writer) -> Checked {
     let float = match value {
         JsonValue::Float(float) => *float,
@@ -178,7 +178,7 @@ fn flag_of_int(int: i64) -> Option<bool> {
 /// Wire: `(year, month, day, hour, minute, second, microsecond, offset in seconds or None)`.
 pub fn datetime(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     const TYPE: &str = "Input should be a valid datetime";
-    // Numbers count seconds in UTC.
+    // Numbers are seconds since the epoch, in UTC.
     let time_config = TimeConfig { unix_timestamp_offset: Some(0), ..TimeConfig::default() };
     let config = DateTimeConfig { time_config, ..DateTimeConfig::default() };
     let parsed = match value {
@@ -260,7 +260,7 @@ fn ymd(date: &Date, out: &mut Writer) {
     out.int(i64::from(date.day));
 }
 
-/// Wire: the 128-bit number.
+/// Wire: a 128-bit integer.
 pub fn uuid(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     let JsonValue::Str(text) = value else {
         return refuse("uuid_type", "UUID input should be a string, bytes or UUID object");
@@ -302,7 +302,7 @@ pub fn decimal(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     Ok(())
 }
 
-/// What Python's `Decimal` accepts and JSON cannot hold.
+/// Values that Python's `Decimal` accepts but JSON cannot represent.
 fn is_infinite(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     ["nan", "snan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name))

@@ -1,153 +1,143 @@
-//! The body of a 422 answer: `{"detail":[{"type","loc","msg","input"}, …]}`, as FastAPI writes it.
+//! The body of a 422 response: `{"detail":[{"type","loc","msg","input"}, …]}`, in FastAPI's format.
 
-use crate::codec::json_string::write_string;
 use jiter::{JsonValue, PartialMode};
+use serde::{Serialize, Serializer, ser};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::io::{self, Write};
 
-/// Most errors told of one request; the rest are left out.
+/// Maximum number of errors reported for one request; the rest are dropped.
 const MAX_ERRORS: usize = 200;
-/// An answer is at most about this long, in bytes: inputs for which it has no room are echoed as null.
+/// Most of what clients sent that a response may repeat, in bytes: inputs that do not fit are echoed as null, and errors
+/// whose locations do not fit are dropped.
 const MAX_ECHO: usize = 256 * 1024;
 
-/// One step of where a value is: `["body", "items", 3, "price"]`.
+/// One step of a value's location, such as `["body", "items", 3, "price"]`.
 #[derive(Debug, Clone, Copy)]
 pub enum Loc<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-/// Every error of one request, rendered as it is found.
+/// All errors of one request.
 #[derive(Debug, Default)]
 pub struct ErrorList {
-    items: Vec<u8>,
-    count: usize,
+    items: Vec<Item>,
+    /// Bytes of what clients sent that the items hold: locations and echoes.
+    size: usize,
 }
 
-/// A point in the list: see [`ErrorList::rename`].
+/// One error, as the client reads it.
+#[derive(Debug, Serialize)]
+struct Item {
+    /// pydantic's error type.
+    #[serde(rename = "type")]
+    kind: String,
+    loc: Vec<Value>,
+    msg: String,
+    input: Box<RawValue>,
+}
+
+/// The response body.
+#[derive(Serialize)]
+struct Body {
+    detail: Vec<Item>,
+}
+
+/// A position in the list: see [`ErrorList::rename`].
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(usize);
 
 impl ErrorList {
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.items.is_empty()
     }
 
     pub fn mark(&self) -> Mark {
         Mark(self.items.len())
     }
 
-    /// In the errors since `mark`, put a name for the step at `depth` of their locations.
+    /// In the errors since `mark`, replace the step at `depth` of their locations by `name`.
     pub fn rename(&mut self, mark: Mark, depth: usize, name: &str) {
-        let added = self.items.split_off(mark.0);
-        let mut text = b"[".to_vec();
-        text.extend_from_slice(added.strip_prefix(b",").unwrap_or(&added));
-        text.push(b']');
-        let Ok(Value::Array(mut errors)) = serde_json::from_slice(&text) else {
-            self.items.extend_from_slice(&added);
-            return;
-        };
-        for error in &mut errors {
-            if let Some(step) = error["loc"].get_mut(depth) {
-                *step = Value::from(name);
+        for item in self.items.iter_mut().skip(mark.0) {
+            if let Some(step) = item.loc.get_mut(depth) {
+                *step = name.into();
+                self.size += name.len();
             }
-            if !self.items.is_empty() {
-                self.items.push(b',');
-            }
-            self.items.extend_from_slice(error.to_string().as_bytes());
         }
     }
 
-    /// Add one error. `kind` is pydantic's name for it.
+    /// Add one error. `kind` is pydantic's error type.
     pub fn push(&mut self, kind: &str, loc: &[Loc<'_>], msg: &str, input: &JsonValue<'_>) {
-        if self.count >= MAX_ERRORS {
+        if self.items.len() >= MAX_ERRORS || self.size > MAX_ECHO {
             return;
         }
-        let out = &mut self.items;
-        if self.count > 0 {
-            out.push(b',');
-        }
-        self.count += 1;
-        out.extend_from_slice(b"{\"type\":");
-        write_string(kind, out);
-        out.extend_from_slice(b",\"loc\":[");
-        for (index, step) in loc.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            match step {
-                Loc::Key(key) => write_string(key, out),
-                Loc::Index(index) => out.extend_from_slice(itoa::Buffer::new().format(*index).as_bytes()),
-            }
-        }
-        out.extend_from_slice(b"],\"msg\":");
-        write_string(msg, out);
-        out.extend_from_slice(b",\"input\":");
-        echo(input, out);
-        out.push(b'}');
+        let step = |step: &Loc<'_>| match *step {
+            Loc::Key(key) => Value::from(key),
+            Loc::Index(index) => Value::from(index),
+        };
+        let input = echo(input, MAX_ECHO.saturating_sub(self.size));
+        let keys = loc.iter().map(|step| if let Loc::Key(key) = step { key.len() } else { 0 });
+        self.size += keys.sum::<usize>() + input.get().len();
+        let (kind, msg) = (kind.to_owned(), msg.to_owned());
+        self.items.push(Item { kind, loc: loc.iter().map(step).collect(), msg, input });
     }
 
-    /// The errors as values.
+    /// The errors as JSON values.
     pub fn into_values(self) -> JsonValue<'static> {
-        let text = [b"[", self.items.as_slice(), b"]"].concat();
+        let text = serde_json::to_vec(&self.items).unwrap_or_default();
         JsonValue::parse_owned(&text, false, PartialMode::Off).unwrap_or(JsonValue::Null)
     }
 
-    /// The whole answer.
+    /// The whole response body.
     pub fn into_body(self) -> Vec<u8> {
-        let mut body = b"{\"detail\":[".to_vec();
-        body.extend_from_slice(&self.items);
-        body.extend_from_slice(b"]}");
-        body
+        serde_json::to_vec(&Body { detail: self.items }).unwrap_or_default()
     }
 }
 
-/// Append a client's value, or null when there is no room for it.
-fn echo(value: &JsonValue<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    write_json(value, out);
-    if out.len() > MAX_ECHO {
-        out.truncate(start);
-        out.extend_from_slice(b"null");
+/// A client's value as JSON, or null if it takes more than `most` bytes.
+fn echo(value: &JsonValue<'_>, most: usize) -> Box<RawValue> {
+    let mut out = Bounded { bytes: Vec::new(), most };
+    let written = serde_json::to_writer(&mut out, &Echo(value)).ok();
+    let text = written.and_then(|()| String::from_utf8(out.bytes).ok());
+    text.and_then(|text| RawValue::from_string(text).ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+/// Takes no more than `most` bytes, so that the work stops as well.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-/// Append a client's value as JSON. Beyond the bound on echoes it stops anywhere, and the caller takes it back.
-fn write_json(value: &JsonValue<'_>, out: &mut Vec<u8>) {
-    if out.len() > MAX_ECHO {
-        return;
-    }
-    match value {
-        JsonValue::Null => out.extend_from_slice(b"null"),
-        JsonValue::Bool(true) => out.extend_from_slice(b"true"),
-        JsonValue::Bool(false) => out.extend_from_slice(b"false"),
-        JsonValue::Int(int) => out.extend_from_slice(itoa::Buffer::new().format(*int).as_bytes()),
-        JsonValue::BigInt(int) => out.extend_from_slice(int.to_string().as_bytes()),
-        JsonValue::Float(float) if float.is_finite() => {
-            out.extend_from_slice(ryu::Buffer::new().format_finite(*float).as_bytes());
-        }
-        JsonValue::Float(_) => out.extend_from_slice(b"null"),
-        JsonValue::Str(text) => write_string(text, out),
-        JsonValue::Array(items) => {
-            out.push(b'[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_json(item, out);
+struct Echo<'v, 'j>(&'v JsonValue<'j>);
+
+impl Serialize for Echo<'_, '_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            JsonValue::Null => to.serialize_unit(),
+            JsonValue::Bool(flag) => to.serialize_bool(*flag),
+            JsonValue::Int(int) => to.serialize_i64(*int),
+            JsonValue::BigInt(int) => {
+                RawValue::from_string(int.to_string()).map_err(ser::Error::custom)?.serialize(to)
             }
-            out.push(b']');
-        }
-        JsonValue::Object(pairs) => {
-            out.push(b'{');
-            for (index, (key, item)) in pairs.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_string(key, out);
-                out.push(b':');
-                write_json(item, out);
-            }
-            out.push(b'}');
+            JsonValue::Float(float) => to.serialize_f64(*float),
+            JsonValue::Str(text) => to.serialize_str(text),
+            JsonValue::Array(items) => to.collect_seq(items.iter().map(Echo)),
+            JsonValue::Object(pairs) => to.collect_map(pairs.iter().map(|(key, item)| (key, Echo(item)))),
         }
     }
 }
@@ -167,5 +157,52 @@ pub fn listed(values: &[Value]) -> String {
         [head @ .., last] => {
             format!("{} or {}", head.iter().map(shown).collect::<Vec<_>>().join(", "), shown(last))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(errors: ErrorList) -> String {
+        String::from_utf8(errors.into_body()).unwrap()
+    }
+
+    #[test]
+    fn an_error_has_fastapis_keys_in_their_order() {
+        let mut errors = ErrorList::default();
+        let mark = errors.mark();
+        let big = JsonValue::parse_owned(
+            b"[1e300, 123456789012345678901234567890, null, {\"k\": \"\\n\"}]",
+            false,
+            PartialMode::Off,
+        );
+        errors.push(
+            "int_type",
+            &[Loc::Key("body"), Loc::Index(3), Loc::Key("x")],
+            "Not \"this\"",
+            &big.unwrap(),
+        );
+        errors.rename(mark, 1, "a key");
+        assert_eq!(
+            body(errors),
+            r#"{"detail":[{"type":"int_type","loc":["body","a key","x"],"msg":"Not \"this\"","input":[1e+300,123456789012345678901234567890,null,{"k":"\n"}]}]}"#
+        );
+    }
+
+    #[test]
+    fn what_is_repeated_to_a_client_is_bounded() {
+        let mut errors = ErrorList::default();
+        let long = "x".repeat(MAX_ECHO / 3);
+        for _ in 0..MAX_ERRORS {
+            errors.push(
+                "missing",
+                &[Loc::Key(&long)],
+                "Field required",
+                &JsonValue::Str(long.as_str().into()),
+            );
+        }
+        let body = body(errors);
+        assert!(body.len() < 2 * MAX_ECHO && body.contains("\"input\":null"), "{}", body.len());
     }
 }

@@ -1,4 +1,4 @@
-//! A form: its fields, and its files, which are checked against what their parameter takes.
+//! Forms: their fields, and their files, which are checked against the rules of their parameter.
 
 use crate::codec::marshal::Writer;
 use crate::manifest::{Absent, FileRules, Param, Type};
@@ -6,25 +6,26 @@ use crate::validation::error_list::{ErrorList, Loc};
 use crate::validation::named_values::Pair;
 use crate::validation::validator::write_absent;
 use jiter::JsonValue;
+use mime::Mime;
 
-/// The body of a request that is a form.
+/// A parsed form.
 #[derive(Debug, Default)]
 pub struct Form {
     pub fields: Vec<Pair<'static>>,
     pub files: Vec<FilePart>,
 }
 
-/// A file of a multipart form. Where it is kept is told by its place in [`Form::files`].
+/// A file of a multipart form. Its index in [`Form::files`] identifies the stored content.
 #[derive(Debug, Clone, Default)]
 pub struct FilePart {
-    /// Of the form's field.
+    /// The name of the form's field.
     pub name: String,
     pub filename: String,
     pub content_type: String,
     pub headers: Vec<(String, String)>,
     /// In bytes.
     pub size: u64,
-    /// What is in it, for a parameter that takes bytes.
+    /// The content, for a parameter that takes bytes.
     pub content: Option<Vec<u8>>,
 }
 
@@ -57,7 +58,7 @@ pub fn write_files(param: &Param, form: &Form, request: u64, errors: &mut ErrorL
     }
 }
 
-/// The type behind `Optional` and constraints, and the arm of the union that it is, where the guest must be told.
+/// The type inside `Optional` and constraints, and its arm in the union if the guest must know it.
 fn wanted(ty: &Type) -> (&Type, Option<usize>) {
     match ty {
         Type::Checked(inner, _) => wanted(inner),
@@ -103,9 +104,9 @@ fn write_file(
 }
 
 fn is_allowed(types: &[String], content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    types.iter().any(|allowed| match allowed.strip_suffix("/*") {
-        Some(family) => essence.split('/').next().is_some_and(|kind| kind.eq_ignore_ascii_case(family)),
-        None => essence.eq_ignore_ascii_case(allowed),
+    let Ok(given) = content_type.parse::<Mime>() else { return false };
+    types.iter().filter_map(|allowed| allowed.parse::<Mime>().ok()).any(|allowed| {
+        allowed.type_() == given.type_()
+            && (allowed.subtype() == mime::STAR || allowed.essence_str() == given.essence_str())
     })
 }

@@ -1,7 +1,7 @@
-//! A request's values against the types of the manifest: coerced as pydantic does it, checked, and written as marshal.
+//! Validates a request's values against the manifest's types, coerces them as pydantic does, and marshals them.
 //!
-//! Pure: no engine and no network. A request that passes is one [`arguments::ValidArgs`]; one that fails is a list of
-//! errors in FastAPI's form, and never enters the sandbox.
+//! Pure: no engine and no network. A valid request gives one [`arguments::ValidArgs`]; an invalid one gives a list of
+//! errors in FastAPI's format, and never enters the sandbox.
 
 pub mod arguments;
 pub mod coerce;

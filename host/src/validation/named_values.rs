@@ -1,4 +1,4 @@
-//! Named texts of a request (query, headers, cookies, form fields) and how a parameter picks its own.
+//! Named values of a request (query, headers, cookies, form fields), and how a parameter selects its own.
 
 use crate::manifest::{Model, Param, Source, Type};
 use jiter::JsonValue;
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// A decoded name and value.
 pub type Pair<'r> = (Cow<'r, str>, Cow<'r, str>);
 
-/// The texts of one source, in the order in which they came.
+/// The values of one source, in the order received.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedValues<'a> {
     pub source: Source,
@@ -15,7 +15,7 @@ pub struct NamedValues<'a> {
 }
 
 impl<'a> NamedValues<'a> {
-    /// What a parameter is given: all texts of its name, if it takes many, or the one that counts.
+    /// The value of a parameter: all values of its name if it takes several, else the one that counts.
     pub fn value(&self, name: &str, ty: &Type) -> Option<JsonValue<'a>> {
         let mut given =
             self.pairs.iter().filter(|(key, _)| self.is_called(key, name)).map(|(_, value)| value);
@@ -23,16 +23,16 @@ impl<'a> NamedValues<'a> {
             let values: Vec<_> = given.map(|text| JsonValue::Str(text.clone())).collect();
             return (!values.is_empty()).then(|| JsonValue::Array(values.into()));
         }
-        // As in Starlette: of a repeated header the first counts, of others the last.
+        // As in Starlette: the first of repeated headers counts, and the last of everything else.
         let text = if self.source == Source::Header { given.next() } else { given.next_back() }?;
-        // A field of a form that was left empty was not given.
+        // An empty form field counts as absent.
         if self.source == Source::Form && text.is_empty() {
             return None;
         }
         Some(JsonValue::Str(text.clone()))
     }
 
-    /// The fields of a model, each picked like a parameter.
+    /// The fields of a model, each selected like a parameter.
     pub fn fields(&self, model: &'a Model, param: &Param) -> JsonValue<'a> {
         let given = model.fields.iter().filter_map(|field| {
             let name: Cow<'a, str> = Cow::Borrowed(&field.name);
@@ -47,7 +47,7 @@ impl<'a> NamedValues<'a> {
     }
 }
 
-/// Repeated names are collected for these.
+/// Whether a type collects the values of a repeated name.
 fn takes_many(ty: &Type) -> bool {
     match ty {
         Type::List(_) | Type::Set(_) | Type::Sequence(_) | Type::Tuple(_) => true,
@@ -57,7 +57,7 @@ fn takes_many(ty: &Type) -> bool {
     }
 }
 
-/// The cookies of `Cookie` headers, as browsers write them. A name that is there twice counts the second time.
+/// The cookies of `Cookie` headers, as browsers write them. Of a repeated name, the last value counts.
 pub fn cookies<'r>(headers: &'r [Pair<'r>]) -> Vec<Pair<'r>> {
     let lines = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
     let parts = lines.flat_map(|(_, value)| value.split(';'));
@@ -70,7 +70,7 @@ pub fn cookies<'r>(headers: &'r [Pair<'r>]) -> Vec<Pair<'r>> {
         .collect()
 }
 
-/// `"a\"b\054"`: quoted values have backslashes, some in front of three octal digits.
+/// Unquote `"a\"b\054"`: in a quoted value, a backslash escapes a character or three octal digits.
 fn unquoted(value: &str) -> Cow<'_, str> {
     let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(value);

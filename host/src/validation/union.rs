@@ -1,4 +1,4 @@
-//! Values that may be of several types: which arm of a union one fits.
+//! Union types: selects the arm that a value fits.
 
 use crate::codec::marshal::Writer;
 use crate::manifest::Type;
@@ -8,7 +8,7 @@ use jiter::JsonValue;
 
 impl<'m> Validator<'m> {
     /// pydantic's smart mode: an arm of exactly the value's type wins, then one that fits without coercion, then the
-    /// first that fits with it.
+    /// first that fits with coercion.
     pub(crate) fn union(
         &mut self,
         arms: &'m [Type],
@@ -39,7 +39,7 @@ impl<'m> Validator<'m> {
         if self.trials > 0 {
             return false;
         }
-        // Optional[X] reports X's errors as they are; a real union names the arm of each.
+        // Optional[X] reports X's errors unchanged; a real union adds the arm's name to each location.
         let others: Vec<_> = arms.iter().filter(|arm| !matches!(arm, Type::None)).collect();
         match others.as_slice() {
             [only] => self.value(only, value, mode, out),
@@ -78,7 +78,7 @@ impl<'m> Validator<'m> {
         }
     }
 
-    /// The arm of a union of tagged models that a value names. `None` where the union is not of that kind.
+    /// Check a value against the arm that its tag names. `None` if the union is not one of tagged models.
     fn tagged(
         &mut self,
         arms: &'m [Type],

@@ -1,7 +1,7 @@
-//! A request's values against the manifest's types: coerced, checked, and written as marshal in one pass.
+//! Checks a request's values against the manifest's types, coerces them and marshals them in one pass.
 //!
-//! Rules and messages are pydantic's lax mode; all errors of a request are collected. What is written when
-//! an error was found is discarded by the caller.
+//! Rules and messages are those of pydantic's lax mode; all errors of a request are collected. If there are errors,
+//! the caller discards the output.
 
 use crate::codec::marshal::Writer;
 use crate::manifest::constraints::Violation;
@@ -12,7 +12,7 @@ use jiter::JsonValue;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Deepest nesting of a value against recursive models; the JSON parser stops at 200 as well.
+/// Maximum nesting depth of a value against recursive models; the JSON parser already stops at 200.
 const MAX_DEPTH: usize = 220;
 
 /// Checks the values of one request.
@@ -20,27 +20,27 @@ pub struct Validator<'m> {
     pub(crate) models: &'m [Model],
     loc: Vec<Loc<'m>>,
     pub errors: ErrorList,
-    /// Values that may still be looked at. Unions that nest try arms again and again: without a bound, a
-    /// body of a few hundred bytes against a recursive union costs 2^depth.
+    /// Values that we may still check. Nested unions try their arms again and again: without a bound, a body of a
+    /// few hundred bytes against a recursive union costs 2^depth.
     budget: usize,
-    /// Above zero while an arm of a union is only tried: its errors would be thrown away, and each of them would
-    /// render the value that it is about.
+    /// Above zero while we only try an arm of a union. We skip its errors: they would be discarded, and each would
+    /// render its value.
     pub(crate) trials: usize,
     most_written: usize,
 }
 
-/// How far a value may be from its type.
+/// How strictly a value must match its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Its type is the type.
+    /// The value has exactly this type.
     Exact,
-    /// No text becomes a number, and the like.
+    /// No coercion, such as text to number.
     Strict,
     Lax,
 }
 
 impl<'m> Validator<'m> {
-    /// `bytes`: the size of the request's values, to which the work is kept in proportion.
+    /// `bytes`: the size of the request's values. The work is bounded in proportion to it.
     pub fn new(models: &'m [Model], bytes: usize) -> Self {
         Self {
             models,
@@ -52,19 +52,19 @@ impl<'m> Validator<'m> {
         }
     }
 
-    /// Check `value`, which came from `loc` (as `["query", "limit"]`), and write its wire value.
+    /// Check `value`, which came from `loc` (such as `["query", "limit"]`), and write its wire value.
     pub fn check(&mut self, loc: &[Loc<'m>], ty: &'m Type, value: &JsonValue<'_>, out: &mut Writer) {
         self.loc.clear();
         self.loc.extend_from_slice(loc);
         self.value(ty, value, Mode::Lax, out);
     }
 
-    /// Report a value that was not given.
+    /// Report an absent value.
     pub fn missing(&mut self, loc: &[Loc<'m>]) {
         self.errors.push("missing", loc, "Field required", &JsonValue::Null);
     }
 
-    /// Write `value` for `ty`. False when it does not fit and errors were added.
+    /// Write `value` as `ty`. Returns false, and adds errors, if it does not fit.
     pub(crate) fn value(
         &mut self,
         ty: &'m Type,
@@ -81,7 +81,7 @@ impl<'m> Validator<'m> {
                 .refuse(("too_complex", "Input fits too many alternatives".to_owned()), &JsonValue::Null);
         };
         self.budget = budget;
-        // Absent fields cost no input, so what is written is bounded as well.
+        // Absent fields write defaults without consuming input, so the output is bounded as well.
         if out.buf.len() > self.most_written {
             return self
                 .refuse(("too_complex", "Input fills in too many defaults".to_owned()), &JsonValue::Null);
@@ -127,7 +127,7 @@ impl<'m> Validator<'m> {
                 }
                 check.refusal(inner.kind(), value, &out.buf[start..]).map_or(Ok(()), Err)
             }
-            // Files are written by the stage that has the form.
+            // Files are written by `form::write_files`, which has the form.
             Type::Upload => Err(("value_error", "Value error, Expected UploadFile".to_owned())),
         };
         match checked {
@@ -207,7 +207,7 @@ impl<'m> Validator<'m> {
         out.dict();
         let mut fits = true;
         for (index, (name, value)) in pairs.iter().enumerate() {
-            // ErrorList name the pair by its number first: a client's key does not live as long as the location.
+            // Errors first locate the pair by its index: a client's key does not live as long as `loc`.
             let mark = self.errors.mark();
             let pair_fits = self.at(Loc::Index(index), |v| {
                 let name_fits = matches!(key, Type::Str).then(|| out.str(name)).is_some()
@@ -275,7 +275,7 @@ impl<'m> Validator<'m> {
     }
 }
 
-/// Write what stands for a value that was not given. [`Absent::Refuse`] is the caller's to report.
+/// Write the default of an absent value. The caller reports [`Absent::Refuse`].
 pub fn write_absent(absent: &Absent, out: &mut Writer) {
     match absent {
         Absent::Default(marshalled) => out.raw(marshalled),
@@ -302,7 +302,7 @@ fn literal(values: &[Value], given: &JsonValue<'_>, out: &mut Writer) -> Result<
     Ok(())
 }
 
-/// Wire: the member's index. Text fits a member with that number, as in a query.
+/// Wire: the member's index. In lax mode, text matches a member with that number, as in a query.
 fn enumeration(
     values: &[Value],
     given: &JsonValue<'_>,
@@ -324,7 +324,7 @@ fn enumeration(
     }
 }
 
-/// Write any JSON value as it is.
+/// Write any JSON value without conversion.
 pub fn plain(value: &JsonValue<'_>, out: &mut Writer) {
     match value {
         JsonValue::Null => out.none(),

@@ -1,4 +1,4 @@
-"""What the app under comparison imports when it runs on FastAPI."""
+"""The framework that the compared app imports on FastAPI."""
 
 from fastapi import (
     APIRouter,

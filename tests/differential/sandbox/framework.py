@@ -1,4 +1,4 @@
-"""What the app under comparison imports when it runs in bolt-host."""
+"""The framework that the compared app imports in bolt-host."""
 
 from bolt import (
     APIRouter,

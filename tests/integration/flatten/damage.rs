@@ -1,4 +1,4 @@
-//! Damaged components of the corpus: none makes flattening panic, and those that still run do the same flattened.
+//! Damaged components of the corpus: none makes flattening panic, and those that still run behave the same flattened.
 
 use super::run::{self, Program};
 use super::{corpus, script::Call};
@@ -6,7 +6,7 @@ use flatten::{Left, flatten, split};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What happens to a copy of a component.
+/// A mutation of a component.
 #[derive(Debug, Clone)]
 enum Damage {
     Flip {
@@ -20,7 +20,7 @@ enum Damage {
         at: Index,
         length: usize,
     },
-    /// A piece of a component of the corpus is put in, or over what is there.
+    /// Insert a piece of a component of the corpus, or overwrite bytes with it.
     Splice {
         at: Index,
         from: Index,
@@ -32,7 +32,7 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let splice = (any::<Index>(), any::<Index>(), 1..200usize, any::<Index>(), any::<bool>());
-    // Small numbers are indices and counts, which are more often still valid.
+    // Small numbers are often indices and counts, so the result is more often still valid.
     let byte = prop_oneof![0..16u8, any::<u8>()];
     prop_oneof![
         12 => (any::<Index>(), byte).prop_map(|(at, to)| Damage::Flip { at, to }),
@@ -68,7 +68,7 @@ fn damaged(bytes: &[u8], corpus: &[(Vec<u8>, Vec<Call>)], damages: &[Damage]) ->
     bytes
 }
 
-/// Run the same calls on a component and on what became of it.
+/// Run the same calls on a component and on its flattened form.
 fn compare(engine: &wasmtime::Engine, original: &[u8], flat: &[u8], calls: &[Call]) {
     let Ok(original) = Program::new(engine, original) else { return };
     let flat = Program::new(engine, flat).expect("what the runtime took before it takes flattened");
@@ -82,7 +82,7 @@ fn compare_programs(mut original: Program, mut flat: Program, calls: &[Call]) {
             return;
         }
         match (&before, &after) {
-            // Damaged names are no names, and may be those of others.
+            // Names of functions may be damaged, so only the text is compared.
             (run::Outcome::Trap(before, _), run::Outcome::Trap(after, _)) => {
                 assert_eq!(before, after, "{call}")
             }
@@ -95,17 +95,17 @@ fn compare_programs(mut original: Program, mut flat: Program, calls: &[Call]) {
 #[test]
 fn damaged_components_never_panic_and_do_the_same_if_they_run() {
     let mut corpus: Vec<_> = corpus().into_iter().map(|script| (script.bytes, script.calls)).collect();
-    // Only flat ones can be split.
+    // Only flat components can be split.
     let flat = |(bytes, calls): &(Vec<u8>, Vec<Call>)| Some((flatten(bytes, true).ok()?, calls.clone()));
     corpus.extend(corpus.iter().filter_map(flat).collect::<Vec<_>>());
     let engine = run::engine();
     let strategy = (any::<Index>(), prop::collection::vec(damage(), 1..4), any::<bool>());
-    // PROPTEST_CASES asks for more.
+    // PROPTEST_CASES sets the number of cases.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |((which, damages, names) in strategy)| {
         let (bytes, calls) = which.get(&corpus);
         let bytes = damaged(bytes, &corpus, &damages);
-        // Parts that are not valid are not used.
+        // The host does not use invalid parts.
         if let Ok(split) = split(&bytes)
             && let (Ok(whole), Ok(parts)) = (Program::new(&engine, &bytes), Program::of_parts(&engine, &split))
         {

@@ -1,4 +1,4 @@
-//! Running a component of the corpus in wasmtime, with the functions of the host that the corpus imports.
+//! Runs a component of the corpus in wasmtime, with the host functions that the corpus imports.
 
 use super::script::Call;
 use wasmtime::component::{
@@ -9,25 +9,25 @@ use wasmtime::{Config, Engine, Module, Store, StoreLimits, StoreLimitsBuilder, W
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Result(String),
-    /// What is said of it, and the functions it happened in, the innermost first.
+    /// The error text, and the function names of the backtrace, innermost first.
     Trap(String, Vec<String>),
 }
 
 impl Outcome {
-    /// Whether it depends on what code costs, which may be different in the same program flattened.
+    /// Whether it depends on the cost of code, which may differ when flattened.
     pub fn is_exhaustion(&self) -> bool {
         let of = |text: &str| text.contains("fuel") || text.contains("call stack exhausted");
         matches!(self, Self::Trap(text, _) if of(text))
     }
 }
 
-/// What belongs to an instance: what it told the host, and how much it may have.
+/// The state of an instance: what the host heard from it, and its limits.
 struct State {
     heard: Vec<String>,
     limits: StoreLimits,
 }
 
-/// A component and an instance of it, made anew after a trap.
+/// A component and an instance of it, which is replaced after a trap.
 pub struct Program {
     engine: Engine,
     component: Component,
@@ -36,7 +36,7 @@ pub struct Program {
     heard: Vec<String>,
 }
 
-/// The engine as the host has it, as far as it decides which components are accepted. Damaged code may never end.
+/// An engine that accepts the same components as the host's. It has fuel, because damaged code may never end.
 pub fn engine() -> Engine {
     let mut config = Config::new();
     config.wasm_component_model_async(true).consume_fuel(true);
@@ -68,7 +68,7 @@ impl Program {
         Ok(Self { engine: engine.clone(), component, linker, live: None, heard: Vec::new() })
     }
 
-    /// A component in two parts.
+    /// A component that was split in two.
     pub fn of_parts(engine: &Engine, parts: &flatten::Split) -> wasmtime::Result<Self> {
         let mut program = Self::new(engine, &parts.rest)?;
         program.linker.root().module(flatten::CODE, &Module::new(engine, &parts.code)?)?;
@@ -114,7 +114,7 @@ impl Program {
         Ok(Outcome::Result(results.iter().map(show).collect()))
     }
 
-    /// What the host was told, over all instances.
+    /// What the host heard from all instances.
     pub fn heard(self) -> Vec<String> {
         self.heard
     }

@@ -1,7 +1,7 @@
-//! A component of the corpus, and what its comments say should happen with it.
+//! A component of the corpus, and the expectations in its comments.
 //!
-//! `;; call name(1, "two") -> 3` or `-> trap PART in FUNCTION`, `;; gone NAME` for a function that nothing reaches,
-//! `;; left REASON` for what is not flattened, `;; modules N` for how many core modules there are afterwards.
+//! `;; call name(1, "two") -> 3` or `-> trap PART in FUNCTION`, `;; gone NAME` for an unreachable function,
+//! `;; left REASON` for a component that is not flattened, `;; modules N` for the number of core modules afterwards.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub struct Script {
     pub calls: Vec<Call>,
     pub gone: Vec<String>,
     pub left: Option<String>,
-    /// How many core modules there are afterwards.
+    /// The number of core modules afterwards.
     pub modules: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Call {
 }
 
 impl Call {
-    /// What is expected to be said of a trap, and in which function, if any.
+    /// The expected part of a trap's text, and its function, if a trap is expected.
     pub fn trap(&self) -> Option<(&str, Option<&str>)> {
         let text = self.expected.strip_prefix("trap ")?;
         Some(text.split_once(" in ").map_or((text, None), |(said, function)| (said, Some(function))))

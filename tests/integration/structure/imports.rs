@@ -1,4 +1,4 @@
-//! What each source file uses, read from its syntax: `use` trees and paths, those in macros too, less what is for tests only.
+//! Parses what each source file uses: `use` trees and paths, also in macros, but not in test code.
 
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree};
 
 /// A source file of the host.
 pub struct Source {
-    /// Its module: `["pool", "driver"]`; that of a folder's `mod.rs` is the folder's.
+    /// Its module: `["pool", "driver"]`; a `mod.rs` has its folder's.
     pub module: Vec<String>,
     pub text: String,
     /// Whole paths, with `super` and `self` resolved: `["crate", "util", "locks", "lock"]`, `["tokio", "sync"]`.
@@ -18,7 +18,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Its folder; a file beside `lib.rs` stands for itself.
+    /// Its folder; a file next to `lib.rs` stands for itself.
     pub fn folder(&self) -> &str {
         self.module.first().map_or("", String::as_str)
     }
@@ -27,7 +27,7 @@ impl Source {
         self.module.join("/")
     }
 
-    /// True when a path begins with this crate's name, also where it is `wasmtime_wasi`.
+    /// True when a path begins with this crate, or with one of its family, such as `wasmtime_wasi`.
     pub fn uses_crate(&self, name: &str) -> bool {
         let prefix = format!("{name}_");
         self.paths.iter().any(|path| path[0] == name || path[0].starts_with(&prefix))
@@ -38,7 +38,7 @@ impl Source {
     }
 }
 
-/// All source files, less those that `lib.rs` declares for tests.
+/// All source files, without those that `lib.rs` declares for tests.
 pub fn sources(root: &Path) -> Vec<Source> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -89,7 +89,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Note a path. One of a single name is a thing of this file, or one that a `use` has named.
+    /// Record a path. A single name is an item of this file, or one that a `use` has imported.
     fn note(&mut self, mut path: Vec<String>) {
         if path.len() < 2 {
             return;

@@ -1,9 +1,9 @@
-//! The instances of one app that live by one policy on one worker, and the queue of calls for them.
+//! An instance pool: the instances of one app with one policy on one worker, and the queue of calls for them.
 //!
-//! Calls lie in the pool's queue until an instance takes them, one by one, so none is ever stuck behind a handler that
-//! computes: when an instance is held up by its guest, another one is woken for the rest of the queue, on a worker whose core
-//! is free if there is one. The [`Scheduler`] says which instance does what; this file puts it under a lock and does what it
-//! asks for. Each instance is owned by a task of its own, its [`driver`](crate::pool::driver).
+//! Calls stay in the pool's queue until an instance takes them, one by one, so none is ever stuck behind a handler that
+//! computes: when a guest holds up its instance, another one is woken for the rest of the queue, on a worker whose core
+//! is free if there is one. The [`Scheduler`] decides which instance does what; this file keeps it under a lock and
+//! carries out its effects. A task owns each instance: its [`driver`](crate::pool::driver).
 
 use crate::config::Limits;
 use crate::pool::call::{Call, CallArgs, CancelPolicy, PendingCall};
@@ -20,42 +20,42 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The instances of a pool, and what waits for them, at one moment.
+/// A snapshot of a pool's instances and queue.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolCounts {
     pub queued: usize,
     pub idle: usize,
     pub busy: usize,
-    /// Retired, and at work on what they had begun.
+    /// Retired, and finishing the calls that they had started.
     pub leaving: usize,
-    /// How many it wants to have ready.
+    /// How many it keeps warm.
     pub spares: usize,
 }
 
-/// The same pool on all workers.
+/// The pools of one policy on all workers.
 #[derive(Default)]
 pub struct PoolGroup {
     pools: Mutex<Vec<Weak<InstancePool>>>,
-    /// Some pool has calls and no instance for them: whoever has nothing to do may help itself.
+    /// Some pool has calls and no instance for them: an idle instance of another pool may take them.
     is_stranded: AtomicBool,
 }
 
 impl PoolGroup {
-    /// The pools that there are, of all workers.
+    /// The live pools of all workers.
     pub fn all(&self) -> Vec<Arc<InstancePool>> {
         lock(&self.pools).iter().filter_map(Weak::upgrade).collect()
     }
 }
 
-/// What an instance is made from, and how its life begins.
+/// What an instance is created from, and how it is launched.
 #[derive(Clone)]
 pub struct Template {
     pub component: Arc<LoadedComponent>,
-    /// The app's connections to other servers, of one worker.
+    /// The app's HTTP client on one worker.
     pub client: Arc<HttpClient>,
-    /// Its instances have something to do when they are retired.
+    /// Its instances run shutdown code when they are retired.
     pub has_lifespan: bool,
-    /// Starts the task that makes an instance and owns it: [`driver::launch`](crate::pool::driver::launch).
+    /// Spawns the task that creates an instance and owns it: [`driver::launch`](crate::pool::driver::launch).
     pub launch: fn(Arc<InstancePool>, Arc<PooledInstance>),
 }
 
@@ -68,7 +68,7 @@ pub struct InstancePool {
     cancel: CancelPolicy,
     group: Arc<PoolGroup>,
     scheduler: Mutex<Scheduler>,
-    /// An instance became idle, or ended, or could not be made.
+    /// An instance became idle, or ended, or could not be created.
     settled: Notify,
 }
 
@@ -102,7 +102,7 @@ impl InstancePool {
         pool
     }
 
-    /// Change the scheduler, and do what it then asks for.
+    /// Apply an event to the scheduler, and carry out its effects.
     fn schedule<T>(self: &Arc<Self>, change: impl FnOnce(&mut Scheduler) -> T) -> T {
         let (outcome, effects) = {
             let mut scheduler = lock(&self.scheduler);
@@ -122,7 +122,7 @@ impl InstancePool {
         outcome
     }
 
-    /// Have a request's handler run; the reply comes to the returned wait.
+    /// Call a request's handler; the returned wait gets the reply.
     pub fn call(
         self: &Arc<Self>,
         request: u64,
@@ -135,7 +135,7 @@ impl InstancePool {
         pending
     }
 
-    /// Queue a call where a core is free for it.
+    /// Queue a call here, or on a worker with a freer core.
     fn submit(self: &Arc<Self>, call: Call) {
         let here = self.worker.computing();
         if here > 0 {
@@ -169,7 +169,7 @@ impl InstancePool {
         work
     }
 
-    /// Take a call off another worker that has no instance for it.
+    /// Take a call from another worker that has no instance for it.
     fn help(&self, instance: &PooledInstance) -> Option<Call> {
         if !self.group.is_stranded.swap(false, Ordering::Relaxed) {
             return None;
@@ -190,7 +190,7 @@ impl InstancePool {
         None
     }
 
-    /// Called each time an instance's task is about to give the thread back: notice what its guest is doing.
+    /// Called each time an instance's task is about to yield the thread: note what its guest is doing.
     pub fn observe(self: &Arc<Self>, instance: &Arc<PooledInstance>) {
         let execution = &instance.signals.execution;
         match (execution.is_inside(), instance.is_held()) {
@@ -202,7 +202,7 @@ impl InstancePool {
             (true, true) => {}
             (false, true) => {
                 self.schedule(|scheduler| scheduler.release(instance));
-                // It may have been kept from looking at the queue.
+                // While held it could not take calls.
                 instance.signals.wake.notify_one();
             }
             (false, false) => match instance.state() {
@@ -220,7 +220,7 @@ impl InstancePool {
         self.schedule(|scheduler| scheduler.ended(instance));
     }
 
-    /// Make the spare instances of the policy, and return when they are ready. The error says why they cannot be.
+    /// Create the warm instances of the policy, and return when they are ready. The error says why that failed.
     pub async fn warm(self: &Arc<Self>) -> Result<(), String> {
         self.schedule(Scheduler::replenish);
         self.wait_until(|scheduler| match scheduler.failure() {
@@ -246,7 +246,7 @@ impl InstancePool {
         }
     }
 
-    /// Let the instances end: each as soon as it has answered what it has begun, and the queue is empty.
+    /// Drain: each instance ends as soon as it has finished its calls and the queue is empty.
     pub fn close(self: &Arc<Self>) {
         self.schedule(Scheduler::close);
     }
@@ -255,7 +255,7 @@ impl InstancePool {
     pub fn tick(self: &Arc<Self>) {
         self.schedule(|scheduler| {
             scheduler.tick();
-            // Handlers that nobody ever asked for need no instances: there may be a thousand apps.
+            // A pool that was never used needs no warm instances: there may be a thousand apps.
             if self.counters.is_used() {
                 scheduler.replenish();
             }
@@ -267,12 +267,12 @@ impl InstancePool {
         self.schedule(Scheduler::evict_idle)
     }
 
-    /// Somebody waits for an instance that is being made.
+    /// Whether somebody waits for an instance that is being created.
     pub fn is_waited_for(&self) -> bool {
         lock(&self.scheduler).queued() > 0 || !self.counters.is_used()
     }
 
-    /// What its instances do now.
+    /// A snapshot of its instances and queue.
     pub fn counts(&self) -> PoolCounts {
         let scheduler = lock(&self.scheduler);
         let (counts, idle) = (scheduler.counts(), scheduler.counts().of(InstanceState::Idle));
