@@ -5,12 +5,12 @@ default:
 # Check format, lints, and the library without default features.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
-    cargo check --package bolt-host --lib --no-default-features
+    cargo clippy --all-targets -- -D warnings
+    cargo clippy --package bolt-host --lib --no-default-features -- -D warnings
 
 # Run all tests.
 test:
-    cargo test --workspace
+    cargo test
 
 # Run the unit tests only.
 test-quick:
@@ -18,12 +18,12 @@ test-quick:
 
 # Compare bolt-host with other servers: half an hour, writes to benches/runs.
 bench:
-    cargo build --release --package bolt-host --bins --example bare_hyper
+    cargo build --release --bin bolt-host --example bare_hyper
     python3 benches/run.py
 
 # Fail if bolt-host got slower, relative to bare hyper.
 gate:
-    cargo build --release --package bolt-host --bins --example bare_hyper
+    cargo build --release --bin bolt-host --example bare_hyper
     python3 benches/run.py --gate benches/gate.json
 
 # Fuzz reply, request, manifest or flatten; needs nightly and cargo-fuzz.
@@ -32,16 +32,16 @@ fuzz TARGET:
 
 # Build the API documentation.
 doc:
-    cargo doc --workspace --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Check licences, banned crates and sources of dependencies, offline; needs cargo-deny.
 audit:
-    cargo deny --offline check licenses bans sources
+    cargo deny --offline check --hide-inclusion-graph licenses bans sources
 
 # Build an app and serve it.
 run APP *FLAGS:
-    cargo run --release --package bolt-host -- run {{APP}} {{FLAGS}}
+    cargo run --release -- run {{APP}} {{FLAGS}}
 
 # Serve an app from source.
 dev APP *FLAGS:
-    cargo run --release --package bolt-host -- dev {{APP}} {{FLAGS}}
+    cargo run --release -- dev {{APP}} {{FLAGS}}

@@ -18,11 +18,11 @@
 //!  outline ── linking ── layout ── merged ── rewrite
 //! ```
 //!
-//! [`outline`] parses the component, and [`core_module`] each core module. [`linking`] chooses the instances to merge,
-//! the *members*, and resolves the origin of each of their imports. [`layout`] follows calls from what is used outside,
+//! `outline` parses the component, and `core_module` each core module. `linking` chooses the instances to merge,
+//! the *members*, and resolves the origin of each of their imports. `layout` follows calls from what is used outside,
 //! drops what is unreachable, finds the globals that never change, and gives everything else its index in one module.
-//! [`merged`] writes that module: globals that never change are constants in it, so a runtime can prepare the contents
-//! of the table and the memory once. [`rewrite`] writes the component around it. Its imports and exports do not change,
+//! `merged` writes that module: globals that never change are constants in it, so a runtime can prepare the contents
+//! of the table and the memory once. `rewrite` writes the component around it. Its imports and exports do not change,
 //! and the shim and the fixup stay as well.
 //!
 //! A component that cannot be merged is left as it is, and [`Left`] says why: several memories, modules that are

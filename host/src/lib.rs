@@ -36,8 +36,8 @@
 //!
 //! # How an app gets there
 //!
-//! `cli` reads the command line and `config/host_file` a host file. `build/builder` builds a component from an app's source, and
-//! `build/compiler` compiles it once, asks the app for its manifest and keeps both (`sandbox/compile_cache`).
+//! `cli` reads the command line and `config/host_file` a host file. `builder/from_source` builds a component from an app's source, and
+//! `builder/compiler` compiles it once, asks the app for its manifest and keeps both (`sandbox/compile_cache`).
 //! `sandbox/component` loads and links it for `sandbox/engine`. `apps/registry` is the table of all apps; each `apps/slot` has the
 //! version that is served now. An app may be resident, follow its source (`apps/reloader`, through `apps/source_runner`), or be
 //! dormant: on disk until somebody asks for it (`apps/dormant`). `apps/reconciler` builds and replaces apps when their files
@@ -54,7 +54,7 @@
 #[cfg(feature = "cli")]
 mod admin;
 mod apps;
-mod build;
+mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod codec;

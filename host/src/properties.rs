@@ -4,11 +4,14 @@ use crate::codec::json_string::write_string;
 use crate::codec::marshal::Writer;
 use crate::codec::reply::{self, Body, latin1_bytes};
 use crate::codec::transcode::Reader;
+use crate::config::host_file::HostFile;
+use crate::config::units;
 use crate::manifest::router::Router;
 use crate::manifest::{ABI, Manifest, Method};
 use crate::validation::arguments::{Input, InvalidArgs, parse_form, validate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// A marshalled JSON value, written by our own writer.
 fn marshalled(value: &Value, out: &mut Writer) {
@@ -222,4 +225,39 @@ proptest! {
             let _ = Router::new(&manifest);
         }
     }
+
+    /// Limits of a host file are read or refused with a sentence, whatever their values are.
+    #[test]
+    fn no_host_file_panics(key in "[a-z-]{1,12}|body|cpu|deadline|instances|rate", value in any_toml(), text in ".{0,80}") {
+        for text in [
+            format!("[server.limits]\n{key} = {value}\n"),
+            format!("[server]\n{key} = {value}\n"),
+            format!("[app.a]\nsource = \"a.wasm\"\n[app.a.limits]\n{key} = {value}\n"),
+            text,
+        ] {
+            // There is no app that can be served, so each is refused.
+            let told = HostFile::parse(&text, Path::new("/nowhere/host.toml"), 2).unwrap_err();
+            prop_assert!(told.contains("host.toml:"), "{}", told);
+        }
+    }
+
+    #[test]
+    fn no_unit_panics(text in "\\PC{0,12}|[0-9]{1,20}[a-zA-Z]{0,4}") {
+        let _ = units::size(&text);
+        if let Ok(time) = units::duration(&text) {
+            prop_assert!(time.as_millis() > 0);
+        }
+    }
+}
+
+fn any_toml() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_filter_map("TOML has no such number", |number| number
+            .is_finite()
+            .then(|| format!("{number:?}"))),
+        any::<bool>().prop_map(|flag| flag.to_string()),
+        "\"[0-9]{1,12}(ms|s|m|h|KiB|MiB|GiB)?\"",
+        "\\[[0-9, ]{0,8}\\]",
+    ]
 }

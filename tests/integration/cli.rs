@@ -172,6 +172,18 @@ fn without_python(wasm: &Path) -> String {
     answer.as_str().unwrap().to_owned()
 }
 
+/// A program that is killed closes the pipes that it held.
+#[test]
+fn a_server_ends_with_the_program_that_started_it() {
+    let mut server = Server::fixture(&["--workers", "1"]);
+    let mut busy = server.connect();
+    busy.start("GET", "/sleep?ms=500", &[], b"");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(server.child.stdin.take());
+    assert_eq!(busy.finish("GET").text(), "\"slept\"");
+    assert_eq!(server.wait(), Some(0));
+}
+
 #[test]
 fn signals_drain_what_is_in_flight() {
     for signal in ["-INT", "-TERM"] {

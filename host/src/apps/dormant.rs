@@ -3,8 +3,8 @@
 use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::loader;
-use crate::build::compiler;
-use crate::build::component_file::component_file;
+use crate::builder::compiler;
+use crate::builder::component_file::component_file;
 use crate::config::origin::Tenant;
 use crate::error::Fault;
 use crate::sandbox::compile_cache::Artifact;

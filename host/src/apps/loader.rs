@@ -1,8 +1,8 @@
 //! Builds, compiles and loads an app, from any kind of source.
 
 use crate::apps::app::App;
-use crate::build::compiler;
-use crate::build::component_file::component_file;
+use crate::builder::compiler;
+use crate::builder::component_file::component_file;
 use crate::config::AppConfig;
 use crate::config::origin::Origin;
 use crate::manifest::Manifest;

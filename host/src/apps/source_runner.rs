@@ -3,9 +3,9 @@
 //! Building an app takes 10 s, loading its source 50 ms. So `dev` serves the source, and so does `run` while it builds.
 
 use crate::apps::app::App;
-use crate::build::builder::{self, Planned};
-use crate::build::compiler;
-use crate::build::python_env::Content;
+use crate::builder::compiler;
+use crate::builder::from_source::{self, Planned};
+use crate::builder::python_env::Content;
 use crate::config::AppConfig;
 use crate::config::app_source::{AppRef, Source};
 use crate::manifest::Manifest;
@@ -24,7 +24,7 @@ pub struct Runner {
 impl Runner {
     /// Take the runner from the cache, or build it. The error is a user-facing message.
     pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
-        let wasm = builder::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
+        let wasm = from_source::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
         let artifact = compiler::native(engine, &wasm, cache)?;
         let component = LoadedComponent::open(engine, &artifact, "runner", config)?;
         Ok(Self { component, config: config.clone() })

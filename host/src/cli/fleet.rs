@@ -5,7 +5,7 @@ use crate::apps::dormant::DormantApp;
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
-use crate::build::compiler;
+use crate::builder::compiler;
 use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
 use crate::cli::parent;
 use crate::cli::run::{cores, pool, say, serve as serve_table, start_log};

@@ -1,4 +1,4 @@
-//! The command-line program: its arguments ([`args`]) and commands ([`run`], and [`fleet`] for hosts of many apps).
+//! The command-line program: its arguments (`args`) and commands (`run`, and `fleet` for hosts of many apps).
 
 mod args;
 mod fleet;

@@ -1,6 +1,6 @@
 //! Measures the cost of a new instance, of its first call, and of epochs.
 
-use crate::build::compiler;
+use crate::builder::compiler;
 use crate::config::{AppConfig, Config};
 use crate::manifest::Route;
 use crate::sandbox::bindings;

@@ -1,9 +1,9 @@
 //! Turns an app's source into compiled code that can be served. Every result is cached under a hash of its inputs.
 
-#[cfg(feature = "build")]
-pub mod builder;
 pub mod compiler;
 pub mod component_file;
+#[cfg(feature = "build")]
+pub mod from_source;
 #[cfg(feature = "build")]
 pub mod python_env;
 #[cfg(feature = "build")]

@@ -3,9 +3,9 @@
 //!
 //! The result is cached under a hash of all its inputs, so nothing is built twice.
 
-use crate::build::compiler::cached;
-use crate::build::python_env::{self, Content, Python};
-use crate::build::sdk_bundle;
+use crate::builder::compiler::cached;
+use crate::builder::python_env::{self, Content, Python};
+use crate::builder::sdk_bundle;
 use crate::config::app_source::{AppRef, sources};
 use crate::config::origin::{Linking, Origin};
 use crate::sandbox::compile_cache::Artifact;

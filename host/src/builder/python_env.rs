@@ -3,7 +3,7 @@
 //! The environment is private because componentize-py reads the SDK files of every package installed beside it: another
 //! SDK there would add its worlds to ours.
 
-use crate::build::sdk_bundle;
+use crate::builder::sdk_bundle;
 use crate::config::app_source::AppRef;
 use crate::util::cache_files;
 use crate::util::progress::Progress;

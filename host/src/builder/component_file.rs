@@ -19,8 +19,8 @@ pub fn component_file(origin: &Origin, cache: &Path) -> Result<PathBuf, String> 
 
 #[cfg(feature = "build")]
 fn build(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
-    use crate::build::builder::{Planned, component_of};
-    use crate::build::python_env::Content;
+    use crate::builder::from_source::{Planned, component_of};
+    use crate::builder::python_env::Content;
     let app = origin.app_ref()?;
     let planned = Planned::of_app(&app, origin.linking, cache)?;
     component_of(Content::App(&app), planned, cache, origin.rebuild)
