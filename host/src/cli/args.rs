@@ -111,15 +111,8 @@ pub struct Serve {
     /// The host file.
     #[arg(value_name = "FILE", default_value = "host.toml")]
     pub file: PathBuf,
-    /// Log requests and the apps' output to standard error in this format.
-    #[arg(long, value_enum, default_value = "human")]
-    pub log_format: LogFormat,
-    /// Set log levels, such as `info,guest=error` or `debug`.
-    #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
-    pub log_filter: Option<String>,
-    /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
-    #[arg(long)]
-    pub exit_on_stdin_close: bool,
+    #[command(flatten)]
+    pub process: ProcessArgs,
 }
 
 #[derive(Debug, Args)]
@@ -200,6 +193,20 @@ pub struct Dev {
     pub serving: Serving,
 }
 
+/// How a process that serves logs, and when it ends.
+#[derive(Debug, Args)]
+pub struct ProcessArgs {
+    /// Log requests and the apps' output to standard error in this format.
+    #[arg(long, value_enum, default_value = "human")]
+    pub log_format: LogFormat,
+    /// Set log levels, such as `info,guest=error` or `debug`.
+    #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
+    pub log_filter: Option<String>,
+    /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
+    #[arg(long)]
+    pub exit_on_stdin_close: bool,
+}
+
 /// Where and how to serve.
 #[derive(Debug, Args)]
 pub struct Serving {
@@ -237,15 +244,8 @@ pub struct Serving {
     /// Set a variable of the app's environment, which has no others; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
-    /// Log requests and the app's output to standard error in this format.
-    #[arg(long, value_enum, default_value = "human")]
-    pub log_format: LogFormat,
-    /// Set log levels, such as `info,guest=error` or `debug`.
-    #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]
-    pub log_filter: Option<String>,
-    /// Drain and exit when standard input closes: for programs that start a host, so that it does not outlive them.
-    #[arg(long)]
-    pub exit_on_stdin_close: bool,
+    #[command(flatten)]
+    pub process: ProcessArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
 }

@@ -7,8 +7,7 @@ use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::builder::compiler;
 use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
-use crate::cli::parent;
-use crate::cli::run::{cores, pool, say, serve as serve_table, start_log};
+use crate::cli::steps::{begin, cores, pool, say, serve as serve_table};
 use crate::config::host_file::HostFile;
 use crate::util::blocking::block_on;
 use hyper::Method;
@@ -18,11 +17,8 @@ use std::sync::Arc;
 
 /// Serve every app of a host file, and drain at Ctrl-C or SIGTERM.
 pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
-    if args.exit_on_stdin_close {
-        parent::watch_stdin();
-    }
     let file = HostFile::read(&args.file, cores())?;
-    let log = start_log(args.log_format, args.log_filter.as_deref())?;
+    let log = begin(&args.process)?;
     let engine = pool(&file.config)?;
     let hosts = file.hosts();
     let slot = |tenant| {

@@ -1,6 +1,5 @@
 //! The commands for one app: `run`, `dev`, `build`, `inspect`, `openapi`, `new` and `sdk`.
 
-use crate::admin::endpoint::Admin;
 use crate::apps::app::App;
 use crate::apps::loader;
 use crate::apps::registry::AppTable;
@@ -13,42 +12,31 @@ use crate::builder::from_source::Planned;
 use crate::builder::sdk_bundle;
 use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When};
 use crate::cli::inspect;
-use crate::cli::parent;
 use crate::cli::probe;
 use crate::cli::scaffold;
+use crate::cli::steps::{Outcome, begin, cores, pool, say, serve};
 use crate::config::app_source::AppRef;
 use crate::config::origin::Origin;
 use crate::config::{AppConfig, Config};
-use crate::http::server::Server;
 use crate::manifest::Manifest;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::component::LoadedComponent;
-use crate::sandbox::engine::{self, Engine};
-use crate::sandbox::stdio;
-use crate::telemetry::log_output::{self, LogFormat};
+use crate::sandbox::engine::Engine;
 use crate::util::blocking::block_on;
 use crate::util::cache_files;
 use crate::util::progress;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tracing_appender::non_blocking::WorkerGuard;
 
 /// How often `dev` checks the files without a request.
 const LOOK: Duration = Duration::from_millis(300);
 
-type Outcome = Result<(), String>;
-
 /// Build if necessary, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
-    if args.serving.exit_on_stdin_close {
-        parent::watch_stdin();
-    }
     let (config, app_config) = (args.serving.config(cores()), args.serving.app_config()?);
-    let log = start_log(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
     let origin = args.source.origin();
     let slot = match unbuilt(args, &origin, &engine, cache)? {
@@ -73,21 +61,14 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     Ok(())
 }
 
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Serve the source, and reload it after each edit.
 pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
         return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
-    if args.serving.exit_on_stdin_close {
-        parent::watch_stdin();
-    }
     let app = AppRef::new(&args.path, args.app.as_deref())?;
     let (config, app_config) = (args.serving.config(1), args.serving.app_config()?);
-    let log = start_log(args.serving.log_format, args.serving.log_filter.as_deref())?;
+    let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
     let name = app.module.clone();
     let reloader = block_on(Reloader::new(runner, app))?;
@@ -112,28 +93,6 @@ fn watch(slot: Arc<Slot>) {
             }
         }
     });
-}
-
-/// Serve until the process is asked to end, then drain.
-pub fn serve(config: &Config, apps: AppTable) -> Outcome {
-    let server = Server::start(config, &apps)?;
-    let draining = Arc::<AtomicBool>::default();
-    if let Some(address) = &config.admin {
-        let admin = Admin { apps, draining: draining.clone() };
-        say(&format!("admin endpoint on {}\n", admin.start(address)?));
-    }
-    for address in &server.addresses {
-        say(&format!("listening on http://{address}\n"));
-    }
-    wait_for_signal()?;
-    draining.store(true, Ordering::Relaxed);
-    progress::tell("draining: requests in flight may finish; a second signal ends them");
-    std::thread::spawn(|| {
-        let _ = wait_for_signal();
-        std::process::exit(1);
-    });
-    server.stop();
-    Ok(())
 }
 
 /// The app to serve from source until it is built, if any.
@@ -219,41 +178,4 @@ fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifes
     let (artifact, manifest) =
         compiler::compile(&engine, &wasm, cache, &AppConfig::default(), origin.rebuild)?;
     Ok((wasm, artifact, manifest))
-}
-
-/// The engine with its instance pool.
-pub fn pool(config: &Config) -> Result<Engine, String> {
-    engine::engine(config).map_err(|e| {
-        format!("the instance pool cannot be created: {e:#}; lower --instances, --workers or --memory")
-    })
-}
-
-/// Print. The reader may stop reading, as `head` does; that is not an error.
-pub fn say(text: &str) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Return at SIGINT or SIGTERM.
-fn wait_for_signal() -> Outcome {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
-    block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = parent::stdin_closed() => {}
-        }
-        Ok(())
-    })?
-}
-
-/// Start logging; see [`log_output::start`].
-pub fn start_log(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, String> {
-    if format != LogFormat::Json {
-        stdio::indent_lines();
-    }
-    log_output::start(format, filter)
 }

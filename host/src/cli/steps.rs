@@ -1,0 +1,88 @@
+//! Steps that several commands share: the log, the pool of instances, serving until a signal.
+
+use crate::admin::endpoint::Admin;
+use crate::apps::registry::AppTable;
+use crate::cli::args::ProcessArgs;
+use crate::cli::parent;
+use crate::config::Config;
+use crate::http::server::Server;
+use crate::sandbox::engine::{self, Engine};
+use crate::sandbox::stdio;
+use crate::telemetry::log_output::{self, LogFormat};
+use crate::util::blocking::block_on;
+use crate::util::progress;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tracing_appender::non_blocking::WorkerGuard;
+
+/// The error is a message for people.
+pub type Outcome = Result<(), String>;
+
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Begin what every command that serves begins with: the log, and the watch over standard input. What is queued for the log is
+/// written when the guard is dropped.
+pub fn begin(args: &ProcessArgs) -> Result<WorkerGuard, String> {
+    if args.exit_on_stdin_close {
+        parent::watch_stdin();
+    }
+    if args.log_format != LogFormat::Json {
+        stdio::indent_lines();
+    }
+    log_output::start(args.log_format, args.log_filter.as_deref())
+}
+
+/// The engine with its instance pool.
+pub fn pool(config: &Config) -> Result<Engine, String> {
+    engine::engine(config).map_err(|e| {
+        format!("the instance pool cannot be created: {e:#}; lower --instances, --workers or --memory")
+    })
+}
+
+/// Serve until the process is asked to end, then drain.
+pub fn serve(config: &Config, apps: AppTable) -> Outcome {
+    let server = Server::start(config, &apps)?;
+    let draining = Arc::<AtomicBool>::default();
+    if let Some(address) = &config.admin {
+        let admin = Admin { apps, draining: draining.clone() };
+        say(&format!("admin endpoint on {}\n", admin.start(address)?));
+    }
+    for address in &server.addresses {
+        say(&format!("listening on http://{address}\n"));
+    }
+    block_on(async {
+        tokio::select! {
+            signalled = signal() => signalled,
+            () = parent::stdin_closed() => Ok(()),
+        }
+    })??;
+    draining.store(true, Ordering::Relaxed);
+    progress::tell("draining: requests in flight may finish; a second signal ends them");
+    std::thread::spawn(|| {
+        let _ = block_on(signal());
+        std::process::exit(1);
+    });
+    server.stop();
+    Ok(())
+}
+
+/// Return at SIGINT or SIGTERM.
+async fn signal() -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Print. The reader may stop reading, as `head` does; that is not an error.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
