@@ -115,6 +115,12 @@ impl World {
             Event::Evict => {
                 self.scheduler.evict_idle();
             }
+            Event::Help if self.is_stranded => {
+                let other = PooledInstance::new(Execution::alone());
+                self.begun += usize::from(self.scheduler.pop(&other).is_some());
+                self.is_stranded = self.scheduler.queued() > 0;
+            }
+            Event::Help => {}
             Event::GiveUp(_) => {}
         }
         self.settle();
@@ -155,6 +161,8 @@ enum Event {
     Die(usize),
     Tick,
     Evict,
+    /// An idle instance of another worker takes a call.
+    Help,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -170,6 +178,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => which.prop_map(Event::Die),
         1 => Just(Event::Tick),
         1 => Just(Event::Evict),
+        2 => Just(Event::Help),
     ]
 }
 
