@@ -9,18 +9,19 @@
 //!  └────────────── Rust, no Python touched ──────┘ └──── one interpreter ──┘ └──── Rust ───┘
 //! ```
 //!
-//! Each step is in the file of that name.
+//! What each step is, and the file it is in:
 //!
 //! 1. `http/server` accepts a connection on one of its workers. A worker is a thread with a listener and instances of its own.
 //!    `http/protocol` finds out whether the client speaks TLS (`http/tls`), HTTP/1.1 (`http/http1`) or HTTP/2 (`http/http2`), and
 //!    hyper reads requests from `http/io`.
-//! 2. `http/pipeline` is the whole path in one function, `serve`. `http/head` refuses heads that two readers could understand in
-//!    two ways. `config/virtual_hosts` says which app the request is for, and `apps/worker_apps` has this worker's share of it.
+//! 2. `http/pipeline` has the path in three short functions: `answer` finds the app, `admitted` lets the request in, and `serve`
+//!    is the path of a request that is served, a line a step. `http/head` refuses heads that two readers could understand in two
+//!    ways. `config/virtual_hosts` says which app the request is for, and `apps/worker_apps` has this worker's share of it.
 //!    `quota/admission` lets the request in or refuses it.
 //! 3. `manifest/router` finds the handler. `http/body` receives the body within the app's `quota/body_budget`; files of a form go
 //!    to `sandbox/uploads`.
 //! 4. `validation/arguments` turns path, query, headers, body and form into the handler's arguments: `validation/validator` checks
-//!    each value against its type (`manifest/types`, `manifest/constraints`), and what does not fit becomes an
+//!    each value against its type (`manifest/types`, `manifest/constraints`), and what does not fit becomes a
 //!    `validation/error_list`. The arguments are written as `codec/marshal`.
 //! 5. `pool/instance_pool` has the instances that serve the handler. The call waits there (`pool/call`) until `pool/scheduler` gives it to
 //!    an instance, on this worker or on one whose core is free. The instance's task, `pool/driver`, calls the guest

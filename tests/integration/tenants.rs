@@ -119,7 +119,7 @@ rate = 20
         assert_eq!((answer.status, &*answer.headers["retry-after"]), (503, "1"));
         assert!(answer.text().contains("requests are waiting"), "{}", answer.text());
     }
-    server.log_with("\"limit\":\"queue in [limits]\"");
+    server.log_with("\"limit\":\"queue in [app.NAME.limits]\"");
     let sent_away = server.metric("bolt_sent_away_total{app=\"narrow\",why=\"queue\"}");
     assert_eq!(sent_away as usize, 40 - served);
     assert_eq!(server.get("/narrow/version").status, 200);

@@ -13,7 +13,9 @@ use tokio::net::{TcpStream, UnixStream};
 /// Send a request; returns the response text. The error is a user-facing message.
 pub async fn ask(address: &Address, method: Method, path: &str, body: Vec<u8>) -> Result<String, String> {
     let failed = |e: std::io::Error| {
-        format!("no host answers at {address}: {e}; start it with --admin, or give its address with --admin")
+        format!(
+            "no host answers at {address}: {e}; give the address of its admin endpoint with --admin ([server] admin in its host file)"
+        )
     };
     match address {
         Address::Tcp(address) => {

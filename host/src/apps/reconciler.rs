@@ -56,7 +56,11 @@ fn look(slot: &Slot) {
         },
         BuildState::Ready(before) => match replace(slot, dormant) {
             Ok(version) if version.id == before.id => {}
-            Ok(version) => tracing::info!(app = name, version = version.id, "its file has changed: replaced"),
+            Ok(version) => tracing::info!(
+                app = name,
+                version = version.id,
+                "its file has changed, and the new version is served"
+            ),
             Err(why) => {
                 tracing::error!(app = name, "its file has changed and the old version goes on: {why}");
             }

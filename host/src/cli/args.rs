@@ -70,7 +70,7 @@ pub struct Source {
     /// The app: a Python file, or a component made by `build`.
     #[arg(value_name = "APP")]
     pub path: PathBuf,
-    /// Use this BoltAPI object instead of `api` in the file.
+    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
     /// Build again even if nothing changed.
@@ -175,7 +175,7 @@ pub struct Run {
     #[command(flatten)]
     pub source: Source,
     /// Choose when to build an app that changed.
-    #[arg(long, value_enum, default_value = "aside")]
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "aside")]
     pub build: When,
     #[command(flatten)]
     pub serving: Serving,
@@ -186,7 +186,7 @@ pub struct Dev {
     /// The app: a Python file.
     #[arg(value_name = "APP")]
     pub path: PathBuf,
-    /// Use this BoltAPI object instead of `api` in the file.
+    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
     #[command(flatten)]
@@ -197,7 +197,7 @@ pub struct Dev {
 #[derive(Debug, Args)]
 pub struct ProcessArgs {
     /// Log requests and the apps' output to standard error in this format.
-    #[arg(long, value_enum, default_value = "human")]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "human")]
     pub log_format: LogFormat,
     /// Set log levels, such as `info,guest=error` or `debug`.
     #[arg(long, value_name = "FILTER", env = "BOLT_HOST_LOG")]

@@ -53,7 +53,8 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
         let prefix = if tenant.mount.prefix.is_empty() { "/" } else { &tenant.mount.prefix };
         match outcome {
             Ok(routes) => {
-                let _ = writeln!(table, "  {:20}  {place} {prefix}  {routes} routes", tenant.name);
+                let plural = if routes == 1 { "" } else { "s" };
+                let _ = writeln!(table, "  {:20}  {place} {prefix}  {routes} route{plural}", tenant.name);
             }
             Err(why) => broken.push(format!("{}: {why}", tenant.name)),
         }

@@ -172,7 +172,7 @@ fn number(row: &Row, value: &toml::Value) -> Result<u64, String> {
     match value {
         toml::Value::String(text) => row.kind.of_text(text),
         toml::Value::Integer(number) => row.kind.of_number(*number),
-        other => Err(format!("{} must be a string or a number, not a {}", row.key, other.type_str())),
+        other => Err(format!("{}, not a {}", row.kind.expected(), other.type_str())),
     }
 }
 

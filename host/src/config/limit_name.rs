@@ -23,7 +23,7 @@ pub fn set_reader(reader: Reader) {
     READER.store(reader as u8, Ordering::Relaxed);
 }
 
-/// The limit's name for the reader: `--max-body`, `body in [limits]`, or `Limits::max_body`.
+/// The limit's name for the reader: `--max-body`, `body in [app.NAME.limits]`, or `Limits::max_body`.
 pub fn of(limit: Limit) -> String {
     named(limit, reader())
 }
@@ -46,7 +46,7 @@ fn named(limit: Limit, reader: Reader) -> String {
     let row = limit.row();
     match (reader, &row.place) {
         (Reader::CommandLine, _) => format!("--{}", row.flag),
-        (Reader::HostFile, Place::App { .. }) => format!("{} in [limits]", row.key),
+        (Reader::HostFile, Place::App { .. }) => format!("{} in [app.NAME.limits]", row.key),
         (Reader::HostFile, Place::Server { .. }) => format!("{} in [server]", row.key),
         (Reader::Developer, _) => format!("Limits::{}", row.flag.trim_end_matches("-ms").replace('-', "_")),
     }
@@ -61,11 +61,11 @@ mod tests {
         let all = [Reader::CommandLine, Reader::HostFile, Reader::Developer];
         assert_eq!(
             all.map(|r| named(Limit::MaxBody, r)),
-            ["--max-body", "body in [limits]", "Limits::max_body"]
+            ["--max-body", "body in [app.NAME.limits]", "Limits::max_body"]
         );
         assert_eq!(
             all.map(|r| named(Limit::MaxCpu, r)),
-            ["--max-cpu-ms", "cpu in [limits]", "Limits::max_cpu"]
+            ["--max-cpu-ms", "cpu in [app.NAME.limits]", "Limits::max_cpu"]
         );
         assert_eq!(named(Limit::Drain, Reader::HostFile), "drain in [server]");
     }

@@ -69,7 +69,7 @@ impl Kind {
     pub fn of_text(self, text: &str) -> Result<u64, String> {
         match self {
             Self::Millis => Self::Time.parse(text),
-            Self::Count { .. } => Err(format!("{text:?} is a string: write a number")),
+            Self::Count { .. } => Err(format!("{}, not {text:?}", self.expected())),
             kind => kind.parse(text),
         }
     }
@@ -78,8 +78,7 @@ impl Kind {
         match (self, u64::try_from(number)) {
             (Self::Count { least, most }, Ok(number)) => within(number, least, most),
             (Self::Count { .. }, Err(_)) => Err(format!("{number} is below 0")),
-            (Self::Size, _) => Err("a size is a string, like \"1MiB\"".to_owned()),
-            (Self::Time | Self::Millis, _) => Err("a time is a string, like \"30s\"".to_owned()),
+            (kind, _) => Err(kind.expected().to_owned()),
         }
     }
 
@@ -88,6 +87,15 @@ impl Kind {
             Self::Time => units::show_duration(Duration::from_millis(value)),
             Self::Size => units::show_size(value),
             Self::Millis | Self::Count { .. } => value.to_string(),
+        }
+    }
+
+    /// What a host file has to say, as the beginning of a sentence.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Time | Self::Millis => "a time is a string, like \"30s\"",
+            Self::Size => "a size is a string, like \"1MiB\"",
+            Self::Count { .. } => "a count is a whole number, like 100",
         }
     }
 
@@ -216,7 +224,7 @@ pub const TABLE: [Row; 22] = [
         key: "rate",
         kind: Kind::Count { least: 1, most: COUNT },
         place: Place::App { get: |l| l.rate.map(u64::from), set: |l, v| l.rate = u32::try_from(v).ok() },
-        help: "Serve at most this many requests a second, over all workers; more get 429",
+        help: "Serve at most this many requests a second, over all workers, in bursts of a tenth of that; more get 429",
     },
     Row {
         limit: Limit::LogRate,
@@ -224,7 +232,7 @@ pub const TABLE: [Row; 22] = [
         key: "log-rate",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.log_rate as u64), set: |l, v| l.log_rate = v as usize },
-        help: "Log at most this much of the app's output a second; more is dropped",
+        help: "Log at most this much of the app's output a second, on average over 16 seconds; more is dropped",
     },
     Row {
         limit: Limit::MaxExchanges,
