@@ -2,11 +2,12 @@
 default:
     @just --list
 
-# Check format, lints, and the library without default features.
+# Check format and lints, also without default features and with internals.
 check:
     cargo fmt --all --check
     cargo clippy --all-targets -- -D warnings
     cargo clippy --package bolt-host --lib --no-default-features -- -D warnings
+    cargo clippy --package bolt-host --all-targets --features internals -- -D warnings
 
 # Run all tests.
 test:

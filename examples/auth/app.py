@@ -15,7 +15,8 @@ api = BoltAPI(title="Auth")
 oauth = OAuth2PasswordBearer("/token", scopes={"read": "to look", "write": "to change"})
 api_key = APIKeyHeader(name="X-Key")
 
-# Drawn when the app is built, so that every interpreter has the same one.
+# Drawn when the module is imported. A built app is imported once, so its interpreters have the same
+# one. If the source is served, each interpreter has its own: use `run --build=first`.
 SECRET = os.urandom(32)
 LIFETIME = 15 * 60
 # In earnest hundreds of thousands, and done by a service that is made for it.

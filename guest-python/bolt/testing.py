@@ -40,9 +40,10 @@ class TestClient(httpx.Client):
     app: a file, "app.py" or "app.wasm", or the BoltAPI object of an imported module. The
         `dependency_overrides` of an object also apply in the sandbox; the dependency and its
         override must be functions or classes at the top level of a module that the sandbox can
-        import.
-    flags: flags of `bolt-host run`, such as "--allow-http=api.example". By default one worker with
-        one interpreter serves, so that requests share globals.
+        import, so not of the test file itself.
+    flags: flags of `bolt-host run`, such as "--allow-http=api.example". By default one worker
+        serves: all `def` handlers share the globals of one interpreter, and all `async def`
+        handlers those of another.
     options: those of `httpx.Client`.
 
     The program is `bolt-host` in PATH, or the one that the variable BOLT_HOST names. It serves the

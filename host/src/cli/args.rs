@@ -51,7 +51,7 @@ pub enum Command {
     Openapi(Inspect),
     /// Serve the apps of a host file, each by host name and path.
     Serve(Serve),
-    /// Check a host file and build its apps; print each mistake with its line.
+    /// Check a host file and build its apps; print the mistakes with their lines.
     Check(Check),
     /// Deploy a new version of an app to a running host, which refuses a broken one.
     Deploy(Deploy),
@@ -225,7 +225,7 @@ pub struct Serving {
     /// Share the port with another host, for a handover.
     #[arg(long)]
     pub share_port: bool,
-    /// Serve /healthz, /readyz and /metrics here: 127.0.0.1:9000 or unix:/run/bolt.sock [default: off]
+    /// Serve /healthz, /readyz, /metrics, /apps and POST /loglevel here: 127.0.0.1:9000 or unix:/run/bolt.sock [default: off]
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
     pub admin: Option<Address>,
     /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]

@@ -95,30 +95,32 @@ impl Grants {
         if self.0.iter().any(|grant| grant.has_port(port) && grant.has_host(&host)) {
             return Ok(());
         }
-        Err(format!(
-            "this app may not connect to {host}:{port}: allow it with {}",
-            grant_of(&format!("{host}:{port}"))
-        ))
+        Err(format!("this app may not connect to {host}:{port}: allow it with {}", grant_of(&host, port)))
     }
 
     /// The second check: may the app connect to this address of `host`? Errors are sentences for people.
     pub fn check_address(&self, host: &str, address: IpAddr, port: u16) -> Result<(), String> {
         let address = address.to_canonical();
         let named = |grant: &Grant| grant.has_port(port) && grant.has_address(address);
-        // The name `localhost` is already explicit: it needs no second grant.
-        let local = address.is_loopback() && host.eq_ignore_ascii_case("localhost");
+        // A grant of the name `localhost` is explicit: it needs no second one. `*` is not.
+        let names_localhost = |grant: &Grant| {
+            grant.has_port(port) && matches!(&grant.host, Host::Name(name) if name == "localhost")
+        };
+        let is_localhost = address.is_loopback() && host.eq_ignore_ascii_case("localhost");
+        let local = is_localhost && self.0.iter().any(names_localhost);
         if is_public(address) || local || self.0.iter().any(named) {
             return Ok(());
         }
         Err(format!(
             "{host} is at {address}, which is not a public address: allow it with {}",
-            grant_of(&format!("{address}:{port}"))
+            grant_of(&address.to_string(), port)
         ))
     }
 }
 
-/// What grants `target`, as the reader of the message writes it.
-fn grant_of(target: &str) -> String {
+/// What grants a host, as the reader of the message writes it.
+fn grant_of(host: &str, port: u16) -> String {
+    let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     limit_name::pick(
         &format!("--allow-http {target}"),
         &format!("[app.NAME.http] allow = [\"{target}\"]"),
@@ -227,6 +229,7 @@ mod tests {
             "2001::1",
         ] {
             assert!(any.check_address("evil.example", inside.parse().unwrap(), 80).is_err(), "{inside}");
+            assert!(any.check_address("localhost", inside.parse().unwrap(), 80).is_err(), "{inside}");
         }
         for public in ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "64:ff9b::101:101", "2001:4860::8888"] {
             assert_eq!(any.check_address("example.com", public.parse().unwrap(), 80), Ok(()), "{public}");

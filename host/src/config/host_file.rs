@@ -101,7 +101,7 @@ struct ServerTable {
     share_port: bool,
     admin: Option<Spanned<String>>,
     /// The total of all apps.
-    instances: Option<usize>,
+    instances: Option<Spanned<usize>>,
     idle: Option<Time>,
     drain: Option<LimitValue>,
     keep_resident: Option<LimitValue>,
@@ -238,6 +238,8 @@ impl Written {
 
 /// Maximum number of instances of all apps together, unless the file sets it.
 const MOST_INSTANCES: usize = 2000;
+/// More than this the engine does not reserve address space for.
+const LARGEST_POOL: usize = 100_000;
 
 impl ServerTable {
     fn resolve(
@@ -270,14 +272,21 @@ impl ServerTable {
             ],
             mistakes,
         );
-        let needed = most_instances(workers, base).saturating_mul(apps.max(1));
+        let most_instances = match self.instances {
+            Some(instances) if !(1..=LARGEST_POOL).contains(instances.get_ref()) => {
+                mistakes.add(instances.span().start, &format!("instances are between 1 and {LARGEST_POOL}"));
+                1
+            }
+            Some(instances) => instances.into_inner(),
+            None => most_instances(workers, base).saturating_mul(apps.max(1)).min(MOST_INSTANCES),
+        };
         Config {
             listen: self.listen.unwrap_or(defaults.listen),
             tls: self.tls.map(|tls| TlsFiles { cert: folder.join(tls.cert), key: folder.join(tls.key) }),
             share_port: self.share_port,
             admin,
             workers,
-            most_instances: self.instances.unwrap_or(needed.min(MOST_INSTANCES)),
+            most_instances,
             limits,
         }
     }
@@ -360,6 +369,7 @@ mod tests {
             ("[server]\ndrain = \"3 years\"".to_owned(), 2, "a time is"),
             ("[server]\nadmin = \"here\"\n".to_owned() + &shop, 2, "127.0.0.1:9000"),
             ("[server]\nworkers = 0\n".to_owned() + &shop, 2, "between 1 and 1024"),
+            ("[server]\ninstances = 0\n".to_owned() + &shop, 2, "between 1 and 100000"),
             (String::new(), 1, "there is no app"),
             ("[app.a]\nsource = \"gone.wasm\"".to_owned(), 2, "no such file"),
             ("[app.a]\nsource = \"gone.txt\"".to_owned(), 2, ".py file"),

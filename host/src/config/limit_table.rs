@@ -310,7 +310,7 @@ pub const TABLE: [Row; 22] = [
         limit: Limit::Connections,
         flag: "connections",
         key: "connections",
-        kind: Kind::Count { least: 0, most: COUNT },
+        kind: Kind::Count { least: 1, most: COUNT },
         place: Place::Server { get: |l| Some(l.connections as u64), set: |l, v| l.connections = v as usize },
         help: "Keep at most this many connections open, per worker; more wait",
     },

@@ -31,6 +31,8 @@ struct Scan {
     in_head: bool,
     /// Some of it has been read.
     begun: bool,
+    /// Its request line has.
+    has_line: bool,
     /// The start of an incomplete line.
     line: Vec<u8>,
     length: bool,
@@ -42,7 +44,8 @@ const ENOUGH: usize = 32;
 
 impl Default for Framing {
     fn default() -> Self {
-        let scan = Scan { in_head: true, begun: false, line: Vec::new(), length: false, encoding: false };
+        let (line, begun, has_line, length, encoding) = Default::default();
+        let scan = Scan { in_head: true, begun, has_line, line, length, encoding };
         Self {
             scan: Mutex::new(scan),
             passed: AtomicU32::new(0),
@@ -63,7 +66,8 @@ impl Framing {
     /// The request was answered: the next bytes are a head.
     pub fn answered(&self) {
         let mut scan = lock(&self.scan);
-        (scan.in_head, scan.begun, scan.length, scan.encoding) = (true, false, false, false);
+        (scan.in_head, scan.begun, scan.has_line, scan.length, scan.encoding) =
+            (true, false, false, false, false);
         scan.line.clear();
     }
 
@@ -76,8 +80,13 @@ impl Framing {
         }
     }
 
-    fn wrote<T>(&self, polled: &Poll<T>) {
+    /// Bytes were written. A TLS stream takes up to 64 KiB that the client has not taken: only a flush tells.
+    fn wrote(&self) {
         self.passed.fetch_add(1, Ordering::Relaxed);
+        self.is_stalled.store(true, Ordering::Relaxed);
+    }
+
+    fn flushed<T>(&self, polled: &Poll<T>) {
         self.is_stalled.store(polled.is_pending(), Ordering::Relaxed);
     }
 
@@ -129,7 +138,9 @@ impl Scan {
             };
             self.length |= named(b"content-length");
             self.encoding |= named(b"transfer-encoding");
-            let head_ended = line.is_empty();
+            // Empty lines before the request line count for nothing, as for hyper.
+            let head_ended = line.is_empty() && self.has_line;
+            self.has_line |= !line.is_empty();
             self.line.clear();
             if head_ended {
                 self.in_head = false;
@@ -203,12 +214,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.framing.wrote(&polled);
+        self.framing.wrote();
         polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.framing.flushed(&polled);
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -221,7 +234,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.framing.wrote(&polled);
+        self.framing.wrote();
         polled
     }
 
@@ -261,6 +274,10 @@ mod tests {
         assert!(!ambiguous(&[
             "POST / HTTP/1.1\r\ncontent-length-hint: 60\r\ntransfer-encoding: chunked\r\n\r\n"
         ]));
+        assert!(ambiguous(&[
+            "\r\n",
+            "\nPOST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n"
+        ]));
         assert!(ambiguous(&["POST / HTTP/1.1\r\ncontent-length:3\r\ntransfer-encoding : chunked\r\n\r\n"]));
         let framing = Framing::default();
         framing.note(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -297,7 +314,26 @@ mod tests {
         let framing = Arc::new(Framing::default());
         let (mut client, stream) = tokio::io::duplex(8);
         let mut wire = ClientIo::new(stream, framing.clone());
-        let sending = tokio::spawn(async move { wire.write_all(&[b'x'; 12]).await.map(|()| wire) });
+        let sending = tokio::spawn(async move {
+            wire.write_all(&[b'x'; 12]).await?;
+            wire.flush().await.map(|()| wire)
+        });
+        tokio::task::yield_now().await;
+        assert!(!framing.is_between_requests());
+        client.read_exact(&mut [0; 12]).await.unwrap();
+        let _wire = sending.await.unwrap().unwrap();
+        assert!(framing.is_between_requests());
+    }
+
+    /// As TLS streams do: they take what is written, and the client has not.
+    #[tokio::test]
+    async fn a_connection_whose_stream_has_bytes_of_its_own_is_in_use() {
+        let framing = Arc::new(Framing::default());
+        let (mut client, stream) = tokio::io::duplex(8);
+        let mut wire = ClientIo::new(tokio::io::BufWriter::new(stream), framing.clone());
+        wire.write_all(&[b'x'; 12]).await.unwrap();
+        assert!(!framing.is_between_requests());
+        let sending = tokio::spawn(async move { wire.flush().await.map(|()| wire) });
         tokio::task::yield_now().await;
         assert!(!framing.is_between_requests());
         client.read_exact(&mut [0; 12]).await.unwrap();

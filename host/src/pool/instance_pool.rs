@@ -171,7 +171,9 @@ impl InstancePool {
 
     /// Take a call from another worker that has no instance for it.
     fn help(&self, instance: &PooledInstance) -> Option<Call> {
-        if !self.group.is_stranded.swap(false, Ordering::Relaxed) {
+        // Load before the swap: idle instances of every worker come here, and a swap takes the cache line.
+        let is_stranded = &self.group.is_stranded;
+        if !is_stranded.load(Ordering::Relaxed) || !is_stranded.swap(false, Ordering::Relaxed) {
             return None;
         }
         for pool in self.others() {
@@ -180,8 +182,9 @@ impl InstancePool {
                 continue;
             }
             let call = scheduler.pop(instance);
-            if scheduler.queued() > 0 {
-                self.group.is_stranded.store(true, Ordering::Relaxed);
+            // After a call, further queues may hold more: the next instance looks again.
+            if call.is_some() || scheduler.queued() > 0 {
+                is_stranded.store(true, Ordering::Relaxed);
             }
             if call.is_some() {
                 return call;

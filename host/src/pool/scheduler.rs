@@ -262,7 +262,8 @@ impl Scheduler {
 
     /// `instance` found no work anywhere. Another thread may have queued a call since.
     pub fn rest(&mut self, instance: &Arc<PooledInstance>) {
-        if self.queue.is_empty() {
+        // A pool that is closing has no idle instances: this one looks again, and leaves.
+        if self.queue.is_empty() && !self.is_closing {
             self.set(instance, InstanceState::Idle);
         } else {
             instance.signals.wake.notify_one();

@@ -218,9 +218,13 @@ impl Execution {
         if request != 0 && used > meter.budget { Err(CpuExhausted(request)) } else { Ok(()) }
     }
 
-    /// At a tick: true when the guest has run for at least one tick. It may have been entered just before this one, or
-    /// not have run for many.
+    /// At a tick: whether the guest has run for a time slice. A guest at a tick runs, whatever was noted: the event loop may
+    /// have parked after a call had been noted as entered and before the guest began it. Without this such a call computed
+    /// for ever. From this tick on its time counts.
     pub fn is_due(&self) -> bool {
+        if !self.is_inside() {
+            self.entered();
+        }
         self.held() >= TICK
     }
 
@@ -238,5 +242,21 @@ impl Execution {
         tokio::task::yield_now().await;
         *lock(&self.turn) = turn;
         self.yielding.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_that_was_noted_as_resting_has_to_yield_all_the_same() {
+        let execution = Execution::alone();
+        execution.entered();
+        execution.rested();
+        assert!(!execution.is_due());
+        assert!(execution.is_inside() && was_busy());
+        std::thread::sleep(2 * TICK);
+        assert!(execution.is_due());
     }
 }

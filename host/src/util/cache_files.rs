@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Identifies a version of a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +76,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Write a temporary file beside `path` and rename it. With `is_synced`, the file is complete even if the machine
 /// crashes.
 pub fn write(path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
+    // Two threads may write the same file.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));
     let partial = folder.join(format!(
-        ".{}.{}",
+        ".{}-{}.{}",
         std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed),
         path.file_name().unwrap_or_default().to_string_lossy()
     ));
     let mut file = File::create(&partial)?;

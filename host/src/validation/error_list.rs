@@ -60,6 +60,10 @@ impl ErrorList {
     /// In the errors since `mark`, replace the step at `depth` of their locations by `name`.
     pub fn rename(&mut self, mark: Mark, depth: usize, name: &str) {
         for item in self.items.iter_mut().skip(mark.0) {
+            // A client's key may be long, and stand in each of its errors: those that do not fit keep its number.
+            if self.size + name.len() > MAX_ECHO {
+                return;
+            }
             if let Some(step) = item.loc.get_mut(depth) {
                 *step = name.into();
                 self.size += name.len();
@@ -202,7 +206,27 @@ mod tests {
                 &JsonValue::Str(long.as_str().into()),
             );
         }
+        let mark = errors.mark();
+        errors.rename(Mark(0), 0, &long);
+        errors.rename(mark, 0, &long);
         let body = body(errors);
         assert!(body.len() < 2 * MAX_ECHO && body.contains("\"input\":null"), "{}", body.len());
+    }
+
+    #[test]
+    fn a_long_key_is_not_repeated_in_all_of_its_errors() {
+        let mut errors = ErrorList::default();
+        for index in 0..MAX_ERRORS {
+            errors.push(
+                "int_type",
+                &[Loc::Key("body"), Loc::Index(0), Loc::Index(index)],
+                "",
+                &JsonValue::Null,
+            );
+        }
+        errors.rename(Mark(0), 1, &"k".repeat(MAX_ECHO / 4));
+        let body = body(errors);
+        assert!(body.contains("kkk") && body.len() < 2 * MAX_ECHO, "{}", body.len());
+        assert_eq!(body.matches("int_type").count(), MAX_ERRORS);
     }
 }
