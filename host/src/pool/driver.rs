@@ -68,11 +68,7 @@ async fn live(
 ) -> Result<(), InstanceEnd> {
     let execution = &instance.signals.execution;
     let guest = match make(pool, execution).await {
-        Ok(guest) => {
-            // A long start counts as computing, from its first tick on.
-            execution.rested();
-            place.insert(guest)
-        }
+        Ok(guest) => place.insert(guest),
         Err(error) => return Err(InstanceEnd::NoInstance(format!("{error:#}"))),
     };
     let outcome = guest

@@ -47,6 +47,8 @@ pub struct CpuExhausted(pub u64);
 pub struct Execution {
     /// When the guest was entered, in microseconds of [`clock`]; 0 while it does not run.
     entered: AtomicU64,
+    /// It was entered unnoted, and a tick has found out.
+    is_unnoted: AtomicBool,
     /// How many ticks have interrupted it since then.
     interrupted: AtomicU32,
     /// When its driver was last polled, in microseconds of [`clock`].
@@ -93,6 +95,7 @@ impl Execution {
         });
         Arc::new(Self {
             entered: AtomicU64::new(0),
+            is_unnoted: AtomicBool::new(false),
             interrupted: AtomicU32::new(0),
             resumed: AtomicU64::new(0),
             yielding: AtomicBool::new(false),
@@ -116,6 +119,7 @@ impl Execution {
     pub fn entered(&self) {
         mark_busy();
         self.interrupted.store(0, Ordering::Relaxed);
+        self.is_unnoted.store(false, Ordering::Relaxed);
         self.entered.store(clock(), Ordering::Relaxed);
     }
 
@@ -201,6 +205,11 @@ impl Execution {
 
     /// The driver's poll ends, and the next instance gets the turn to compute.
     pub fn suspended(&self) {
+        // Nobody else notes that such a guest rests: it does, unless it was interrupted.
+        if self.is_unnoted.load(Ordering::Relaxed) && !self.yielding.load(Ordering::Relaxed) {
+            self.is_unnoted.store(false, Ordering::Relaxed);
+            self.rested();
+        }
         if let Some(meter) = &self.meter {
             lock(meter).read();
         }
@@ -220,10 +229,12 @@ impl Execution {
 
     /// At a tick: whether the guest has run for a time slice. A guest at a tick runs, whatever was noted: the event loop may
     /// have parked after a call had been noted as entered and before the guest began it. Without this such a call computed
-    /// for ever. From this tick on its time counts.
+    /// for ever. From this tick on its time counts. It may also be about to rest, because it parks before it returns: see
+    /// [`suspended`](Self::suspended).
     pub fn is_due(&self) -> bool {
         if !self.is_inside() {
             self.entered();
+            self.is_unnoted.store(true, Ordering::Relaxed);
         }
         self.held() >= TICK
     }
@@ -248,9 +259,11 @@ impl Execution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
-    #[test]
-    fn a_guest_that_was_noted_as_resting_has_to_yield_all_the_same() {
+    #[tokio::test]
+    async fn a_guest_that_was_noted_as_resting_has_to_yield_all_the_same() {
         let execution = Execution::alone();
         execution.entered();
         execution.rested();
@@ -258,5 +271,26 @@ mod tests {
         assert!(execution.is_inside() && was_busy());
         std::thread::sleep(2 * TICK);
         assert!(execution.is_due());
+        let mut way = pin!(execution.clone().give_way());
+        assert!(way.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        execution.suspended();
+        assert!(execution.is_inside());
+        way.await;
+        execution.suspended();
+        assert!(!execution.is_inside());
+    }
+
+    #[test]
+    fn a_tick_while_the_guest_parks_does_not_make_it_busy() {
+        let execution = Execution::alone();
+        execution.rested();
+        assert!(!execution.is_due());
+        execution.suspended();
+        assert!(!execution.is_inside());
+        // A call that was noted stays so: it may wait for the host within a call.
+        assert!(!execution.is_due());
+        execution.entered();
+        execution.suspended();
+        assert!(execution.is_inside());
     }
 }
