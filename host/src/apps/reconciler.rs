@@ -176,8 +176,8 @@ pub fn sweep(dormant: &DormantApp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::config::origin::{Origin, Tenant};
-    use crate::config::{AppConfig, Config};
     use crate::sandbox::engine::engine;
 
     /// A deployment holds an app while it compiles. Other apps do not wait for that.
@@ -192,7 +192,6 @@ mod tests {
         };
         let (mount, config) = Default::default();
         let tenant = Tenant { name: "app".to_owned(), origin, mount, config };
-        let _: &AppConfig = &tenant.config;
         let slot = Slot::dormant(DormantApp::new(tenant, engine, "/nowhere".into()));
         let dormant = slot.as_dormant().unwrap();
         let deploying = dormant.seen();

@@ -47,7 +47,7 @@ pub struct CpuExhausted(pub u64);
 pub struct Execution {
     /// When the guest was entered, in microseconds of [`clock`]; 0 while it does not run.
     entered: AtomicU64,
-    /// It was entered unnoted, and a tick has found out.
+    /// A tick found it running although it was noted as resting, and set `entered`.
     is_unnoted: AtomicBool,
     /// How many ticks have interrupted it since then.
     interrupted: AtomicU32,
@@ -205,7 +205,7 @@ impl Execution {
 
     /// The driver's poll ends, and the next instance gets the turn to compute.
     pub fn suspended(&self) {
-        // Nobody else notes that such a guest rests: it does, unless it was interrupted.
+        // No call will note that such a guest rests. Unless a tick has suspended it midway, it does now.
         if self.is_unnoted.load(Ordering::Relaxed) && !self.yielding.load(Ordering::Relaxed) {
             self.is_unnoted.store(false, Ordering::Relaxed);
             self.rested();
