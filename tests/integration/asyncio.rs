@@ -67,7 +67,7 @@ fn a_task_outlives_its_request() {
     assert_eq!(server.get("/outlive").json(), json!("begun"));
     let start = Instant::now();
     while server.get("/finished").json() != json!(["outlived"]) {
-        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(start.elapsed() < Duration::from_secs(120));
     }
 }
 

@@ -12,6 +12,22 @@ fn commands() -> Vec<String> {
     blocks.flat_map(str::lines).filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
 }
 
+/// A shell at the root of the clone, with the environment of a user. `cargo test` tells the tests which package they are of; a
+/// build script that looks at that (ring's) would be run again, and with it four minutes of the release build.
+fn shell(script: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).current_dir(root());
+    for (name, _) in std::env::vars() {
+        if name.starts_with("CARGO_PKG_")
+            || name.starts_with("CARGO_MANIFEST_")
+            || name.starts_with("CARGO_BIN_")
+        {
+            shell.env_remove(name);
+        }
+    }
+    shell
+}
+
 /// A command that serves until it is dropped. When the tests are killed it ends as well: then its standard input closes.
 struct Serving(Child);
 
@@ -20,13 +36,7 @@ impl Serving {
     fn start(command: &str) -> Self {
         // `cargo run` becomes the program that it runs, so the process of the shell is the server in the end.
         let script = format!("exec 3<&0; (cat <&3 >/dev/null; kill $$) & exec {command}");
-        let mut child = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(root())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = shell(&script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let is_listening = lines.any(|line| line.starts_with("listening on http://127.0.0.1:8000"));
         let serving = Self(child);
@@ -77,7 +87,7 @@ fn each_command_of_the_readme_does_what_it_says() {
             serving = Some(Serving::start(&cheapest(&command)));
             continue;
         }
-        let output = Command::new("sh").args(["-c", &command]).current_dir(root()).output().unwrap();
+        let output = shell(&command).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{command}\n{said}{}", String::from_utf8_lossy(&output.stderr));
         if command.starts_with("curl localhost:8000/users") {

@@ -20,7 +20,7 @@ fn handlers_that_run_past_their_deadline_are_ended_whatever_they_do() {
         // Within a deadline and a grace period, the pool serves again.
         let start = Instant::now();
         while server.get("/sleep?ms=1").status != 200 || server.get("/created").status != 201 {
-            assert!(start.elapsed() < Duration::from_secs(30), "{path}");
+            assert!(start.elapsed() < Duration::from_secs(120), "{path}");
         }
     }
     server.log_with("--deadline");
@@ -46,7 +46,7 @@ fn a_client_that_hangs_up_cancels_its_handler() {
     drop(connection);
     let start = Instant::now();
     while server.get("/finished").json() != json!(["cancelled"]) {
-        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(start.elapsed() < Duration::from_secs(120));
     }
     // A `def` handler cannot be cancelled: its instance is ended, and a new one takes its place.
     assert_eq!(server.get("/count").json(), json!(1));

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum InstanceState {
+    /// It is being created, and takes calls from the queue once it is.
+    Starting,
     /// It takes calls from the queue, or is about to.
     Awake,
     /// It has nothing to do and can take a call.
@@ -22,7 +24,8 @@ pub enum InstanceState {
 }
 
 impl InstanceState {
-    pub const ALL: [Self; 5] = [Self::Awake, Self::Idle, Self::Held, Self::Full, Self::Leaving];
+    pub const ALL: [Self; 6] =
+        [Self::Starting, Self::Awake, Self::Idle, Self::Held, Self::Full, Self::Leaving];
 }
 
 /// An instance of a pool. Its state changes only under the pool's lock.
@@ -46,7 +49,7 @@ impl PooledInstance {
     pub fn new(execution: Arc<Execution>) -> Arc<Self> {
         Arc::new(Self {
             signals: InstanceSignals::new(execution),
-            state: AtomicU8::new(InstanceState::Awake as u8),
+            state: AtomicU8::new(InstanceState::Starting as u8),
             held: AtomicBool::new(false),
             computing: AtomicBool::new(false),
             served: AtomicU64::new(0),

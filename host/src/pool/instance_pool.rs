@@ -178,7 +178,7 @@ impl InstancePool {
         }
         for pool in self.others() {
             let mut scheduler = lock(&pool.scheduler);
-            if scheduler.counts().of(InstanceState::Awake) > 0 {
+            if scheduler.counts().attending() > 0 {
                 continue;
             }
             let call = scheduler.pop(instance);

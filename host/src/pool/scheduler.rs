@@ -68,6 +68,11 @@ impl StateCounts {
     pub fn leaving(&self) -> usize {
         self.of(InstanceState::Leaving)
     }
+
+    /// Those that look at the queue now, or will as soon as they are created.
+    pub fn attending(&self) -> usize {
+        self.of(InstanceState::Awake) + self.of(InstanceState::Starting)
+    }
 }
 
 /// The queue of a pool, and its instances.
@@ -126,7 +131,7 @@ impl Scheduler {
 
     /// Whether a call could be taken here, now or by a new instance.
     pub fn has_room(&self) -> bool {
-        self.counts.of(InstanceState::Awake) > 0 || !self.idle.is_empty() || self.may_grow()
+        self.counts.attending() > 0 || !self.idle.is_empty() || self.may_grow()
     }
 
     fn may_grow(&self) -> bool {
@@ -158,7 +163,10 @@ impl Scheduler {
             self.counts.0[to as usize] += 1;
             instance.set_state(to);
             if to == InstanceState::Idle {
-                self.idle.push(instance.clone());
+                // One that has served nothing is the coldest. The order of fresh ones is that of their creation.
+                let is_cold = instance.served() == 0 && self.rules.policy.isolation != Isolation::Fresh;
+                let place = if is_cold { 0 } else { self.idle.len() };
+                self.idle.insert(place, instance.clone());
                 self.effects.has_settled = true;
             }
         }
@@ -183,6 +191,8 @@ impl Scheduler {
         if let Some(warmest) = self.idle.last().cloned() {
             self.wake(&warmest);
             self.target.resting(self.idle.len());
+        } else if self.counts.of(InstanceState::Starting) > 0 {
+            // It takes the queue as soon as it is created.
         } else if self.may_grow() {
             self.hire();
         } else {
@@ -198,15 +208,13 @@ impl Scheduler {
     fn hire(&mut self) {
         let rules = &self.rules;
         let instance = PooledInstance::new(Execution::new(rules.turns.clone(), rules.max_cpu));
-        self.transition(&instance, None, Some(InstanceState::Awake));
+        self.transition(&instance, None, Some(InstanceState::Starting));
         self.effects.hired.push(instance);
     }
 
     /// Create instances until enough are warm.
     pub fn replenish(&mut self) {
-        while !self.is_closing
-            && self.idle.len() + self.counts.of(InstanceState::Awake) < self.wanted()
-            && self.may_grow()
+        while !self.is_closing && self.idle.len() + self.counts.attending() < self.wanted() && self.may_grow()
         {
             self.hire();
         }
@@ -216,8 +224,8 @@ impl Scheduler {
     pub fn next(&mut self, instance: &Arc<PooledInstance>) -> Work {
         self.release(instance);
         let execution = &instance.signals.execution;
-        if matches!(instance.state(), InstanceState::Idle | InstanceState::Full) {
-            // Woken for something other than a call, or for a call that is gone.
+        if matches!(instance.state(), InstanceState::Starting | InstanceState::Idle | InstanceState::Full) {
+            // Created, or woken for something other than a call, or for a call that is gone.
             self.set(instance, InstanceState::Awake);
         }
         if instance.state() != InstanceState::Leaving && self.is_over(instance) {

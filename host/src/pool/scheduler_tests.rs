@@ -143,7 +143,7 @@ impl World {
         assert_eq!(self.computing, 0, "nobody was interrupted");
         // Somebody takes care of a queued call: an instance that looks at the queue, or other workers.
         if scheduler.queued() > 0 {
-            let is_seen_to = scheduler.counts().of(InstanceState::Awake) > 0 || self.is_stranded;
+            let is_seen_to = scheduler.counts().attending() > 0 || self.is_stranded;
             assert!(is_seen_to, "{} calls wait: {:?}", scheduler.queued(), scheduler.counts());
         }
     }
@@ -248,6 +248,32 @@ fn the_warmest_idle_instance_is_woken_first() {
     scheduler.submit(third);
     assert_eq!((cold.state(), warm.state()), (InstanceState::Idle, InstanceState::Awake));
     assert!(scheduler.take_effects().hired.is_empty());
+}
+
+#[test]
+fn a_call_waits_for_no_new_instance_while_a_warm_one_is_idle() {
+    let mut scheduler = scheduler(None, false, None);
+    let (first, _one) = call(1);
+    scheduler.submit(first);
+    let warm = scheduler.take_effects().hired.remove(0);
+    assert_eq!(run(&mut scheduler, &warm), "call");
+    scheduler.hold(&warm);
+    scheduler.replenish();
+    let cold = scheduler.take_effects().hired.remove(0);
+    scheduler.release(&warm);
+    assert_eq!(run(&mut scheduler, &warm), "nothing");
+    let (second, _two) = call(2);
+    scheduler.submit(second);
+    assert_eq!((cold.state(), warm.state()), (InstanceState::Starting, InstanceState::Awake));
+    assert_eq!((run(&mut scheduler, &warm), run(&mut scheduler, &cold)), ("call", "nothing"));
+    assert_eq!(run(&mut scheduler, &warm), "nothing");
+    let (third, _three) = call(3);
+    scheduler.submit(third);
+    assert_eq!(
+        (cold.state(), warm.state()),
+        (InstanceState::Idle, InstanceState::Awake),
+        "it was created last"
+    );
 }
 
 #[test]
