@@ -1,6 +1,7 @@
 //! Test support: the real binary on a free port, and a small HTTP client over real sockets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod handmade;
 pub mod http2;
 pub mod pair;
 pub mod tenants;

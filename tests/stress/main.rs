@@ -12,3 +12,4 @@ mod limits;
 mod neighbours;
 mod resting;
 mod strangers;
+mod time;
