@@ -30,6 +30,11 @@ def fib() -> dict[str, Any]:
     return {"found": fibonacci(18)}
 
 
+@api.get("/fib25")
+def fib25() -> dict[str, Any]:
+    return {"found": fibonacci(25)}
+
+
 @api.get("/json")
 def json_both_ways() -> dict[str, Any]:
     return {"found": len(json.loads(json.dumps(ROWS)))}

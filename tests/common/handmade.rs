@@ -11,13 +11,13 @@ use wit_parser::Resolve;
 ///
 /// - `$log` (request i64, level i32, text i32 i32), `$reply` (request i64, text i32 i32), `$serving` (request i64),
 ///   `$linger` (request i64, done i32), `$upload` (request i64, file i32, offset i64, size i32, result i32), `$alarm` (nanoseconds
-///   i64), `$park-begin` () → i32: begins a `park` and returns the status of its subtask;
+///   i64), `$park` () in `$run` only, `$park-begin` () → i32: begins a `park` and returns the status of its subtask;
 /// - `$http-begin` (head i32 i32, body i32 i32, more i32) → i64, `$http-write` (exchange i64, chunk i32 i32, more i32) → i32,
 ///   `$http-response` (exchange i64, result i32), `$http-read` (exchange i64, result i32), `$http-close` (exchange i64),
 ///   `$http-wait` (exchange i64), `$http-news` (result i32);
 /// - `$set-new` () → i32, `$join` (waitable i32, set i32), `$drop-subtask` (subtask i32);
 /// - `$ok` () → i32: what a handler returns to answer with 200 and `null`;
-/// - `$spin` (): never returns.
+/// - `$spin` (): never returns. `$sleep` (nanoseconds i64): blocks.
 ///
 /// Memory below 1024 is theirs, and so is that from `0x10000` to `0x20000`.
 pub struct Handmade<'t> {
@@ -65,6 +65,18 @@ impl Default for Handmade<'_> {
 /// The reply `(200, None)`, marshalled, each byte as the character with its number.
 const OK: &str = r"\29\02\69\c3\88\00\00\00\4e";
 
+/// The part of WASI that these components use.
+const WASI_IO: &str = "package wasi:io@0.2.6; interface poll { resource pollable { block: func(); } }";
+const WASI_CLOCKS: &str = "package wasi:clocks@0.2.6; interface monotonic-clock {
+    use wasi:io/poll@0.2.6.{pollable};
+    subscribe-duration: func(when: u64) -> pollable;
+}";
+const WORLD: &str = "package test:handmade; world handmade {
+    include bolt:host/app@0.4.0;
+    import wasi:io/poll@0.2.6;
+    import wasi:clocks/monotonic-clock@0.2.6;
+}";
+
 const FIXED: &str = r#"
   (import "bolt:host/host@0.4.0" "log" (func $log (param i64 i32 i32 i32)))
   (import "bolt:host/host@0.4.0" "reply" (func $reply (param i64 i32 i32)))
@@ -72,6 +84,10 @@ const FIXED: &str = r#"
   (import "bolt:host/host@0.4.0" "linger" (func $linger (param i64 i32)))
   (import "bolt:host/host@0.4.0" "upload" (func $upload (param i64 i32 i64 i32 i32)))
   (import "bolt:host/host@0.4.0" "alarm" (func $alarm (param i64)))
+  (import "bolt:host/host@0.4.0" "park" (func $park))
+  (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $subscribe-duration (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:io/poll@0.2.6" "[resource-drop]pollable" (func $drop-pollable (param i32)))
   (import "bolt:host/host@0.4.0" "[async-lower]park" (func $park-begin (result i32)))
   (import "bolt:host/http@0.4.0" "begin" (func $http-begin (param i32 i32 i32 i32 i32) (result i64)))
   (import "bolt:host/http@0.4.0" "write" (func $http-write (param i64 i32 i32 i32) (result i32)))
@@ -86,6 +102,10 @@ const FIXED: &str = r#"
   (import "[export]bolt:host/handlers@0.4.0" "[task-return]run" (func $run-returns))
   (global $set (mut i32) (i32.const 0))
   (global $top (mut i32) (i32.const 0x20000))
+  (func $sleep (param $nanoseconds i64) (local $pollable i32)
+    (local.set $pollable (call $subscribe-duration (local.get $nanoseconds)))
+    (call $block (local.get $pollable))
+    (call $drop-pollable (local.get $pollable)))
   (func $spin (loop $again (br $again)))
   (func $ok (result i32) (i32.const 1024))
   ;; Begins a park, and waits for it in a set.
@@ -122,8 +142,11 @@ impl Handmade<'_> {
 
     fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(root().join("wit")).unwrap();
-        let world = resolve.select_world(&[package], Some("app")).unwrap();
+        resolve.push_str("wasi-io.wit", WASI_IO).unwrap();
+        resolve.push_str("wasi-clocks.wit", WASI_CLOCKS).unwrap();
+        resolve.push_path(root().join("wit")).unwrap();
+        let package = resolve.push_str("handmade.wit", WORLD).unwrap();
+        let world = resolve.select_world(&[package], Some("handmade")).unwrap();
         let text = self.module();
         let mut module = wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();

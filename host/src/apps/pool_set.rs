@@ -21,8 +21,10 @@ impl PoolSet {
             has_lifespan: app.manifest.lifespan,
             launch: driver::launch,
         };
+        let share = worker.core.share(app.limits.weight);
         let pools = app.pools.iter().map(|(policy, group)| {
-            InstancePool::new(template.clone(), *policy, &app.limits, worker.clone(), group.clone())
+            let (worker, share) = (worker.clone(), share.clone());
+            InstancePool::new(template.clone(), *policy, &app.limits, worker, share, group.clone())
         });
         Self { pools: pools.collect(), pool_of: app.pool_of.clone() }
     }

@@ -10,7 +10,9 @@ use std::time::Duration;
 pub enum Limit {
     Deadline,
     Grace,
+    StartTimeout,
     MaxCpu,
+    Weight,
     Memory,
     MaxRequests,
     Instances,
@@ -153,7 +155,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 22] = [
+pub const TABLE: [Row; 24] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -171,12 +173,28 @@ pub const TABLE: [Row; 22] = [
         help: "Give a cancelled async handler this time to clean up before its instance is ended",
     },
     Row {
+        limit: Limit::StartTimeout,
+        flag: "start-timeout",
+        key: "start-timeout",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.start_timeout.as_millis() as u64), set: |l, v| l.start_timeout = Duration::from_millis(v) },
+        help: "Give up an instance that takes longer to start",
+    },
+    Row {
         limit: Limit::MaxCpu,
         flag: "max-cpu-ms",
         key: "cpu",
         kind: Kind::Millis,
         place: Place::App { get: |l| l.max_cpu.map(|time| time.as_millis() as u64), set: |l, v| l.max_cpu = Some(Duration::from_millis(v)) },
         help: "End a request after this much processor time, in milliseconds; the client gets 503",
+    },
+    Row {
+        limit: Limit::Weight,
+        flag: "weight",
+        key: "weight",
+        kind: Kind::Count { least: 1, most: 10_000 },
+        place: Place::App { get: |l| Some(u64::from(l.weight)), set: |l, v| l.weight = v as u32 },
+        help: "Give the app this share of the processor beside others: twice the weight, twice the time, while both want it",
     },
     Row {
         limit: Limit::Memory,

@@ -14,8 +14,12 @@ pub struct Limits {
     pub deadline: Duration,
     /// Time for a cancelled `async def` handler to clean up before the host ends its instance.
     pub grace: Duration,
+    /// Wall-clock time for an instance to start: to be created, and to load its app if it runs from source.
+    pub start_timeout: Duration,
     /// CPU time of a handler; `None` for no limit except the deadline.
     pub max_cpu: Option<Duration>,
+    /// Share of the processor beside other apps: one with twice the weight gets twice the time, when both want it.
+    pub weight: u32,
     /// Linear memory of one instance, in bytes.
     pub memory: usize,
     /// Requests after which an instance is retired; 0 means never.
@@ -49,7 +53,9 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(30),
             grace: Duration::from_secs(1),
+            start_timeout: Duration::from_secs(10),
             max_cpu: None,
+            weight: 100,
             memory: 128 * MIB,
             max_requests: 0,
             instances: 16,

@@ -183,7 +183,7 @@ impl PendingCall {
     fn give_up(&mut self, brief: Duration) -> bool {
         let Some(reply) = self.reply.take() else { return false };
         let Some(instance) = self.state.abandon() else { return false };
-        let cancel = self.cancel;
+        let (cancel, deadline) = (self.cancel, self.deadline);
         let heard = cancel.cancels.then(|| {
             let (told, heard) = oneshot::channel();
             lock(&instance.cancels).push(Cancel { request: self.request, told });
@@ -196,11 +196,19 @@ impl PendingCall {
             return true;
         };
         runtime.spawn(async move {
-            let ends = match heard {
-                Some(heard) => cancel.ends(&instance.execution, reply, heard).await,
-                None => tokio::time::timeout(brief, reply).await.is_ok(),
+            let mut reply = reply;
+            let has_ended = match heard {
+                Some(heard) => cancel.ends(&instance.execution, &mut reply, heard, deadline).await,
+                // Work that earlier requests left for after their replies is on the same instance.
+                None if instance.execution.in_flight() > 1 => {
+                    tokio::time::timeout_at(deadline, &mut reply).await.is_ok()
+                }
+                None => tokio::time::timeout(brief, &mut reply).await.is_ok(),
             };
-            if !ends {
+            // A handler that replies now finds the channel closed, and its instance takes no other call: whichever comes
+            // first, the end of the handler or that of its instance, no other request is on it.
+            reply.close();
+            if !has_ended && reply.try_recv().is_err() {
                 instance.kill.notify_one();
             }
         });
@@ -239,19 +247,24 @@ pub struct CancelPolicy {
 
 impl CancelPolicy {
     /// True when a cancelled handler ends by itself. Others share its instance, which is therefore ended only if the
-    /// handler was notified and does not finish within the grace period, or if the guest cannot be notified because it
-    /// has kept the thread for longer than any handler may run.
+    /// handler was notified and has not finished a grace period after its deadline, or if the guest cannot be notified
+    /// because it has kept the thread for longer than any handler may run. A client that hangs up does not shorten that:
+    /// it would cost others their replies.
     async fn ends(
         self,
         execution: &Execution,
-        reply: oneshot::Receiver<String>,
+        reply: &mut oneshot::Receiver<String>,
         mut heard: oneshot::Receiver<()>,
+        deadline: Instant,
     ) -> bool {
         loop {
             match tokio::time::timeout(self.grace, &mut heard).await {
                 // The instance has already ended.
                 Ok(Err(_)) => return true,
-                Ok(Ok(())) => return tokio::time::timeout(self.grace, reply).await.is_ok(),
+                Ok(Ok(())) => {
+                    let until = deadline.max(Instant::now()) + self.grace;
+                    return tokio::time::timeout_at(until, reply).await.is_ok();
+                }
                 Err(_) if execution.held() > self.deadline => return false,
                 Err(_) => {}
             }

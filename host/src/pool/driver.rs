@@ -2,12 +2,14 @@
 //! with the instance.
 
 use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::pool::call::{Call, CallArgs, InstanceEnd};
 use crate::pool::instance::PooledInstance;
 use crate::pool::instance_pool::InstancePool;
 use crate::pool::offload;
 use crate::pool::reclaim;
 use crate::pool::scheduler::Work;
+use crate::quota::instance_places::NoPlace;
 use crate::sandbox::bindings;
 use crate::sandbox::execution::{CpuExhausted, Execution};
 use crate::sandbox::host_state::HostState;
@@ -16,7 +18,7 @@ use crate::util::locks::lock;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::Accessor;
 
@@ -49,7 +51,9 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
         })
         .await
     };
+    signals.execution.ended();
     if let Some(fatal) = fatal {
+        report(&pool, &fatal);
         let _ = signals.ended.set(fatal);
     }
     // Only after `ended` is set: requests that lose their reply with the guest look for the reason.
@@ -59,6 +63,24 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
         pool.counters.ended(begun.elapsed());
     }
     pool.ended(&instance);
+}
+
+/// Log an end that no request tells about.
+fn report(pool: &InstancePool, end: &InstanceEnd) {
+    let app = &*pool.template.component.spec.name;
+    match end {
+        InstanceEnd::CpuExhausted { request: 0 } => {
+            let limit = limit_name::of(Limit::MaxCpu);
+            tracing::error!(
+                app,
+                "an instance used up the processor time of a request outside of requests, and was ended ({limit})"
+            );
+        }
+        InstanceEnd::Trapped { request: 0, why } => {
+            tracing::error!(app, "an instance trapped outside of requests, and was retired: {why}");
+        }
+        _ => {}
+    }
 }
 
 async fn live(
@@ -92,11 +114,11 @@ async fn make(pool: &InstancePool, execution: &Arc<Execution>) -> wasmtime::Resu
         let made =
             Instance::new(&pool.template.component, execution.clone(), pool.template.client.clone()).await;
         match made {
-            Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() || error.is::<NoPlace>() => {
                 if !pool.is_waited_for() || Instant::now() > until {
                     let limit =
                         limit_name::pick("--instances", "[server] instances", "Builder::most_instances");
-                    return Err(error.context(format!("all instances of the host are busy ({limit})")));
+                    return Err(error.context(format!("there is no room for another instance ({limit})")));
                 }
                 pool.worker.reclaim.ask().await;
             }
@@ -118,6 +140,7 @@ async fn run(
     } else {
         execution.lingers.notified().await;
     }
+    execution.turn().await;
     app.bolt_host_handlers().call_run(guest).await?;
     Err(wasmtime::format_err!("the event loop of the guest returned"))
 }
@@ -130,19 +153,29 @@ async fn serve(
     app: &bindings::App,
 ) -> wasmtime::Result<()> {
     let signals = &instance.signals;
+    let execution = &signals.execution;
     let mut left = !pool.template.has_lifespan;
     loop {
         let cancels = std::mem::take(&mut *lock(&signals.cancels));
         for cancel in cancels {
-            signals.execution.entered();
-            app.bolt_host_handlers().call_cancel(guest, cancel.request).await?;
-            signals.execution.rested();
+            execution.turn().await;
+            execution.entered();
+            within(pool.most_inside(), app.bolt_host_handlers().call_cancel(guest, cancel.request)).await?;
+            execution.rested();
             let _ = cancel.told.send(());
+        }
+        // A call is taken only when the guest can begin it at once: until then any other instance may serve it, and whatever
+        // happens to this one does not concern it.
+        execution.turn().await;
+        if execution.is_inside() || execution.is_condemned() {
+            instance.wait_for_guest();
+            signals.wake.notified().await;
+            continue;
         }
         match pool.take(instance) {
             Work::Call(asked) => {
                 call(guest, app, asked).await?;
-                if signals.execution.has_had_enough() {
+                if execution.has_had_enough() {
                     tokio::task::yield_now().await;
                 }
             }
@@ -150,13 +183,25 @@ async fn serve(
             // Work that starts here counts as in flight until it is done.
             Work::Over if !left => {
                 left = true;
-                signals.execution.entered();
-                app.bolt_host_handlers().call_leave(guest).await?;
-                signals.execution.rested();
+                guest.with(|mut access| access.data_mut().leaves());
+                execution.entered();
+                within(pool.most_inside(), app.bolt_host_handlers().call_leave(guest)).await?;
+                execution.rested();
             }
             Work::Over => return Ok(()),
         }
     }
+}
+
+/// A call on behalf of no request. A guest that computes or blocks is found by its pool's clock; one that parks is not.
+async fn within<T>(time: Duration, call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let late = |_| {
+        let limit = limit_name::of(Limit::Deadline);
+        Err(wasmtime::format_err!(
+            "it parked for longer than the deadline while it was cancelled or left ({limit})"
+        ))
+    };
+    tokio::time::timeout(time, call).await.unwrap_or_else(late)
 }
 
 /// Run a handler to its end, or, if it is `async def`, to its first wait.

@@ -15,7 +15,7 @@ pub enum InstanceState {
     Awake,
     /// It has nothing to do and can take a call.
     Idle,
-    /// Its guest computes, or blocks where it should await: others have to take the queue.
+    /// Its guest has computed for long, or blocks where it should await: others have to take the queue.
     Held,
     /// It serves as many calls as it may at a time.
     Full,
@@ -33,15 +33,15 @@ impl InstanceState {
 pub struct PooledInstance {
     pub signals: Arc<InstanceSignals>,
     state: AtomicU8,
-    /// Its guest was suspended midway when its driver last yielded the thread.
+    /// Its guest was stuck midway when its driver last yielded the thread.
     held: AtomicBool,
-    /// It is held because its guest computes, and counts as computing for its worker.
-    computing: AtomicBool,
     served: AtomicU64,
     /// It has been idle since it was created, so its first call did not wait for that.
     was_idle: AtomicBool,
     /// It was evicted: it ends once the queue is empty.
     dismissed: AtomicBool,
+    /// It looked for calls while its guest was in the middle of something.
+    waits_for_guest: AtomicBool,
 }
 
 impl PooledInstance {
@@ -51,10 +51,10 @@ impl PooledInstance {
             signals: InstanceSignals::new(execution),
             state: AtomicU8::new(InstanceState::Starting as u8),
             held: AtomicBool::new(false),
-            computing: AtomicBool::new(false),
             served: AtomicU64::new(0),
             was_idle: AtomicBool::new(false),
             dismissed: AtomicBool::new(false),
+            waits_for_guest: AtomicBool::new(false),
         })
     }
 
@@ -95,6 +95,22 @@ impl PooledInstance {
         self.dismissed.load(Ordering::Relaxed)
     }
 
+    /// Wake it when its guest has given up the thread.
+    pub fn wait_for_guest(&self) {
+        self.waits_for_guest.store(true, Ordering::Relaxed);
+    }
+
+    /// Called when its driver yields the thread.
+    pub fn guest_rests(&self) {
+        let waits = &self.waits_for_guest;
+        if waits.load(Ordering::Relaxed)
+            && !self.signals.execution.is_inside()
+            && waits.swap(false, Ordering::Relaxed)
+        {
+            self.signals.wake.notify_one();
+        }
+    }
+
     pub fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
@@ -102,10 +118,5 @@ impl PooledInstance {
     /// Returns whether it was held before.
     pub(super) fn set_held(&self, is_held: bool) -> bool {
         self.held.swap(is_held, Ordering::Relaxed)
-    }
-
-    /// Returns whether it was counted as computing before.
-    pub(super) fn set_computing(&self, is_computing: bool) -> bool {
-        self.computing.swap(is_computing, Ordering::Relaxed)
     }
 }

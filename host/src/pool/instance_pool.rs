@@ -6,6 +6,8 @@
 //! carries out its effects. A task owns each instance: its [`driver`](crate::pool::driver).
 
 use crate::config::Limits;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::pool::call::{Call, CallArgs, CancelPolicy, PendingCall};
 use crate::pool::instance::{InstanceState, PooledInstance};
 use crate::pool::policy::{self, PoolPolicy};
@@ -13,12 +15,17 @@ use crate::pool::scheduler::{Effects, PoolRules, Scheduler, Work};
 use crate::pool::worker::Worker;
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::turn::CoreShare;
 use crate::telemetry::counters::PoolCounters;
 use crate::util::locks::lock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// By how much a guest may outlast the deadline and the grace period of a request, which end most of them.
+const OVERDUE: Duration = Duration::from_secs(1);
 
 /// A snapshot of a pool's instances and queue.
 #[derive(Debug, Clone, Copy)]
@@ -78,16 +85,12 @@ impl InstancePool {
         policy: PoolPolicy,
         limits: &Limits,
         worker: Arc<Worker>,
+        share: Arc<CoreShare>,
         group: Arc<PoolGroup>,
     ) -> Arc<Self> {
         let cancel =
             CancelPolicy { cancels: policy.is_async, deadline: limits.deadline, grace: limits.grace };
-        let rules = PoolRules {
-            policy,
-            most: limits.instances,
-            turns: worker.turns.clone(),
-            max_cpu: limits.max_cpu,
-        };
+        let rules = PoolRules { policy, most: limits.instances, share, max_cpu: limits.max_cpu };
         let pool = Arc::new(Self {
             template,
             policy,
@@ -108,8 +111,7 @@ impl InstancePool {
             let mut scheduler = lock(&self.scheduler);
             (change(&mut scheduler), scheduler.take_effects())
         };
-        let Effects { hired, is_stranded, has_settled, computing } = effects;
-        self.worker.add_computing(computing);
+        let Effects { hired, is_stranded, has_settled } = effects;
         if is_stranded {
             self.group.is_stranded.store(true, Ordering::Relaxed);
         }
@@ -135,16 +137,26 @@ impl InstancePool {
         pending
     }
 
-    /// Queue a call here, or on a worker with a freer core.
+    /// Queue a call here, or on an idle worker.
     fn submit(self: &Arc<Self>, call: Call) {
-        let here = self.worker.computing();
+        let here = self.worker.core.computing();
         if here > 0 {
-            let others: Vec<_> = self.others().filter(|pool| lock(&pool.scheduler).has_room()).collect();
-            if let Some(index) = policy::relief(here, others.iter().map(|pool| pool.worker.computing())) {
+            let others: Vec<_> = self.others().collect();
+            let load = |pool: &Arc<Self>| {
+                let (queued, has_room) = pool.queued();
+                if has_room { pool.worker.core.computing() + queued } else { usize::MAX }
+            };
+            if let Some(index) = policy::relief(here, others.iter().map(load)) {
                 return others[index].schedule(|scheduler| scheduler.submit(call));
             }
         }
         self.schedule(|scheduler| scheduler.submit(call));
+    }
+
+    /// The calls that wait here, and whether an instance could take one.
+    fn queued(&self) -> (usize, bool) {
+        let scheduler = lock(&self.scheduler);
+        (scheduler.queued(), scheduler.has_room())
     }
 
     fn others(&self) -> impl Iterator<Item = Arc<Self>> {
@@ -196,13 +208,15 @@ impl InstancePool {
     /// Called each time an instance's task is about to yield the thread: note what its guest is doing.
     pub fn observe(self: &Arc<Self>, instance: &Arc<PooledInstance>) {
         let execution = &instance.signals.execution;
-        match (execution.is_inside(), instance.is_held()) {
-            (true, false) if execution.may_be_a_burst() => {}
+        instance.guest_rests();
+        match (execution.is_stuck(), instance.is_held()) {
             (true, false) => {
                 let rest = self.schedule(|scheduler| scheduler.hold(instance));
                 rest.into_iter().for_each(|call| self.submit(call));
             }
             (true, true) => {}
+            // It has its turn again, but its calls would wait for the rest of a long job.
+            (false, true) if execution.is_inside() => {}
             (false, true) => {
                 self.schedule(|scheduler| scheduler.release(instance));
                 // While held it could not take calls.
@@ -256,6 +270,7 @@ impl InstancePool {
 
     /// Called once a second.
     pub fn tick(self: &Arc<Self>) {
+        self.end_overdue();
         self.schedule(|scheduler| {
             scheduler.tick();
             // A pool that was never used needs no warm instances: there may be a thousand apps.
@@ -263,6 +278,25 @@ impl InstancePool {
                 scheduler.replenish();
             }
         });
+    }
+
+    /// How long a guest may compute or block without giving up the thread.
+    pub fn most_inside(&self) -> Duration {
+        self.cancel.deadline + 2 * self.cancel.grace + OVERDUE
+    }
+
+    /// Handlers have deadlines of their own. This is the clock of everything else that a guest does: the work of its event
+    /// loop, of a cancellation, after a reply, and at its leaving.
+    fn end_overdue(&self) {
+        for instance in lock(&self.scheduler).overdue(self.most_inside()) {
+            tracing::error!(
+                app = &*self.template.component.spec.name,
+                request = instance.signals.execution.serving(),
+                "an instance computed or blocked for longer than the deadline, and was ended ({})",
+                limit_name::of(Limit::Deadline)
+            );
+            instance.signals.kill.notify_one();
+        }
     }
 
     /// Evict all idle instances; returns how many.

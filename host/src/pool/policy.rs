@@ -54,14 +54,15 @@ impl PoolPolicy {
     }
 }
 
-/// The worker that gets a request: `None` for the one that received it, otherwise an index into `others`. `here` and
-/// `others` are numbers of computing handlers: a core with fewer of them is freer.
+/// The worker that gets a request: `None` for the one that received it, otherwise an index into `others`. `here`: handlers
+/// that compute on this worker's core for longer than a tick. `others`: the same, and the requests that wait there. Only an
+/// idle worker gets a request: between two busy ones it would lose its place in the queue, and wait as long.
 pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize> {
     if here == 0 {
         return None;
     }
-    let freest = others.enumerate().min_by_key(|&(_, computing)| computing)?;
-    (freest.1 < here).then_some(freest.0)
+    let mut others = others;
+    others.position(|load| load == 0)
 }
 
 /// How many instances of a pool are kept warm. Pools of fresh instances keep as many as requests came at once lately.
@@ -184,11 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn requests_go_to_a_freer_core_and_stay_otherwise() {
+    fn requests_go_to_an_idle_worker_and_stay_otherwise() {
         assert_eq!(relief(0, [0].into_iter()), None);
         assert_eq!(relief(1, [0].into_iter()), Some(0));
         assert_eq!(relief(1, [1].into_iter()), None);
-        assert_eq!(relief(3, [2, 1, 2].into_iter()), Some(1));
+        assert_eq!(relief(3, [2, 1, 0].into_iter()), Some(2));
+        assert_eq!(relief(3, [2, 1, 2].into_iter()), None);
         assert_eq!(relief(1, [].into_iter()), None);
     }
 }

@@ -9,10 +9,10 @@ use crate::pool::call::{Call, InstanceEnd};
 use crate::pool::instance::{InstanceState, PooledInstance};
 use crate::pool::policy::{PoolPolicy, WarmTarget};
 use crate::sandbox::execution::Execution;
+use crate::sandbox::turn::CoreShare;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// How the instances of a pool are created, and how many there may be.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ pub struct PoolRules {
     pub policy: PoolPolicy,
     /// Most instances, not counting those that are leaving.
     pub most: usize,
-    /// Permits to compute, see [`Worker`](crate::pool::worker::Worker).
-    pub turns: Arc<Semaphore>,
+    /// The app's share of the worker's core.
+    pub share: Arc<CoreShare>,
     /// Processor budget of a call.
     pub max_cpu: Option<Duration>,
 }
@@ -35,8 +35,6 @@ pub struct Effects {
     pub is_stranded: bool,
     /// An instance became idle or ended: those who wait for that look again.
     pub has_settled: bool,
-    /// Change in the number of this worker's computing instances.
-    pub computing: isize,
 }
 
 /// What an instance does next.
@@ -80,6 +78,8 @@ impl StateCounts {
 pub struct Scheduler {
     rules: PoolRules,
     queue: VecDeque<Call>,
+    /// Every instance, also those that are leaving.
+    all: Vec<Arc<PooledInstance>>,
     /// The idle instances; the last one is the warmest.
     idle: Vec<Arc<PooledInstance>>,
     counts: StateCounts,
@@ -99,6 +99,7 @@ impl Scheduler {
             target: WarmTarget::new(policy.spares.min(rules.most), most_spares),
             rules,
             queue: VecDeque::new(),
+            all: Vec::new(),
             idle: Vec::new(),
             counts: StateCounts::default(),
             is_closing: false,
@@ -148,6 +149,11 @@ impl Scheduler {
     ) {
         if from == to {
             return;
+        }
+        match (from, to) {
+            (None, _) => self.all.push(instance.clone()),
+            (_, None) => self.all.retain(|other| !Arc::ptr_eq(other, instance)),
+            _ => {}
         }
         if let Some(from) = from {
             self.counts.0[from as usize] -= 1;
@@ -207,7 +213,7 @@ impl Scheduler {
 
     fn hire(&mut self) {
         let rules = &self.rules;
-        let instance = PooledInstance::new(Execution::new(rules.turns.clone(), rules.max_cpu));
+        let instance = PooledInstance::new(Execution::new(rules.share.clone(), rules.max_cpu));
         self.transition(&instance, None, Some(InstanceState::Starting));
         self.effects.hired.push(instance);
     }
@@ -293,16 +299,13 @@ impl Scheduler {
         }
     }
 
-    /// The guest of `instance` was suspended midway. Returns the calls that have to be submitted again, because no
+    /// The guest of `instance` is stuck midway. Returns the calls that have to be submitted again, because no
     /// instance here looks at the queue.
     pub fn hold(&mut self, instance: &Arc<PooledInstance>) -> VecDeque<Call> {
         if matches!(instance.state(), InstanceState::Awake | InstanceState::Idle) {
             self.set(instance, InstanceState::Held);
         }
         instance.set_held(true);
-        if instance.signals.execution.interrupted() > 0 && !instance.set_computing(true) {
-            self.effects.computing += 1;
-        }
         if self.counts.of(InstanceState::Awake) == 0 {
             std::mem::take(&mut self.queue)
         } else {
@@ -315,9 +318,6 @@ impl Scheduler {
         if !instance.set_held(false) {
             return;
         }
-        if instance.set_computing(false) {
-            self.effects.computing -= 1;
-        }
         if instance.state() == InstanceState::Held {
             self.set(instance, InstanceState::Awake);
         }
@@ -326,9 +326,6 @@ impl Scheduler {
     /// `instance` has ended, for whatever reason.
     pub fn ended(&mut self, instance: &Arc<PooledInstance>) {
         self.transition(instance, Some(instance.state()), None);
-        if instance.set_computing(false) {
-            self.effects.computing -= 1;
-        }
         self.effects.has_settled = true;
         if let Some(InstanceEnd::NoInstance(why)) = instance.signals.ended.get() {
             self.failure = Some(why.clone());
@@ -340,6 +337,11 @@ impl Scheduler {
         if !self.queue.is_empty() {
             self.rouse();
         }
+    }
+
+    /// The instances whose guest has not given up the thread by itself for longer than `most`.
+    pub fn overdue(&self, most: Duration) -> Vec<Arc<PooledInstance>> {
+        self.all.iter().filter(|instance| instance.signals.execution.held() > most).cloned().collect()
     }
 
     /// Once a second: evict instances that were not needed lately, the coldest first.

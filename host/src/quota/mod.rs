@@ -1,7 +1,9 @@
-//! Quotas of each app: requests per second, requests in flight, memory for bodies.
+//! Quotas of each app: requests per second, requests in flight, memory for bodies, processor time.
 //!
 //! Each quota belongs to one app, so an app that uses up its own takes nothing from the others.
 
 pub mod admission;
 pub mod body_budget;
+pub mod instance_places;
+pub mod processor;
 pub mod rate_limit;

@@ -139,6 +139,8 @@ impl LoadedComponent {
                 memory_limit: limits.memory,
                 max_exchanges: limits.max_exchanges,
                 linger: limits.deadline,
+                start_timeout: limits.start_timeout,
+                alive: Arc::default(),
                 preopens: Arc::new(config.preopens.clone()),
                 env: config.env.as_slice().into(),
                 source: None,

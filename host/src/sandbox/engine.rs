@@ -1,6 +1,7 @@
 //! The wasmtime engine: its instance pool, its epoch ticker, and code shared by apps, mapped once.
 
 use crate::config::Config;
+use crate::quota::instance_places::InstancePlaces;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
 use crate::util::locks::lock;
@@ -15,6 +16,8 @@ use wasmtime::{Enabled, InstanceAllocationStrategy, Module, PoolingAllocationCon
 pub struct Engine {
     engine: wasmtime::Engine,
     codes: Arc<Mutex<Vec<Code>>>,
+    /// The places of its instance pool.
+    pub places: Arc<InstancePlaces>,
 }
 
 /// Most shared modules that stay mapped while no app uses them.
@@ -49,10 +52,10 @@ impl Drop for CodeUse {
 }
 
 impl Engine {
-    /// Start the epoch ticker of an engine.
-    pub fn ticking(engine: wasmtime::Engine) -> wasmtime::Result<Self> {
+    /// Start the epoch ticker of an engine that has so many instances.
+    pub fn ticking(engine: wasmtime::Engine, most_instances: usize) -> wasmtime::Result<Self> {
         start_ticker(&engine)?;
-        Ok(Self { engine, codes: Arc::default() })
+        Ok(Self { engine, codes: Arc::default(), places: InstancePlaces::new(most_instances) })
     }
 
     /// Map code that apps share, or reuse its mapping. A first response that had to read it from disk took 75 ms,
@@ -119,7 +122,7 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
     }
     let mut settings = settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    Engine::ticking(wasmtime::Engine::new(&settings)?)
+    Engine::ticking(wasmtime::Engine::new(&settings)?, count as usize)
 }
 
 /// How much of a retired instance's function table is reset in place, in bytes.

@@ -2,12 +2,14 @@
 //!
 //! The instance's driver and host functions write it; any thread may read it.
 
+use crate::quota::processor::WEIGHT;
+use crate::sandbox::turn::{Core, CoreShare, Turn};
 use crate::util::locks::lock;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 /// Time slice of a computing guest: it yields its thread after one to two of these.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -38,7 +40,7 @@ fn thread_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// A request exceeded its processor budget.
+/// A request exceeded its processor budget; 0: the guest did, between requests.
 #[derive(Debug, thiserror::Error)]
 #[error("request {0} used up its processor time")]
 pub struct CpuExhausted(pub u64);
@@ -49,23 +51,22 @@ pub struct Execution {
     entered: AtomicU64,
     /// A tick found it running although it was noted as resting, and set `entered`.
     is_unnoted: AtomicBool,
-    /// How many ticks have interrupted it since then.
-    interrupted: AtomicU32,
     /// When its driver was last polled, in microseconds of [`clock`].
     resumed: AtomicU64,
-    /// It waits for its turn to compute.
+    /// A tick has interrupted it, and it has not resumed.
     yielding: AtomicBool,
     /// The request that the guest works on.
     serving: AtomicU64,
     in_flight: AtomicUsize,
     /// The guest was denied memory, so its state may be inconsistent: retire it.
     exhausted: AtomicBool,
+    /// It is about to be ended.
+    condemned: AtomicBool,
     /// Work after a reply exceeded the deadline: the instance has to end.
     pub overstayed: Notify,
     /// A handler left work for after its reply: the guest's event loop has to run.
     pub lingers: Notify,
-    turns: Arc<Semaphore>,
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    turn: Turn,
     meter: Option<Mutex<Meter>>,
 }
 
@@ -75,50 +76,68 @@ struct Meter {
     budget: Duration,
     /// Reading of the thread's clock when the guest last resumed.
     since: Duration,
+    /// The request that the guest works on; 0 for none.
     request: u64,
+    /// Of the requests in flight.
     used: HashMap<u64, Duration>,
+    /// Of the guest outside of requests, less a budget for each request that began. `None` before the first one: a start may
+    /// take longer than a request, and has a limit of its own.
+    unowned: Option<Duration>,
 }
 
 impl Meter {
     fn read(&mut self) {
         let now = thread_time();
-        *self.used.entry(self.request).or_default() += now.saturating_sub(self.since);
+        let spent = now.saturating_sub(self.since);
         self.since = now;
+        match self.used.get_mut(&self.request) {
+            Some(used) => *used += spent,
+            None => self.unowned = self.unowned.map(|used| used + spent),
+        }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        let used = self.used.get(&self.request).copied().or(self.unowned);
+        used.is_some_and(|used| used > self.budget)
     }
 }
 
 impl Execution {
-    /// `turns`: see [`Worker`](crate::pool::worker::Worker). `budget`: processor time that a request may use.
-    pub fn new(turns: Arc<Semaphore>, budget: Option<Duration>) -> Arc<Self> {
+    /// `share`: its app's share of its worker's core. `budget`: processor time that a request may use.
+    pub fn new(share: Arc<CoreShare>, budget: Option<Duration>) -> Arc<Self> {
         let meter = budget.map(|budget| {
-            Mutex::new(Meter { budget, since: thread_time(), request: 0, used: HashMap::new() })
+            Mutex::new(Meter {
+                budget,
+                since: thread_time(),
+                request: 0,
+                used: HashMap::new(),
+                unowned: None,
+            })
         });
         Arc::new(Self {
             entered: AtomicU64::new(0),
             is_unnoted: AtomicBool::new(false),
-            interrupted: AtomicU32::new(0),
             resumed: AtomicU64::new(0),
             yielding: AtomicBool::new(false),
             serving: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             exhausted: AtomicBool::new(false),
+            condemned: AtomicBool::new(false),
             overstayed: Notify::new(),
             lingers: Notify::new(),
-            turns,
-            turn: Mutex::default(),
+            turn: Turn::new(share),
             meter,
         })
     }
 
     /// For an instance that does not share its thread.
     pub fn alone() -> Arc<Self> {
-        Self::new(Arc::new(Semaphore::new(1)), None)
+        Self::new(Core::new(1).share(WEIGHT), None)
     }
 
     /// The guest is about to run.
     pub fn entered(&self) {
         mark_busy();
-        self.interrupted.store(0, Ordering::Relaxed);
         self.is_unnoted.store(false, Ordering::Relaxed);
         self.entered.store(clock(), Ordering::Relaxed);
     }
@@ -133,14 +152,20 @@ impl Execution {
         self.entered.load(Ordering::Relaxed) != 0
     }
 
-    /// How many ticks have interrupted the guest since it was entered.
-    pub fn interrupted(&self) -> u32 {
-        self.interrupted.load(Ordering::Relaxed)
+    /// It was suspended midway, and others should take the calls that wait for it: it waits for the host, or behind later
+    /// jobs because it has computed for long. One that only yields to the sockets resumes at once.
+    pub fn is_stuck(&self) -> bool {
+        self.is_inside() && (!self.yielding.load(Ordering::Relaxed) || self.turn.is_displaced())
     }
 
-    /// It was interrupted once and waits to resume: a burst of short handlers may take that long.
-    pub fn may_be_a_burst(&self) -> bool {
-        self.yielding.load(Ordering::Relaxed) && self.interrupted() == 1
+    /// Return when it is this instance's turn to compute. To be awaited before the guest is entered.
+    pub async fn turn(&self) {
+        self.turn.take().await;
+    }
+
+    /// The instance has ended.
+    pub fn ended(&self) {
+        self.turn.end();
     }
 
     /// How long the guest has run without giving up the thread.
@@ -173,7 +198,7 @@ impl Execution {
         self.serving.load(Ordering::Relaxed)
     }
 
-    /// The guest now works on `request`.
+    /// The guest now works on `request`, which it has begun and not finished; 0 for none.
     pub fn serve(&self, request: u64) {
         self.serving.store(request, Ordering::Relaxed);
         if let Some(meter) = &self.meter {
@@ -183,11 +208,35 @@ impl Execution {
         }
     }
 
-    /// Drop the processor time of `request`.
+    /// The guest begins to work on a new request.
+    pub fn begin(&self, request: u64) {
+        if let Some(meter) = &self.meter {
+            let mut meter = lock(meter);
+            meter.read();
+            meter.used.insert(request, Duration::ZERO);
+            meter.unowned = Some(meter.unowned.unwrap_or_default().saturating_sub(meter.budget));
+        }
+        self.serve(request);
+    }
+
+    /// The work on `request` is over. What the guest computes from now on is its own.
     pub fn settle(&self, request: u64) {
+        if self.serving() == request {
+            self.serve(0);
+        }
         if let Some(meter) = &self.meter {
             lock(meter).used.remove(&request);
         }
+    }
+
+    /// Nobody waits for the reply that the guest gave: its instance is about to be ended.
+    pub fn condemn(&self) {
+        self.condemned.store(true, Ordering::Relaxed);
+    }
+
+    /// Its instance is about to be ended, so it must not begin another request.
+    pub fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Relaxed)
     }
 
     /// The driver is being polled.
@@ -203,17 +252,19 @@ impl Execution {
         clock().saturating_sub(self.resumed.load(Ordering::Relaxed)) >= TICK.as_micros() as u64
     }
 
-    /// The driver's poll ends, and the next instance gets the turn to compute.
+    /// The driver's poll ends. Unless a tick has suspended the guest midway, the next instance has the turn to compute.
     pub fn suspended(&self) {
-        // No call will note that such a guest rests. Unless a tick has suspended it midway, it does now.
-        if self.is_unnoted.load(Ordering::Relaxed) && !self.yielding.load(Ordering::Relaxed) {
-            self.is_unnoted.store(false, Ordering::Relaxed);
-            self.rested();
+        if !self.yielding.load(Ordering::Relaxed) {
+            // No call will note that such a guest rests.
+            if self.is_unnoted.swap(false, Ordering::Relaxed) {
+                self.rested();
+            }
+            let resumed = self.resumed.load(Ordering::Relaxed);
+            self.turn.give_up(|| Duration::from_micros(clock().saturating_sub(resumed)));
         }
         if let Some(meter) = &self.meter {
             lock(meter).read();
         }
-        lock(&self.turn).take();
     }
 
     /// At a tick: fail if the current request has exceeded its budget.
@@ -221,10 +272,7 @@ impl Execution {
         let Some(meter) = &self.meter else { return Ok(()) };
         let mut meter = lock(meter);
         meter.read();
-        let request = meter.request;
-        let used = meter.used.get(&request).copied().unwrap_or_default();
-        // Request 0 is the guest's own work before its first request.
-        if request != 0 && used > meter.budget { Err(CpuExhausted(request)) } else { Ok(()) }
+        if meter.is_exceeded() { Err(CpuExhausted(meter.request)) } else { Ok(()) }
     }
 
     /// At a tick: whether the guest has run for a time slice. A guest at a tick runs, whatever was noted: the event loop may
@@ -239,19 +287,17 @@ impl Execution {
         self.held() >= TICK
     }
 
-    /// Yield the thread, and return when the guest may resume. Computing handlers take turns, and the thread polls its
-    /// sockets between two turns: another connection waits for one slice, however many handlers compute. `yield_now`
-    /// lets tokio's I/O driver run first; after a plain wake-up sockets would be polled only at every 61st poll.
+    /// Yield the thread, and return when the guest may resume. The worker looks at its sockets meanwhile: `yield_now` lets
+    /// tokio's I/O driver run first; after a plain wake-up sockets would be polled only at every 61st poll.
     pub async fn give_way(self: Arc<Self>) {
         mark_busy();
-        self.interrupted.fetch_add(1, Ordering::Relaxed);
+        let used = self.turn.interrupted(TICK);
         self.yielding.store(true, Ordering::Relaxed);
-        drop(lock(&self.turn).take());
-        let turn = self.turns.clone().acquire_owned().await.ok();
         tokio::task::yield_now().await;
-        // A request that arrived has woken its instance, which is behind this one in the worker's run queue.
+        // A request that arrived has woken its instance, which is behind this one in the worker's run queue. It asks for
+        // its turn before this guest is asked whether it goes on.
         tokio::task::yield_now().await;
-        *lock(&self.turn) = turn;
+        self.turn.retake(used).await;
         self.yielding.store(false, Ordering::Relaxed);
     }
 }

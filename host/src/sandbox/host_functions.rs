@@ -60,6 +60,7 @@ impl host::HostWithStore<HostState> for HostData {
         });
         execution.rested();
         timer.park().await;
+        execution.turn().await;
         execution.entered();
     }
 }
@@ -98,6 +99,7 @@ impl http::Host for HostState {
 
     async fn wait(&mut self, exchange: u64) -> wasmtime::Result<()> {
         self.exchanges.changed(exchange).await;
+        self.execution.turn().await;
         Ok(())
     }
 

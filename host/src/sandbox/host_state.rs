@@ -17,6 +17,7 @@ use crate::sandbox::uploads::Uploads;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -27,6 +28,9 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 /// A guest yields each time its memory has grown by this much, in bytes: the kernel takes half a millisecond to zero
 /// it, and no tick interrupts that.
 const SHARE: usize = 1024 * 1024;
+
+/// Requests of an instance that may have work left after their replies, each of which holds a timer.
+const MOST_LINGERING: usize = 2000;
 
 /// Limits, grants and environment of every instance of an app.
 #[derive(Clone)]
@@ -41,6 +45,10 @@ pub struct InstanceSpec {
     pub max_exchanges: usize,
     /// How long work after a reply may take.
     pub linger: Duration,
+    /// How long an instance may take to start.
+    pub start_timeout: Duration,
+    /// How many instances there are.
+    pub alive: Arc<AtomicUsize>,
     /// Folders that they may read or write.
     pub preopens: Arc<Preopens>,
     /// Their environment.
@@ -65,6 +73,8 @@ pub struct HostState {
     /// Requests with work left after their reply, each with the timer that bounds it.
     lingering: HashMap<u64, AbortOnDrop>,
     linger: Duration,
+    /// It was told to leave, and has not said yet whether that takes time.
+    is_leaving: bool,
     pub(super) output: GuestOutput,
     pub exchanges: Exchanges,
 }
@@ -103,6 +113,7 @@ impl HostState {
             uploads: HashMap::new(),
             lingering: HashMap::new(),
             linger: spec.linger,
+            is_leaving: false,
             output,
         };
         let mut store = Store::new(engine, state);
@@ -131,9 +142,10 @@ impl HostState {
 
     /// A handler is about to start; its reply goes to `reply`.
     pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
-        self.serve(request);
         self.replies.insert(request, reply);
         self.uploads.extend(uploads.map(|uploads| (request, uploads)));
+        self.output.serving(request);
+        self.execution.begin(request);
         self.count();
     }
 
@@ -141,39 +153,66 @@ impl HostState {
         self.execution.set_in_flight(self.replies.len() + self.lingering.len());
     }
 
-    /// The guest now works on `request`.
+    /// Whether the instance has begun `request` and not finished it. Guests name requests; they own these only.
+    pub fn owns(&self, request: u64) -> bool {
+        self.replies.contains_key(&request) || self.lingering.contains_key(&request)
+    }
+
+    /// The guest now works on `request`, or on none of its own.
     pub fn serve(&mut self, request: u64) {
+        let request = if self.owns(request) { request } else { 0 };
         self.output.serving(request);
         self.execution.serve(request);
     }
 
     /// A handler has replied. The caller may be gone: the client hung up, or the deadline passed.
     pub fn answer(&mut self, request: u64, reply: String) {
-        if let Some(waiting) = self.replies.remove(&request) {
+        let Some(waiting) = self.replies.remove(&request) else { return };
+        self.uploads.remove(&request);
+        if !self.lingering.contains_key(&request) {
             self.execution.settle(request);
-            self.uploads.remove(&request);
-            self.count();
-            let _ = waiting.send(reply);
+        }
+        self.count();
+        // Whoever stopped waiting for a handler holds this channel until it ends, or ends the instance.
+        if waiting.send(reply).is_err() {
+            self.execution.condemn();
         }
     }
 
-    /// A request starts or finishes work after its reply. The deadline bounds such work.
+    /// The instance is told to leave: it may linger once for that.
+    pub fn leaves(&mut self) {
+        self.is_leaving = true;
+    }
+
+    /// A request starts or finishes work after its reply. The deadline bounds such work, from its beginning.
     pub fn linger_for(&mut self, request: u64, is_done: bool) {
         if is_done {
-            self.lingering.remove(&request);
-        } else if request == 0 || self.replies.contains_key(&request) {
+            if self.lingering.remove(&request).is_some() && !self.replies.contains_key(&request) {
+                self.execution.settle(request);
+            }
+        } else if self.replies.contains_key(&request) || request == 0 && std::mem::take(&mut self.is_leaving)
+        {
             let (execution, linger) = (self.execution.clone(), self.linger);
             execution.lingers.notify_one();
-            let timer = tokio::spawn(async move {
-                tokio::time::sleep(linger).await;
-                let limit = limit_name::of(Limit::Deadline);
+            if self.lingering.len() >= MOST_LINGERING {
                 tracing::error!(
                     request,
-                    "the work after the reply took longer than the deadline, and its instance was ended ({limit})"
+                    "{MOST_LINGERING} requests have work left after their replies, and their instance was ended"
                 );
-                execution.overstayed.notify_one();
+                return execution.overstayed.notify_one();
+            }
+            self.lingering.entry(request).or_insert_with(|| {
+                let timer = tokio::spawn(async move {
+                    tokio::time::sleep(linger).await;
+                    let limit = limit_name::of(Limit::Deadline);
+                    tracing::error!(
+                        request,
+                        "the work after the reply took longer than the deadline, and its instance was ended ({limit})"
+                    );
+                    execution.overstayed.notify_one();
+                });
+                AbortOnDrop(timer.abort_handle())
             });
-            self.lingering.insert(request, AbortOnDrop(timer.abort_handle()));
         }
         self.count();
     }

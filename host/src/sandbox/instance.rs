@@ -1,6 +1,9 @@
 //! One instance: a Python interpreter in its own memory, and the calls into it.
 
 use crate::config::app_source::{LOADER, Source};
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::quota::instance_places::{InstancePlace, NoPlace};
 use crate::sandbox::bindings::App;
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::execution::Execution;
@@ -14,15 +17,35 @@ use wasmtime::component::{self, Accessor};
 pub struct Instance {
     pub store: Store<HostState>,
     app: App,
+    /// Dropped last.
+    _place: InstancePlace,
 }
 
 impl Instance {
     /// Instantiate, and run the one-time setup of a first call (environment, random seed), so that no request pays for
-    /// it. About 1 ms.
+    /// it. About 1 ms. All of that is the guest's code, so it has a time limit.
     pub async fn new(
         component: &LoadedComponent,
         execution: Arc<Execution>,
         client: Arc<HttpClient>,
+    ) -> wasmtime::Result<Self> {
+        let place = component.engine.places.take(&component.spec.alive).ok_or(NoPlace)?;
+        execution.turn().await;
+        execution.entered();
+        let making = Self::make(component, execution.clone(), client, place);
+        let made = tokio::time::timeout(component.spec.start_timeout, making).await;
+        execution.rested();
+        made.unwrap_or_else(|_| {
+            let limit = limit_name::of(Limit::StartTimeout);
+            Err(wasmtime::format_err!("it did not start in time ({limit})"))
+        })
+    }
+
+    async fn make(
+        component: &LoadedComponent,
+        execution: Arc<Execution>,
+        client: Arc<HttpClient>,
+        place: InstancePlace,
     ) -> wasmtime::Result<Self> {
         let mut store = HostState::store(&component.engine, &component.spec, execution, client)?;
         let app = match &component.spec.source {
@@ -33,7 +56,7 @@ impl Instance {
                 App::new(&mut store, &whole)?
             }
         };
-        let mut instance = Self { store, app };
+        let mut instance = Self { store, app, _place: place };
         instance.enter(async |guest, app| app.bolt_host_handlers().call_cancel(guest, 0).await).await?;
         Ok(instance)
     }

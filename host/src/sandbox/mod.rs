@@ -15,4 +15,5 @@ pub mod instance;
 pub mod pagemap;
 pub mod stdio;
 pub mod timer;
+pub mod turn;
 pub mod uploads;
