@@ -225,7 +225,7 @@ fn hang_ups_never_cost_another_client_its_reply() {
         for rude in 0..16u64 {
             let (server, gone) = (&server, &gone);
             scope.spawn(move || {
-                let mut random = rude * 0x9e37_79b9_7f4a_7c15 + 1;
+                let mut random = rude.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
                 while gone.fetch_add(1, Ordering::Relaxed) < HANG_UPS {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     let mut connection = server.connect();

@@ -40,7 +40,7 @@ struct Share<J> {
     time: u64,
     /// Processor time, in nanoseconds.
     used: u64,
-    /// `used` when a job of a lower level ran last, or began to wait.
+    /// `used` when a job of a lower level last had its turn, or began to wait.
     low: u64,
     levels: [VecDeque<J>; LEVELS],
     running: usize,
@@ -184,7 +184,10 @@ impl<J: Clone + PartialEq> Processor<J> {
             self.waiting.iter().filter(|other| **other != share.0).map(|other| &self.shares[*other]);
         let is_preempted = others.any(|other| other.time.saturating_add(nanos(MARGIN)) < own.time);
         let is_demoted = own.is_waiting() && in_level >= quantum(level);
-        if !is_preempted && !is_demoted {
+        // A turn of a lower level is short once a job of an upper one waits.
+        let is_overtaken = own.levels[..level].iter().any(|upper| !upper.is_empty())
+            && own.used.saturating_sub(own.low) >= nanos(quantum(0));
+        if !is_preempted && !is_demoted && !is_overtaken {
             return Verdict::Keeps { level };
         }
         let level = if is_demoted { (level + 1).min(LEVELS - 1) } else { level };

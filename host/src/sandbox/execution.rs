@@ -152,10 +152,10 @@ impl Execution {
         self.entered.load(Ordering::Relaxed) != 0
     }
 
-    /// It was suspended midway, and others should take the calls that wait for it: it waits for the host, or behind later
-    /// jobs because it has computed for long. One that only yields to the sockets resumes at once.
+    /// It was suspended midway, and others should take the calls that wait for it: it waits for the host, or has computed
+    /// for long. One that only yields to the sockets soon ends.
     pub fn is_stuck(&self) -> bool {
-        self.is_inside() && (!self.yielding.load(Ordering::Relaxed) || self.turn.is_displaced())
+        self.is_inside() && (!self.yielding.load(Ordering::Relaxed) || self.turn.is_long())
     }
 
     /// Return when it is this instance's turn to compute. To be awaited before the guest is entered.

@@ -119,9 +119,10 @@ impl Turn {
         self.seat.state() == HAS_TURN
     }
 
-    /// It waits behind later jobs of its app, because it has computed for long.
-    pub fn is_displaced(&self) -> bool {
-        self.seat.state() == WAITS && self.level.load(Ordering::Relaxed) > 0
+    /// It has used up its first quantum, so jobs that came later may overtake it.
+    pub fn is_long(&self) -> bool {
+        let in_level = Duration::from_micros(self.in_level.load(Ordering::Relaxed));
+        self.level.load(Ordering::Relaxed) > 0 || in_level >= quantum(0)
     }
 
     /// Return when it is this instance's turn.
@@ -272,13 +273,13 @@ mod tests {
         assert!(long.retake(used).now_or_never().is_some(), "it goes on to its end");
         let mut waiting = Box::pin(long.retake(Duration::from_millis(20)));
         assert!(waiting.as_mut().now_or_never().is_none());
-        assert!(long.is_displaced());
+        assert!(long.is_long());
         assert!(short.take().now_or_never().is_some());
         short.give_up(|| Duration::ZERO);
         assert!(waiting.as_mut().now_or_never().is_some());
-        assert!(!long.is_displaced());
         drop(waiting);
         long.give_up(|| Duration::ZERO);
+        assert!(!long.is_long());
         assert_eq!(core.computing(), 0);
     }
 
