@@ -13,6 +13,7 @@ import datetime
 import http.client
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -84,12 +85,14 @@ class Host:
         check = [str(BOLT_HOST), "check", str(file), *cache]
         subprocess.run(check, check=True, capture_output=True)
         command = [str(BOLT_HOST), "serve", str(file), "--log-format", "off", *cache]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.token = secrets.token_hex(16)
+        variables = {**os.environ, "BOLT_ADMIN_TOKEN": self.token}
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=variables)
 
     def admin(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=30)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         except OSError:

@@ -6,7 +6,7 @@ pub mod http2;
 pub mod pair;
 pub mod tenants;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -67,6 +67,9 @@ pub fn shim() -> String {
     library.to_str().unwrap().to_owned()
 }
 
+/// The tokens of admin endpoints that servers of these tests told.
+static TOKENS: Mutex<BTreeMap<SocketAddr, String>> = Mutex::new(BTreeMap::new());
+
 /// A server that runs until it is dropped.
 pub struct Server {
     pub address: SocketAddr,
@@ -120,13 +123,28 @@ impl Server {
             }
             greeting.push(line);
         };
-        Self { address, child, log, greeting }
+        let server = Self { address, child, log, greeting };
+        if let (Some(admin), Some(token)) =
+            (server.told("admin endpoint on http://"), server.told("admin token "))
+        {
+            TOKENS.lock().unwrap().insert(admin.parse().unwrap(), token.to_owned());
+        }
+        server
+    }
+
+    fn told(&self, start: &str) -> Option<&str> {
+        self.greeting.iter().find_map(|line| line.strip_prefix(start))
     }
 
     /// The address of its admin endpoint.
     pub fn admin(&self) -> SocketAddr {
-        let told = self.greeting.iter().find_map(|line| line.strip_prefix("admin endpoint on http://"));
+        let told = self.told("admin endpoint on http://");
         told.unwrap_or_else(|| panic!("no admin endpoint: {:?}", self.greeting)).parse().unwrap()
+    }
+
+    /// The token of that endpoint.
+    pub fn admin_token(&self) -> String {
+        TOKENS.lock().unwrap()[&self.admin()].clone()
     }
 
     /// The sum of the metrics whose name and labels begin with `wanted`.
@@ -217,9 +235,10 @@ impl Drop for Server {
     }
 }
 
-/// A keep-alive connection.
+/// A keep-alive connection. To an admin endpoint it sends the token with each request.
 pub struct Connection {
     pub stream: BufReader<TcpStream>,
+    token: Option<String>,
 }
 
 #[derive(Debug)]
@@ -234,7 +253,13 @@ impl Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        let token = TOKENS.lock().unwrap().get(&address).cloned();
+        Self { stream: BufReader::new(stream), token }
+    }
+
+    /// The same without a token.
+    pub fn to_stranger(address: SocketAddr) -> Self {
+        Self { token: None, ..Self::to(address) }
     }
 
     pub fn get(&mut self, path: &str) -> Response {
@@ -251,6 +276,9 @@ impl Connection {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             head += "host: localhost\r\n";
+        }
+        if let Some(token) = &self.token {
+            head += &format!("authorization: Bearer {token}\r\n");
         }
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");

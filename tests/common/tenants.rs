@@ -50,7 +50,9 @@ pub fn until(done: impl Fn() -> bool) {
 
 pub fn order(server: &Server, words: &[&str]) -> (bool, String) {
     let admin = server.admin().to_string();
-    let output = Command::new(BINARY).args(words).args(["--admin", &admin]).output().unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(words).args(["--admin", &admin]).env("BOLT_ADMIN_TOKEN", server.admin_token());
+    let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (output.status.success(), said.into_owned())
 }

@@ -35,6 +35,7 @@ fn killed_while_deploying(file: &Path, cache: &Path, versions: &[PathBuf; 2], de
     let mut client = Command::new(BINARY);
     let admin = server.admin().to_string();
     client.args(["deploy", "shop"]).arg(&versions[2 - found]).args(["--admin", &admin]);
+    client.env("BOLT_ADMIN_TOKEN", server.admin_token());
     let mut client = client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     thread::sleep(delay);
     server.child.kill().unwrap();

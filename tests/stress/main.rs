@@ -10,6 +10,7 @@ mod hostile;
 mod isolation;
 mod limits;
 mod neighbours;
+mod reach;
 mod resting;
 mod strangers;
 mod time;

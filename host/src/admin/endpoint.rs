@@ -2,24 +2,29 @@
 //!
 //! It has its own thread, so it answers while every worker is busy.
 
+use crate::admin::connections::{Connections, PATIENCE, Place};
+use crate::admin::guard::{Guard, Refusal};
 use crate::admin::metrics;
 use crate::apps::dormant::{BuildState, Version};
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
+use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
 use crate::telemetry::log_output;
 use crate::util::affinity;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,12 +32,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Runtime;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// Longest wait for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Largest head of a request, in bytes.
+const LARGEST_HEAD: usize = 16 << 10;
+
 /// Largest component that is accepted, in bytes.
 const LARGEST: usize = 512 << 20;
+
+/// Longest log filter, in bytes.
+const LONGEST_FILTER: usize = 1000;
 
 /// The state that the endpoint reports.
 #[derive(Clone)]
@@ -47,32 +62,65 @@ enum Socket {
     Unix(UnixListener),
 }
 
-impl Admin {
-    /// Start the endpoint; returns its address. The error is a user-facing message.
-    pub fn start(self, address: &Address) -> Result<Address, String> {
-        let failed =
-            |e: std::io::Error| format!("the admin endpoint cannot listen on {address}: {e} (--admin)");
+/// An endpoint that has its address, and answers once it is started.
+pub struct Endpoint {
+    pub address: Address,
+    listener: Socket,
+    runtime: Runtime,
+}
+
+impl Endpoint {
+    /// Listen. The error is a user-facing message.
+    pub fn bind(address: &Address) -> Result<Self, String> {
+        let failed = not_listening(address);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime =
-            runtime.enable_all().on_thread_start(affinity::enter_background).build().map_err(failed)?;
+            runtime.enable_all().on_thread_start(affinity::enter_background).build().map_err(&failed)?;
         let (listener, address) = runtime.block_on(open(address)).map_err(failed)?;
         if let Address::Tcp(address) = &address
             && !address.ip().is_loopback()
         {
             tracing::warn!(
-                "the admin endpoint on {address} has no authentication and is reachable from other machines"
+                "the admin endpoint on {address} is reachable from other machines, and its token is sent unencrypted"
             );
         }
-        let thread = std::thread::Builder::new().name("admin".into());
-        thread.spawn(move || runtime.block_on(self.serve(listener))).map_err(failed)?;
-        Ok(address)
+        Ok(Self { address, listener, runtime })
     }
 
-    async fn serve(self, listener: Socket) {
+    /// Answer those whom `access` lets in. The error is a user-facing message.
+    pub fn start(self, admin: Admin, access: AdminAccess) -> Result<(), String> {
+        let guard = match &self.address {
+            Address::Tcp(_) => Guard::of_tcp(access),
+            Address::Unix(_) => Guard::of_socket(),
+        };
+        let door = Arc::new(Door { admin, guard, connections: Connections::default() });
+        let thread = std::thread::Builder::new().name("admin".into());
+        let Self { address, listener, runtime } = self;
+        thread.spawn(move || runtime.block_on(door.serve(listener))).map_err(not_listening(&address))?;
+        Ok(())
+    }
+}
+
+fn not_listening(address: &Address) -> impl Fn(std::io::Error) -> String {
+    move |e| format!("the admin endpoint cannot listen on {address}: {e} (--admin)")
+}
+
+/// Where requests come in.
+struct Door {
+    admin: Admin,
+    guard: Guard,
+    connections: Connections,
+}
+
+impl Door {
+    async fn serve(self: Arc<Self>, listener: Socket) {
         loop {
             let accepted = match &listener {
-                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| self.spawn(stream)),
-                Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| self.spawn(stream)),
+                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                    let local = stream.local_addr().ok().map(|local| local.ip());
+                    self.spawn(stream, local);
+                }),
+                Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| self.spawn(stream, None)),
             };
             if let Err(error) = accepted {
                 tracing::warn!("the admin endpoint cannot accept a connection: {error}");
@@ -81,23 +129,57 @@ impl Admin {
         }
     }
 
-    fn spawn(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let admin = self.clone();
+    fn spawn(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        local: Option<IpAddr>,
+    ) {
+        let Some(place) = self.connections.enter().map(Arc::new) else { return };
+        let (door, answering) = (self.clone(), place.clone());
         let service = service_fn(move |request| {
-            let admin = admin.clone();
-            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+            let (door, place) = (door.clone(), answering.clone());
+            async move { Ok::<_, Infallible>(door.answer(request, local, &place).await) }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = connection => {}
+                () = place.is_lost() => {}
+            }
+        });
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let path = request.uri().path().to_owned();
+    async fn answer(&self, request: Request<Incoming>, local: Option<IpAddr>, place: &Place) -> Answer {
+        let (head, body) = request.into_parts();
+        if let Err(refusal) = self.guard.check(&head, local) {
+            return refused(&refusal);
+        }
+        place.works();
+        let answer = self.admin.answer(&head, body).await;
+        place.rests();
+        answer
+    }
+}
+
+/// The body of such a request is not read.
+fn refused(refusal: &Refusal) -> Answer {
+    let mut answer = text(refusal.status(), &(refusal.sentence() + "\n"));
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if *refusal == Refusal::Token {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
+
+impl Admin {
+    async fn answer(&self, head: &Parts, body: Incoming) -> Answer {
+        let path = head.uri.path();
         let order = path.strip_prefix("/apps/").and_then(|rest| rest.split_once('/'));
-        match (request.method(), order) {
-            (&Method::POST, Some((name, "deploy"))) => self.deploy(name, request.into_body()).await,
-            (&Method::POST, None) if path == "/loglevel" => match set_log(request.into_body()).await {
+        match (&head.method, order) {
+            (&Method::POST, Some((name, "deploy"))) => self.deploy(name, body).await,
+            (&Method::POST, None) if path == "/loglevel" => match set_log(body).await {
                 Ok(()) => text(StatusCode::OK, "done\n"),
                 Err(sentence) => text(StatusCode::BAD_REQUEST, &(sentence + "\n")),
             },
@@ -105,7 +187,7 @@ impl Admin {
                 let Some(slot) = self.slot(name) else { return unknown(name) };
                 outcome(name, tokio::task::spawn_blocking(move || reconciler::roll_back(&slot)).await)
             }
-            (&Method::GET | &Method::HEAD, _) => self.page(&path),
+            (&Method::GET | &Method::HEAD, _) => self.page(path),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"),
         }
     }
@@ -179,20 +261,36 @@ impl Admin {
 
 type Answer = Response<Full<Bytes>>;
 
+/// The next part of a body; `None` at its end. Trailers are empty parts. Errors are sentences for people.
+async fn next_part(body: &mut Incoming) -> Result<Option<Bytes>, String> {
+    match tokio::time::timeout(PATIENCE, body.frame()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Ok(Some(Err(error))) => Err(format!("the body did not arrive: {error}")),
+        Err(_) => Err(format!("no more of the body arrived within {} s", PATIENCE.as_secs())),
+    }
+}
+
 /// Read and drop a body: a client that is still sending would not see the response.
 async fn discard(mut body: Incoming) {
     let mut size = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        size += frame.data_ref().map_or(0, Bytes::len);
+    while let Ok(Some(data)) = next_part(&mut body).await {
+        size += data.len();
         if size > LARGEST {
             return;
         }
     }
 }
 
-async fn set_log(body: Incoming) -> Result<(), String> {
-    let body = http_body_util::Limited::new(body, 1000).collect().await.map_err(|e| e.to_string())?;
-    log_output::set_filter(String::from_utf8_lossy(&body.to_bytes()).trim())
+async fn set_log(mut body: Incoming) -> Result<(), String> {
+    let mut filter = Vec::new();
+    while let Some(data) = next_part(&mut body).await? {
+        if filter.len() + data.len() > LONGEST_FILTER {
+            return Err(format!("a log filter has at most {LONGEST_FILTER} bytes"));
+        }
+        filter.extend_from_slice(&data);
+    }
+    log_output::set_filter(String::from_utf8_lossy(&filter).trim())
 }
 
 /// Write a body of at most [`LARGEST`] bytes to a file.
@@ -200,10 +298,7 @@ async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
     let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut size = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|e| format!("the component did not arrive: {e}"))?.into_data() else {
-            continue;
-        };
+    while let Some(data) = next_part(&mut body).await? {
         size += data.len();
         if size > LARGEST {
             return Err(format!("a component has at most {LARGEST} bytes"));
@@ -268,8 +363,13 @@ async fn open(address: &Address) -> std::io::Result<(Socket, Address)> {
             if path.exists() && tokio::net::UnixStream::connect(path).await.is_err() {
                 std::fs::remove_file(path)?;
             }
-            let listener = UnixListener::bind(path)?;
+            // Nobody can connect before it listens, and then only its owner.
+            let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+            socket.bind(&socket2::SockAddr::unix(path)?)?;
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+            socket.listen(BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            let listener = UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into())?;
             Ok((Socket::Unix(listener), address.clone()))
         }
     }
@@ -282,6 +382,6 @@ fn text(status: StatusCode, text: &str) -> Answer {
 fn typed(status: StatusCode, media_type: &'static str, body: String) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(media_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }

@@ -1,7 +1,10 @@
 //! Command-line arguments and their environment variables, and the configuration that they give.
 
+use crate::admin::client::Client;
+use crate::admin::token_file;
 use crate::cli::limit_args::LimitArgs;
 use crate::config::TlsFiles;
+use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::cache_folder::user_cache;
 use crate::config::egress::{Grant, Grants};
@@ -13,7 +16,7 @@ use crate::telemetry::log_output::LogFormat;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Serve Python web apps, each request in a WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -112,6 +115,8 @@ pub struct Serve {
     #[arg(value_name = "FILE", default_value = "host.toml")]
     pub file: PathBuf,
     #[command(flatten)]
+    pub token: TokenArgs,
+    #[command(flatten)]
     pub process: ProcessArgs,
 }
 
@@ -129,6 +134,41 @@ pub struct Operate {
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse, default_value = "127.0.0.1:9000")]
     #[arg(env = "BOLT_HOST_ADMIN")]
     pub admin: Address,
+    #[command(flatten)]
+    pub token: TokenArgs,
+}
+
+impl Operate {
+    /// The client of that host. Without a token it uses the one that a host of this user has made. The error is a
+    /// user-facing message.
+    pub fn client(&self, cache: &Path) -> Result<Client, String> {
+        let token = match (self.token.given()?, &self.admin) {
+            (None, Address::Tcp(address)) => token_file::find(cache, *address),
+            (given, _) => given,
+        };
+        Ok(Client { address: self.admin.clone(), token })
+    }
+}
+
+/// The token of an admin endpoint on a TCP address.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// Use this token for the admin endpoint. Other users of the machine see the arguments of programs: prefer the
+    /// variable or a file.
+    #[arg(long, value_name = "TOKEN", value_parser = AdminToken::parse)]
+    #[arg(env = "BOLT_ADMIN_TOKEN", hide_env_values = true)]
+    pub admin_token: Option<AdminToken>,
+    /// Use the token in this file for the admin endpoint, whatever the variable says.
+    #[arg(long, value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    /// The error is a user-facing message.
+    pub fn given(&self) -> Result<Option<AdminToken>, String> {
+        let file = self.admin_token_file.as_deref().map(AdminToken::read).transpose();
+        Ok(file.map_err(|why| format!("--admin-token-file: {why}"))?.or_else(|| self.admin_token.clone()))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +268,14 @@ pub struct Serving {
     /// Serve /healthz, /readyz, /metrics, /apps and POST /loglevel here: 127.0.0.1:9000 or unix:/run/bolt.sock [default: off]
     #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
     pub admin: Option<Address>,
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// Answer at the admin endpoint to this host name or address too, for proxies in front of it; may be repeated.
+    #[arg(long, value_name = "NAME", value_parser = admin_access::name)]
+    pub admin_name: Vec<String>,
+    /// Show /metrics of the admin endpoint without a token.
+    #[arg(long)]
+    pub open_metrics: bool,
     /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -251,18 +299,23 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// The configuration of the host. `workers`: the default number.
-    pub fn config(&self, workers: usize) -> Config {
+    /// The configuration of the host. `workers`: the default number. The error is a user-facing message.
+    pub fn config(&self, workers: usize) -> Result<Config, String> {
         let workers = self.workers.map_or(workers, usize::from);
-        Config {
+        Ok(Config {
             listen: vec![SocketAddr::new(self.host, self.port)],
             tls: self.tls_cert.clone().zip(self.tls_key.clone()).map(|(cert, key)| TlsFiles { cert, key }),
             share_port: self.share_port,
             admin: self.admin.clone(),
+            admin_access: AdminAccess {
+                token: self.token.given()?,
+                names: self.admin_name.clone(),
+                open_metrics: self.open_metrics,
+            },
             workers,
             most_instances: most_instances(workers, &self.limits.app),
             limits: self.limits.server.clone(),
-        }
+        })
     }
 
     /// The configuration of the app. The error is a user-facing message.

@@ -1,6 +1,5 @@
 //! The commands for hosts of many apps: `serve`, `check`, `deploy`, `rollback` and `apps`.
 
-use crate::admin::client::ask;
 use crate::apps::dormant::DormantApp;
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
@@ -17,7 +16,9 @@ use std::sync::Arc;
 
 /// Serve every app of a host file, and drain at Ctrl-C or SIGTERM.
 pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
-    let file = HostFile::read(&args.file, cores())?;
+    let mut file = HostFile::read(&args.file, cores())?;
+    let access = &mut file.config.admin_access;
+    access.token = args.token.given()?.or(access.token.take());
     let log = begin(&args.process)?;
     let engine = pool(&file.config)?;
     let hosts = file.hosts();
@@ -30,7 +31,7 @@ pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
     say(&format!("{} apps of {}\n", slots.len(), args.file.display()));
     let apps = AppTable::new(slots, hosts, file.idle);
     reconciler::keep(apps.clone())?;
-    serve_table(&file.config, apps)?;
+    serve_table(&file.config, apps, cache)?;
     drop(log);
     Ok(())
 }
@@ -64,22 +65,25 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
 }
 
 /// Send a component to a running host.
-pub fn deploy(args: &Deploy) -> Result<(), String> {
+pub fn deploy(args: &Deploy, cache: &Path) -> Result<(), String> {
     let bytes = std::fs::read(&args.file).map_err(|e| format!("{}: {e}", args.file.display()))?;
     let path = format!("/apps/{}/deploy", args.app);
-    say(&(block_on(ask(&args.operate.admin, Method::POST, &path, bytes))?? + "\n"));
+    let host = args.operate.client(cache)?;
+    say(&(block_on(host.ask(Method::POST, &path, bytes))?? + "\n"));
     Ok(())
 }
 
 /// Roll an app of a running host back to its previous component.
-pub fn rollback(args: &Rollback) -> Result<(), String> {
+pub fn rollback(args: &Rollback, cache: &Path) -> Result<(), String> {
     let path = format!("/apps/{}/rollback", args.app);
-    say(&(block_on(ask(&args.operate.admin, Method::POST, &path, Vec::new()))?? + "\n"));
+    let host = args.operate.client(cache)?;
+    say(&(block_on(host.ask(Method::POST, &path, Vec::new()))?? + "\n"));
     Ok(())
 }
 
 /// List the apps of a running host.
-pub fn apps(args: &Operate) -> Result<(), String> {
-    say(&(block_on(ask(&args.admin, Method::GET, "/apps", Vec::new()))?? + "\n"));
+pub fn apps(args: &Operate, cache: &Path) -> Result<(), String> {
+    let host = args.client(cache)?;
+    say(&(block_on(host.ask(Method::GET, "/apps", Vec::new()))?? + "\n"));
     Ok(())
 }

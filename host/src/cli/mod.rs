@@ -33,9 +33,9 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Openapi(args) => run::openapi(args, &cache),
         Command::Serve(args) => fleet::serve(args, &cache),
         Command::Check(args) => fleet::check(args, &cache),
-        Command::Deploy(args) => fleet::deploy(args),
-        Command::Rollback(args) => fleet::rollback(args),
-        Command::Apps(args) => fleet::apps(args),
+        Command::Deploy(args) => fleet::deploy(args, &cache),
+        Command::Rollback(args) => fleet::rollback(args, &cache),
+        Command::Apps(args) => fleet::apps(args, &cache),
         Command::New(args) => run::new(args),
         Command::Sdk => run::sdk(&cache),
     });

@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Build if necessary, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
-    let (config, app_config) = (args.serving.config(cores()), args.serving.app_config()?);
+    let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config()?);
     let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
     let origin = args.source.origin();
@@ -56,7 +56,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     if let Some(app) = slot.app() {
         say(&inspect::routes(&app.manifest));
     }
-    serve(&config, AppTable::of_one(slot))?;
+    serve(&config, AppTable::of_one(slot), cache)?;
     drop(log);
     Ok(())
 }
@@ -67,7 +67,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
         return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
     let app = AppRef::new(&args.path, args.app.as_deref())?;
-    let (config, app_config) = (args.serving.config(1), args.serving.app_config()?);
+    let (config, app_config) = (args.serving.config(1)?, args.serving.app_config()?);
     let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
     let name = app.module.clone();
@@ -78,7 +78,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     }
     let slot = Arc::new(Slot::reloading(&name, reloader));
     watch(slot.clone());
-    serve(&config, AppTable::of_one(slot))?;
+    serve(&config, AppTable::of_one(slot), cache)?;
     drop(log);
     Ok(())
 }

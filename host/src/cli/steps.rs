@@ -1,10 +1,12 @@
 //! Steps that several commands share: the log, the pool of instances, serving until a signal.
 
-use crate::admin::endpoint::Admin;
+use crate::admin::endpoint::{Admin, Endpoint};
+use crate::admin::token_file::TokenFile;
 use crate::apps::registry::AppTable;
 use crate::cli::args::ProcessArgs;
 use crate::cli::parent;
 use crate::config::Config;
+use crate::config::admin_address::Address;
 use crate::http::server::Server;
 use crate::sandbox::engine::{self, Engine};
 use crate::sandbox::stdio;
@@ -12,6 +14,7 @@ use crate::telemetry::log_output::{self, LogFormat};
 use crate::util::blocking::block_on;
 use crate::util::progress;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_appender::non_blocking::WorkerGuard;
@@ -43,13 +46,11 @@ pub fn pool(config: &Config) -> Result<Engine, String> {
 }
 
 /// Serve until the process is asked to end, then drain.
-pub fn serve(config: &Config, apps: AppTable) -> Outcome {
+pub fn serve(config: &Config, apps: AppTable, cache: &Path) -> Outcome {
     let server = Server::start(config, &apps)?;
     let draining = Arc::<AtomicBool>::default();
-    if let Some(address) = &config.admin {
-        let admin = Admin { apps, draining: draining.clone() };
-        say(&format!("admin endpoint on {}\n", admin.start(address)?));
-    }
+    let admin = Admin { apps, draining: draining.clone() };
+    let token = start_admin(config, admin, cache)?;
     for address in &server.addresses {
         say(&format!("listening on http://{address}\n"));
     }
@@ -66,7 +67,35 @@ pub fn serve(config: &Config, apps: AppTable) -> Outcome {
         std::process::exit(1);
     });
     server.stop();
+    drop(token);
     Ok(())
+}
+
+/// Start the admin endpoint, if there is one. Returns the token that was made for it.
+fn start_admin(config: &Config, admin: Admin, cache: &Path) -> Result<Option<TokenFile>, String> {
+    let Some(address) = &config.admin else { return Ok(None) };
+    let endpoint = Endpoint::bind(address)?;
+    say(&format!("admin endpoint on {}\n", endpoint.address));
+    let mut access = config.admin_access.clone();
+    let made = match (&endpoint.address, &access.token) {
+        (Address::Tcp(address), None) => {
+            let kept = TokenFile::create(cache, *address);
+            Some(kept.map_err(|e| {
+                format!("the admin token cannot be stored: {e}; give one with --admin-token-file")
+            })?)
+        }
+        _ => None,
+    };
+    if let Some(made) = &made {
+        let (token, file) = (made.token().as_str(), made.path.display());
+        say(&format!(
+            "admin token {token}\n  also in {file}, where bolt-host deploy, rollback and apps find it; \
+             other programs send it as Authorization: Bearer TOKEN\n"
+        ));
+        access.token = Some(made.token().clone());
+    }
+    endpoint.start(admin, access)?;
+    Ok(made)
 }
 
 /// Return at SIGINT or SIGTERM.

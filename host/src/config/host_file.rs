@@ -1,5 +1,6 @@
 //! `host.toml`, the configuration of a host with many apps: reports all mistakes, each with its line.
 
+use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
@@ -100,6 +101,11 @@ struct ServerTable {
     #[serde(default)]
     share_port: bool,
     admin: Option<Spanned<String>>,
+    admin_token_file: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    admin_names: Vec<Spanned<String>>,
+    #[serde(default)]
+    open_metrics: bool,
     /// The total of all apps.
     instances: Option<Spanned<usize>>,
     idle: Option<Time>,
@@ -261,6 +267,13 @@ impl ServerTable {
             let parsed = Address::parse(admin.get_ref());
             mistakes.take(admin.span().start, parsed)
         });
+        let token = self.admin_token_file.and_then(|file| {
+            mistakes.take(file.span().start, AdminToken::read(&folder.join(file.get_ref())))
+        });
+        let names = self.admin_names.iter();
+        let names =
+            names.filter_map(|name| mistakes.take(name.span().start, admin_access::name(name.get_ref())));
+        let admin_access = AdminAccess { token, names: names.collect(), open_metrics: self.open_metrics };
         let limits = server_limits(
             [
                 (Limit::MaxHead, self.max_head),
@@ -285,6 +298,7 @@ impl ServerTable {
             tls: self.tls.map(|tls| TlsFiles { cert: folder.join(tls.cert), key: folder.join(tls.key) }),
             share_port: self.share_port,
             admin,
+            admin_access,
             workers,
             most_instances,
             limits,
@@ -368,6 +382,8 @@ mod tests {
             ("[server]\nlisten = [\"nonsense\"]".to_owned(), 2, "address"),
             ("[server]\ndrain = \"3 years\"".to_owned(), 2, "a time is"),
             ("[server]\nadmin = \"here\"\n".to_owned() + &shop, 2, "127.0.0.1:9000"),
+            ("[server]\nadmin-token-file = \"gone\"\n".to_owned() + &shop, 2, "No such file"),
+            ("[server]\nadmin-names = [\"a\", \"http://b\"]\n".to_owned() + &shop, 2, "not a host name"),
             ("[server]\nworkers = 0\n".to_owned() + &shop, 2, "between 1 and 1024"),
             ("[server]\ninstances = 0\n".to_owned() + &shop, 2, "between 1 and 100000"),
             (String::new(), 1, "there is no app"),

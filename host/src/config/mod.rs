@@ -1,5 +1,6 @@
 //! The resolved configuration of the host and its apps, with all defaults.
 
+pub(crate) mod admin_access;
 pub(crate) mod admin_address;
 pub(crate) mod app_source;
 pub(crate) mod cache_folder;
@@ -19,6 +20,7 @@ pub use crate::config::limits::Limits;
 pub use crate::config::preopens::{Preopen, Preopens};
 pub use crate::config::units::MIB;
 
+use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
 use crate::config::limits::{ServerLimits, most_instances};
 use std::net::{IpAddr, SocketAddr};
@@ -54,6 +56,7 @@ pub(crate) struct Config {
     pub share_port: bool,
     /// The address of the admin endpoint.
     pub admin: Option<Address>,
+    pub admin_access: AdminAccess,
     /// Threads, each with its own listener and instances.
     pub workers: usize,
     /// Maximum number of live instances, over all apps.
@@ -69,6 +72,7 @@ impl Default for Config {
             tls: None,
             share_port: false,
             admin: None,
+            admin_access: AdminAccess::default(),
             workers: 1,
             most_instances: most_instances(1, &Limits::default()),
             limits: ServerLimits::default(),

@@ -1,9 +1,9 @@
 //! Files in the cache folder: atomic writes, and content hashes.
 
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -73,9 +73,23 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, true)
 }
 
+/// Write a file atomically that only this user can read.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_as(path, bytes, true, 0o600)
+}
+
+/// Fill `bytes` from the system's source of randomness.
+pub fn random(bytes: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(bytes)
+}
+
 /// Write a temporary file beside `path` and rename it. With `is_synced`, the file is complete even if the machine
 /// crashes.
 pub fn write(path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
+    write_as(path, bytes, is_synced, 0o666)
+}
+
+fn write_as(path: &Path, bytes: &[u8], is_synced: bool, mode: u32) -> io::Result<()> {
     // Two threads may write the same file.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -85,7 +99,9 @@ pub fn write(path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
         NEXT.fetch_add(1, Ordering::Relaxed),
         path.file_name().unwrap_or_default().to_string_lossy()
     ));
-    let mut file = File::create(&partial)?;
+    // A leftover of a process with the same number is not written to: it may be readable to others.
+    let _ = fs::remove_file(&partial);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&partial)?;
     file.write_all(bytes)?;
     if is_synced {
         file.sync_all()?;
