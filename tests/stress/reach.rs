@@ -1,8 +1,12 @@
 //! Names and reach: web pages that ask the admin endpoint, and apps that reach for what they were not granted.
 
-use crate::common::Connection;
 use crate::common::pair::{Answers, Pair, Terms, component};
+use crate::common::tenants::{host_file, shop};
+use crate::common::{BINARY, Connection, Server, scratch};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 fn counted(statuses: impl IntoIterator<Item = String>) -> Answers {
     let mut answers = Answers::new();
@@ -52,3 +56,133 @@ fn a_web_page_cannot_use_the_admin_endpoint() {
     assert_eq!(version(), before.0);
     assert!(pair.server.log().starts_with(&before.1), "the log goes on");
 }
+
+/// A grant is a folder, not what its name leads to by the time somebody looks.
+#[test]
+fn a_link_in_the_place_of_a_granted_folder_leads_nowhere() {
+    let place = scratch("swap");
+    for folder in ["outer/inner", "secret"] {
+        fs::create_dir_all(place.join(folder)).unwrap();
+        fs::write(place.join(folder).join("file"), folder).unwrap();
+    }
+    let (outer, inner) = (place.join("outer"), place.join("outer/inner"));
+    let files = |write: &str| {
+        format!(
+            "[app.a.files]\n\"/data\" = {{ path = \"{}\", write = true }}\n\"/data/inner\" = {{ path = \"{}\"{write} }}\n",
+            outer.display(),
+            inner.display()
+        )
+    };
+    let grants = files("");
+    let pair = Pair::new(&Terms { a: &grants, ..Terms::default() });
+    let ask = |path: &str| pair.server.get(path).text().to_owned();
+    assert_eq!(ask("/a/send?name=/data/inner/file"), "outer/inner");
+    pair.attack("links in the place of granted folders", |pair| {
+        assert_eq!(ask("/a/swap?place=/data/./inner&target=../secret"), "\"../secret\"");
+        let mut statuses = Vec::new();
+        for _ in 0..8 {
+            // The next request gets a new instance.
+            pair.server.get("/a/trap");
+            for way in ["steal", "send"] {
+                for name in ["inner/file", "inner/../inner/file", "inner/../../secret/file", "../secret/file"]
+                {
+                    let answer = pair.server.get(&format!("/a/{way}?name=/data/{name}&place=/nowhere"));
+                    assert!(!answer.text().contains("secret"), "{way} {name}: {}", answer.text());
+                    statuses.push(answer.status.to_string());
+                }
+            }
+            assert_eq!(ask("/a/send?name=/data/inner/file"), "outer/inner");
+        }
+        counted(statuses)
+    });
+    drop(pair);
+    // The link is still there when a host starts: with the grants of one app, or of two.
+    let source = shop(1).display().to_string();
+    let of_two = format!(
+        "[app.a]\nsource = \"{source}\"\n[app.a.files]\n\"/data\" = {{ path = \"{}\", write = true }}\n\
+         [app.b]\nsource = \"{source}\"\nprefix = \"/b\"\n[app.b.files]\n\"/mine\" = {{ path = \"{}\" }}\n",
+        outer.display(),
+        inner.display()
+    );
+    for text in [format!("[app.a]\nsource = \"{source}\"\n{grants}"), of_two] {
+        let output = Command::new(BINARY).arg("check").arg(host_file(&text)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("leads over the link inner"), "{said}");
+    }
+}
+
+fn inspect(wasm: &Path, cache: &Path) -> Output {
+    Command::new(BINARY).arg("inspect").arg(wasm).arg("--cache").arg(cache).output().unwrap()
+}
+
+fn version(wasm: &Path, cache: &Path) -> u64 {
+    let mut command = Command::new(BINARY);
+    command.arg("run").arg(wasm).args(["--port=0", "--workers=1", "--cache"]).arg(cache);
+    Server::spawn(command).get("/version").json().as_u64().unwrap()
+}
+
+fn set(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Who can write to the cache could have the host run code of theirs.
+#[test]
+fn code_that_others_may_have_written_is_not_run() {
+    let (one, two) = (shop(1), shop(2));
+    let (outer, cache) = (scratch("outer"), scratch("outer").join("cache"));
+    assert_eq!((version(&one, &cache), version(&two, &cache)), (1, 2));
+    let apps: Vec<PathBuf> = fs::read_dir(cache.join("aot"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|folder| folder.join("manifest.json").exists())
+        .collect();
+    assert_eq!(apps.len(), 2);
+
+    // Whole and undamaged code of another app.
+    for name in ["code.bin", "code.seal"] {
+        fs::copy(apps[0].join(name), apps[1].join(name)).unwrap();
+    }
+    assert_eq!((version(&one, &cache), version(&two, &cache)), (1, 2));
+    assert_ne!(fs::read(apps[0].join("code.bin")).unwrap(), fs::read(apps[1].join("code.bin")).unwrap());
+
+    // Files that others can write to, or that are somebody else's, are made anew.
+    let is_root = rustix::process::geteuid().is_root();
+    for name in ["code.bin", "code.seal"] {
+        let file = apps[0].join(name);
+        set(&file, 0o666);
+        assert_eq!((version(&one, &cache), version(&two, &cache)), (1, 2));
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600, "{name}");
+        if is_root {
+            chown(&file, Some(65534), Some(65534)).unwrap();
+            assert_eq!((version(&one, &cache), version(&two, &cache)), (1, 2));
+            assert_eq!(fs::metadata(&file).unwrap().uid(), 0, "{name}");
+        }
+    }
+    let key = cache.join("code.key");
+    let before = fs::read(&key).unwrap();
+    set(&key, 0o644);
+    assert_eq!(version(&one, &cache), 1);
+    assert_ne!(fs::read(&key).unwrap(), before);
+
+    // Folders that others can write to are refused, with a sentence.
+    for (folder, mode) in [(&cache, 0o777), (&cache, 0o770), (&cache.join("aot"), 0o777), (&apps[0], 0o777)] {
+        set(folder, mode);
+        let output = inspect(&one, &cache);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let mine = apps[0].starts_with(folder) && !output.status.success();
+        if folder != &apps[0] || mine {
+            assert!(!output.status.success() && said.contains("others may write to"), "{folder:?}: {said}");
+            assert!(said.contains("--cache"), "{said}");
+        }
+        set(folder, 0o700);
+    }
+    if is_root {
+        chown(&cache, Some(65534), None).unwrap();
+        let output = inspect(&one, &cache);
+        assert!(!output.status.success(), "root used the cache of nobody");
+        chown(&cache, Some(0), None).unwrap();
+    }
+    set(&outer, 0o755);
+    assert!(inspect(&one, &cache).status.success());
+}
+

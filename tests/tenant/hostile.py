@@ -150,6 +150,14 @@ def send(name: str) -> Response:
     return FileResponse(name)
 
 
+@api.get("/swap")
+def swap(place: str, target: str) -> str:
+    """Put a link in the place of a folder."""
+    os.rename(place, f"{place}-moved")
+    os.symlink(target, place)
+    return os.readlink(place)
+
+
 @api.get("/reach")
 async def reach(url: str) -> str:
     try:

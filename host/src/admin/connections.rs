@@ -114,8 +114,8 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    #[test]
-    fn those_who_say_nothing_make_room_for_others() {
+    #[tokio::test]
+    async fn those_who_say_nothing_make_room_for_others() {
         let connections = Connections::default();
         let mut places: Vec<_> = (0..MOST).map(|_| connections.enter().unwrap()).collect();
         places[0].works();

@@ -43,7 +43,7 @@ pub fn compile(
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     to_native(engine, wasm, &bytes, cache, &artifact)?;
     let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
-    cache_files::write_atomically(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
+    cache_files::write_private(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))
 }
 
@@ -100,7 +100,7 @@ pub fn cached(artifact: &Artifact) -> Option<Manifest> {
     if !artifact.exists() {
         return None;
     }
-    Manifest::parse(&fs::read_to_string(&artifact.manifest).ok()?).ok()
+    Manifest::parse(&artifact.read_manifest()?).ok()
 }
 
 /// Ask the component for its manifest, once, in its own sandbox.

@@ -12,6 +12,7 @@ use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
 use crate::util::cache_files;
 use crate::util::progress::{self, Progress};
+use crate::util::trust;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -63,19 +64,20 @@ pub fn component_of(
     rebuild: bool,
 ) -> Result<PathBuf, String> {
     let Planned { key, linking, wasm: target } = planned;
-    if target.is_file() && !rebuild {
-        return Ok(target);
-    }
     let io = |what: &str| {
         let what = what.to_owned();
         move |e: std::io::Error| format!("{what}: {e}")
     };
-    cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be made"))?;
+    cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be used"))?;
+    let is_built = || trust::open_own(&target).is_ok() && !rebuild;
+    if is_built() {
+        return Ok(target);
+    }
     // Two hosts may start with the same app: the second one waits, and then finds the component built.
     let lock = File::create(cache.join("components").join(format!("{key}.lock")))
         .map_err(io("the cache cannot be locked"))?;
     lock.lock().map_err(io("the cache cannot be locked"))?;
-    if target.is_file() && !rebuild {
+    if is_built() {
         return Ok(target);
     }
     let python = Python::ready(cache)?;

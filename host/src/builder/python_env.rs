@@ -7,6 +7,7 @@ use crate::builder::sdk_bundle;
 use crate::config::app_source::AppRef;
 use crate::util::cache_files;
 use crate::util::progress::Progress;
+use crate::util::trust;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -29,15 +30,17 @@ impl Python {
         let folder = cache.join(format!("python-{}", COMPONENTIZE.replace("==", "-")));
         let python = Self { componentize: folder.join("bin/componentize-py") };
         let done = folder.join("ready");
-        if done.is_file() && python.componentize.is_file() {
-            return Ok(python);
-        }
         let io =
             |e: std::io::Error| format!("the Python environment cannot be made in {}: {e}", folder.display());
         cache_files::private_folder(cache).map_err(io)?;
+        // Its programs run as this user.
+        let is_ready = || done.is_file() && python.componentize.is_file() && trust::is_own_tree(&folder);
+        if is_ready() {
+            return Ok(python);
+        }
         let lock = File::create(cache.join("python.lock")).map_err(io)?;
         lock.lock().map_err(io)?;
-        if done.is_file() && python.componentize.is_file() {
+        if is_ready() {
             return Ok(python);
         }
         let step = Progress::begin(&format!("making a Python environment with {COMPONENTIZE} (once)"));
@@ -55,6 +58,7 @@ impl Python {
             "componentize-py could not be installed; building needs the Python package index once",
         )?;
         fs::write(&done, "").map_err(io)?;
+        trust::close_tree(&folder).map_err(io)?;
         step.done(&folder.display().to_string());
         Ok(python)
     }

@@ -11,9 +11,10 @@ mod scaffold;
 mod steps;
 
 use crate::config::limit_name::{Reader, set_reader};
-use crate::util::{memory_trim, progress};
+use crate::util::{cache_files, memory_trim, progress};
 use args::{Cli, Command};
 use clap::Parser;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Parse the command line, run the command, and print its error. `trim` has the allocator return memory that the
@@ -26,6 +27,11 @@ pub fn main(trim: fn()) -> ExitCode {
         _ => Reader::CommandLine,
     });
     let outcome = cli.cache().and_then(|cache| match &cli.command {
+        _ if runs_from_cache(&cli.command)
+            && let Err(sentence) = usable(&cache) =>
+        {
+            Err(sentence)
+        }
         Command::Run(args) => run::run(args, &cache),
         Command::Dev(args) => run::dev(args, &cache),
         Command::Build(args) => run::build(args, &cache),
@@ -46,4 +52,15 @@ pub fn main(trim: fn()) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the command runs, or compiles, what it finds in the cache.
+fn runs_from_cache(command: &Command) -> bool {
+    !matches!(command, Command::Deploy(_) | Command::Rollback(_) | Command::Apps(_) | Command::New(_))
+}
+
+/// Check that nobody else can put code into the cache. The error is a user-facing message.
+fn usable(cache: &Path) -> Result<(), String> {
+    let made = cache_files::private_folder(cache);
+    made.map_err(|e| format!("the cache folder {} cannot be used: {e}", cache.display()))
 }

@@ -13,7 +13,7 @@ use crate::config::units;
 use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
 use crate::config::{AppConfig, Config, TlsFiles};
 use serde::{Deserialize, Deserializer, de};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -222,6 +222,7 @@ impl Written {
             places.push(name.span().start);
             tenants.extend(app.resolve(&name, mistakes, folder, &base));
         }
+        within_grants(&mut tenants, mistakes, &places);
         if tenants.is_empty() && mistakes.found.is_empty() {
             mistakes.add(0, "there is no app: add [app.NAME] with source = \"app.py\" or \"app.wasm\"");
         }
@@ -239,6 +240,22 @@ impl Written {
         }
         let config = self.server.resolve(mistakes, folder, &base, (tenants.len(), cores));
         HostFile { config, idle, tenants }
+    }
+}
+
+/// Open the folders of all apps again: one app's folder may be inside of one that another app may write to.
+fn within_grants(tenants: &mut [Tenant], mistakes: &mut Mistakes<'_>, places: &[usize]) {
+    if !mistakes.found.is_empty() {
+        return;
+    }
+    let mut writable = BTreeSet::new();
+    for tenant in tenants.iter() {
+        let own = tenant.config.preopens.writable().map_err(|e| e.to_string());
+        writable.extend(mistakes.take(0, own).unwrap_or_default());
+    }
+    for (tenant, place) in tenants.iter_mut().zip(places) {
+        let opened = tenant.config.preopens.reopen(&writable);
+        mistakes.take(*place, opened);
     }
 }
 

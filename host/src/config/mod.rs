@@ -5,6 +5,7 @@ pub(crate) mod admin_address;
 pub(crate) mod app_source;
 pub(crate) mod cache_folder;
 pub(crate) mod egress;
+pub(crate) mod granted_folder;
 #[cfg(feature = "cli")]
 pub(crate) mod host_file;
 pub(crate) mod limit_name;

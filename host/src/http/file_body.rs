@@ -11,11 +11,12 @@ use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, If
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{ACCEPT_RANGES, HeaderValue};
+use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -68,7 +69,7 @@ pub struct Opened {
 /// Open the file of a reply. A missing file, and anything but a regular file, is a 404.
 pub async fn open(folders: &Preopens, path: &str) -> Result<Opened, Failure> {
     let (folder, rest) = folders.find(path).ok_or_else(|| Fault::NoFolder(path.to_owned()))?;
-    let (folder, rest) = (folder.place.clone(), rest.to_owned());
+    let (folder, rest) = (folder.folder.clone(), rest.to_owned());
     let opening = tokio::task::spawn_blocking(move || open_below(&folder, &rest));
     match opening.await {
         Ok(Ok(opened)) => Ok(opened),
@@ -87,12 +88,11 @@ fn is_absence(error: &io::Error) -> bool {
         || absent.iter().any(|absent| number == Some(absent.raw_os_error()))
 }
 
-fn open_below(folder: &PathBuf, rest: &PathBuf) -> io::Result<Opened> {
-    let folder = File::open(folder)?;
+fn open_below(folder: &OwnedFd, rest: &Path) -> io::Result<Opened> {
     // Opening a FIFO must not wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let file = File::from(rustix::fs::openat2(&folder, rest, flags, Mode::empty(), inside)?);
+    let file = File::from(rustix::fs::openat2(folder, rest, flags, Mode::empty(), inside)?);
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::ErrorKind::NotFound.into());

@@ -1,25 +1,31 @@
 //! Compiled components on disk, keyed by content and engine.
 //!
+//! Code is mapped only if nobody else can have written it: it is in a folder that is this user's, with all folders above
+//! it, and it has its seal.
+//!
 //! All `unsafe` code of the library is here: wasmtime trusts a compiled artifact like native code, and `madvise`
 //! populates its mappings.
 
+use crate::sandbox::code_seal::SealKey;
 use crate::sandbox::pagemap::{Maps, PAGE, Runs};
-use crate::util::cache_files::{FileState, private_folder, write, write_atomically};
+use crate::util::cache_files::{FileState, private_folder, write, write_private};
 use crate::util::locks::lock;
+use crate::util::trust::{check_folder, open_own, read_own};
 use rustix::fs::fadvise;
 use rustix::mm::{Advice, madvise};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read};
+use std::io::{self, Seek};
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-/// Code files with a verified checksum, each with the file state that was verified.
+/// Code files whose seal was verified, each with the file state that was verified.
 static SOUND: Mutex<BTreeMap<PathBuf, FileState>> = Mutex::new(BTreeMap::new());
 
 /// Code files whose pages used by requests have been recorded, or are about to be.
@@ -29,15 +35,18 @@ static NOTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 const MOST_PAGES: u64 = 4096;
 
 /// Bump this when the meaning of an artifact's files changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+
+/// The key of all seals, in the cache folder.
+const KEY: &str = "code.key";
 
 /// A compiled component with its manifest, or code shared by several components, without one.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     pub code: PathBuf,
     pub manifest: PathBuf,
-    /// The checksum of the code, to detect damage, and the folder of the code that it shares with others.
-    sum: PathBuf,
+    /// The seal of the code, and the folder of the code that it shares with others.
+    seal: PathBuf,
     /// Pages of the code file that a cold start uses: a run per line, first page and count. Only a prefetch hint.
     pages: PathBuf,
 }
@@ -55,7 +64,7 @@ impl Artifact {
         Self {
             code: folder.join("code.bin"),
             manifest: folder.join("manifest.json"),
-            sum: folder.join("code.sum"),
+            seal: folder.join("code.seal"),
             pages: folder.join("code.pages"),
         }
     }
@@ -66,8 +75,7 @@ impl Artifact {
 
     /// The code that this artifact shares with others, if it was split.
     pub fn shared(&self) -> Option<Self> {
-        let sum = fs::read_to_string(&self.sum).ok()?;
-        Some(Self::at(&self.folder().with_file_name(sum.lines().nth(1)?)))
+        Some(Self::at(&self.folder().with_file_name(self.sealed().ok()?.1?)))
     }
 
     /// A short id: the first digits of its component's hash.
@@ -86,20 +94,51 @@ impl Artifact {
         self.is_sound() && self.shared().is_none_or(|shared| shared.is_sound())
     }
 
-    /// Each state of the file is verified once per process, which takes 10 ms.
     fn is_sound(&self) -> bool {
-        let Ok(stamp) = FileState::of(&self.code) else { return false };
+        self.open_code().is_ok()
+    }
+
+    /// The manifest, if nobody else can have written it.
+    pub fn read_manifest(&self) -> Option<String> {
+        check_folder(self.folder()).ok()?;
+        String::from_utf8(read_own(&self.manifest).ok()?).ok()
+    }
+
+    /// The seal of the code, and the name of the folder of the code that it shares.
+    fn sealed(&self) -> io::Result<(String, Option<String>)> {
+        let text = String::from_utf8_lossy(&read_own(&self.seal)?).into_owned();
+        let mut lines = text.lines().map(str::to_owned);
+        Ok((lines.next().unwrap_or_default(), lines.next()))
+    }
+
+    /// What the seal holds together with the code: the names of its folder and of the shared code's.
+    fn sealed_name(&self, shared: Option<&str>) -> String {
+        let own = self.folder().file_name().unwrap_or_default().to_string_lossy();
+        format!("{own}\n{}", shared.unwrap_or_default())
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder().ancestors().nth(2).unwrap_or(Path::new("/")).join(KEY)
+    }
+
+    /// The code, if nobody else can have written it. What is mapped is this very file, whatever its name leads to later.
+    /// Each state of the file is verified once per process, which takes 10 ms.
+    fn open_code(&self) -> io::Result<File> {
+        check_folder(self.folder())?;
+        let mut file = open_own(&self.code)?;
+        let stamp = FileState::of_open(&file)?;
         if lock(&SOUND).get(&self.code) == Some(&stamp) {
-            return true;
+            return Ok(file);
         }
-        let is_sound = match (fs::read_to_string(&self.sum), checksum(&self.code)) {
-            (Ok(written), Ok(found)) => written.lines().next() == Some(&found),
-            _ => false,
-        };
-        if is_sound {
-            self.is_sound_as(stamp);
+        let (seal, shared) = self.sealed()?;
+        let name = self.sealed_name(shared.as_deref());
+        if !SealKey::read(&self.key())?.fits(&seal, &name, &file)? {
+            let problem = format!("{} is not what this host compiled", self.code.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
         }
-        is_sound
+        file.rewind()?;
+        self.is_sound_as(stamp);
+        Ok(file)
     }
 
     fn is_sound_as(&self, stamp: FileState) {
@@ -109,14 +148,15 @@ impl Artifact {
     /// Store compiled code, and a reference to the code that it shares.
     pub fn store(&self, code: &[u8], shared: Option<&Self>) -> io::Result<()> {
         private_folder(self.folder())?;
-        write_atomically(&self.code, code)?;
+        let shared = shared.and_then(|shared| shared.folder().file_name()).map(|name| name.to_string_lossy());
+        let name = self.sealed_name(shared.as_deref());
+        let seal = SealKey::ready(&self.key())?.seal(&name, code)?;
+        let lines =
+            [Some(seal.as_str()), shared.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+        write_private(&self.code, code)?;
         // The state on disk, so the next load need not verify the file again.
         let stamp = FileState::of(&self.code)?;
-        let mut sum = checksum(&self.code)?;
-        if let Some(folder) = shared.and_then(|shared| shared.folder().file_name()) {
-            sum.push_str(&format!("\n{}", folder.to_string_lossy()));
-        }
-        write_atomically(&self.sum, sum.as_bytes())?;
+        write_private(&self.seal, lines.as_bytes())?;
         self.is_sound_as(stamp);
         Ok(())
     }
@@ -161,35 +201,22 @@ fn size(runs: &Runs) -> u64 {
     runs.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-/// CRC-32 and size of a file. They detect damage, not tampering.
-fn checksum(path: &Path) -> io::Result<String> {
-    let (mut file, mut hasher, mut size) = (File::open(path)?, crc32fast::Hasher::new(), 0);
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(format!("{:08x} {size}", hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-        size += read;
-    }
-}
-
 /// Map a compiled component into memory, and prefetch the pages that a cold start uses.
 #[allow(unsafe_code)]
 pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Component> {
     let pages = artifact.pages();
+    let file = artifact.open_code()?;
     // Request all pages from the disk before waiting for the first. By default the kernel reads ahead around each page
     // fault, as much as the disk's settings say: with 8 MiB that was the whole file.
-    if let Ok(file) = File::open(&artifact.code) {
-        for &(first, count) in &pages {
-            let (from, length) = (first.saturating_mul(PAGE), NonZeroU64::new(count.saturating_mul(PAGE)));
-            let _ = fadvise(&file, from, length, rustix::fs::Advice::WillNeed);
-        }
+    for &(first, count) in &pages {
+        let (from, length) = (first.saturating_mul(PAGE), NonZeroU64::new(count.saturating_mul(PAGE)));
+        let _ = fadvise(&file, from, length, rustix::fs::Advice::WillNeed);
     }
-    // SAFETY: `compile` of this program wrote the file into the user's private cache folder (0700), under a name that
-    // contains the hashes of its source and of the engine. Anyone who can write there can run code as this user anyway.
-    let component = unsafe { Component::deserialize_file(engine, &artifact.code) }?;
+    // wasmtime takes the name of a component's file, not the file: this name leads to the very file that was verified.
+    let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: `compile` of this program made the file for this engine, and nobody else: it has the seal of a key that only
+    // this user can read, and only this user, or root, can write to it.
+    let component = unsafe { Component::deserialize_file(engine, name) }?;
     for (first, count) in pages {
         populate(&component.image_range(), first, count);
     }
@@ -199,9 +226,9 @@ pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Com
 /// Map code that components share, and populate all of it: no request waits for the disk, and the kernel keeps mapped
 /// pages when it reclaims the page cache.
 #[allow(unsafe_code)]
-pub fn deserialize_module(engine: &Engine, path: &Path) -> wasmtime::Result<Module> {
+pub fn deserialize_module(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Module> {
     // SAFETY: as for components.
-    let module = unsafe { Module::deserialize_file(engine, path) }?;
+    let module = unsafe { Module::deserialize_open_file(engine, artifact.open_code()?) }?;
     populate(&module.image_range(), 0, u64::MAX);
     Ok(module)
 }

@@ -65,7 +65,7 @@ impl Engine {
         let mut code = match codes.iter().position(|code| code.file == artifact.code) {
             Some(place) => codes.remove(place),
             None => {
-                let module = compile_cache::deserialize_module(&self.engine, &artifact.code)
+                let module = compile_cache::deserialize_module(&self.engine, artifact)
                     .map_err(|e| format!("the compiled code cannot be loaded: {e:#}"))?;
                 Code { file: artifact.code.clone(), module, users: 0 }
             }

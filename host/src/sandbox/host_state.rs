@@ -99,7 +99,7 @@ impl HostState {
         }
         for folder in spec.preopens.iter() {
             let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            wasi.preopened_dir(&folder.place, &folder.name, perms)?;
+            wasi.preopened_dir(folder.path(), &folder.name, perms)?;
         }
         let state = Self {
             wasi: wasi.build(),

@@ -3,6 +3,7 @@
 //! Apart from the driver and the compiler, only this folder uses wasmtime. Every host function is here with its bounds.
 
 pub mod bindings;
+pub mod code_seal;
 pub mod compile_cache;
 pub mod component;
 pub mod engine;

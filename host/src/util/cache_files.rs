@@ -1,5 +1,6 @@
 //! Files in the cache folder: atomic writes, and content hashes.
 
+use crate::util::trust::{check_folder, read_own};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -17,8 +18,15 @@ pub struct FileState {
 
 impl FileState {
     pub fn of(path: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(path)?;
-        Ok(Self { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), size: meta.len() })
+        Ok(Self::of_meta(&fs::metadata(path)?))
+    }
+
+    pub fn of_open(file: &File) -> io::Result<Self> {
+        Ok(Self::of_meta(&file.metadata()?))
+    }
+
+    fn of_meta(meta: &fs::Metadata) -> Self {
+        Self { inode: meta.ino(), changed: (meta.mtime(), meta.mtime_nsec()), size: meta.len() }
     }
 }
 
@@ -43,7 +51,8 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     let path = path.canonicalize()?;
     let stamp = FileState::of(&path)?.to_string();
     let known = cache.join("digests").join(digest(path.as_os_str().as_encoded_bytes()));
-    if let Ok(text) = fs::read_to_string(&known)
+    if let Ok(text) = read_own(&known)
+        && let Ok(text) = String::from_utf8(text)
         && let Some((before, digest)) = text.rsplit_once(' ')
         && before == stamp
     {
@@ -51,21 +60,16 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     }
     let digest = digest(&fs::read(&path)?);
     private_folder(&cache.join("digests"))?;
-    write_atomically(&known, format!("{stamp} {digest}").as_bytes())?;
+    write_private(&known, format!("{stamp} {digest}").as_bytes())?;
     Ok(digest)
 }
 
-/// Create the folder `path` with mode 0700; fail if another user owns it or can write to it.
+/// Create the folder `path` with mode 0700; fail if another user owns it or one above it, or can write there.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // We run code from here, so nobody else may write to it. The owner of /proc/self is this process's user.
-    let (folder, this) = (fs::metadata(path)?, fs::metadata("/proc/self")?);
-    if folder.uid() != this.uid() || folder.mode() & 0o022 != 0 {
-        let problem = format!("others may write to {}: give --cache a folder of your own", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
-    }
-    Ok(())
+    // We run code from here, so nobody else may write to it.
+    check_folder(path)
 }
 
 /// Write a file atomically and sync it: readers never see a partial file.

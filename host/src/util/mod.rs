@@ -6,3 +6,4 @@ pub mod cache_files;
 pub mod locks;
 pub mod memory_trim;
 pub mod progress;
+pub mod trust;
