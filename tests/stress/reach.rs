@@ -4,6 +4,8 @@ use crate::common::pair::{Answers, Pair, Terms, component};
 use crate::common::tenants::{host_file, shop};
 use crate::common::{BINARY, Connection, Server, scratch};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -184,5 +186,79 @@ fn code_that_others_may_have_written_is_not_run() {
     }
     set(&outer, 0o755);
     assert!(inspect(&one, &cache).status.success());
+}
+
+/// A server on all addresses of this machine, as an admin endpoint may be; returns its port.
+fn inside() -> u16 {
+    let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ =
+                stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\ninside");
+        }
+    });
+    port
+}
+
+/// The addresses of this machine, as `hostname -I` prints them.
+fn own_addresses() -> Vec<IpAddr> {
+    let output = Command::new("hostname").arg("-I").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).split_whitespace().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[test]
+fn no_star_and_no_range_reaches_this_machine() {
+    let port = inside();
+    let stars = format!(
+        "[app.a.http]\nallow = [\"*:{port}\", \"*\", \"0.0.0.0/0:{port}\", \"[::/0]:{port}\", \"*.localhost:{port}\"]\n"
+    );
+    let named = format!(
+        "[app.c]\nsource = \"{}\"\nprefix = \"/c\"\n[app.c.http]\nallow = [\"localhost:{port}\", \"127.0.0.2:{port}\"]\n",
+        component("hostile").display()
+    );
+    let pair = Pair::new(&Terms { a: &stars, b: &named, ..Terms::default() });
+    let ask = |app: &str, host: &str| {
+        pair.server.get(&format!("/{app}/reach?url=http://{host}:{port}/")).text().to_owned()
+    };
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+    let mut hosts: Vec<String> = [
+        "localhost",
+        "LocalHost",
+        "localhost.",
+        "a.localhost",
+        "ip6-localhost",
+        "127.0.0.1",
+        "127.0.0.2",
+        "127.1",
+        "0x7f000001",
+        "0.0.0.0",
+        "0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[0:0:0:0:0:ffff:7f00:1]",
+        "169.254.169.254",
+        &hostname,
+    ]
+    .map(str::to_owned)
+    .into();
+    for own in own_addresses() {
+        match own {
+            IpAddr::V4(own) => hosts.extend([own.to_string(), format!("[::ffff:{own}]")]),
+            IpAddr::V6(own) => hosts.push(format!("[{own}]")),
+        }
+    }
+    pair.attack("names of this machine under a star", |_| {
+        counted(hosts.iter().map(|host| {
+            let answer = ask("a", host);
+            assert!(answer.starts_with("\"refused: "), "{host}: {answer}");
+            answer
+        }))
+    });
+    assert_eq!(ask("c", "localhost"), "\"inside\"");
+    assert_eq!(ask("c", "127.0.0.2"), "\"inside\"");
+    assert!(ask("c", "127.0.0.3").starts_with("\"refused: "));
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Every host is checked twice: first its name (or literal address) and port, then, before we connect, every address
 //! that the name resolves to. So a name cannot point into the host's own network: an address that is not public must be
-//! granted as an address.
+//! granted as an address. The same holds for every address of the machine itself, where the admin endpoint may listen.
 
 use crate::config::limit_name;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
 
 /// The hosts that an app may reach.
 #[derive(Debug, Clone, Default)]
@@ -70,16 +71,19 @@ impl Grant {
 
     fn has_host(&self, name: &str) -> bool {
         match &self.host {
-            Host::Any => true,
+            Host::Any => !means_this_machine(name),
             Host::Name(own) => own == name,
-            Host::Suffix(end) => name.ends_with(&**end),
-            Host::Net(_) => name.parse().is_ok_and(|address| self.has_address(address)),
+            Host::Suffix(end) => name.ends_with(&**end) && !means_this_machine(name),
+            Host::Net(net) => name.parse::<IpAddr>().is_ok_and(|address| net.contains(&address)),
         }
     }
 
-    /// True when this grant names the address itself.
-    fn has_address(&self, address: IpAddr) -> bool {
-        matches!(&self.host, Host::Net(net) if net.contains(&address))
+    /// True when this grant names the address itself. An address of this machine is not named by a range of others.
+    fn has_address(&self, address: IpAddr, is_own: bool) -> bool {
+        let Host::Net(net) = &self.host else { return false };
+        let is_exact = net.prefix_len() == net.max_prefix_len();
+        let of_loopback = net.network().is_loopback() && net.broadcast().is_loopback();
+        net.contains(&address) && (!is_own || is_exact || of_loopback)
     }
 }
 
@@ -91,31 +95,53 @@ impl Grants {
     /// The first check: may the app connect to this host? `host` is a name or a literal address, without brackets.
     /// Errors are sentences for people.
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), String> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let host = plain(host);
         if self.0.iter().any(|grant| grant.has_port(port) && grant.has_host(&host)) {
             return Ok(());
         }
         Err(format!("this app may not connect to {host}:{port}: allow it with {}", grant_of(&host, port)))
     }
 
-    /// The second check: may the app connect to this address of `host`? Errors are sentences for people.
-    pub fn check_address(&self, host: &str, address: IpAddr, port: u16) -> Result<(), String> {
+    /// The second check: may the app connect to this address of `host`? `is_own`: it is one of this machine's. Errors are
+    /// sentences for people.
+    pub fn check_address(&self, host: &str, address: IpAddr, port: u16, is_own: bool) -> Result<(), String> {
         let address = address.to_canonical();
-        let named = |grant: &Grant| grant.has_port(port) && grant.has_address(address);
+        let is_own = is_own || address.is_loopback() || address.is_unspecified();
+        let named = |grant: &Grant| grant.has_port(port) && grant.has_address(address, is_own);
         // A grant of the name `localhost` is explicit: it needs no second one. `*` is not.
         let names_localhost = |grant: &Grant| {
-            grant.has_port(port) && matches!(&grant.host, Host::Name(name) if name == "localhost")
+            grant.has_port(port) && matches!(&grant.host, Host::Name(name) if name == LOCALHOST)
         };
-        let is_localhost = address.is_loopback() && host.eq_ignore_ascii_case("localhost");
+        let is_localhost = address.is_loopback() && plain(host) == LOCALHOST;
         let local = is_localhost && self.0.iter().any(names_localhost);
-        if is_public(address) || local || self.0.iter().any(named) {
+        if is_public(address) && !is_own || local || self.0.iter().any(named) {
             return Ok(());
         }
+        let what = if is_own { "an address of this machine" } else { "not a public address" };
         Err(format!(
-            "{host} is at {address}, which is not a public address: allow it with {}",
+            "{host} is at {address}, which is {what}: allow it with {}",
             grant_of(&address.to_string(), port)
         ))
     }
+}
+
+const LOCALHOST: &str = "localhost";
+
+/// A name as it is compared: in lower case, without the dot of the root.
+fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether a name, in lower case, means this machine to most resolvers, whatever its address.
+fn means_this_machine(name: &str) -> bool {
+    static HOSTNAME: OnceLock<String> = OnceLock::new();
+    let hostname = HOSTNAME.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        plain(name.trim())
+    });
+    let short = hostname.split('.').next().unwrap_or_default();
+    let is_local = matches!(name, LOCALHOST | "localhost.localdomain" | "ip6-localhost" | "ip6-loopback");
+    is_local || name.ends_with(".localhost") || !short.is_empty() && (name == hostname || name == short)
 }
 
 /// What grants a host, as the reader of the message writes it.
@@ -228,18 +254,92 @@ mod tests {
             "2001:db8::1",
             "2001::1",
         ] {
-            assert!(any.check_address("evil.example", inside.parse().unwrap(), 80).is_err(), "{inside}");
-            assert!(any.check_address("localhost", inside.parse().unwrap(), 80).is_err(), "{inside}");
+            assert!(
+                any.check_address("evil.example", inside.parse().unwrap(), 80, false).is_err(),
+                "{inside}"
+            );
+            assert!(any.check_address("localhost", inside.parse().unwrap(), 80, false).is_err(), "{inside}");
         }
         for public in ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "64:ff9b::101:101", "2001:4860::8888"] {
-            assert_eq!(any.check_address("example.com", public.parse().unwrap(), 80), Ok(()), "{public}");
+            assert_eq!(
+                any.check_address("example.com", public.parse().unwrap(), 80, false),
+                Ok(()),
+                "{public}"
+            );
         }
         let named = grants(&["db.example", "10.0.0.0/8:80", "localhost"]);
-        assert_eq!(named.check_address("db.example", "10.2.3.4".parse().unwrap(), 80), Ok(()));
-        assert_eq!(named.check_address("db.example", "::ffff:10.2.3.4".parse().unwrap(), 80), Ok(()));
-        assert!(named.check_address("db.example", "10.2.3.4".parse().unwrap(), 443).is_err());
-        assert_eq!(named.check_address("localhost", "127.0.0.1".parse().unwrap(), 80), Ok(()));
-        assert!(named.check_address("db.example", "127.0.0.1".parse().unwrap(), 80).is_err());
+        assert_eq!(named.check_address("db.example", "10.2.3.4".parse().unwrap(), 80, false), Ok(()));
+        assert_eq!(named.check_address("db.example", "::ffff:10.2.3.4".parse().unwrap(), 80, false), Ok(()));
+        assert!(named.check_address("db.example", "10.2.3.4".parse().unwrap(), 443, false).is_err());
+        assert_eq!(named.check_address("localhost", "127.0.0.1".parse().unwrap(), 80, false), Ok(()));
+        assert!(named.check_address("db.example", "127.0.0.1".parse().unwrap(), 80, false).is_err());
+    }
+
+    #[test]
+    fn no_star_and_no_range_means_this_machine() {
+        let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let names = [
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "localhost.localdomain",
+            "ip6-localhost",
+            hostname.trim(),
+        ];
+        for star in ["*", "*:9000", "0.0.0.0/0:9000", "::/0", "8.0.0.0/6:9000"] {
+            for name in names {
+                assert!(grants(&[star]).check_host(name, 9000).is_err(), "{star}: {name}");
+            }
+        }
+        assert!(grants(&["*.localhost:9000", "*.localdomain:9000"]).check_host("x.localhost", 9000).is_err());
+        assert!(
+            grants(&["*.localhost:9000", "*.localdomain:9000"])
+                .check_host("localhost.localdomain", 9000)
+                .is_err()
+        );
+        // An address, whether it is one of this machine's, and the grants of it.
+        for (address, is_own, grant) in [
+            ("127.0.0.1", false, "127.0.0.1:9000"),
+            ("127.0.0.1", false, "127.0.0.0/8:9000"),
+            ("127.0.0.1", false, "localhost:9000"),
+            ("::1", false, "localhost:9000"),
+            ("::1", false, "[::1]:9000"),
+            ("::ffff:127.0.0.1", false, "127.0.0.1:9000"),
+            ("0.0.0.0", false, "0.0.0.0:9000"),
+            ("::", false, "[::]:9000"),
+            ("9.9.9.9", true, "9.9.9.9:9000"),
+            ("::ffff:9.9.9.9", true, "9.9.9.9:9000"),
+            ("10.0.0.5", true, "10.0.0.5:9000"),
+            ("2606:4700::1111", true, "[2606:4700::1111]:9000"),
+            ("fe80::1", true, "[fe80::1]:9000"),
+        ] {
+            let check = |grant: &str, port| {
+                let address = address.parse().unwrap();
+                let host = if grant.starts_with("localhost") { "Localhost." } else { "any.example" };
+                grants(&[grant]).check_address(host, address, port, is_own)
+            };
+            for star in [
+                "*:9000",
+                "0.0.0.0/0:9000",
+                "[::/0]:9000",
+                "8.0.0.0/6:9000",
+                "10.0.0.0/8:9000",
+                "any.example:9000",
+            ] {
+                let refused = check(star, 9000).unwrap_err();
+                assert!(refused.contains("an address of this machine: allow it with"), "{star}: {refused}");
+            }
+            assert_eq!(check(grant, 9000), Ok(()), "{address} {grant}");
+            assert!(check(grant, 9001).is_err(), "{address} {grant}");
+        }
+        for (address, grant) in
+            [("9.9.9.9", "*:9000"), ("10.0.0.5", "10.0.0.0/8:9000"), ("10.0.0.5", "0.0.0.0/0:9000")]
+        {
+            assert_eq!(
+                grants(&[grant]).check_address("a.example", address.parse().unwrap(), 9000, false),
+                Ok(())
+            );
+        }
     }
 
     #[test]

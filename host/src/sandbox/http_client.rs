@@ -4,6 +4,7 @@
 //! resolution, and connects to the very address that it checked.
 
 use crate::config::egress::Grants;
+use crate::sandbox::this_machine;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -131,7 +132,7 @@ async fn connect(grants: &Grants, host: &str, port: u16) -> Result<TcpStream, Pr
     let found = found.map_err(|e| Problem::new("resolve", format!("{host} cannot be resolved: {e}")))?;
     let mut problem = Problem::new("resolve", format!("{host} has no address"));
     for address in found {
-        if let Err(why) = grants.check_address(host, address.ip(), port) {
+        if let Err(why) = grants.check_address(host, address.ip(), port, this_machine::is_at(address)) {
             problem = Problem::new("denied", why);
             continue;
         }

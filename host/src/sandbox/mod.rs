@@ -15,6 +15,7 @@ pub mod http_host;
 pub mod instance;
 pub mod pagemap;
 pub mod stdio;
+pub mod this_machine;
 pub mod timer;
 pub mod turn;
 pub mod uploads;
