@@ -1,8 +1,8 @@
 //! Names and reach: web pages that ask the admin endpoint, and apps that reach for what they were not granted.
 
 use crate::common::pair::{Answers, Pair, Terms, component};
-use crate::common::tenants::{host_file, shop};
-use crate::common::{BINARY, Connection, Server, scratch};
+use crate::common::tenants::{host, host_file, shop};
+use crate::common::{BINARY, Connection, Server, http2, scratch};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener};
@@ -262,3 +262,90 @@ fn no_star_and_no_range_reaches_this_machine() {
     assert!(ask("c", "127.0.0.3").starts_with("\"refused: "));
 }
 
+/// What a client says about the host of a request selects the app, and is what the app sees, in each version of HTTP.
+#[test]
+fn an_app_sees_the_host_that_selected_it() {
+    let source = component("hostile").display().to_string();
+    let app = |name: &str| {
+        format!(
+            "[app.{name}]\nsource = \"{source}\"\nhosts = [\"{name}.example\"]\n[app.{name}.env]\nNAME = \"{name}\"\n"
+        )
+    };
+    let server = host(&(app("one") + &app("two")));
+    // What is in the request target, what is in `Host`, and what the app says; none is a 400.
+    for (target, given, seen) in [
+        (None, &["one.example"][..], Some("one one.example")),
+        (None, &["TWO.example.:8000"], Some("two TWO.example.:8000")),
+        (Some("one.example"), &["one.example"], Some("one one.example")),
+        (Some("one.example"), &["ONE.example.:80"], Some("one one.example")),
+        (Some("two.example:8000"), &["two.example:8000"], Some("two two.example:8000")),
+        (Some("one.example"), &["two.example"], None),
+        (Some("two.example"), &["one.example"], None),
+        (Some("one.example"), &["one.example:8000"], None),
+        (Some("one.example"), &["one.example", "one.example"], None),
+        (Some("x@one.example"), &["one.example"], None),
+        (None, &["one.example", "two.example"], None),
+        (None, &["one.example@two.example"], None),
+        (None, &["one.example:two.example"], None),
+        (None, &[], None),
+    ] {
+        let line = target.map_or_else(|| "/host".to_owned(), |target| format!("http://{target}/host"));
+        let hosts: String = given.iter().map(|given| format!("host: {given}\r\n")).collect();
+        let first = server.raw(format!("GET {line} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n").as_bytes());
+        let targets: Vec<_> = target.into_iter().collect();
+        let second = http2::get(server.address, "/host", &targets, given);
+        match seen {
+            Some(seen) => {
+                assert!(
+                    first.starts_with("HTTP/1.1 200 ") && first.ends_with(&format!("\"{seen}\"")),
+                    "{line} {given:?}: {first}"
+                );
+                assert_eq!(second, (200, format!("\"{seen}\"")), "{line} {given:?}");
+            }
+            None => {
+                assert!(first.starts_with("HTTP/1.1 400 "), "{line} {given:?}: {first}");
+                // The HTTP/2 library resets some of them itself.
+                assert!(matches!(second.0, 400 | 0), "{line} {given:?}: {second:?}");
+            }
+        }
+    }
+    // HTTP/2 without a header: what is in the target is what the app sees.
+    assert_eq!(
+        http2::get(server.address, "/host", &["two.example"], &[]),
+        (200, "\"two two.example\"".to_owned())
+    );
+    // A redirect stays on its host, also for browsers, which take a backslash for a slash.
+    for path in ["/\\evil.example/deep/", "/%5Cevil.example/deep/"] {
+        let answer = server
+            .raw(format!("GET {path} HTTP/1.1\r\nhost: one.example\r\nconnection: close\r\n\r\n").as_bytes());
+        let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+        assert_eq!(location, Some("/%5Cevil.example/deep"), "{answer}");
+    }
+    let answer =
+        server.raw(b"GET //evil.example/deep/ HTTP/1.1\r\nhost: one.example\r\nconnection: close\r\n\r\n");
+    assert!(!answer.contains("location: //"), "{answer}");
+}
+
+#[test]
+fn nobody_logs_under_the_request_of_another() {
+    let pair = Pair::new(&Terms::default());
+    pair.attack("lines under the numbers of others", |pair| {
+        for _ in 0..5 {
+            assert_eq!(pair.server.get("/a/forge?first=1&last=400").status, 200);
+        }
+        Answers::new()
+    });
+    let log = pair.server.log_with("forged 399.");
+    let forged = log.lines().filter(|line| line.contains("forged "));
+    let mut own = 0;
+    for line in forged {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = line["request"].as_u64().unwrap();
+        if number != 0 {
+            // A request may name itself.
+            assert_eq!(line["message"], format!("forged {number}."));
+            own += 1;
+        }
+    }
+    assert!(own <= 5, "{own} lines have the number of a request, of five requests");
+}

@@ -158,6 +158,24 @@ def swap(place: str, target: str) -> str:
     return os.readlink(place)
 
 
+@api.get("/forge")
+def forge(first: int, last: int) -> None:
+    """Log under the numbers of requests of others."""
+    host: Any = sys.modules["wit_world.imports.host"]
+    for number in range(first, last):
+        host.log(number, host.Level.ERROR, f"forged {number}.")
+
+
+@api.get("/host")
+def host_seen(request: Request) -> str:
+    return os.environ.get("NAME", "") + " " + request.headers.get("host", "none")
+
+
+@api.get("/{one}/deep")
+def deep(one: str) -> str:
+    return one
+
+
 @api.get("/reach")
 async def reach(url: str) -> str:
     try:

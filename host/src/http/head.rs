@@ -18,26 +18,7 @@ use std::time::Duration;
 
 /// Refuse ambiguous heads, which two parsers could understand in two ways. hyper lets these pass.
 pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection> {
-    let malformed = |sentence: &str| Err(Rejection::Malformed(sentence.to_owned()));
-    // HTTP/2 has the host in the request target. Apps expect it in the header.
-    if head.version == Version::HTTP_2
-        && !head.headers.contains_key(HOST)
-        && let Some(host) = head.uri.authority()
-        && let Ok(host) = HeaderValue::from_str(host.as_str())
-    {
-        head.headers.insert(HOST, host);
-    }
-    let mut hosts = head.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => return malformed("The request has more than one Host header"),
-        (None, None) if head.version != Version::HTTP_10 => {
-            return malformed("The request has no Host header");
-        }
-        (Some(host), None) if !host.is_empty() && Authority::try_from(host.as_bytes()).is_err() => {
-            return malformed("The Host header is not a host");
-        }
-        _ => {}
-    }
+    settle_host(head)?;
     if two_framings {
         return malformed("The request has both Content-Length and Transfer-Encoding");
     }
@@ -47,10 +28,68 @@ pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection>
     Ok(())
 }
 
+fn malformed<T>(sentence: &str) -> Result<T, Rejection> {
+    Err(Rejection::Malformed(sentence.to_owned()))
+}
+
+/// Make the `Host` header the one host of a request, which selects the app and which the app sees. HTTP/2, and clients of
+/// proxies, have it in the request target, which wins (RFC 9112, 3.2.2; RFC 9113, 8.3.1); a header may only repeat it.
+fn settle_host(head: &mut Parts) -> Result<(), Rejection> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (given, another) = (hosts.next(), hosts.next());
+    if another.is_some() {
+        return malformed("The request has more than one Host header");
+    }
+    let told = match given {
+        Some(host) if host.is_empty() => None,
+        Some(host) => match Authority::try_from(host.as_bytes()) {
+            Ok(host) if is_host(&host) => Some(host),
+            _ => return malformed("The Host header is not a host"),
+        },
+        None if head.version == Version::HTTP_11 => return malformed("The request has no Host header"),
+        None => None,
+    };
+    let Some(target) = head.uri.authority() else {
+        let may_lack = given.is_some() || head.version == Version::HTTP_10;
+        return if may_lack { Ok(()) } else { malformed("The request has no Host header") };
+    };
+    if !is_host(target) {
+        return malformed("The host of the request target is not a host");
+    }
+    let is_told = given.is_some();
+    if is_told && !told.as_ref().is_some_and(|told| is_same(told, target, head.uri.scheme_str())) {
+        return malformed("The Host header is not the host of the request target");
+    }
+    let settled = HeaderValue::from_str(target.as_str());
+    let settled = settled.or_else(|_| malformed("The host of the request target is not a host"))?;
+    head.headers.insert(HOST, settled);
+    Ok(())
+}
+
+/// A host with or without a port, and nothing else.
+fn is_host(authority: &Authority) -> bool {
+    let (whole, name) = (authority.as_str(), authority.host());
+    let Some(rest) = whole.strip_prefix(name) else { return false };
+    let is_port = |port: &str| {
+        port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    };
+    !name.is_empty() && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Whether both mean the same host and port.
+fn is_same(one: &Authority, other: &Authority, scheme: Option<&str>) -> bool {
+    let usual = if scheme == Some("https") { 443 } else { 80 };
+    let name = |host: &'_ Authority| {
+        let name = host.host();
+        name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    };
+    let port = |host: &Authority| host.port_u16().unwrap_or(usual);
+    name(one) == name(other) && port(one) == port(other)
+}
+
 /// The host that a request is for, with its port.
 pub fn host(head: &Parts) -> &str {
-    let named = head.uri.authority().map(Authority::as_str);
-    named.or_else(|| head.headers.get(HOST)?.to_str().ok()).unwrap_or_default()
+    head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 /// Strip the first `length` bytes from the path, and return them.
@@ -158,4 +197,73 @@ async fn collect(
         joined.extend_from_slice(&data);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::Request;
+
+    fn settled(version: Version, target: &str, hosts: &[&str]) -> Result<String, String> {
+        let mut request = Request::builder().version(version).uri(target);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        match check_head(&mut head, false) {
+            Ok(()) => Ok(host(&head).to_owned()),
+            Err(Rejection::Malformed(sentence)) => Err(sentence),
+            Err(other) => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_host() {
+        const H1: Version = Version::HTTP_11;
+        const H2: Version = Version::HTTP_2;
+        for (version, target, hosts, seen) in [
+            (H1, "/", &["a.example"][..], "a.example"),
+            (H1, "/", &["A.Example.:80"], "A.Example.:80"),
+            (H1, "/", &["[::1]:8000"], "[::1]:8000"),
+            (H1, "/", &["a.example:"], "a.example:"),
+            (H1, "/", &[""], ""),
+            (Version::HTTP_10, "/", &[], ""),
+            (Version::HTTP_10, "http://a.example/", &[], "a.example"),
+            (H1, "http://a.example/", &["a.example"], "a.example"),
+            (H1, "http://a.example/", &["A.EXAMPLE."], "a.example"),
+            (H1, "http://a.example:80/", &["a.example"], "a.example:80"),
+            (H2, "https://a.example/", &["a.example:443"], "a.example"),
+            (H2, "https://a.example/", &[], "a.example"),
+            (H2, "/", &["a.example"], "a.example"),
+        ] {
+            assert_eq!(settled(version, target, hosts).as_deref(), Ok(seen), "{target} {hosts:?}");
+        }
+        for (version, target, hosts) in [
+            (H1, "/", &[][..]),
+            (H2, "/", &[]),
+            (H1, "/", &["a.example", "a.example"]),
+            (H1, "/", &["a.example", ""]),
+            (H1, "/", &["a.example:x"]),
+            (H1, "/", &["a.example:65536"]),
+            (H1, "/", &["a.example:+1"]),
+            (H1, "/", &["a.example:80:80"]),
+            (H1, "/", &["user@a.example"]),
+            (H1, "/", &["a.example@b.example"]),
+            (H1, "/", &["a.example/b"]),
+            (H1, "/", &["a b"]),
+            (H1, "/", &[":80"]),
+            (H1, "http://a.example/", &[]),
+            (H1, "http://a.example/", &[""]),
+            (H1, "http://a.example/", &["b.example"]),
+            (H1, "http://a.example/", &["a.example:81"]),
+            (H1, "http://a.example:81/", &["a.example"]),
+            (H1, "http://user@a.example/", &["user@a.example"]),
+            (H2, "http://a.example/", &["b.example"]),
+            (H2, "http://a.example/", &["a.example:443"]),
+            (H2, "http://a.example/", &["a.example", "a.example"]),
+            (H2, "http://user@a.example/", &[]),
+        ] {
+            assert!(settled(version, target, hosts).is_err(), "{version:?} {target} {hosts:?}");
+        }
+    }
 }

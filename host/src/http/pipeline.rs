@@ -21,6 +21,7 @@ use crate::validation::arguments::{self, Head, Input, ValidArgs};
 use hyper::Request;
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -206,16 +207,32 @@ fn route<'h>(app: &App, head: &'h Parts, prefix: &str) -> Result<RouteMatch<'h>,
     })
 }
 
+/// What a client may not find unescaped in a path: browsers take `\` for `/`.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A path as the target of a redirect. `None` if a browser would take it for another host.
+fn local_path(prefix: &str, path: &str) -> Option<String> {
+    let location =
+        utf8_percent_encode(prefix, ESCAPED).to_string() + &utf8_percent_encode(path, ESCAPED).to_string();
+    (location.starts_with('/') && !location.starts_with("//")).then_some(location)
+}
+
 /// The redirect for a path that is only wrong by its trailing slash.
 fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
     if !app.manifest.redirect_slashes {
         return None;
     }
-    let mut location = prefix.to_owned() + &app.router.other_slash(head.uri.path())?;
-    // A browser would take this for another host.
-    if location.starts_with("//") {
-        return None;
-    }
+    let mut location = local_path(prefix, &app.router.other_slash(head.uri.path())?)?;
     if let Some(query) = head.uri.query() {
         location.push('?');
         location.push_str(query);
@@ -250,4 +267,30 @@ pub async fn call(worker_app: &WorkerApp, id: u64, route: usize, args: CallArgs)
     let _permit = worker_app.admission.enter(deadline).await?;
     let text = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
     worker_app.app.decoder().decode(text).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_stays_on_its_host() {
+        for (prefix, path, location) in [
+            ("", "/a/", Some("/a/")),
+            ("/shop", "/a", Some("/shop/a")),
+            ("", "/a%2Fb%5C/", Some("/a%2Fb%5C/")),
+            ("", "/\\evil.example/", Some("/%5Cevil.example/")),
+            ("/shop", "/\\evil.example/", Some("/shop/%5Cevil.example/")),
+            ("/shop", "//evil.example", Some("/shop//evil.example")),
+            ("", "/\t/evil.example/", Some("/%09/evil.example/")),
+            ("", "/\u{e4}\u{202e}/", Some("/%C3%A4%E2%80%AE/")),
+            ("", "/\r\nset-cookie: a=b/", Some("/%0D%0Aset-cookie:%20a=b/")),
+            ("", "//evil.example/", None),
+            ("", "///evil.example/", None),
+            ("", "https://evil.example/", None),
+            ("", "", None),
+        ] {
+            assert_eq!(local_path(prefix, path).as_deref(), location, "{prefix} {path}");
+        }
+    }
 }

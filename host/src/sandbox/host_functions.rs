@@ -23,7 +23,7 @@ impl HasData for HostData {
 
 impl host::Host for HostState {
     fn log(&mut self, request: u64, level: Level, text: String) -> wasmtime::Result<()> {
-        self.output.write(request, level.into(), &text);
+        self.output.write(self.own(request), level.into(), &text);
         Ok(())
     }
 
