@@ -154,7 +154,7 @@ mod tests {
     fn folders_are_named_and_found() {
         let scratch = tempfile::tempdir().unwrap();
         let grant = |name: &str| {
-            let place = scratch.path().join(&name[1..].replace('/', "-"));
+            let place = scratch.path().join(name[1..].replace('/', "-"));
             std::fs::create_dir_all(&place).unwrap();
             Preopen::parse(&format!("{name}={}", place.display())).unwrap()
         };
