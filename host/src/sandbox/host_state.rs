@@ -217,12 +217,6 @@ impl HostState {
         self.count();
     }
 
-    /// The request that the guest names, if this instance serves it; otherwise 0, which is none.
-    pub fn own(&self, request: u64) -> u64 {
-        let is_own = self.replies.contains_key(&request) || self.lingering.contains_key(&request);
-        if is_own { request } else { 0 }
-    }
-
     /// Read part of an uploaded file; empty for a request of another instance.
     pub fn read_upload(&self, request: u64, file: usize, offset: u64, size: usize) -> Vec<u8> {
         self.uploads.get(&request).map(|uploads| uploads.read(file, offset, size)).unwrap_or_default()
