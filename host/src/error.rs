@@ -4,6 +4,7 @@
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::reply::DecodeError;
+use crate::codec::work::Stop;
 use crate::config::limit_name::{of, pick};
 use crate::config::limit_table::Limit;
 use crate::validation::arguments::InvalidArgs;
@@ -111,6 +112,8 @@ pub enum Rejection {
 pub enum Fault {
     /// The handler took longer than the deadline.
     Deadline,
+    /// The host had not checked the request, or not encoded the reply, by the deadline.
+    Late,
     /// The handler exceeded its CPU time.
     CpuExhausted,
     /// Every instance stayed busy until the deadline.
@@ -139,11 +142,31 @@ pub enum Fault {
 pub const FAULTS: [&str; 9] =
     ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply", "not_built"];
 
-impl From<InvalidArgs> for Rejection {
+impl From<InvalidArgs> for Failure {
     fn from(bad: InvalidArgs) -> Self {
         match bad {
-            InvalidArgs::Malformed(sentence) => Self::Malformed(sentence),
-            InvalidArgs::Invalid(errors) => Self::Invalid(errors),
+            InvalidArgs::Malformed(sentence) => Rejection::Malformed(sentence).into(),
+            InvalidArgs::Invalid(errors) => Rejection::Invalid(errors).into(),
+            InvalidArgs::Stopped(stop) => stop.into(),
+        }
+    }
+}
+
+/// Work that has been done in the background as well.
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Room => Overload::Transit.into(),
+            Stop::Late | Stop::Long | Stop::Spent => Fault::Late.into(),
+        }
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Unencodable(EncodeError::Stopped(stop)) => stop.into(),
+            error => Fault::from(error).into(),
         }
     }
 }
@@ -164,6 +187,7 @@ impl From<DecodeError> for Fault {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::Malformed(why) => Self::BadReply(why),
+            DecodeError::Unencodable(EncodeError::Stopped(_)) => Self::Late,
             DecodeError::Unencodable(why) => Self::Unencodable(why),
         }
     }
@@ -197,7 +221,7 @@ impl Fault {
     /// An index into [`FAULTS`].
     pub fn kind(&self) -> usize {
         match self {
-            Self::Deadline => 0,
+            Self::Deadline | Self::Late => 0,
             Self::CpuExhausted => 1,
             Self::Busy => 2,
             Self::Trapped(_) => 3,
@@ -211,7 +235,7 @@ impl Fault {
 
     pub fn status(&self) -> u16 {
         match self {
-            Self::Deadline => 504,
+            Self::Deadline | Self::Late => 504,
             Self::Busy | Self::CpuExhausted | Self::NoInstance(_) | Self::NotBuilt(_) => 503,
             Self::Trapped(_)
             | Self::Lost
@@ -244,6 +268,10 @@ impl Fault {
     pub fn logged(&self) -> String {
         match self {
             Self::Deadline => format!("the handler ran past its deadline ({})", of(Limit::Deadline)),
+            Self::Late => format!(
+                "the host had not checked the request, or not encoded the reply, by the deadline ({})",
+                of(Limit::Deadline)
+            ),
             Self::CpuExhausted => format!(
                 "the handler used up its processor time and its instance was retired ({})",
                 of(Limit::MaxCpu)

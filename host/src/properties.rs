@@ -4,6 +4,7 @@ use crate::codec::json_string::write_string;
 use crate::codec::marshal::Writer;
 use crate::codec::reply::{self, Body, latin1_bytes};
 use crate::codec::transcode::Reader;
+use crate::codec::work::Work;
 use crate::config::host_file::HostFile;
 use crate::config::units;
 use crate::manifest::router::Router;
@@ -115,7 +116,7 @@ proptest! {
         let mut writer = Writer::default();
         marshalled(&value, &mut writer);
         let mut out = Vec::new();
-        Reader::new(&writer.buf).json(&mut out, usize::MAX).unwrap();
+        Reader::new(&writer.buf, 1 << 30, &mut Work::alone()).json(&mut out, usize::MAX).unwrap();
         prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), value);
     }
 
@@ -134,7 +135,7 @@ proptest! {
 
     #[test]
     fn no_reply_panics_or_grows_beyond_its_bound(text in "[\u{0}-\u{ff}]{0,200}") {
-        if let Ok(reply) = reply::bytes(text).and_then(|data| reply::decode(&data, 1000)) {
+        if let Ok(reply) = reply::bytes(text).and_then(|data| reply::decode(&data, 1000, &mut Work::brief())) {
             prop_assert!(size(&reply.body) <= 1000);
         }
     }
@@ -149,7 +150,7 @@ proptest! {
         let index = at.index(writer.buf.len());
         writer.buf[index] = byte;
         let text: String = writer.buf.iter().map(|&byte| char::from(byte)).collect();
-        if let Ok(reply) = reply::bytes(text).and_then(|data| reply::decode(&data, 10_000)) {
+        if let Ok(reply) = reply::bytes(text).and_then(|data| reply::decode(&data, 10_000, &mut Work::brief())) {
             prop_assert!(size(&reply.body) <= 10_000 && reply.headers.len() <= 100);
         }
     }
@@ -160,7 +161,7 @@ proptest! {
         let router = Router::new(&manifest).unwrap();
         if let Ok(found) = router.find(Some(Method::Post), &path) {
             let input = Input { query: query.as_deref(), body: &body, is_json: true, ..Input::default() };
-            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
+            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input, &mut Work::brief()) {
                 let body = errors.into_body();
                 prop_assert!(serde_json::from_slice::<Value>(&body).unwrap()["detail"].is_array());
             }
@@ -175,7 +176,7 @@ proptest! {
             let found = router.find(Some(Method::Post), path).unwrap();
             let body = json!({"value": value, "next": {"next": [value]}}).to_string();
             let input = Input { query: Some(&query), body: body.as_bytes(), is_json: true, ..Input::default() };
-            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
+            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input, &mut Work::brief()) {
                 prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
             }
         }
@@ -191,16 +192,17 @@ proptest! {
         let router = Router::new(&manifest).unwrap();
         let found = router.find(Some(Method::Post), "/named").unwrap();
         let headers: Vec<_> = headers.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect();
-        let _ = parse_form(&raw);
-        let Ok(form) = parse_form(body.as_bytes()) else { return Ok(()) };
+        let _ = parse_form(&raw, &mut Work::brief());
+        let Ok(form) = parse_form(body.as_bytes(), &mut Work::brief()) else { return Ok(()) };
         let input = Input { headers: &headers, form: Some(&form), query: Some("q=1&r=on"), ..Input::default() };
-        match validate(&manifest, &router, &found, input) {
+        match validate(&manifest, &router, &found, input, &mut Work::brief()) {
             Err(InvalidArgs::Invalid(errors)) => {
                 prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
             }
             Err(InvalidArgs::Malformed(_)) => {}
             // A tuple of as many values as there are parameters.
             Ok(args) => prop_assert_eq!(&args.0[..2], b")\x08"),
+            Err(InvalidArgs::Stopped(stop)) => prop_assert!(false, "{:?}", stop),
         }
     }
 
@@ -211,7 +213,7 @@ proptest! {
         let found = router.find(Some(Method::Post), "/keys").unwrap();
         for body in [value.to_string(), json!({"a": value, "b": [value]}).to_string()] {
             let input = Input { body: body.as_bytes(), is_json: true, ..Input::default() };
-            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input) {
+            if let Err(InvalidArgs::Invalid(errors)) = validate(&manifest, &router, &found, input, &mut Work::brief()) {
                 prop_assert!(serde_json::from_slice::<Value>(&errors.into_body()).is_ok());
             }
         }

@@ -7,7 +7,7 @@ use crate::manifest::Manifest;
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::router::Router;
 use crate::pool::instance_pool::{InstancePool, PoolGroup};
-use crate::pool::offload::{self, Decoder};
+use crate::pool::offload::{Background, Decoder};
 use crate::pool::policy::PoolPolicy;
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::rate_limit::RateLimit;
@@ -16,7 +16,6 @@ use crate::telemetry::counters::AppCounters;
 use crate::util::locks::lock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Burst allowance of the request rate, as time at that rate.
 const BURST: Duration = Duration::from_millis(100);
@@ -37,8 +36,10 @@ pub struct App {
     pub rate: Option<Arc<RateLimit>>,
     /// Memory budget for bodies that arrive or are sent.
     pub bodies: BodyBudget,
-    /// Permits to decode large replies.
-    decoding: Arc<Semaphore>,
+    /// Where large replies are decoded.
+    decoding: Background,
+    /// Where large requests are checked.
+    pub checking: Background,
     /// The counters of each worker.
     counters: Mutex<Vec<Arc<AppCounters>>>,
 }
@@ -74,7 +75,8 @@ impl App {
         let rate = limits.rate.map(|per_second| Arc::new(RateLimit::new(u64::from(per_second), BURST)));
         Ok(Self {
             bodies: BodyBudget::new(limits.transit),
-            decoding: Arc::new(Semaphore::new(offload::MOST_AT_ONCE)),
+            decoding: Background::default(),
+            checking: Background::default(),
             manifest,
             router,
             component,
@@ -89,7 +91,7 @@ impl App {
 
     /// Limits for decoding its replies.
     pub fn decoder(&self) -> Decoder<'_> {
-        Decoder { limit: self.limits.max_response, turns: &self.decoding, bodies: &self.bodies }
+        Decoder { limit: self.limits.max_response, background: &self.decoding, bodies: &self.bodies }
     }
 
     /// Add counters for one more worker.

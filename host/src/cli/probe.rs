@@ -4,6 +4,7 @@
 
 use crate::apps::app::App;
 use crate::codec::reply;
+use crate::codec::work::Work;
 use crate::error::Fault;
 use crate::pool::call::{Call, CallState};
 use crate::pool::driver;
@@ -87,7 +88,7 @@ fn arguments(app: &App, index: usize) -> Option<Vec<u8>> {
     let found = app.router.find(Some(route.method), &path).ok().filter(|found| found.route == index)?;
     let head = Head { id: REQUEST, method: route.method.as_str(), scheme: "http", path: &path, client: None };
     let input = Input { head, ..Input::default() };
-    arguments::validate(&app.manifest, &app.router, &found, input).ok().map(|args| args.0)
+    arguments::validate(&app.manifest, &app.router, &found, input, &mut Work::alone()).ok().map(|args| args.0)
 }
 
 async fn cost(component: &LoadedComponent, route: usize, args: &[u8], limit: usize) -> Result<Cost, String> {
@@ -105,7 +106,7 @@ async fn cost(component: &LoadedComponent, route: usize, args: &[u8], limit: usi
     }
     times.sort();
     let (text, written) = first.ok_or("not tried")?;
-    let reply = reply::bytes(text).and_then(|data| reply::decode(&data, limit));
+    let reply = reply::bytes(text).and_then(|data| reply::decode(&data, limit, &mut Work::alone()));
     let reply = reply.map_err(|error| Fault::from(error).logged())?;
     Ok(Cost { status: reply.status, written, wiping: times[CALLS / 2] })
 }

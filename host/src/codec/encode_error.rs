@@ -1,5 +1,7 @@
 //! Why a reply cannot be encoded as JSON, as sentences for the log.
 
+use crate::codec::work::Stop;
+
 /// Maximum nesting depth of a reply.
 pub const MAX_DEPTH: usize = 200;
 
@@ -24,4 +26,15 @@ pub enum EncodeError {
     Unsupported(&'static str),
     #[error("byte {0:#04x} is not a type code that a reply may use")]
     UnknownCode(u8),
+    #[error("encoding the reply was stopped")]
+    Stopped(Stop),
+}
+
+impl From<Stop> for EncodeError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Spent => Self::TooLarge,
+            stop => Self::Stopped(stop),
+        }
+    }
 }

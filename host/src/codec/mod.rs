@@ -7,3 +7,4 @@ pub mod json_string;
 pub mod marshal;
 pub mod reply;
 pub mod transcode;
+pub mod work;

@@ -5,6 +5,7 @@
 
 use crate::codec::encode_error::EncodeError;
 use crate::codec::transcode::Reader;
+use crate::codec::work::Work;
 use bytes::Bytes;
 
 /// Maximum number of headers in a reply.
@@ -51,8 +52,8 @@ pub fn bytes(text: String) -> Result<Vec<u8>, DecodeError> {
 }
 
 /// Decode a reply. `limit` bounds the body, in bytes, and thereby the work.
-pub fn decode(data: &[u8], limit: usize) -> Result<Reply, DecodeError> {
-    let mut reader = Reader::of_body(data, limit);
+pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, DecodeError> {
+    let mut reader = Reader::new(data, limit, work);
     let parts = reader.tuple()?;
     if !matches!(parts, 2 | 4 | 5) {
         return Err(malformed(&format!("it has {parts} parts")));
@@ -86,7 +87,7 @@ fn malformed(why: &str) -> DecodeError {
     DecodeError::Malformed(why.to_owned())
 }
 
-fn read_response(reader: &mut Reader<'_>, reply: &mut Reply, limit: usize) -> Result<(), DecodeError> {
+fn read_response(reader: &mut Reader<'_, '_>, reply: &mut Reply, limit: usize) -> Result<(), DecodeError> {
     let content_type = text(reader)?;
     headers(reader, reply)?;
     match content_type {
@@ -103,14 +104,14 @@ fn read_response(reader: &mut Reader<'_>, reply: &mut Reply, limit: usize) -> Re
     Ok(())
 }
 
-fn json(reader: &mut Reader<'_>, limit: usize) -> Result<Body, DecodeError> {
+fn json(reader: &mut Reader<'_, '_>, limit: usize) -> Result<Body, DecodeError> {
     let mut body = Vec::new();
     reader.json(&mut body, limit)?;
     Ok(Body::Bytes(body.into()))
 }
 
 /// The body of a reply with `"file"` is a path.
-fn file(reader: &mut Reader<'_>, body: Body) -> Result<Body, DecodeError> {
+fn file(reader: &mut Reader<'_, '_>, body: Body) -> Result<Body, DecodeError> {
     if text(reader)?.as_deref() != Some("file") {
         return Err(malformed("its last part is unknown"));
     }
@@ -123,7 +124,7 @@ fn file(reader: &mut Reader<'_>, body: Body) -> Result<Body, DecodeError> {
     }
 }
 
-fn headers(reader: &mut Reader<'_>, reply: &mut Reply) -> Result<(), DecodeError> {
+fn headers(reader: &mut Reader<'_, '_>, reply: &mut Reply) -> Result<(), DecodeError> {
     let count = reader.list()?;
     if count > MAX_HEADERS {
         return Err(malformed(&format!("it has more than {MAX_HEADERS} headers")));
@@ -145,7 +146,7 @@ fn headers(reader: &mut Reader<'_>, reply: &mut Reply) -> Result<(), DecodeError
     Ok(())
 }
 
-fn text(reader: &mut Reader<'_>) -> Result<Option<String>, DecodeError> {
+fn text(reader: &mut Reader<'_, '_>) -> Result<Option<String>, DecodeError> {
     let Some(raw) = reader.raw()? else { return Ok(None) };
     String::from_utf8(raw.to_vec()).map(Some).map_err(|_| malformed("a header is not text"))
 }

@@ -7,48 +7,57 @@
 use crate::codec::encode_error::{EncodeError, MAX_DEPTH};
 use crate::codec::json_string::{write_ascii, write_string};
 use crate::codec::marshal::{LONG_SHIFT, code};
+use crate::codec::work::Work;
 use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
 
 /// Longest integer, in 15-bit digits: CPython's own limit for int-to-text conversion (4 300 decimal digits).
 const MAX_LONG_DIGITS: u32 = 953;
 
-/// An object that a back-reference may name.
+/// An object that a back-reference may name. A reply may have millions, so this is small.
 struct Shared {
-    code: u8,
-    start: usize,
-    complete: bool,
-    /// The range of its JSON in the output, so that a reference is a copy. Empty if it was not written as JSON,
-    /// like a header's name.
-    written: Range<usize>,
+    /// Where it starts in the input, after its type code.
+    start: u32,
+    /// Where its JSON is in the output, so that a reference is a copy: [`INCOMPLETE`] while it is read. Empty if it was
+    /// not written as JSON, like a header's name.
+    from: u32,
+    to: u32,
 }
 
+const INCOMPLETE: u32 = u32::MAX;
+
 /// Reads marshalled values from `data`; see [`Reader::json`].
-pub struct Reader<'a> {
+pub struct Reader<'a, 'w> {
     data: &'a [u8],
     pos: usize,
     shared: Vec<Shared>,
     /// Above zero while we reread an earlier object, whose reference numbers are already assigned.
     replaying: u32,
-    /// Objects that we may still visit. The output limit bounds most of the work, but not that of references.
-    visits: usize,
+    work: &'w mut Work,
+    /// Bytes of output that are reserved.
+    granted: usize,
 }
 
 /// Maximum number of objects in one reply, counting repeated ones each time.
 const MAX_VISITS: usize = 20_000_000;
 /// Objects that a reply may hold besides its body, for its headers.
 const BESIDE_BODY: usize = 1000;
+/// Units of work for an object, and for the bytes of one: converting the longest integer takes 30 µs.
+const OBJECT: u64 = 20;
+const BYTE: u64 = 16;
+/// Output that needs no reservation, in bytes.
+const GRANTED: usize = 256 * 1024;
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
-impl<'a> Reader<'a> {
-    pub fn new(data: &'a [u8]) -> Self {
-        Self { data, pos: 0, shared: Vec::new(), replaying: 0, visits: MAX_VISITS }
-    }
-
-    /// A reader of a reply whose body may have `limit` bytes. Each object in the body takes at least one byte.
-    pub fn of_body(data: &'a [u8], limit: usize) -> Self {
-        Self { visits: limit.saturating_add(BESIDE_BODY).min(MAX_VISITS), ..Self::new(data) }
+impl<'a, 'w> Reader<'a, 'w> {
+    /// A reader of a reply whose body may have `limit` bytes. Each object in the body takes at least one byte, which
+    /// bounds the work of references.
+    pub fn new(data: &'a [u8], limit: usize, work: &'w mut Work) -> Self {
+        let visits = limit.saturating_add(BESIDE_BODY).min(MAX_VISITS) as u64;
+        let bytes = (data.len() as u64).saturating_add(limit as u64);
+        work.bound(OBJECT * visits + BYTE.saturating_mul(bytes));
+        Self { data, pos: 0, shared: Vec::new(), replaying: 0, work, granted: GRANTED }
     }
 
     fn byte(&mut self) -> Result<u8> {
@@ -58,6 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        self.work.spend(len as u64 / 8)?;
         let end = self.pos.checked_add(len).ok_or(EncodeError::Truncated)?;
         let slice = self.data.get(self.pos..end).ok_or(EncodeError::Truncated)?;
         self.pos = end;
@@ -65,7 +75,8 @@ impl<'a> Reader<'a> {
     }
 
     fn u32(&mut self) -> Result<u32> {
-        let bytes = self.take(4)?;
+        let bytes = self.data.get(self.pos..self.pos.saturating_add(4)).ok_or(EncodeError::Truncated)?;
+        self.pos += 4;
         Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
@@ -75,35 +86,52 @@ impl<'a> Reader<'a> {
 
     /// Read one type code. The second value is the reference slot the object fills, if any.
     fn open(&mut self) -> Result<(u8, Option<usize>)> {
-        self.visits = self.visits.checked_sub(1).ok_or(EncodeError::TooLarge)?;
+        self.work.spend(OBJECT)?;
         let byte = self.byte()?;
         let code = byte & !code::FLAG_REF;
         if byte == code::REF | code::FLAG_REF {
             // CPython never writes it, and following a chain of references would recurse.
             return Err(EncodeError::UnknownCode(byte));
         }
-        if byte & code::FLAG_REF == 0 || self.replaying > 0 {
+        if byte & code::FLAG_REF == 0 {
             return Ok((code, None));
         }
-        self.shared.push(Shared { code, start: self.pos, complete: false, written: 0..0 });
+        if matches!(code, code::NONE | code::TRUE | code::FALSE | code::ELLIPSIS | code::NULL) {
+            // CPython has one of each, and refers to none.
+            return Err(EncodeError::UnknownCode(byte));
+        }
+        if self.replaying > 0 {
+            return Ok((code, None));
+        }
+        if self.shared.len() == self.shared.capacity() {
+            let more = self.shared.len().max(64);
+            self.work.reserve(more * size_of::<Shared>())?;
+            self.shared.reserve_exact(more);
+        }
+        let start = u32::try_from(self.pos).map_err(|_| EncodeError::TooLarge)?;
+        self.shared.push(Shared { start, from: INCOMPLETE, to: INCOMPLETE });
         Ok((code, Some(self.shared.len() - 1)))
     }
 
     fn close(&mut self, slot: Option<usize>) {
-        if let Some(slot) = slot {
-            self.shared[slot].complete = true;
+        self.close_written(slot, 0..0);
+    }
+
+    /// The complete object that the next reference names.
+    fn target(&mut self) -> Result<&Shared> {
+        let index = self.len()?;
+        match self.shared.get(index) {
+            None => Err(EncodeError::Truncated),
+            Some(target) if target.from == INCOMPLETE => Err(EncodeError::Cycle),
+            Some(target) => Ok(target),
         }
     }
 
     /// Seek to the object that a reference names, run `f` on it, and seek back.
     fn replay<T>(&mut self, f: impl FnOnce(&mut Self, u8) -> Result<T>) -> Result<T> {
-        let index = self.len()?;
-        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
-        if !target.complete {
-            return Err(EncodeError::Cycle);
-        }
-        let (code, back) = (target.code, self.pos);
-        self.pos = target.start;
+        let start = self.target()?.start as usize;
+        let code = self.data[start - 1] & !code::FLAG_REF;
+        let back = std::mem::replace(&mut self.pos, start);
         self.replaying += 1;
         let result = f(self, code);
         self.replaying -= 1;
@@ -203,8 +231,12 @@ impl<'a> Reader<'a> {
 
     fn close_written(&mut self, slot: Option<usize>, written: Range<usize>) {
         if let Some(slot) = slot {
-            self.shared[slot].complete = true;
-            self.shared[slot].written = written;
+            let shared = &mut self.shared[slot];
+            // Output beyond 4 GiB is not copied, but written again.
+            (shared.from, shared.to) = match (u32::try_from(written.start), u32::try_from(written.end)) {
+                (Ok(from), Ok(to)) if to != INCOMPLETE => (from, to),
+                _ => (0, 0),
+            };
         }
     }
 
@@ -224,16 +256,14 @@ impl<'a> Reader<'a> {
     /// was written.
     fn written(&mut self) -> Result<Option<Range<usize>>> {
         let start = self.pos;
-        let index = self.len()?;
-        let target = self.shared.get(index).ok_or(EncodeError::Truncated)?;
-        if !target.complete {
-            return Err(EncodeError::Cycle);
-        }
-        if target.written.is_empty() {
+        let written = self.target()?;
+        let written = written.from as usize..written.to as usize;
+        if written.is_empty() {
             self.pos = start;
             return Ok(None);
         }
-        Ok(Some(target.written.clone()))
+        self.work.spend(written.len() as u64 / 8)?;
+        Ok(Some(written))
     }
 
     fn value_of(&mut self, code: u8, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
@@ -290,7 +320,20 @@ impl<'a> Reader<'a> {
                 None => return Err(EncodeError::UnknownCode(code)),
             },
         }
-        if out.len() > limit { Err(EncodeError::TooLarge) } else { Ok(()) }
+        if out.len() > limit.min(self.granted) { self.grant(out.len(), limit) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn grant(&mut self, length: usize, limit: usize) -> Result<()> {
+        if length > limit {
+            return Err(EncodeError::TooLarge);
+        }
+        // The output grows by doubling.
+        while self.granted < length {
+            self.work.reserve(self.granted)?;
+            self.granted = self.granted.saturating_mul(2);
+        }
+        Ok(())
     }
 
     fn float(&mut self) -> Result<f64> {
@@ -308,6 +351,7 @@ impl<'a> Reader<'a> {
             return Err(EncodeError::HugeInteger);
         }
         let bytes = self.take(digits as usize * 2)?;
+        self.work.spend(u64::from(digits) * u64::from(digits) / 15)?;
         let digits = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
         // One pass: shifting digit by digit is quadratic, and a reference can repeat the number at will.
         let (mut packed, mut acc, mut bits) = (Vec::with_capacity(bytes.len()), 0u32, 0u32);
@@ -412,7 +456,7 @@ mod tests {
 
     fn json(data: &[u8]) -> Result<String> {
         let mut out = Vec::new();
-        Reader::new(data).json(&mut out, 10_000)?;
+        Reader::new(data, 10_000, &mut Work::alone()).json(&mut out, 10_000)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -433,6 +477,11 @@ mod tests {
     fn cycles_and_chains_are_errors() {
         assert_eq!(json(b"\xdb\x01\0\0\0r\0\0\0\0"), Err(EncodeError::Cycle));
         assert_eq!(json(b"r\x05\0\0\0"), Err(EncodeError::Truncated));
-        assert_eq!(json(b"[\x02\0\0\0\xce\xf2\0\0\0\0"), Err(EncodeError::UnknownCode(0xf2)));
+        assert_eq!(json(b"[\x02\0\0\0\xa9\0\xf2\0\0\0\0"), Err(EncodeError::UnknownCode(0xf2)));
+        // None, and others of which there is one, are not referred to.
+        for code in *b"NTF.0" {
+            let flagged = code | code::FLAG_REF;
+            assert_eq!(json(&[flagged]), Err(EncodeError::UnknownCode(flagged)));
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! From there on they take the request path, so everything that is checked for a request is checked for them.
 
+use crate::codec::work::Work;
 use crate::manifest::router::{RouteMatch, Router};
 use crate::manifest::{BodyKind, Manifest, Param, Source};
 use crate::validation::arguments::{self, Head, Input, InvalidArgs, ValidArgs};
@@ -26,6 +27,7 @@ pub fn arguments(
     router: &Router,
     function: &str,
     args: &Map<String, Value>,
+    work: &mut Work,
 ) -> Result<(usize, ValidArgs), BadCall> {
     let wrong = |sentence: String| Err(BadCall::Wrong(sentence));
     let named = |route: &crate::manifest::Route| route.name == function;
@@ -52,7 +54,7 @@ pub fn arguments(
         form: Some(&parts.form),
         head,
     };
-    let args = arguments::validate(manifest, router, &found, input).map_err(BadCall::Invalid)?;
+    let args = arguments::validate(manifest, router, &found, input, work).map_err(BadCall::Invalid)?;
     Ok((index, args))
 }
 

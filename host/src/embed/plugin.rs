@@ -1,8 +1,8 @@
 //! A loaded app as a set of functions: arguments and results are values, without HTTP.
 
-use crate::apps::app::App;
 use crate::apps::worker_apps::{WorkerApp, WorkerSlot};
 use crate::codec::reply::Body;
+use crate::codec::work::{Stop, Work};
 use crate::embed::call_args::{self, BadCall};
 use crate::error::Failure;
 use crate::http::pipeline;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// A handle of a loaded app. Dropping it does not unload the app.
 #[derive(Clone)]
@@ -98,11 +99,24 @@ async fn run(
     function: &str,
     args: &serde_json::Map<String, Value>,
 ) -> Result<(u16, Bytes), CallError> {
-    let app: &App = &worker_app.app;
-    let (route, args) = call_args::arguments(&app.manifest, &app.router, function, args).map_err(refused)?;
+    let app = &worker_app.app;
+    let deadline = Instant::now() + app.limits.deadline;
     let failed = |failure: Failure| CallError::Failed(failure.logged());
-    let reply =
-        pipeline::call(worker_app, pipeline::next_request(), route, args.into()).await.map_err(failed)?;
+    let (route, args) =
+        match call_args::arguments(&app.manifest, &app.router, function, args, &mut Work::brief()) {
+            Err(BadCall::Invalid(InvalidArgs::Stopped(Stop::Long))) => {
+                let (own, function, args) = (app.clone(), function.to_owned(), args.clone());
+                let check = move |work: &mut Work| {
+                    call_args::arguments(&own.manifest, &own.router, &function, &args, work)
+                };
+                let checked = app.checking.run(app.bodies.reserve(), deadline, check).await;
+                checked.map_err(|fault| failed(fault.into()))?
+            }
+            outcome => outcome,
+        }
+        .map_err(refused)?;
+    let id = pipeline::next_request();
+    let reply = pipeline::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
     match reply.body {
         Body::Bytes(body) => Ok((reply.status, body)),
         Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),
@@ -114,6 +128,7 @@ fn refused(bad: BadCall) -> CallError {
         BadCall::Wrong(sentence) | BadCall::Invalid(InvalidArgs::Malformed(sentence)) => {
             CallError::Mismatch(sentence)
         }
+        BadCall::Invalid(InvalidArgs::Stopped(stop)) => CallError::Failed(Failure::from(stop).logged()),
         BadCall::Invalid(InvalidArgs::Invalid(errors)) => {
             let body = serde_json::from_slice::<Value>(&errors.into_body()).unwrap_or_default();
             CallError::Refused(body.get("detail").cloned().unwrap_or_default())

@@ -8,7 +8,6 @@ use crate::http::head::{self, BodyError, RequestBody};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::quota::body_budget::BodyReservation;
 use crate::sandbox::uploads::{Spool, Uploads};
-use crate::validation::arguments;
 use crate::validation::form::{FilePart, Form};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -28,7 +27,10 @@ const MAX_UNREAD: usize = 1024 * 1024;
 /// A received request body.
 pub struct ReceivedBody {
     pub bytes: Bytes,
+    /// A multipart form.
     pub form: Option<Form>,
+    /// The bytes are a form.
+    pub is_url_encoded: bool,
     pub uploads: Option<Arc<Uploads>>,
     /// Body budget of what is in memory.
     pub reservation: BodyReservation,
@@ -50,11 +52,8 @@ pub async fn receive(
             .map_err(|_| Rejection::BodyTimeout)?;
     }
     let bytes = head::read_body(body, limits.max_body, limits.body_timeout, &mut reservation).await?;
-    let form = match kind {
-        FormKind::UrlEncoded => Some(arguments::parse_form(&bytes).map_err(Rejection::from)?),
-        _ => None,
-    };
-    Ok(ReceivedBody { bytes, form, uploads: None, reservation })
+    let is_url_encoded = matches!(kind, FormKind::UrlEncoded);
+    Ok(ReceivedBody { bytes, form: None, is_url_encoded, uploads: None, reservation })
 }
 
 enum FormKind {
@@ -134,6 +133,7 @@ async fn multipart(
     Ok(ReceivedBody {
         bytes: Bytes::new(),
         form: Some(form),
+        is_url_encoded: false,
         uploads: Some(Arc::new(uploads)),
         reservation: left.reservation,
     })

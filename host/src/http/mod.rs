@@ -1,5 +1,6 @@
 //! HTTP: sockets, connections, heads, bodies and responses. [`pipeline`] is the whole path of a request.
 
+pub mod arguments;
 pub mod body;
 pub mod connection;
 pub mod file_body;

@@ -6,8 +6,10 @@
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
 use crate::codec::reply::{self, Reply};
+use crate::codec::work::Work;
 use crate::error::{Failure, Rejection};
-use crate::http::body::{self, ReceivedBody};
+use crate::http::arguments;
+use crate::http::body;
 use crate::http::file_body::{self, Wanted};
 use crate::http::head::{self, RequestBody};
 use crate::http::response::{self, HttpResponse};
@@ -17,7 +19,7 @@ use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::pool::call::CallArgs;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
-use crate::validation::arguments::{self, Head, Input, ValidArgs};
+use crate::validation::{self, arguments::Input};
 use hyper::Request;
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
@@ -133,12 +135,12 @@ async fn serve(
     let found = route(app, &head, prefix)?;
     served.found(found.route);
     let sent = body::receive(body, &head.headers, app, found.route).await?;
-    let args = validate(app, (id, peer), &found, &head, &sent)?;
+    let deadline = Instant::now() + app.limits.deadline;
+    let checked = arguments::check(app, (id, peer), &found, &head, &sent, &mut Work::brief());
     let (route, wanted) = (found.route, wanted(app, &head));
-    let args = CallArgs { values: args, uploads: sent.uploads, reservation: Some(sent.reservation) };
     // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
-    drop((head, sent.bytes, sent.form));
-    let reply = call(worker_app, id, route, args).await?;
+    let args = arguments::finish(checked, &worker_app.app, (id, peer), head, sent, deadline).await?;
+    let reply = call(worker_app, id, route, args, deadline).await?;
     respond(app, reply, wanted).await
 }
 
@@ -162,8 +164,8 @@ fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<
     }
     let (headers, address) = (head::pairs(&head.headers), peer.address.ip().to_string());
     let query = head.uri.query();
-    let head = request_head(head, id, peer, &address);
-    Some(arguments::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
+    let head = arguments::request_head(head, id, peer, &address);
+    Some(validation::arguments::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
 }
 
 /// Let the app answer a request that was refused, if it has a handler for that.
@@ -177,16 +179,10 @@ async fn refuse(
     let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
         return Err(rejection.into());
     };
-    let args = arguments::refusal(&rejection.told_to_app(), &request);
-    let reply = call(worker_app, id, route, args.into()).await?;
+    let args = validation::arguments::refusal(&rejection.told_to_app(), &request);
+    let deadline = Instant::now() + app.limits.deadline;
+    let reply = call(worker_app, id, route, args.into(), deadline).await?;
     respond(app, reply, Wanted::default()).await
-}
-
-/// `address`: the peer's, or empty where it is not needed.
-fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
-    let client = (address, peer.address.port());
-    let scheme = if peer.is_secure { "https" } else { "http" };
-    Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
 }
 
 /// A page of the app's API documentation, for a path that the app does not serve itself.
@@ -240,33 +236,17 @@ fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
     Some(Rejection::Elsewhere { location })
 }
 
-fn validate(
-    app: &App,
-    (id, peer): (u64, Peer),
-    found: &RouteMatch<'_>,
-    head: &Parts,
-    sent: &ReceivedBody,
-) -> Result<ValidArgs, Rejection> {
-    let needs = app.manifest.routes[found.route].needs;
-    let headers = if needs.headers || needs.request { head::pairs(&head.headers) } else { Vec::new() };
-    let address = if needs.request { peer.address.ip().to_string() } else { String::new() };
-    let input = Input {
-        query: head.uri.query(),
-        body: &sent.bytes,
-        is_json: head::is_json(&head.headers),
-        headers: &headers,
-        form: sent.form.as_ref(),
-        head: request_head(head, id, peer, &address),
-    };
-    Ok(arguments::validate(&app.manifest, &app.router, found, input)?)
-}
-
 /// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance.
-pub async fn call(worker_app: &WorkerApp, id: u64, route: usize, args: CallArgs) -> Result<Reply, Failure> {
-    let deadline = Instant::now() + worker_app.app.limits.deadline;
+pub async fn call(
+    worker_app: &WorkerApp,
+    id: u64,
+    route: usize,
+    args: CallArgs,
+    deadline: Instant,
+) -> Result<Reply, Failure> {
     let _permit = worker_app.admission.enter(deadline).await?;
     let text = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
-    worker_app.app.decoder().decode(text).await
+    worker_app.app.decoder().decode(text, deadline).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Entry points of the fuzz targets: parsers of untrusted bytes, and their invariants.
 
 use crate::codec::reply::{self, Body};
+use crate::codec::work::Work;
 use crate::manifest::router::Router;
 use crate::manifest::{Manifest, Method};
 use crate::validation::arguments::{Input, validate};
@@ -19,7 +20,7 @@ pub fn reply(data: &[u8]) {
     const LIMIT: usize = 10_000;
     let text: String = data.iter().map(|&byte| char::from(byte)).collect();
     let Ok(data) = reply::bytes(text) else { return };
-    if let Ok(reply) = reply::decode(&data, LIMIT) {
+    if let Ok(reply) = reply::decode(&data, LIMIT, &mut Work::brief()) {
         match reply.body {
             Body::Bytes(bytes) => assert!(bytes.len() <= LIMIT),
             Body::File(path) => assert!(path.len() <= LIMIT),
@@ -49,7 +50,7 @@ impl App {
         let (Ok(path), Ok(query)) = (std::str::from_utf8(path), std::str::from_utf8(query)) else { return };
         if let Ok(found) = self.router.find(Some(Method::Post), path) {
             let input = Input { query: Some(query), body, is_json: true, ..Input::default() };
-            let _ = validate(&self.manifest, &self.router, &found, input);
+            let _ = validate(&self.manifest, &self.router, &found, input, &mut Work::brief());
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Constraints on values (`gt`, `max_length`, `pattern` and the like), with pydantic's names and messages.
 
 use crate::codec::marshal::code;
+use crate::codec::work::{Stop, Work};
+use crate::manifest::pattern::Pattern;
 use jiter::JsonValue;
-use regex::Regex;
 use serde_json::Number;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Why a value is refused: pydantic's error type and message.
-pub type Violation = (&'static str, String);
+pub type Violation<'m> = (&'static str, Cow<'m, str>);
 
 /// The property of a type that changes how constraints are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct Constraints {
     pub multiple_of: Option<Number>,
     pub min_length: Option<usize>,
     pub max_length: Option<usize>,
-    pub pattern: Option<Regex>,
+    pub pattern: Option<Arc<Pattern>>,
 }
 
 /// A marshalled number, or a limit.
@@ -74,21 +77,31 @@ impl Num {
 
 impl Constraints {
     /// Why `value` is refused, if it is. It already fits a type of this kind; `written` is its marshalled form.
-    pub fn refusal(&self, kind: Kind, value: &JsonValue<'_>, written: &[u8]) -> Option<Violation> {
+    pub fn refusal(
+        &self,
+        kind: Kind,
+        value: &JsonValue<'_>,
+        written: &[u8],
+        work: &mut Work,
+    ) -> Result<Option<Violation<'static>>, Stop> {
         if let Some(number) = number(kind, value, written) {
-            return self.bounds(number);
+            return Ok(self.bounds(number));
         }
-        self.length(kind, value).or_else(|| match (&self.pattern, value) {
-            (Some(pattern), JsonValue::Str(text)) if !pattern.is_match(text) => {
-                Some(("string_pattern_mismatch", format!("String should match pattern '{pattern}'")))
+        if let Some(refused) = self.length(kind, value) {
+            return Ok(Some(refused));
+        }
+        match (&self.pattern, value) {
+            (Some(pattern), JsonValue::Str(text)) if !pattern.is_match(text, work)? => {
+                let msg = format!("String should match pattern '{pattern}'");
+                Ok(Some(("string_pattern_mismatch", msg.into())))
             }
-            _ => None,
-        })
+            _ => Ok(None),
+        }
     }
 
-    fn bounds(&self, number: Num) -> Option<Violation> {
+    fn bounds(&self, number: Num) -> Option<Violation<'static>> {
         let refused =
-            |kind, what: &str, limit: &Number| Some((kind, format!("Input should be {what} {limit}")));
+            |kind, what: &str, limit: &Number| Some((kind, format!("Input should be {what} {limit}").into()));
         // Every bound refuses NaN, which is neither above nor below.
         let above = |limit: &Number| number.is_above(Num::of(limit));
         let below = |limit: &Number| Num::of(limit).is_above(number);
@@ -112,7 +125,7 @@ impl Constraints {
         None
     }
 
-    fn length(&self, kind: Kind, value: &JsonValue<'_>) -> Option<Violation> {
+    fn length(&self, kind: Kind, value: &JsonValue<'_>) -> Option<Violation<'static>> {
         if self.min_length.is_none() && self.max_length.is_none() {
             return None;
         }
@@ -132,7 +145,7 @@ impl Constraints {
             let plural = if limit == 1 { "" } else { "s" };
             let found =
                 if unit == "item" { format!(" after validation, not {length}") } else { String::new() };
-            Some((error, format!("{name} should have at {bound} {limit} {unit}{plural}{found}")))
+            Some((error, format!("{name} should have at {bound} {limit} {unit}{plural}{found}").into()))
         };
         match (self.min_length, self.max_length) {
             (Some(least), _) if length < least => refused(short, "least", least),
@@ -198,26 +211,35 @@ mod tests {
             multiple_of: number("multiple_of"),
             min_length: json["min_length"].as_u64().map(|n| n as usize),
             max_length: json["max_length"].as_u64().map(|n| n as usize),
-            pattern: json["pattern"].as_str().map(|text| Regex::new(text).unwrap()),
+            pattern: json["pattern"].as_str().map(|text| Arc::new(Pattern::new(text).unwrap())),
         }
     }
 
     fn int(check: &Constraints, value: i64) -> Option<&'static str> {
         let mut out = Writer::default();
         out.int(value);
-        check.refusal(Kind::Other, &JsonValue::Int(value), &out.buf).map(|(kind, _)| kind)
+        check
+            .refusal(Kind::Other, &JsonValue::Int(value), &out.buf, &mut Work::alone())
+            .unwrap()
+            .map(|(kind, _)| kind)
     }
 
     fn float(check: &Constraints, value: f64) -> Option<&'static str> {
         let mut out = Writer::default();
         out.float(value);
-        check.refusal(Kind::Other, &JsonValue::Float(value), &out.buf).map(|(kind, _)| kind)
+        check
+            .refusal(Kind::Other, &JsonValue::Float(value), &out.buf, &mut Work::alone())
+            .unwrap()
+            .map(|(kind, _)| kind)
     }
 
     fn text(check: &Constraints, value: &str) -> Option<&'static str> {
         let mut out = Writer::default();
         out.str(value);
-        check.refusal(Kind::Other, &JsonValue::Str(value.into()), &out.buf).map(|(kind, _)| kind)
+        check
+            .refusal(Kind::Other, &JsonValue::Str(value.into()), &out.buf, &mut Work::alone())
+            .unwrap()
+            .map(|(kind, _)| kind)
     }
 
     #[test]

@@ -1,7 +1,16 @@
 //! The type model: types of values, and models with fields, resolved from the manifest.
 
+use crate::manifest::choices::Choices;
 use crate::manifest::constraints::{Constraints, Kind};
+use crate::manifest::discriminator::Discriminator;
 use serde_json::Value;
+use std::collections::HashMap;
+
+/// A discriminator key, and its value for a model.
+pub type Tag = (String, String);
+
+/// Up to this many fields are compared with a name one by one, which is faster than a lookup.
+const FEW: usize = 8;
 
 /// What to do when a value is absent.
 #[derive(Debug, Clone)]
@@ -20,9 +29,33 @@ pub struct Model {
     pub name: String,
     /// Unknown keys are an error.
     pub forbid: bool,
-    /// In a union, the discriminator key, and its value for this model.
-    pub tag: Option<(String, String)>,
+    /// In a union.
+    pub tag: Option<Tag>,
     pub fields: Vec<Field>,
+    /// Positions of the fields by name, if there are more than a few.
+    by_name: HashMap<String, usize>,
+}
+
+impl Model {
+    pub fn new(name: String, forbid: bool, tag: Option<Tag>, fields: Vec<Field>) -> Self {
+        let named = |(position, field): (usize, &Field)| (field.name.clone(), position);
+        let is_many = fields.len() > FEW;
+        let by_name = if is_many { fields.iter().enumerate().map(named).collect() } else { HashMap::new() };
+        Self { name, forbid, tag, fields, by_name }
+    }
+
+    /// Whether a field is looked up by its name, instead of compared with all.
+    pub fn is_large(&self) -> bool {
+        !self.by_name.is_empty()
+    }
+
+    /// The position of a field.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        if self.is_large() {
+            return self.by_name.get(name).copied();
+        }
+        self.fields.iter().position(|field| field.name == name)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -53,14 +86,14 @@ pub enum Type {
     /// `tuple[X, ...]`.
     Sequence(Box<Type>),
     Dict(Box<Type>, Box<Type>),
-    Literal(Vec<Value>),
-    Enum {
-        values: Vec<Value>,
-    },
+    Literal(Box<Choices>),
+    Enum(Box<Choices>),
     /// `tagged`: some arm's wire value differs from its Python value, so the guest must know which arm matched.
     Union {
         arms: Vec<Type>,
         tagged: bool,
+        /// If the arms are models that a key tells apart.
+        by: Option<Box<Discriminator>>,
     },
     Model(usize),
     /// An uploaded file.
@@ -76,7 +109,7 @@ impl Type {
             Self::Str | Self::Int | Self::Float | Self::Bool | Self::None | Self::Any | Self::Bytes => false,
             Self::Literal(_) => false,
             Self::DateTime | Self::Date | Self::Uuid | Self::Decimal => true,
-            Self::Set(_) | Self::Enum { .. } | Self::Model(_) | Self::Upload => true,
+            Self::Set(_) | Self::Enum(_) | Self::Model(_) | Self::Upload => true,
             Self::Checked(inner, _) => inner.needs_conversion(),
             Self::List(item) | Self::Sequence(item) => item.needs_conversion(),
             Self::Tuple(items) => items.iter().any(Self::needs_conversion),
@@ -101,6 +134,7 @@ impl Type {
     pub fn display(&self, models: &[Model]) -> String {
         let list =
             |types: &[Type], by: &str| types.iter().map(|ty| ty.display(models)).collect::<Vec<_>>().join(by);
+        let values = |of: &Choices| of.values().iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::Str => "str".into(),
             Self::Int => "int".into(),
@@ -118,12 +152,8 @@ impl Type {
             Self::Sequence(item) => format!("tuple[{}, ...]", item.display(models)),
             Self::Tuple(items) => format!("tuple[{}]", list(items, ", ")),
             Self::Dict(key, value) => format!("dict[{}, {}]", key.display(models), value.display(models)),
-            Self::Literal(values) => {
-                format!("Literal[{}]", values.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
-            }
-            Self::Enum { values } => {
-                format!("Enum({})", values.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
-            }
+            Self::Literal(choices) => format!("Literal[{}]", values(choices)),
+            Self::Enum(choices) => format!("Enum({})", values(choices)),
             Self::Union { arms, .. } => list(arms, " | "),
             Self::Model(index) => models[*index].name.clone(),
             Self::Upload => "UploadFile".into(),

@@ -1,8 +1,10 @@
 //! Builds a handler's arguments from a request's path, query, headers and body, or refuses the request.
 
 use crate::codec::marshal::Writer;
+use crate::codec::work::{Stop, Work};
 use crate::manifest::router::{RouteMatch, Router};
 use crate::manifest::{Absent, BodyKind, Manifest, Param, Route, Source, Type};
+use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
 use crate::validation::form::{self, Form};
 use crate::validation::named_values::{NamedValues, Pair, cookies};
@@ -22,6 +24,14 @@ pub enum InvalidArgs {
     Malformed(String),
     /// 422, with every error.
     Invalid(ErrorList),
+    /// The work stopped before that was known.
+    Stopped(Stop),
+}
+
+impl From<Stop> for InvalidArgs {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
 }
 
 /// The parts of a request that become arguments.
@@ -55,8 +65,12 @@ pub fn validate(
     router: &Router,
     found: &RouteMatch<'_>,
     input: Input<'_>,
+    work: &mut Work,
 ) -> Result<ValidArgs, InvalidArgs> {
     let route = &manifest.routes[found.route];
+    let given = input.form.map_or(0, Form::size);
+    let size = input.body.len() + input.query.map_or(0, str::len) + given;
+    work.bound(cost::bound(size));
     let path = found.segments.iter().map(|raw| decode(raw, false)).collect::<Result<Vec<_>, _>>()?;
     let query = match input.query {
         Some(query) => parse_pairs(query)?,
@@ -71,10 +85,8 @@ pub fn validate(
     let cookies = if route.needs.headers { cookies(input.headers) } else { Vec::new() };
     let no_form = Form::default();
     let form = input.form.unwrap_or(&no_form);
-    let given = form.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-    let size = input.body.len() + input.query.map_or(0, str::len) + given;
-    let mut validator = Validator::new(&manifest.models, size);
-    let body = body_value(route, input, &mut validator.errors)?;
+    let mut validator = Validator::new(&manifest.models, size, work);
+    let body = body_value(route, input, &mut validator)?;
     let texts = |source, pairs| NamedValues { source, pairs };
     for param in &route.params {
         let named = match param.source {
@@ -90,7 +102,7 @@ pub fn validate(
                 continue;
             }
             Source::File => {
-                form::write_files(param, form, input.head.id, &mut validator.errors, &mut out);
+                form::write_files(param, form, input.head.id, &mut validator, &mut out);
                 continue;
             }
             Source::Request => {
@@ -104,6 +116,11 @@ pub fn validate(
         };
         check_named(&mut validator, manifest, param, named, &mut out);
     }
+    match validator.work.stopped() {
+        // The errors say so.
+        None | Some(Stop::Spent) => {}
+        Some(stop) => return Err(stop.into()),
+    }
     if validator.errors.is_empty() {
         Ok(ValidArgs(out.buf))
     } else {
@@ -112,13 +129,21 @@ pub fn validate(
 }
 
 fn check_named<'m>(
-    validator: &mut Validator<'m>,
+    validator: &mut Validator<'m, '_>,
     manifest: &'m Manifest,
     param: &'m Param,
     named: NamedValues<'_>,
     out: &mut Writer,
 ) {
     let place = Loc::Key(param.source.place());
+    let names = match &param.ty {
+        Type::Model(index) if param.spread => manifest.models[*index].fields.len(),
+        _ => 1,
+    };
+    if validator.work.spend(cost::searched(names * named.pairs.len())).is_err() {
+        validator.halt_at(&[place]);
+        return;
+    }
     if let (true, Type::Model(index)) = (param.spread, &param.ty) {
         let fields = named.fields(&manifest.models[*index], param);
         return validator.check(&[place], &param.ty, &fields, out);
@@ -130,7 +155,7 @@ fn check_named<'m>(
     }
 }
 
-fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent, out: &mut Writer) {
+fn absent<'m>(validator: &mut Validator<'m, '_>, loc: &[Loc<'m>], absent: &'m Absent, out: &mut Writer) {
     match absent {
         Absent::Refuse => validator.missing(loc),
         absent => write_absent(absent, out),
@@ -141,7 +166,8 @@ fn absent<'m>(validator: &mut Validator<'m>, loc: &[Loc<'m>], absent: &'m Absent
 pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
     let mut out = Writer::default();
     out.tuple(2);
-    plain(told, &mut out);
+    // What is told is bounded.
+    let _ = plain(told, &mut out, &mut Work::alone());
     out.raw(request);
     ValidArgs(out.buf)
 }
@@ -194,8 +220,9 @@ enum BodyValue<'r> {
 fn body_value<'r>(
     route: &Route,
     input: Input<'r>,
-    errors: &mut ErrorList,
+    validator: &mut Validator<'_, '_>,
 ) -> Result<BodyValue<'r>, InvalidArgs> {
+    let (work, errors) = (&mut *validator.work, &mut validator.errors);
     if !matches!(route.needs.body, BodyKind::Json | BodyKind::Keys) {
         return Ok(BodyValue::Unused);
     }
@@ -207,8 +234,10 @@ fn body_value<'r>(
         let text = String::from_utf8_lossy(input.body).into_owned();
         return Ok(BodyValue::Json(JsonValue::Str(text.into())));
     }
+    work.spend(cost::parsed(input.body.len()))?;
+    work.reserve(cost::tree(input.body))?;
     match jiter::JsonValue::parse_with_config(input.body, false, PartialMode::Off) {
-        Ok(value) => match duplicate_key(&value) {
+        Ok(value) => match duplicate_key(&value, work)? {
             None => Ok(BodyValue::Json(value)),
             Some(key) => {
                 let msg = format!("JSON decode error: the key {key:?} is given twice");
@@ -226,27 +255,41 @@ fn body_value<'r>(
 }
 
 /// A duplicate key is refused because two parsers may each pick a different value.
-fn duplicate_key(value: &JsonValue<'_>) -> Option<String> {
+fn duplicate_key(value: &JsonValue<'_>, work: &mut Work) -> Result<Option<String>, Stop> {
     match value {
-        JsonValue::Array(items) => items.iter().find_map(duplicate_key),
+        JsonValue::Array(items) => {
+            work.spend(cost::CONTAINER + items.len() as u64)?;
+            for item in items.iter() {
+                if let Some(key) = duplicate_key(item, work)? {
+                    return Ok(Some(key));
+                }
+            }
+        }
         JsonValue::Object(pairs) => {
+            work.spend(cost::CONTAINER + cost::FIELD * pairs.len() as u64)?;
             let repeated = if pairs.len() <= 16 {
                 (1..pairs.len()).find(|&i| pairs[..i].iter().any(|(key, _)| *key == pairs[i].0))
             } else {
+                work.spend(cost::HASHED * pairs.len() as u64)?;
                 let mut seen = std::collections::HashSet::with_capacity(pairs.len());
                 (0..pairs.len()).find(|&i| !seen.insert(&pairs[i].0))
             };
-            match repeated {
-                Some(index) => Some(pairs[index].0.to_string()),
-                None => pairs.iter().find_map(|(_, value)| duplicate_key(value)),
+            if let Some(index) = repeated {
+                return Ok(Some(pairs[index].0.to_string()));
+            }
+            for (_, value) in pairs.iter() {
+                if let Some(key) = duplicate_key(value, work)? {
+                    return Ok(Some(key));
+                }
             }
         }
-        _ => None,
+        _ => {}
     }
+    Ok(None)
 }
 
 fn check_body<'m>(
-    validator: &mut Validator<'m>,
+    validator: &mut Validator<'m, '_>,
     param: &'m Param,
     kind: BodyKind,
     body: &BodyValue<'_>,
@@ -286,7 +329,10 @@ fn parse_pairs(query: &str) -> Result<Vec<Pair<'_>>, InvalidArgs> {
 }
 
 /// The fields of a URL-encoded form. Errors are sentences for people.
-pub fn parse_form(body: &[u8]) -> Result<Form, InvalidArgs> {
+pub fn parse_form(body: &[u8], work: &mut Work) -> Result<Form, InvalidArgs> {
+    let pairs = 1 + memchr::memchr_iter(b'&', body).count();
+    work.spend(cost::parsed(body.len()) + cost::HASHED * pairs as u64)?;
+    work.reserve(body.len() + cost::PAIR * pairs)?;
     let text = std::str::from_utf8(body)
         .map_err(|_| InvalidArgs::Malformed("The form is not valid UTF-8".to_owned()))?;
     let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());

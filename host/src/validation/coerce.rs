@@ -9,13 +9,13 @@ use jiter::JsonValue;
 use num_bigint::BigInt;
 use speedate::{Date, DateTime, DateTimeConfig, TimeConfig};
 
-type Checked = Result<(), Violation>;
+type Checked = Result<(), Violation<'static>>;
 
 /// Longest integer read from text, in digits; CPython has the same limit.
 const MAX_INT_DIGITS: usize = 4300;
 
-fn refuse(kind: &'static str, msg: &str) -> Checked {
-    Err((kind, msg.to_owned()))
+fn refuse(kind: &'static str, msg: &'static str) -> Checked {
+    Err((kind, msg.into()))
 }
 
 pub fn str(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
@@ -77,8 +77,11 @@ fn int_from_float(float: f64, out: &mut Writer) -> Checked {
         out.int(float as i64);
         return Ok(());
     }
-    let exact = format!("{float:.0}").parse::<BigInt>();
-    exact.map(|int| out.big_int(&int)).map_err(|_| ("int_parsing_size", SIZE.to_owned()))
+    // It is at least 2^52, so its exponent is not negative.
+    let bits = float.to_bits();
+    let magnitude = BigInt::from(bits & ((1 << 52) - 1) | (1 << 52)) << (((bits >> 52) & 0x7ff) - 1075);
+    out.big_int(&if float < 0.0 { -magnitude } else { magnitude });
+    Ok(())
 }
 
 fn int_from_text(text: &str, out: &mut Writer) -> Checked {
@@ -199,7 +202,7 @@ pub fn datetime(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
         _ => return refuse("datetime_type", TYPE),
     };
     let at = parsed.map_err(|e| {
-        ("datetime_from_date_parsing", format!("{TYPE} or date, {}", e.to_string().replace("_", " ")))
+        ("datetime_from_date_parsing", format!("{TYPE} or date, {}", e.to_string().replace("_", " ")).into())
     })?;
     if at.date.year == 0 {
         return refuse(
@@ -241,7 +244,10 @@ pub fn date(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
         _ => return refuse("date_type", TYPE),
     };
     let date = parsed.map_err(|e| {
-        ("date_from_datetime_parsing", format!("{TYPE} or datetime, {}", e.to_string().replace("_", " ")))
+        (
+            "date_from_datetime_parsing",
+            format!("{TYPE} or datetime, {}", e.to_string().replace("_", " ")).into(),
+        )
     })?;
     if date.year == 0 {
         return refuse(
@@ -270,7 +276,7 @@ pub fn uuid(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
             out.u128(uuid.as_u128());
             Ok(())
         }
-        Err(e) => Err(("uuid_parsing", format!("Input should be a valid UUID, {e}"))),
+        Err(e) => Err(("uuid_parsing", format!("Input should be a valid UUID, {e}").into())),
     }
 }
 
@@ -340,6 +346,16 @@ mod tests {
         }
         assert_eq!(int_of(&"9".repeat(4301)), Err("int_parsing_size"));
         assert!(int_of(&"9".repeat(4300)).is_ok());
+    }
+
+    #[test]
+    fn large_floats_become_exactly_the_integer_that_they_are() {
+        for float in [9e15, 9_007_199_254_740_993.0, -1e17, 1e300, f64::MAX, f64::MIN] {
+            let (mut as_int, mut exact) = (Writer::default(), Writer::default());
+            int(&JsonValue::Float(float), false, &mut as_int).unwrap();
+            exact.big_int(&format!("{float:.0}").parse().unwrap());
+            assert_eq!(as_int.buf, exact.buf, "{float}");
+        }
     }
 
     #[test]

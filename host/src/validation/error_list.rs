@@ -11,6 +11,10 @@ const MAX_ERRORS: usize = 200;
 /// Most of what clients sent that a response may repeat, in bytes: inputs that do not fit are echoed as null, and errors
 /// whose locations do not fit are dropped.
 const MAX_ECHO: usize = 256 * 1024;
+/// Most bytes of messages, which repeat what the app declares.
+const MAX_TOLD: usize = 256 * 1024;
+/// Most bytes that are written for echoes, counting those that turn out too long.
+const MAX_EFFORT: usize = 4 * MAX_ECHO;
 
 /// One step of a value's location, such as `["body", "items", 3, "price"]`.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,10 @@ pub struct ErrorList {
     items: Vec<Item>,
     /// Bytes of what clients sent that the items hold: locations and echoes.
     size: usize,
+    /// Bytes of messages.
+    told: usize,
+    /// Bytes that were written for echoes.
+    effort: usize,
 }
 
 /// One error, as the client reads it.
@@ -53,6 +61,11 @@ impl ErrorList {
         self.items.is_empty()
     }
 
+    /// Whether further errors are dropped.
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= MAX_ERRORS || self.size > MAX_ECHO || self.told > MAX_TOLD
+    }
+
     pub fn mark(&self) -> Mark {
         Mark(self.items.len())
     }
@@ -73,14 +86,17 @@ impl ErrorList {
 
     /// Add one error. `kind` is pydantic's error type.
     pub fn push(&mut self, kind: &str, loc: &[Loc<'_>], msg: &str, input: &JsonValue<'_>) {
-        if self.items.len() >= MAX_ERRORS || self.size > MAX_ECHO {
+        if self.is_full() {
             return;
         }
         let step = |step: &Loc<'_>| match *step {
             Loc::Key(key) => Value::from(key),
             Loc::Index(index) => Value::from(index),
         };
-        let input = echo(input, MAX_ECHO.saturating_sub(self.size));
+        let most = MAX_ECHO.saturating_sub(self.size).min(MAX_EFFORT.saturating_sub(self.effort));
+        let (input, effort) = echo(input, most);
+        self.effort += effort;
+        self.told += msg.len();
         let keys = loc.iter().map(|step| if let Loc::Key(key) = step { key.len() } else { 0 });
         self.size += keys.sum::<usize>() + input.get().len();
         let (kind, msg) = (kind.to_owned(), msg.to_owned());
@@ -99,12 +115,14 @@ impl ErrorList {
     }
 }
 
-/// A client's value as JSON, or null if it takes more than `most` bytes.
-fn echo(value: &JsonValue<'_>, most: usize) -> Box<RawValue> {
+/// A client's value as JSON, or null if it takes more than `most` bytes; and the bytes that were written for it.
+fn echo(value: &JsonValue<'_>, most: usize) -> (Box<RawValue>, usize) {
     let mut out = Bounded { bytes: Vec::new(), most };
     let written = serde_json::to_writer(&mut out, &Echo(value)).ok();
+    let effort = out.bytes.len();
     let text = written.and_then(|()| String::from_utf8(out.bytes).ok());
-    text.and_then(|text| RawValue::from_string(text).ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
+    let echo = text.and_then(|text| RawValue::from_string(text).ok());
+    (echo.unwrap_or_else(|| RawValue::NULL.to_owned()), effort)
 }
 
 /// Takes no more than `most` bytes, so that the work stops as well.
@@ -142,24 +160,6 @@ impl Serialize for Echo<'_, '_> {
             JsonValue::Str(text) => to.serialize_str(text),
             JsonValue::Array(items) => to.collect_seq(items.iter().map(Echo)),
             JsonValue::Object(pairs) => to.collect_map(pairs.iter().map(|(key, item)| (key, Echo(item)))),
-        }
-    }
-}
-
-/// `'a', 'b' or 3`, as pydantic lists the values of an enum or a literal.
-pub fn listed(values: &[Value]) -> String {
-    let shown = |value: &Value| match value {
-        Value::String(text) => format!("'{text}'"),
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        other => other.to_string(),
-    };
-    match values {
-        [] => String::new(),
-        [one] => shown(one),
-        [head @ .., last] => {
-            format!("{} or {}", head.iter().map(shown).collect::<Vec<_>>().join(", "), shown(last))
         }
     }
 }

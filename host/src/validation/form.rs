@@ -2,9 +2,10 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::{Absent, FileRules, Param, Type};
+use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
 use crate::validation::named_values::Pair;
-use crate::validation::validator::write_absent;
+use crate::validation::validator::{Validator, write_absent};
 use jiter::JsonValue;
 use mime::Mime;
 
@@ -13,6 +14,13 @@ use mime::Mime;
 pub struct Form {
     pub fields: Vec<Pair<'static>>,
     pub files: Vec<FilePart>,
+}
+
+impl Form {
+    /// Bytes of the names and values of its fields.
+    pub fn size(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
 }
 
 /// A file of a multipart form. Its index in [`Form::files`] identifies the stored content.
@@ -30,8 +38,20 @@ pub struct FilePart {
 }
 
 /// Write the value of a parameter that takes files.
-pub fn write_files(param: &Param, form: &Form, request: u64, errors: &mut ErrorList, out: &mut Writer) {
+pub fn write_files<'m>(
+    param: &'m Param,
+    form: &Form,
+    request: u64,
+    validator: &mut Validator<'m, '_>,
+    out: &mut Writer,
+) {
     let loc = [Loc::Key("body"), Loc::Key(&param.alias)];
+    let types = param.files.allowed_types.as_ref().map_or(0, Vec::len);
+    if validator.work.spend(cost::files(form.files.len(), types)).is_err() {
+        validator.halt_at(&loc);
+        return;
+    }
+    let errors = &mut validator.errors;
     let given: Vec<_> = form.files.iter().enumerate().filter(|(_, file)| file.name == param.alias).collect();
     let (ty, tagged) = wanted(&param.ty);
     let Some(last) = given.last() else {
@@ -62,7 +82,7 @@ pub fn write_files(param: &Param, form: &Form, request: u64, errors: &mut ErrorL
 fn wanted(ty: &Type) -> (&Type, Option<usize>) {
     match ty {
         Type::Checked(inner, _) => wanted(inner),
-        Type::Union { arms, tagged } => {
+        Type::Union { arms, tagged, .. } => {
             let arm = arms.iter().position(|arm| !matches!(arm, Type::None)).unwrap_or(0);
             (&arms[arm], tagged.then_some(arm))
         }

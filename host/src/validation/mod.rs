@@ -5,8 +5,10 @@
 
 pub mod arguments;
 pub mod coerce;
+pub mod cost;
 pub mod error_list;
 pub mod form;
 pub mod named_values;
+pub mod record;
 pub mod union;
 pub mod validator;

@@ -2,11 +2,13 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::Type;
+use crate::manifest::discriminator::Discriminator;
+use crate::validation::cost;
 use crate::validation::error_list::Loc;
 use crate::validation::validator::{Mode, Validator};
 use jiter::JsonValue;
 
-impl<'m> Validator<'m> {
+impl<'m> Validator<'m, '_> {
     /// pydantic's smart mode: an arm of exactly the value's type wins, then one that fits without coercion, then the
     /// first that fits with coercion.
     pub(crate) fn union(
@@ -17,9 +19,6 @@ impl<'m> Validator<'m> {
         mode: Mode,
         out: &mut Writer,
     ) -> bool {
-        if let Some(fits) = self.tagged(arms, tagged, value, mode, out) {
-            return fits;
-        }
         let start = out.buf.len();
         for mode in [Mode::Exact, Mode::Strict, Mode::Lax].into_iter().filter(|tried| *tried <= mode) {
             for (index, arm) in arms.iter().enumerate() {
@@ -34,6 +33,9 @@ impl<'m> Validator<'m> {
                     return true;
                 }
                 out.buf.truncate(start);
+                if self.work.stopped().is_some() {
+                    return self.halt();
+                }
             }
         }
         if self.trials > 0 {
@@ -46,6 +48,9 @@ impl<'m> Validator<'m> {
             _ => {
                 for arm in others {
                     self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, mode, out));
+                    if self.gives_up() {
+                        break;
+                    }
                 }
                 false
             }
@@ -78,50 +83,34 @@ impl<'m> Validator<'m> {
         }
     }
 
-    /// Check a value against the arm that its tag names. `None` if the union is not one of tagged models.
-    fn tagged(
+    /// Check an object against the arm that its tag names.
+    pub(crate) fn tagged(
         &mut self,
         arms: &'m [Type],
         tagged: bool,
+        by: &'m Discriminator,
         value: &JsonValue<'_>,
         mode: Mode,
         out: &mut Writer,
-    ) -> Option<bool> {
-        let mut key = None;
-        for arm in arms.iter().filter(|arm| !matches!(arm, Type::None)) {
-            let Type::Model(index) = arm else { return None };
-            let (own, _) = self.models[*index].tag.as_ref()?;
-            if *key.get_or_insert(own) != own {
-                return None;
-            }
+    ) -> bool {
+        let JsonValue::Object(pairs) = value else { return false };
+        if self.work.spend(cost::FIELD * pairs.len() as u64).is_err() {
+            return self.halt();
         }
-        let key = key?;
-        let JsonValue::Object(pairs) = value else { return None };
-        let Some((_, given)) = pairs.iter().find(|(name, _)| name == key) else {
-            let msg = format!("Unable to extract tag using discriminator '{key}'");
-            return Some(self.refuse(("union_tag_not_found", msg), value));
+        let Some((_, given)) = pairs.iter().find(|(name, _)| *name == by.key) else {
+            return self.refuse(("union_tag_not_found", by.missing.as_str().into()), value);
         };
-        let named = |arm: &Type| match arm {
-            Type::Model(index) => self.models[*index].tag.as_ref().map(|(_, tag)| tag.as_str()),
+        let found = match given {
+            JsonValue::Str(text) => by.arm(text),
             _ => None,
         };
-        let found = arms.iter().position(|arm| match given {
-            JsonValue::Str(text) => named(arm) == Some(text.as_ref()),
-            _ => false,
-        });
-        let Some(index) = found else {
-            let tags: Vec<_> = arms.iter().filter_map(named).map(|tag| format!("'{tag}'")).collect();
-            let msg = format!(
-                "Input tag found using '{key}' does not match any of the expected tags: {}",
-                tags.join(", ")
-            );
-            return Some(self.refuse(("union_tag_invalid", msg), value));
+        let Some((index, tag)) = found else {
+            return self.refuse(("union_tag_invalid", by.unknown.as_str().into()), value);
         };
         if tagged {
             out.tuple(2);
             out.int(index as i64);
         }
-        let step = Loc::Key(named(&arms[index]).unwrap_or_default());
-        Some(self.at(step, |v| v.value(&arms[index], value, mode, out)))
+        self.at(Loc::Key(tag), |v| v.value(&arms[index], value, mode, out))
     }
 }

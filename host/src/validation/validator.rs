@@ -1,28 +1,31 @@
 //! Checks a request's values against the manifest's types, coerces them and marshals them in one pass.
 //!
 //! Rules and messages are those of pydantic's lax mode; all errors of a request are collected. If there are errors,
-//! the caller discards the output.
+//! the caller discards the output. Every value costs work, so it also bounds what nested unions and defaults can make of
+//! a small body.
 
 use crate::codec::marshal::Writer;
+use crate::codec::work::{Stop, Work};
+use crate::manifest::choices::Choices;
 use crate::manifest::constraints::Violation;
-use crate::manifest::{Absent, Field, Model, Type};
+use crate::manifest::{Absent, Model, Type};
 use crate::validation::coerce;
-use crate::validation::error_list::{ErrorList, Loc, listed};
+use crate::validation::cost;
+use crate::validation::error_list::{ErrorList, Loc};
 use jiter::JsonValue;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// Maximum nesting depth of a value against recursive models; the JSON parser already stops at 200.
 const MAX_DEPTH: usize = 220;
 
 /// Checks the values of one request.
-pub struct Validator<'m> {
+pub struct Validator<'m, 'w> {
     pub(crate) models: &'m [Model],
-    loc: Vec<Loc<'m>>,
+    pub(crate) loc: Vec<Loc<'m>>,
     pub errors: ErrorList,
-    /// Values that we may still check. Nested unions try their arms again and again: without a bound, a body of a
-    /// few hundred bytes against a recursive union costs 2^depth.
-    budget: usize,
+    /// Nested unions try their arms again and again: without a bound, a body of a few hundred bytes against a recursive
+    /// union costs 2^depth.
+    pub work: &'w mut Work,
     /// Above zero while we only try an arm of a union. We skip its errors: they would be discarded, and each would
     /// render its value.
     pub(crate) trials: usize,
@@ -39,14 +42,14 @@ pub(crate) enum Mode {
     Lax,
 }
 
-impl<'m> Validator<'m> {
-    /// `bytes`: the size of the request's values. The work is bounded in proportion to it.
-    pub fn new(models: &'m [Model], bytes: usize) -> Self {
+impl<'m, 'w> Validator<'m, 'w> {
+    /// `bytes`: the size of the request's values.
+    pub fn new(models: &'m [Model], bytes: usize, work: &'w mut Work) -> Self {
         Self {
             models,
             loc: Vec::new(),
             errors: ErrorList::default(),
-            budget: 10_000 + 2 * bytes,
+            work,
             trials: 0,
             most_written: 1_000_000 + 16 * bytes,
         }
@@ -73,18 +76,14 @@ impl<'m> Validator<'m> {
         out: &mut Writer,
     ) -> bool {
         if self.loc.len() > MAX_DEPTH {
-            return self
-                .refuse(("recursion_loop", "Input is nested too deeply".to_owned()), &JsonValue::Null);
+            return self.refuse(("recursion_loop", "Input is nested too deeply".into()), &JsonValue::Null);
         }
-        let Some(budget) = self.budget.checked_sub(1) else {
-            return self
-                .refuse(("too_complex", "Input fits too many alternatives".to_owned()), &JsonValue::Null);
-        };
-        self.budget = budget;
+        if self.work.spend(cost::of(ty, value)).is_err() {
+            return self.halt();
+        }
         // Absent fields write defaults without consuming input, so the output is bounded as well.
         if out.buf.len() > self.most_written {
-            return self
-                .refuse(("too_complex", "Input fills in too many defaults".to_owned()), &JsonValue::Null);
+            return self.refuse(("too_complex", "Input fills in too many defaults".into()), &JsonValue::Null);
         }
         let (exact, strict) = (mode == Mode::Exact, mode < Mode::Lax);
         let checked = match ty {
@@ -95,18 +94,18 @@ impl<'m> Validator<'m> {
             Type::None => coerce::none(value, out),
             Type::Bytes => coerce::bytes(value, out),
             Type::DateTime | Type::Date | Type::Uuid | Type::Decimal if exact => {
-                Err(("inexact", String::new()))
+                Err(("inexact", Cow::Borrowed("")))
             }
             Type::DateTime => coerce::datetime(value, out),
             Type::Date => coerce::date(value, out),
             Type::Uuid => coerce::uuid(value, out),
             Type::Decimal => coerce::decimal(value, out),
-            Type::Any => {
-                plain(value, out);
-                Ok(())
-            }
-            Type::Literal(values) => literal(values, value, out),
-            Type::Enum { values } => enumeration(values, value, strict, out),
+            Type::Any => match plain(value, out, self.work) {
+                Ok(()) => Ok(()),
+                Err(_) => return self.halt(),
+            },
+            Type::Literal(choices) => literal(choices, value, out),
+            Type::Enum(choices) => enumeration(choices, value, strict, out),
             Type::List(item) => {
                 return self.items(item, value, ("list_type", "list"), mode, out, Writer::list);
             }
@@ -118,17 +117,27 @@ impl<'m> Validator<'m> {
             }
             Type::Tuple(items) => return self.tuple(items, value, mode, out),
             Type::Dict(key, item) => return self.dict(key, item, value, mode, out),
-            Type::Union { arms, tagged } => return self.union(arms, *tagged, value, mode, out),
+            Type::Union { arms, tagged, by } => {
+                return match by.as_deref() {
+                    Some(by) if matches!(value, JsonValue::Object(_)) => {
+                        self.tagged(arms, *tagged, by, value, mode, out)
+                    }
+                    _ => self.union(arms, *tagged, value, mode, out),
+                };
+            }
             Type::Model(index) => return self.model(&self.models[*index], value, mode, out),
             Type::Checked(inner, check) => {
                 let start = out.buf.len();
                 if !self.value(inner, value, mode, out) {
                     return false;
                 }
-                check.refusal(inner.kind(), value, &out.buf[start..]).map_or(Ok(()), Err)
+                match check.refusal(inner.kind(), value, &out.buf[start..], self.work) {
+                    Ok(refused) => refused.map_or(Ok(()), Err),
+                    Err(_) => return self.halt(),
+                }
             }
             // Files are written by `form::write_files`, which has the form.
-            Type::Upload => Err(("value_error", "Value error, Expected UploadFile".to_owned())),
+            Type::Upload => Err(("value_error", "Value error, Expected UploadFile".into())),
         };
         match checked {
             Ok(()) => true,
@@ -136,11 +145,30 @@ impl<'m> Validator<'m> {
         }
     }
 
-    pub(crate) fn refuse(&mut self, (kind, msg): Violation, value: &JsonValue<'_>) -> bool {
+    pub(crate) fn refuse(&mut self, (kind, msg): Violation<'_>, value: &JsonValue<'_>) -> bool {
         if self.trials == 0 {
             self.errors.push(kind, &self.loc, &msg, value);
         }
         false
+    }
+
+    /// The work has stopped. Whoever does it again needs no error; one who may not go on is told where it ended.
+    pub(crate) fn halt(&mut self) -> bool {
+        if self.work.stopped() == Some(Stop::Spent) {
+            self.refuse(("too_complex", "Input takes too long to check".into()), &JsonValue::Null);
+        }
+        false
+    }
+
+    pub fn halt_at(&mut self, loc: &[Loc<'m>]) -> bool {
+        self.loc.clear();
+        self.loc.extend_from_slice(loc);
+        self.halt()
+    }
+
+    /// Whether to leave out the rest of a value that does not fit: nobody would hear of more errors.
+    pub(crate) fn gives_up(&self) -> bool {
+        self.trials > 0 || self.errors.is_full() || self.work.stopped().is_some()
     }
 
     pub(crate) fn at(&mut self, step: Loc<'m>, check: impl FnOnce(&mut Self) -> bool) -> bool {
@@ -160,19 +188,22 @@ impl<'m> Validator<'m> {
         open: fn(&mut Writer, usize),
     ) -> bool {
         let JsonValue::Array(values) = value else {
-            return self.refuse((kind, format!("Input should be a valid {name}")), value);
+            return self.refuse((kind, format!("Input should be a valid {name}").into()), value);
         };
         open(out, values.len());
         let mut fits = true;
         for (index, value) in values.iter().enumerate() {
             fits &= self.at(Loc::Index(index), |v| v.value(item, value, mode, out));
+            if !fits && self.gives_up() {
+                return false;
+            }
         }
         fits
     }
 
     fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
         let JsonValue::Array(values) = value else {
-            return self.refuse(("tuple_type", "Input should be a valid tuple".to_owned()), value);
+            return self.refuse(("tuple_type", "Input should be a valid tuple".into()), value);
         };
         if values.len() > items.len() {
             let msg = format!(
@@ -180,15 +211,18 @@ impl<'m> Validator<'m> {
                 items.len(),
                 values.len()
             );
-            return self.refuse(("too_long", msg), value);
+            return self.refuse(("too_long", msg.into()), value);
         }
         out.tuple(items.len());
         let mut fits = true;
         for (index, item) in items.iter().enumerate() {
             fits &= self.at(Loc::Index(index), |v| match values.get(index) {
                 Some(value) => v.value(item, value, mode, out),
-                None => v.refuse(("missing", "Field required".to_owned()), value),
+                None => v.refuse(("missing", "Field required".into()), value),
             });
+            if !fits && self.gives_up() {
+                return false;
+            }
         }
         fits
     }
@@ -202,7 +236,7 @@ impl<'m> Validator<'m> {
         out: &mut Writer,
     ) -> bool {
         let JsonValue::Object(pairs) = value else {
-            return self.refuse(("dict_type", "Input should be a valid dictionary".to_owned()), value);
+            return self.refuse(("dict_type", "Input should be a valid dictionary".into()), value);
         };
         out.dict();
         let mut fits = true;
@@ -219,59 +253,13 @@ impl<'m> Validator<'m> {
             if !pair_fits {
                 self.errors.rename(mark, self.loc.len(), name);
                 fits = false;
+                if self.gives_up() {
+                    return false;
+                }
             }
         }
         out.end_dict();
         fits
-    }
-
-    fn model(&mut self, model: &'m Model, value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
-        let JsonValue::Object(pairs) = value else {
-            let msg = "Input should be a valid dictionary or object to extract fields from";
-            return self.refuse(("model_attributes_type", msg.to_owned()), value);
-        };
-        out.tuple(model.fields.len());
-        let mut fits = true;
-        for (position, field) in model.fields.iter().enumerate() {
-            // Clients mostly send the fields in the model's order: look there first.
-            let found = match pairs.get(position) {
-                Some((name, value)) if *name == field.name => Some(value),
-                _ => pairs.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value),
-            };
-            fits &= self.at(Loc::Key(&field.name), |v| match found {
-                Some(value) => v.value(&field.ty, value, mode, out),
-                None => v.absent(field, value, out),
-            });
-        }
-        if model.forbid {
-            fits &= self.no_others(model, pairs);
-        }
-        fits
-    }
-
-    fn no_others(&mut self, model: &Model, pairs: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
-        let known = |name: &str| {
-            let tag = model.tag.as_ref().is_some_and(|(key, _)| key == name);
-            tag || model.fields.iter().any(|field| field.name == name)
-        };
-        let mut fits = true;
-        for (name, value) in pairs.iter().filter(|(name, _)| !known(name)) {
-            fits = false;
-            if self.trials == 0 {
-                let mut loc: Vec<Loc<'_>> = self.loc.clone();
-                loc.push(Loc::Key(name));
-                self.errors.push("extra_forbidden", &loc, "Extra inputs are not permitted", value);
-            }
-        }
-        fits
-    }
-
-    fn absent(&mut self, field: &'m Field, parent: &JsonValue<'_>, out: &mut Writer) -> bool {
-        if matches!(field.absent, Absent::Refuse) {
-            return self.refuse(("missing", "Field required".to_owned()), parent);
-        }
-        write_absent(&field.absent, out);
-        true
     }
 }
 
@@ -283,67 +271,59 @@ pub fn write_absent(absent: &Absent, out: &mut Writer) {
     }
 }
 
-fn same(expected: &Value, given: &JsonValue<'_>) -> bool {
-    match (expected, given) {
-        (Value::Null, JsonValue::Null) => true,
-        (Value::Bool(a), JsonValue::Bool(b)) => a == b,
-        (Value::String(a), JsonValue::Str(b)) => a == b,
-        (Value::Number(a), JsonValue::Int(b)) => a.as_i64() == Some(*b),
-        (Value::Number(a), JsonValue::Float(b)) => a.as_f64() == Some(*b),
-        _ => false,
+fn literal<'m>(choices: &'m Choices, given: &JsonValue<'_>, out: &mut Writer) -> Result<(), Violation<'m>> {
+    if choices.position(given, false).is_none() {
+        return Err(("literal_error", choices.expected().into()));
     }
-}
-
-fn literal(values: &[Value], given: &JsonValue<'_>, out: &mut Writer) -> Result<(), Violation> {
-    if !values.iter().any(|value| same(value, given)) {
-        return Err(("literal_error", format!("Input should be {}", listed(values))));
-    }
-    plain(given, out);
+    // Only scalars are the same as a declared value.
+    scalar(given, out);
     Ok(())
 }
 
 /// Wire: the member's index. In lax mode, text matches a member with that number, as in a query.
-fn enumeration(
-    values: &[Value],
+fn enumeration<'m>(
+    choices: &'m Choices,
     given: &JsonValue<'_>,
     strict: bool,
     out: &mut Writer,
-) -> Result<(), Violation> {
-    let as_number = |value: &Value| match given {
-        JsonValue::Str(text) if !strict => {
-            value.as_i64().is_some_and(|number| text.trim().parse() == Ok(number as f64))
-        }
-        _ => false,
-    };
-    match values.iter().position(|value| same(value, given) || as_number(value)) {
+) -> Result<(), Violation<'m>> {
+    match choices.position(given, !strict) {
         Some(index) => {
             out.int(index as i64);
             Ok(())
         }
-        None => Err(("enum", format!("Input should be {}", listed(values)))),
+        None => Err(("enum", choices.expected().into())),
     }
 }
 
 /// Write any JSON value without conversion.
-pub fn plain(value: &JsonValue<'_>, out: &mut Writer) {
+pub fn plain(value: &JsonValue<'_>, out: &mut Writer, work: &mut Work) -> Result<(), Stop> {
+    work.spend(cost::of(&Type::Any, value))?;
     match value {
-        JsonValue::Null => out.none(),
-        JsonValue::Bool(flag) => out.bool(*flag),
-        JsonValue::Int(int) => out.int(*int),
-        JsonValue::BigInt(int) => out.big_int(int),
-        JsonValue::Float(float) => out.float(*float),
-        JsonValue::Str(text) => out.str(text),
         JsonValue::Array(items) => {
             out.list(items.len());
-            items.iter().for_each(|item| plain(item, out));
+            items.iter().try_for_each(|item| plain(item, out, work))?;
         }
         JsonValue::Object(pairs) => {
             out.dict();
             for (key, value) in pairs.iter() {
                 out.str(key);
-                plain(value, out);
+                plain(value, out, work)?;
             }
             out.end_dict();
         }
+        other => scalar(other, out),
+    }
+    Ok(())
+}
+
+fn scalar(value: &JsonValue<'_>, out: &mut Writer) {
+    match value {
+        JsonValue::Null | JsonValue::Array(_) | JsonValue::Object(_) => out.none(),
+        JsonValue::Bool(flag) => out.bool(*flag),
+        JsonValue::Int(int) => out.int(*int),
+        JsonValue::BigInt(int) => out.big_int(int),
+        JsonValue::Float(float) => out.float(*float),
+        JsonValue::Str(text) => out.str(text),
     }
 }

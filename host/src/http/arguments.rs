@@ -1,0 +1,75 @@
+//! Makes a handler's arguments of a received request: at once if that is brief, else on a background thread. What it costs
+//! depends on what the client sends and on what the app declares, and other connections of the worker would wait.
+
+use crate::apps::app::App;
+use crate::codec::work::{Stop, Work};
+use crate::error::{Failure, Fault};
+use crate::http::body::ReceivedBody;
+use crate::http::head;
+use crate::http::pipeline::Peer;
+use crate::manifest::router::RouteMatch;
+use crate::pool::call::CallArgs;
+use crate::validation::arguments::{self, Head, Input, InvalidArgs, ValidArgs};
+use hyper::http::request::Parts;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Check a request.
+pub fn check(
+    app: &App,
+    (id, peer): (u64, Peer),
+    found: &RouteMatch<'_>,
+    head: &Parts,
+    sent: &ReceivedBody,
+    work: &mut Work,
+) -> Result<ValidArgs, InvalidArgs> {
+    let needs = app.manifest.routes[found.route].needs;
+    let headers = if needs.headers || needs.request { head::pairs(&head.headers) } else { Vec::new() };
+    let address = if needs.request { peer.address.ip().to_string() } else { String::new() };
+    let parsed = if sent.is_url_encoded { Some(arguments::parse_form(&sent.bytes, work)?) } else { None };
+    let input = Input {
+        query: head.uri.query(),
+        body: &sent.bytes,
+        is_json: head::is_json(&head.headers),
+        headers: &headers,
+        form: parsed.as_ref().or(sent.form.as_ref()),
+        head: request_head(head, id, peer, &address),
+    };
+    arguments::validate(&app.manifest, &app.router, found, input, work)
+}
+
+/// The call's arguments, from the outcome of a check on this thread. One that took too long is done again in the
+/// background.
+pub async fn finish(
+    checked: Result<ValidArgs, InvalidArgs>,
+    app: &Arc<App>,
+    who: (u64, Peer),
+    head: Parts,
+    sent: ReceivedBody,
+    deadline: Instant,
+) -> Result<CallArgs, Failure> {
+    let (checked, sent) = match checked {
+        Err(InvalidArgs::Stopped(Stop::Long)) => {
+            let own = app.clone();
+            let check = move |work: &mut Work| {
+                let method = head::method(&head.method);
+                let found = own.router.find(method, head.uri.path()).ok();
+                (found.map(|found| check(&own, who, &found, &head, &sent, work)), sent)
+            };
+            let (checked, sent) = app.checking.run(app.bodies.reserve(), deadline, check).await?;
+            (checked.ok_or(Fault::Lost)?, sent)
+        }
+        checked => (checked, sent),
+    };
+    let (values, mut reservation) = (checked?, sent.reservation);
+    // Defaults may make more of a body than it was.
+    reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
+    Ok(CallArgs { values, uploads: sent.uploads, reservation: Some(reservation) })
+}
+
+/// `address`: the peer's, or empty where it is not needed.
+pub fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
+    let client = (address, peer.address.port());
+    let scheme = if peer.is_secure { "https" } else { "http" };
+    Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
+}

@@ -1,0 +1,93 @@
+//! What it costs to check a value, in units of [`Work`](crate::codec::work::Work): about nanoseconds, measured.
+
+use crate::manifest::Type;
+use jiter::JsonValue;
+
+/// A value.
+const VALUE: u64 = 16;
+/// A field that is absent, or a pair of an object.
+pub const FIELD: u64 = 8;
+/// A name that is put into a set, or is copied.
+pub const HASHED: u64 = 40;
+/// Memory of a pair of names and values, in bytes.
+pub const PAIR: usize = 96;
+/// A value of which the text has to be parsed: a date, a UUID.
+const PARSED: u64 = 150;
+/// A float beyond 2^53 that becomes an integer.
+const BIG: u64 = 300;
+/// A list or an object, with its memory.
+pub const CONTAINER: u64 = 60;
+
+/// All work for a request: a base, so that a small one may have a few patterns, and an amount for each byte of input.
+pub fn bound(bytes: usize) -> u64 {
+    10_000_000 + 250 * bytes as u64
+}
+
+/// Parsing JSON or a form, and freeing what it becomes. Text takes a tenth of this, `[{},{}]` all of it.
+pub fn parsed(bytes: usize) -> u64 {
+    12 * bytes as u64
+}
+
+/// Bytes that are looked at and copied.
+pub fn copied(bytes: usize) -> u64 {
+    bytes as u64 / 8
+}
+
+/// Comparing a name with each of these.
+pub fn searched(names: usize) -> u64 {
+    4 * names as u64
+}
+
+/// Checking files against the types that a parameter allows.
+pub fn files(files: usize, types: usize) -> u64 {
+    files as u64 * (20 + PARSED * types as u64)
+}
+
+/// A value as a type, without the values in it.
+#[inline]
+pub fn of(ty: &Type, value: &JsonValue<'_>) -> u64 {
+    let own = match value {
+        JsonValue::Str(text) => return VALUE + text_as(ty, text.len()),
+        JsonValue::BigInt(int) => digits(int.bits() as usize / 3),
+        JsonValue::Float(float) if matches!(ty, Type::Int) && float.abs() >= 9e15 => BIG,
+        JsonValue::Object(pairs) => CONTAINER + FIELD * pairs.len() as u64,
+        _ => 0,
+    };
+    VALUE + own
+}
+
+fn text_as(ty: &Type, bytes: usize) -> u64 {
+    match ty {
+        Type::Int => digits(bytes.min(4300)) + copied(bytes),
+        Type::Float | Type::Decimal => 4 * bytes as u64,
+        Type::DateTime | Type::Date | Type::Uuid => PARSED + copied(bytes),
+        _ => copied(bytes),
+    }
+}
+
+/// Converting a number between binary and decimal digits is quadratic.
+fn digits(count: usize) -> u64 {
+    let count = count as u64;
+    2 * count + count * count / 250
+}
+
+/// Upper bound of the memory of parsed JSON, in bytes: each value follows a comma, a colon or a bracket. A short body is
+/// not looked at: what it becomes is small, and gone before another one is parsed.
+pub fn tree(json: &[u8]) -> usize {
+    const SHORT: usize = 64 * 1024;
+    if json.len() <= SHORT {
+        return 0;
+    }
+    let (mut values, mut in_text, mut is_escaped) = (1, false, false);
+    for &byte in json {
+        if in_text {
+            in_text = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+        } else {
+            in_text = byte == b'"';
+            values += usize::from(matches!(byte, b',' | b':' | b'[' | b'{'));
+        }
+    }
+    // A list grows by doubling.
+    2 * values * size_of::<(std::borrow::Cow<'_, str>, JsonValue<'_>)>()
+}
