@@ -1,7 +1,9 @@
-/* What a host must not trust, made to change under its feet: the wall clock, and the address of a name.
+/* What a host must not trust, made to change under its feet: the wall clock, the address of a name, and that a thread
+ * goes on.
  *
  * BOLT_CLOCK: a file with the seconds that the wall clock is off by.
- * BOLT_TURNING: addresses that turning.example has, one after the other. */
+ * BOLT_TURNING: addresses that turning.example has, one after the other.
+ * BOLT_STUCK: a file; while it exists, workers never return from waiting for their sockets. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -10,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,4 +41,15 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
         sscanf(addresses, "%63s %63s", first, second) == 2)
         name = atomic_fetch_add(&asked, 1) % 2 ? second : first;
     return real(name, service, hints, found);
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
+    static int (*real)(int, struct epoll_event *, int, int);
+    if (!real) real = dlsym(RTLD_NEXT, "epoll_wait");
+    const char *stuck = getenv("BOLT_STUCK");
+    char name[16] = {0};
+    prctl(PR_GET_NAME, name);
+    int found = real(epoll, events, most, timeout);
+    while (stuck && !strncmp(name, "worker", 6) && !access(stuck, F_OK)) sleep(1);
+    return found;
 }

@@ -32,6 +32,7 @@ pub fn compile(
     rebuild: bool,
 ) -> Result<(Artifact, Manifest), String> {
     let shown = wasm.display();
+    check_size(wasm, &config.limits)?;
     let digest = cache_files::digest_of(wasm, cache).map_err(|e| format!("{shown}: {e}"))?;
     let artifact = Artifact::locate(cache, &digest, engine);
     if !rebuild && let Some(manifest) = cached(&artifact) {
@@ -45,6 +46,20 @@ pub fn compile(
     let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
     cache_files::write_private(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))
+}
+
+/// Refuse a component file before it is read.
+fn check_size(wasm: &Path, limits: &Limits) -> Result<(), String> {
+    let bytes = fs::metadata(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?.len();
+    let most = limits.max_component as u64;
+    if bytes > most {
+        let limit = limit_name::of(Limit::MaxComponent);
+        return Err(format!(
+            "{}: it has {bytes} bytes, and at most {most} are loaded ({limit})",
+            wasm.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Compile a component that has no manifest, unless it is cached. Errors are sentences for people.
@@ -136,6 +151,12 @@ async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Ins
         Ok((instance.describe().await?, instance))
     };
     match tokio::time::timeout(limits.deadline, asking).await {
+        Ok(Ok((json, _))) if json.len() > limits.max_manifest => Err(format!(
+            "its manifest has {} bytes, and at most {} are read ({})",
+            json.len(),
+            limits.max_manifest,
+            limit_name::of(Limit::MaxManifest)
+        )),
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
             Ok(NotLoaded(text)) => text,

@@ -8,6 +8,7 @@ mod parent;
 mod probe;
 mod run;
 mod scaffold;
+mod shutdown;
 mod steps;
 
 use crate::config::limit_name::{Reader, set_reader};

@@ -5,13 +5,13 @@ use crate::admin::token_file::TokenFile;
 use crate::apps::registry::AppTable;
 use crate::cli::args::ProcessArgs;
 use crate::cli::parent;
+use crate::cli::shutdown::Shutdown;
 use crate::config::Config;
 use crate::config::admin_address::Address;
 use crate::http::server::Server;
 use crate::sandbox::engine::{self, Engine};
 use crate::sandbox::stdio;
 use crate::telemetry::log_output::{self, LogFormat};
-use crate::util::blocking::block_on;
 use crate::util::progress;
 use std::io::Write;
 use std::path::Path;
@@ -47,6 +47,7 @@ pub fn pool(config: &Config) -> Result<Engine, String> {
 
 /// Serve until the process is asked to end, then drain.
 pub fn serve(config: &Config, apps: AppTable, cache: &Path) -> Outcome {
+    let shutdown = Shutdown::watch(config.limits.drain)?;
     let server = Server::start(config, &apps)?;
     let draining = Arc::<AtomicBool>::default();
     let admin = Admin { apps, draining: draining.clone() };
@@ -54,19 +55,12 @@ pub fn serve(config: &Config, apps: AppTable, cache: &Path) -> Outcome {
     for address in &server.addresses {
         say(&format!("listening on http://{address}\n"));
     }
-    block_on(async {
-        tokio::select! {
-            signalled = signal() => signalled,
-            () = parent::stdin_closed() => Ok(()),
-        }
-    })??;
+    shutdown.begun()?;
     draining.store(true, Ordering::Relaxed);
-    progress::tell("draining: requests in flight may finish; a second signal ends them");
-    std::thread::spawn(|| {
-        let _ = block_on(signal());
-        std::process::exit(1);
-    });
     server.stop();
+    // Only now: whoever reads this may have stopped reading.
+    progress::tell("draining: requests in flight may finish; a second signal ends them");
+    server.stopped();
     drop(token);
     Ok(())
 }
@@ -96,18 +90,6 @@ fn start_admin(config: &Config, admin: Admin, cache: &Path) -> Result<Option<Tok
     }
     endpoint.start(admin, access)?;
     Ok(made)
-}
-
-/// Return at SIGINT or SIGTERM.
-async fn signal() -> Outcome {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-    }
 }
 
 /// Print. The reader may stop reading, as `head` does; that is not an error.

@@ -46,6 +46,10 @@ pub struct Limits {
     pub max_response: usize,
     /// Memory for large bodies in transit, in both directions, over all workers, in bytes.
     pub transit: usize,
+    /// Maximum size of the component, in bytes.
+    pub max_component: usize,
+    /// Maximum size of the manifest that describes the app, in bytes.
+    pub max_manifest: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +73,8 @@ impl Default for Limits {
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
             transit: 256 * MIB,
+            max_component: 512 * MIB,
+            max_manifest: 4 * MIB,
         }
     }
 }

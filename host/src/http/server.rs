@@ -87,9 +87,13 @@ impl Server {
         Ok(Self { addresses, stop, workers })
     }
 
-    /// Stop accepting, let requests in flight finish, and return when all workers have ended.
-    pub fn stop(self) {
+    /// Stop accepting, and let requests in flight finish.
+    pub fn stop(&self) {
         let _ = self.stop.send(true);
+    }
+
+    /// Return when all workers have ended.
+    pub fn stopped(self) {
         for worker in self.workers {
             let _ = worker.join();
         }

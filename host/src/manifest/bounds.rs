@@ -119,3 +119,93 @@ impl Types {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{ABI, Manifest};
+    use serde_json::{Value, json};
+
+    fn app(defs: Value, params: Value, routes: usize) -> String {
+        let route = |number: usize| {
+            json!({"method": "POST", "path": format!("/{number}"), "name": "h", "file": "a.py", "line": 1,
+                "async": false, "status": 200, "params": params})
+        };
+        let routes: Vec<_> = (0..routes).map(route).collect();
+        json!({"abi": ABI, "sdk": "0", "interpreter": "3.14", "marshal": 4, "app": "a:api", "defs": defs,
+            "routes": routes})
+        .to_string()
+    }
+
+    fn param(ty: Value) -> Value {
+        json!({"in": "body", "alias": "b", "type": ty, "required": true})
+    }
+
+    #[test]
+    fn each_limit_of_an_app_is_told_with_what_exceeds_it() {
+        let int = json!({"t": "int"});
+        let field = json!({"name": "f", "type": int, "required": true});
+        let def = |name: usize, fields: usize| {
+            (format!("D{name}"), json!({"name": "D", "fields": vec![&field; fields]}))
+        };
+        let defs =
+            |count: usize, fields: usize| Value::Object((0..count).map(|name| def(name, fields)).collect());
+        let none = json!({});
+        let one = |ty: Value| json!([param(ty)]);
+        let patterns = |count: usize, each: &dyn Fn(usize) -> String| {
+            let checked = |number: usize| json!({"t": "str", "check": {"pattern": each(number)}});
+            one(json!({"t": "tuple", "items": (0..count).map(checked).collect::<Vec<_>>()}))
+        };
+        let mut deep = int.clone();
+        for _ in 0..80 {
+            deep = json!({"t": "list", "item": deep});
+        }
+        let numbers: Vec<usize> = (0..=MAX_CHOICES).collect();
+        for (json, told) in [
+            (app(none.clone(), json!([]), MAX_ROUTES + 1), "10001 routes, and at most 10000"),
+            (
+                app(none.clone(), json!(vec![param(int.clone()); MAX_PARAMS + 1]), 1),
+                "handler h has 501 parameters",
+            ),
+            (app(defs(MAX_MODELS + 1, 0), json!([]), 0), "10001 models"),
+            (app(defs(1, MAX_FIELDS + 1), json!([]), 0), "model D has 5001 fields"),
+            (
+                app(none.clone(), one(json!({"t": "literal", "values": numbers})), 1),
+                "a literal has 10001 values",
+            ),
+            (app(none.clone(), one(json!({"t": "enum", "values": numbers})), 1), "an enum has 10001 values"),
+            (
+                app(none.clone(), one(json!({"t": "union", "of": vec![&int; MAX_CHOICES + 1]})), 1),
+                "10001 alternatives",
+            ),
+            (app(none.clone(), patterns(40, &|_| "x".repeat(8000)), 1), "bytes of patterns"),
+            (
+                app(none.clone(), patterns(1001, &|number| format!("x{number}")), 1),
+                "more than 1000 different patterns",
+            ),
+            (
+                app(none.clone(), patterns(100, &|number| format!("(?:\\w|{number}){{30}}")), 1),
+                "when they are compiled",
+            ),
+            (app(none.clone(), one(deep), 1), "nested more than 64 levels"),
+            (
+                app(none.clone(), one(json!({"t": "tuple", "items": vec![&int; MAX_VALUES]})), 1),
+                "values, and at most",
+            ),
+        ] {
+            let why = Manifest::parse(&json).unwrap_err();
+            assert!(why.contains(told), "{told}: {why}");
+            assert!(why.len() < 500, "{why}");
+        }
+        assert!(Manifest::parse(&app(defs(1, MAX_FIELDS), one(int), 100)).is_ok());
+    }
+
+    #[test]
+    fn text_holds_no_values() {
+        for (json, count) in
+            [("1", 1), ("[1, 2]", 3), (r#"{"a": "[,]\"[,]\\"}"#, 3), (r#""[\""#, 1), (r#"["#, 2)]
+        {
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
+    }
+}
