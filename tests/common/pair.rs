@@ -65,8 +65,13 @@ struct Holdings {
 impl Pair {
     /// A is at `/a`, with limits for an untrusted app; B is at `/b`.
     pub fn new(terms: &Terms<'_>) -> Self {
+        Self::of("hostile", terms)
+    }
+
+    /// A is the app `name` of `tests/tenant`.
+    pub fn of(name: &str, terms: &Terms<'_>) -> Self {
         let file = scratch("neighbours").join("host.toml");
-        fs::write(&file, host_file(terms, &component("hostile"), &component("shop"))).unwrap();
+        fs::write(&file, host_file(terms, &component(name), &component("shop"))).unwrap();
         let mut command =
             Command::new(std::env::var("BOLT_HOST_BINARY").unwrap_or_else(|_| BINARY.to_owned()));
         command.arg("serve").arg(&file).args(["--log-format", "json"]);

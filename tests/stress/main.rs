@@ -14,3 +14,4 @@ mod reach;
 mod resting;
 mod strangers;
 mod time;
+mod work;
