@@ -74,3 +74,5 @@ mod sandbox;
 mod telemetry;
 mod util;
 mod validation;
+#[cfg(test)]
+mod work_properties;

@@ -51,7 +51,12 @@ fn requests() -> Vec<(&'static str, &'static str, &'static str, String)> {
         ("the worst pattern beside a word boundary", "/a/word", JSON, text("éx ")),
         ("a thousand defaults for each item", "/a/wide", JSON, items("{}")),
         ("a thousand fields in another order", "/a/wide", JSON, reversed()),
-        ("a union within itself", "/a/union", JSON, "{\"next\":[".repeat(60) + &"]}".repeat(60)),
+        (
+            "a union within itself",
+            "/a/union",
+            JSON,
+            "{\"next\":[".repeat(60) + "{\"value\":[]}" + &"]}".repeat(60),
+        ),
         (
             "a union within itself, wide",
             "/a/union",
