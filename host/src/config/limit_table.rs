@@ -157,7 +157,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 24] = [
+pub const TABLE: [Row; 26] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
