@@ -10,6 +10,7 @@ use crate::pool::instance_pool::{InstancePool, PoolGroup};
 use crate::pool::offload::{Background, Decoder};
 use crate::pool::policy::PoolPolicy;
 use crate::quota::body_budget::BodyBudget;
+use crate::quota::outbound::Outbound;
 use crate::quota::rate_limit::RateLimit;
 use crate::sandbox::component::LoadedComponent;
 use crate::telemetry::counters::AppCounters;
@@ -40,6 +41,8 @@ pub struct App {
     decoding: Background,
     /// Where large requests are checked.
     pub checking: Background,
+    /// Memory budget for its requests to other servers.
+    pub outbound: Outbound,
     /// The counters of each worker.
     counters: Mutex<Vec<Arc<AppCounters>>>,
 }
@@ -73,10 +76,12 @@ impl App {
             ));
         }
         let rate = limits.rate.map(|per_second| Arc::new(RateLimit::new(u64::from(per_second), BURST)));
+        let bodies = BodyBudget::new(limits.transit);
         Ok(Self {
-            bodies: BodyBudget::new(limits.transit),
             decoding: Background::default(),
             checking: Background::default(),
+            outbound: Outbound::new(bodies.clone(), limits.transit),
+            bodies,
             manifest,
             router,
             component,

@@ -17,7 +17,7 @@ impl PoolSet {
     pub fn new(app: &App, worker: &Arc<Worker>) -> Self {
         let template = Template {
             component: app.component.clone(),
-            client: HttpClient::new(app.grants.clone()),
+            client: HttpClient::within(app.grants.clone(), app.outbound.clone()),
             has_lifespan: app.manifest.lifespan,
             launch: driver::launch,
         };

@@ -4,6 +4,7 @@ use crate::codec::reply::{self, Body};
 use crate::codec::work::Work;
 use crate::manifest::router::Router;
 use crate::manifest::{Manifest, Method};
+use crate::sandbox::random_calls;
 use crate::validation::arguments::{Input, validate};
 
 /// Parse the manifest of a hostile component: no panic.
@@ -26,6 +27,12 @@ pub fn reply(data: &[u8]) {
             Body::File(path) => assert!(path.len() <= LIMIT),
         }
     }
+}
+
+/// Call host functions as a hostile guest does: no panic, and nothing is kept without a bound.
+pub fn host_functions(data: &[u8]) {
+    let kept = random_calls::make(data);
+    assert_eq!(kept, Ok(()));
 }
 
 /// An app for [`App::request`].

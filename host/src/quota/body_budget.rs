@@ -12,7 +12,7 @@ const SMALL: usize = 16 * 1024;
 const UNIT: usize = 4096;
 
 /// The share of one app, over all workers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BodyBudget {
     share: Arc<Semaphore>,
     units: usize,
@@ -29,6 +29,25 @@ impl BodyBudget {
         BodyReservation { share: self.share.clone(), bytes: 0, held: None }
     }
 
+    /// Reserve `bytes`, once there is room for them; `None` if there never is.
+    pub async fn room(&self, bytes: usize) -> Option<BodyReservation> {
+        if !self.holds(bytes) {
+            return None;
+        }
+        let mut reservation = self.reserve();
+        if bytes > SMALL {
+            let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+            reservation.held = Some(self.share.clone().acquire_many_owned(units).await.ok()?);
+        }
+        reservation.bytes = bytes;
+        Some(reservation)
+    }
+
+    /// Whether a body of this size fits when there is no other.
+    pub fn holds(&self, bytes: usize) -> bool {
+        bytes <= SMALL || bytes.div_ceil(UNIT) <= self.units
+    }
+
     /// Bytes that are reserved now.
     pub fn taken(&self) -> usize {
         (self.units - self.share.available_permits()) * UNIT
@@ -41,7 +60,7 @@ impl BodyBudget {
         }
         let mut reservation = self.reserve();
         reservation.grow(body.len())?;
-        Ok(Bytes::from_owner(Kept { body, _reservation: reservation }))
+        Ok(reservation.attach(body))
     }
 }
 
@@ -54,6 +73,19 @@ pub struct BodyReservation {
 }
 
 impl BodyReservation {
+    /// Bytes that it is for.
+    pub fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// Hold the reservation for as long as any slice of `body` is in memory.
+    pub fn attach(self, body: Bytes) -> Bytes {
+        if self.held.is_none() {
+            return body;
+        }
+        Bytes::from_owner(Kept { body, _reservation: self })
+    }
+
     /// Reserve `bytes` more for the body.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
         self.bytes += bytes;
@@ -110,6 +142,25 @@ mod tests {
         );
         drop(part);
         assert!(transit.keep(vec![1; 2 * MIB].into()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_gets_it_and_what_never_fits_does_not_wait() {
+        let transit = BodyBudget::new(2 * MIB);
+        let taken = transit.room(2 * MIB).await.unwrap();
+        assert!(transit.room(2 * MIB + 1).await.is_none() && !transit.holds(2 * MIB + 1));
+        let waiting = tokio::spawn({
+            let transit = transit.clone();
+            async move { transit.room(MIB).await.unwrap().attach(vec![1; MIB].into()) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(taken);
+        let body = waiting.await.unwrap();
+        assert_eq!((transit.taken(), body.len()), (MIB, MIB));
+        drop(body);
+        assert_eq!(transit.taken(), 0);
+        assert!(BodyBudget::new(0).room(SMALL).await.is_some());
     }
 
     #[test]

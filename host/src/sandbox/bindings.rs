@@ -4,7 +4,7 @@ wasmtime::component::bindgen!({
     path: "wit",
     world: "app",
     imports: {
-        "bolt:host/host.park": async | store,
+        "bolt:host/host.park": async | store | trappable,
         "bolt:host/http.wait": async | trappable,
         default: trappable,
     },

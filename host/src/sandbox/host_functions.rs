@@ -55,15 +55,18 @@ impl host::Host for HostState {
 }
 
 impl host::HostWithStore<HostState> for HostData {
-    async fn park(accessor: &Accessor<HostState, Self>) {
+    async fn park(accessor: &Accessor<HostState, Self>) -> wasmtime::Result<()> {
         let (timer, execution) = accessor.with(|mut access| {
             let state = access.get();
             (state.timer(), state.execution.clone())
         });
+        let parking = timer.parking();
+        let parking = parking.ok_or_else(|| wasmtime::format_err!("the guest parks twice at a time"))?;
         execution.rested();
-        timer.park().await;
+        parking.wait().await;
         execution.turn().await;
         execution.entered();
+        Ok(())
     }
 }
 

@@ -4,16 +4,21 @@
 //! resolution, and connects to the very address that it checked.
 
 use crate::config::egress::Grants;
+use crate::quota::outbound::{self, Outbound};
 use crate::sandbox::this_machine;
+use crate::util::printable;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::{Request, Response, Uri};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,6 +30,11 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Most idle connections kept per server.
 const IDLE_CONNECTIONS: usize = 32;
 
+/// Most headers of a response.
+const MOST_HEADERS: usize = 200;
+/// Most of a problem's text, in bytes: it may repeat what a guest or a server sent.
+const MOST_TEXT: usize = 500;
+
 /// Why an exchange failed: an error kind of `wit/bolt.wit`, and a message.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
@@ -35,7 +45,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: printable::line(&message.into(), MOST_TEXT) }
     }
 
     pub fn json(&self) -> String {
@@ -46,31 +56,54 @@ impl Problem {
 /// The client of one app on one worker: its grants and its connection pool.
 pub struct HttpClient {
     pub grants: Arc<Grants>,
-    /// Created for the first request: reading the system's certificates takes milliseconds.
+    /// Memory for its exchanges.
+    pub outbound: Outbound,
+    /// Created for the first request.
     client: OnceLock<Result<Client<HttpsConnector<Checked>, Sending>, String>>,
 }
 
 impl HttpClient {
+    /// For an instance that serves nobody.
     pub fn new(grants: Arc<Grants>) -> Arc<Self> {
-        Arc::new(Self { grants, client: OnceLock::new() })
+        Self::within(grants, Outbound::default())
+    }
+
+    pub fn within(grants: Arc<Grants>, outbound: Outbound) -> Arc<Self> {
+        Arc::new(Self { grants, outbound, client: OnceLock::new() })
     }
 
     /// Send a request whose host and port are granted; returns once the response head has arrived.
     pub async fn send(&self, request: Request<Sending>) -> Result<Response<Incoming>, Problem> {
         let client = self.client.get_or_init(|| {
-            let tls = hyper_rustls::HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                .map_err(|e| format!("the system's certificates cannot be read: {e}"))?;
+            let tls = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
             let connector = tls.https_or_http().enable_http1().wrap_connector(Checked(self.grants.clone()));
             Ok(Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE)
                 .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .http1_max_buf_size(outbound::BUFFER)
+                .http1_max_headers(MOST_HEADERS)
                 .build(connector))
         });
         let client = client.as_ref().map_err(|why| Problem::new("connect", why.clone()))?;
         client.request(request).await.map_err(|error| explain(&error, error.is_connect()))
     }
+}
+
+/// Settings with the system's certificates, which are read once: that takes milliseconds. Sessions are not shared.
+fn tls() -> Result<ClientConfig, String> {
+    static SETTINGS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
+    let settings = SETTINGS.get_or_init(|| {
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(std::io::Error::other)
+            .and_then(ConfigBuilderExt::with_native_roots)
+            .map(|builder| builder.with_no_client_auth())
+            .map_err(|e| format!("the system's certificates cannot be read: {e}"))
+    });
+    let mut settings = settings.clone()?;
+    settings.resumption = Resumption::default();
+    Ok(settings)
 }
 
 /// The cause at the end of a chain of errors, as a problem.
@@ -150,12 +183,31 @@ async fn connect(grants: &Grants, host: &str, port: u16) -> Result<TcpStream, Pr
 /// An outbound request body: whole, or chunk by chunk.
 pub enum Sending {
     Whole(Option<Bytes>),
-    /// `None` ends the body; a channel that closes without it aborts the request.
-    Chunks {
-        chunks: mpsc::Receiver<Option<Bytes>>,
-        taken: Box<dyn Fn() + Send + Sync>,
-        over: bool,
-    },
+    Chunks(Chunks),
+}
+
+/// The chunks of a body as the guest writes them.
+pub struct Chunks {
+    pub parts: mpsc::Receiver<Bytes>,
+    /// Whether the end of `parts` is that of the body. Otherwise the request is aborted.
+    pub is_whole: Arc<AtomicBool>,
+    /// Called when there is room for another chunk.
+    pub taken: Box<dyn Fn() + Send + Sync>,
+    pub is_over: bool,
+}
+
+impl Chunks {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Problem>>> {
+        self.parts.poll_recv(cx).map(|next| {
+            (self.taken)();
+            self.is_over = next.is_none() && self.is_whole.load(Ordering::Acquire);
+            match next {
+                Some(bytes) => Some(Ok(bytes)),
+                None if self.is_over => None,
+                None => Some(Err(Problem::new("protocol", "the app aborted the request"))),
+            }
+        })
+    }
 }
 
 impl Body for Sending {
@@ -168,23 +220,13 @@ impl Body for Sending {
     ) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Chunks { over: true, .. } => Poll::Ready(None),
-            Self::Chunks { chunks, taken, over } => chunks.poll_recv(cx).map(|next| {
-                taken();
-                match next {
-                    Some(Some(bytes)) => Some(Ok(Frame::data(bytes))),
-                    Some(None) => {
-                        *over = true;
-                        None
-                    }
-                    None => Some(Err(Problem::new("protocol", "the app aborted the request"))),
-                }
-            }),
+            Self::Chunks(Chunks { is_over: true, .. }) => Poll::Ready(None),
+            Self::Chunks(chunks) => chunks.poll_next(cx).map(|next| next.map(|part| part.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None) | Self::Chunks { over: true, .. })
+        matches!(self, Self::Whole(None) | Self::Chunks(Chunks { is_over: true, .. }))
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
@@ -192,7 +234,7 @@ impl Body for Sending {
             Self::Whole(bytes) => {
                 hyper::body::SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Self::Chunks { .. } => hyper::body::SizeHint::default(),
+            Self::Chunks(_) => hyper::body::SizeHint::default(),
         }
     }
 }

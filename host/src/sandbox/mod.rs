@@ -7,6 +7,7 @@ pub mod code_seal;
 pub mod compile_cache;
 pub mod component;
 pub mod engine;
+pub mod exchange;
 pub mod execution;
 pub mod host_functions;
 pub mod host_state;
@@ -14,6 +15,9 @@ pub mod http_client;
 pub mod http_host;
 pub mod instance;
 pub mod pagemap;
+#[cfg(any(test, feature = "internals"))]
+pub mod random_calls;
+pub mod request_head;
 pub mod stdio;
 pub mod this_machine;
 pub mod timer;

@@ -1,6 +1,7 @@
 //! Wakes an instance's event loop: by a timer that the guest sets, or by the host.
 
 use crate::util::locks::lock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -40,14 +41,11 @@ impl GuestTimer {
         self.used.notified().await;
     }
 
-    /// Return when it rings. The SDK parks once; a guest that parks a million times must not make the host hold a
-    /// million timers, so every call but the first waits forever.
-    pub async fn park(&self) {
-        if self.parked.swap(true, Ordering::Relaxed) {
-            return std::future::pending().await;
-        }
-        self.ring().await;
-        self.parked.store(false, Ordering::Relaxed);
+    /// Begin to park; `None` while the guest parks already. An event loop parks once at a time, and what the host holds
+    /// for a guest that parks a million times would have no bound.
+    pub fn parking(self: &Arc<Self>) -> Option<Parking> {
+        let is_parked = self.parked.swap(true, Ordering::Relaxed);
+        (!is_parked).then(|| Parking(self.clone()))
     }
 
     async fn ring(&self) {
@@ -67,5 +65,21 @@ impl GuestTimer {
                 }
             }
         }
+    }
+}
+
+/// A guest that parks, until this is dropped.
+pub struct Parking(Arc<GuestTimer>);
+
+impl Parking {
+    /// Return when the timer rings.
+    pub async fn wait(self) {
+        self.0.ring().await;
+    }
+}
+
+impl Drop for Parking {
+    fn drop(&mut self) {
+        self.0.parked.store(false, Ordering::Relaxed);
     }
 }

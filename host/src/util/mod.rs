@@ -5,5 +5,6 @@ pub mod blocking;
 pub mod cache_files;
 pub mod locks;
 pub mod memory_trim;
+pub mod printable;
 pub mod progress;
 pub mod trust;

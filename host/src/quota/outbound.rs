@@ -1,0 +1,48 @@
+//! Memory for requests to other servers: a window for each that is under way, and a budget for large bodies.
+//!
+//! The windows have half as much memory as the app's bodies, on top of it. Were they part of that budget, handlers that hold
+//! a large body each could wait for each other's windows.
+
+use crate::config::Limits;
+use crate::quota::body_budget::BodyBudget;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Most bytes that the client buffers of a response, and of the small parts of a request. A response's head has to fit.
+pub const BUFFER: usize = 32 * 1024;
+/// What an exchange may hold in buffers, in bytes: a response's part that waits for the guest, the one that the client has
+/// read since, and the small parts of the request.
+const WINDOW: usize = 3 * BUFFER;
+
+/// The memory of one app for requests to other servers, over all workers.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// For parts of request bodies that are larger than a window is made for.
+    pub bodies: BodyBudget,
+    windows: Arc<Semaphore>,
+}
+
+/// The right of an exchange to be under way.
+#[derive(Debug)]
+pub struct Window(#[allow(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>);
+
+impl Outbound {
+    /// `transit`: the size of `bodies`.
+    pub fn new(bodies: BodyBudget, transit: usize) -> Self {
+        let windows = (transit / 2 / WINDOW).clamp(1, Semaphore::MAX_PERMITS);
+        Self { bodies, windows: Arc::new(Semaphore::new(windows)) }
+    }
+
+    /// Wait for a window; those who have waited longest get the next ones.
+    pub async fn window(&self) -> Window {
+        // The semaphore is never closed.
+        Window(self.windows.clone().acquire_owned().await.ok())
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        let transit = Limits::default().transit;
+        Self::new(BodyBudget::new(transit), transit)
+    }
+}

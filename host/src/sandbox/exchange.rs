@@ -1,0 +1,347 @@
+//! One outbound request: the body that its guest writes, the parts that it reads, and the task between them and the server.
+
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::quota::body_budget::{BodyBudget, BodyReservation};
+use crate::sandbox::http_client::{self, Chunks, HttpClient, Problem, Sending};
+use crate::sandbox::request_head::RequestHead;
+use crate::sandbox::timer::GuestTimer;
+use crate::util::locks::lock;
+use bytes::Bytes;
+use hyper::Request;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
+
+/// Largest part of a response that a guest reads at a time, in bytes.
+const MOST_PART: usize = 64 * 1024;
+
+/// The exchanges of an instance that have changed since its guest last asked. Closed ones are not among them.
+pub struct News {
+    numbers: Mutex<BTreeSet<u64>>,
+    timer: Arc<GuestTimer>,
+}
+
+impl News {
+    /// `timer` rings when there are news.
+    pub fn new(timer: Arc<GuestTimer>) -> Arc<Self> {
+        Arc::new(Self { numbers: Mutex::default(), timer })
+    }
+
+    pub fn take(&self) -> Vec<u64> {
+        std::mem::take(&mut *lock(&self.numbers)).into_iter().collect()
+    }
+}
+
+/// Shared by an exchange's tasks and its instance.
+struct Shared {
+    number: u64,
+    state: Mutex<State>,
+    changed: Notify,
+    is_closed: AtomicBool,
+    news: Arc<News>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The response's head or the problem, as JSON.
+    response: String,
+    /// It has its window, so large chunks may wait for their budget.
+    is_under_way: bool,
+    /// The guest wants to write, and has to be told when it may.
+    wants_to_write: bool,
+    /// Budget for the chunk that the guest could not write.
+    room: Option<BodyReservation>,
+}
+
+impl Shared {
+    /// Notify the guest that this exchange has changed.
+    fn tell(&self) {
+        let mut numbers = lock(&self.news.numbers);
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        numbers.insert(self.number);
+        drop(numbers);
+        self.changed.notify_one();
+        self.news.timer.ring_now();
+    }
+
+    fn respond(&self, json: String) {
+        lock(&self.state).response = json;
+        self.tell();
+    }
+
+    fn is_under_way(&self) {
+        let mut state = lock(&self.state);
+        state.is_under_way = true;
+        if std::mem::take(&mut state.wants_to_write) {
+            drop(state);
+            self.tell();
+        }
+    }
+
+    fn grant(&self, room: Option<BodyReservation>) {
+        lock(&self.state).room = room;
+        self.tell();
+    }
+}
+
+/// The result of a read.
+pub enum Part {
+    Pending,
+    Data(Bytes),
+    End,
+    Failed(Problem),
+}
+
+/// An exchange, from its beginning until the guest closes it.
+pub struct Exchange {
+    shared: Arc<Shared>,
+    /// Without a receiver, the request was refused.
+    parts: Option<mpsc::Receiver<Result<Bytes, Problem>>>,
+    /// The rest of a part that was larger than the guest may read at a time.
+    rest: Bytes,
+    /// Until the end of the request's body.
+    body: Option<Outgoing>,
+    task: Option<AbortHandle>,
+    /// Waits for the budget of a chunk.
+    waiting: Option<AbortHandle>,
+}
+
+/// The guest's end of a request body.
+struct Outgoing {
+    parts: mpsc::Sender<Bytes>,
+    is_whole: Arc<AtomicBool>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let mut numbers = lock(&self.shared.news.numbers);
+        self.shared.is_closed.store(true, Ordering::Relaxed);
+        numbers.remove(&self.shared.number);
+        drop(numbers);
+        for task in [&self.task, &self.waiting].into_iter().flatten() {
+            task.abort();
+        }
+    }
+}
+
+impl Exchange {
+    /// Begin a request; see `begin` in `wit/bolt.wit`.
+    pub fn begin(
+        number: u64,
+        client: &Arc<HttpClient>,
+        text: [&str; 2],
+        more: bool,
+        news: Arc<News>,
+    ) -> Self {
+        let (state, changed, is_closed) = Default::default();
+        let shared = Arc::new(Shared { number, state, changed, is_closed, news });
+        let mut exchange =
+            Self { shared, parts: None, rest: Bytes::new(), body: None, task: None, waiting: None };
+        match exchange.request(client, text, more) {
+            Ok((request, timeout)) => {
+                let (parts_in, parts) = mpsc::channel(1);
+                let running = run(client.clone(), request, timeout, exchange.shared.clone(), parts_in);
+                exchange.parts = Some(parts);
+                exchange.task = Some(tokio::spawn(running).abort_handle());
+            }
+            Err(problem) => exchange.shared.respond(problem.json()),
+        }
+        exchange
+    }
+
+    fn request(
+        &mut self,
+        client: &HttpClient,
+        [head, body]: [&str; 2],
+        more: bool,
+    ) -> Result<(Request<Sending>, Option<Duration>), Problem> {
+        let RequestHead { mut request, host, port, timeout } = RequestHead::parse(head, more)?;
+        client.grants.check_host(&host, port).map_err(|why| Problem::new("denied", why))?;
+        let mut reservation = client.outbound.bodies.reserve();
+        reservation.grow(length(body)?).map_err(|_| too_much())?;
+        let first = reservation.attach(bytes(body)?);
+        if more {
+            let (sender, parts) = mpsc::channel(1);
+            if !first.is_empty() {
+                let _ = sender.try_send(first);
+            }
+            let (is_whole, shared) = (Arc::<AtomicBool>::default(), self.shared.clone());
+            self.body = Some(Outgoing { parts: sender, is_whole: is_whole.clone() });
+            let taken = Box::new(move || shared.tell());
+            *request.body_mut() = Sending::Chunks(Chunks { parts, is_whole, taken, is_over: false });
+        } else if !first.is_empty() {
+            *request.body_mut() = Sending::Whole(Some(first));
+        }
+        Ok((request, timeout))
+    }
+
+    /// Send a chunk of the request's body. False means not yet: the guest is told when to try again.
+    pub fn write(&mut self, bodies: &BodyBudget, chunk: &str, more: bool) -> bool {
+        // A finished exchange accepts everything: its response says what happened.
+        let Some(body) = &self.body else { return true };
+        if body.parts.is_closed() {
+            self.body = None;
+            return true;
+        }
+        if !chunk.is_empty() {
+            if body.parts.capacity() == 0 {
+                return false;
+            }
+            let sender = body.parts.clone();
+            let length = match length(chunk) {
+                Ok(length) if bodies.holds(length) => length,
+                Ok(_) => return self.fail(&too_much()),
+                Err(problem) => return self.fail(&problem),
+            };
+            let Some(room) = self.room(bodies, length) else { return false };
+            match bytes(chunk) {
+                Ok(chunk) => drop(sender.try_send(room.attach(chunk))),
+                Err(problem) => return self.fail(&problem),
+            }
+        }
+        if !more && let Some(body) = self.body.take() {
+            body.is_whole.store(true, Ordering::Release);
+        }
+        true
+    }
+
+    /// End it for a reason that the guest reads as its response.
+    fn fail(&mut self, problem: &Problem) -> bool {
+        self.body = None;
+        self.task.take().inspect(AbortHandle::abort);
+        self.shared.respond(problem.json());
+        true
+    }
+
+    /// Budget for a chunk. Without any left, one task waits for it.
+    fn room(&mut self, bodies: &BodyBudget, length: usize) -> Option<BodyReservation> {
+        let mut state = lock(&self.shared.state);
+        if let Some(room) = state.room.take()
+            && room.size() >= length
+        {
+            return Some(room);
+        }
+        let mut room = bodies.reserve();
+        if room.grow(length).is_ok() {
+            return Some(room);
+        }
+        state.wants_to_write = !state.is_under_way;
+        if state.is_under_way {
+            let (bodies, shared) = (bodies.clone(), self.shared.clone());
+            let waiting = tokio::spawn(async move { shared.grant(bodies.room(length).await) });
+            if let Some(before) = self.waiting.replace(waiting.abort_handle()) {
+                before.abort();
+            }
+        }
+        None
+    }
+
+    /// The head of the response as JSON, or the problem; empty while there is neither.
+    pub fn response(&self) -> String {
+        lock(&self.shared.state).response.clone()
+    }
+
+    /// The next part of the response's body.
+    pub fn read(&mut self) -> Part {
+        use mpsc::error::TryRecvError::{Disconnected, Empty};
+        if self.rest.is_empty() {
+            let Some(parts) = &mut self.parts else { return Part::End };
+            self.rest = match parts.try_recv() {
+                Ok(Ok(part)) => part,
+                Ok(Err(problem)) => return Part::Failed(problem),
+                Err(Empty) => return Part::Pending,
+                Err(Disconnected) => return Part::End,
+            };
+        }
+        Part::Data(self.rest.split_to(self.rest.len().min(MOST_PART)))
+    }
+
+    /// Returns when it has changed.
+    pub fn changed(&self) -> impl Future<Output = ()> + use<> {
+        let shared = self.shared.clone();
+        async move { shared.changed.notified().await }
+    }
+}
+
+fn too_much() -> Problem {
+    let limit = limit_name::of(Limit::Transit);
+    Problem::new(
+        "limit",
+        format!("there is no memory for the request's body ({limit}); send it in smaller parts"),
+    )
+}
+
+/// The number of bytes of latin-1 text: each character stands for the byte of the same number.
+fn length(text: &str) -> Result<usize, Problem> {
+    match text.is_ascii() {
+        true => Ok(text.len()),
+        false => Ok(text.chars().count()),
+    }
+}
+
+fn bytes(text: &str) -> Result<Bytes, Problem> {
+    let mut bytes = Vec::with_capacity(text.len().min(text.chars().count()));
+    for c in text.chars() {
+        bytes.push(u8::try_from(c).map_err(|_| Problem::new("invalid", "the body is not made of bytes"))?);
+    }
+    Ok(bytes.into())
+}
+
+/// An exchange's task, from its request to the last part of its response.
+async fn run(
+    client: Arc<HttpClient>,
+    request: Request<Sending>,
+    timeout: Option<Duration>,
+    shared: Arc<Shared>,
+    parts: mpsc::Sender<Result<Bytes, Problem>>,
+) {
+    let beginning = async {
+        let window = client.outbound.window().await;
+        shared.is_under_way();
+        client.send(request).await.map(|response| (window, response))
+    };
+    let (_window, response) = match limited(timeout, beginning).await.and_then(|response| response) {
+        Ok(begun) => begun,
+        Err(problem) => return shared.respond(problem.json()),
+    };
+    let headers: Vec<_> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str(), value.as_bytes().iter().map(|&b| char::from(b)).collect::<String>())
+        })
+        .collect();
+    let head = serde_json::json!({ "status": response.status().as_u16(), "headers": headers });
+    shared.respond(head.to_string());
+    let mut body = response.into_body();
+    loop {
+        // The next part is not asked for before the guest has read the last one.
+        let Ok(place) = parts.reserve().await else { return };
+        let part = match limited(timeout, http_client::next_part(&mut body)).await {
+            Ok(None) => break,
+            Ok(Some(part)) => part,
+            Err(problem) => Err(problem),
+        };
+        let has_failed = part.is_err();
+        place.send(part);
+        shared.tell();
+        if has_failed {
+            return;
+        }
+    }
+    drop(parts);
+    shared.tell();
+}
+
+async fn limited<T>(timeout: Option<Duration>, future: impl Future<Output = T>) -> Result<T, Problem> {
+    let Some(timeout) = timeout else { return Ok(future.await) };
+    tokio::time::timeout(timeout, future)
+        .await
+        .map_err(|_| Problem::new("timeout", format!("no answer within {} s", timeout.as_secs_f64())))
+}
