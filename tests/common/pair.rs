@@ -39,6 +39,8 @@ pub fn give_way() {
 pub struct Terms<'t> {
     /// Lines of `[server]`.
     pub server: &'t str,
+    /// The app of `tests/tenant` that is A; the hostile one if this is empty.
+    pub app: &'t str,
     /// Tables of A and B.
     pub a: &'t str,
     pub b: &'t str,
@@ -71,7 +73,8 @@ impl Pair {
     /// A is the app `name` of `tests/tenant`.
     pub fn of(name: &str, terms: &Terms<'_>) -> Self {
         let file = scratch("neighbours").join("host.toml");
-        fs::write(&file, host_file(terms, &component(name), &component("shop"))).unwrap();
+        let app = if terms.app.is_empty() { name } else { terms.app };
+        fs::write(&file, host_file(terms, &component(app), &component("shop"))).unwrap();
         let mut command =
             Command::new(std::env::var("BOLT_HOST_BINARY").unwrap_or_else(|_| BINARY.to_owned()));
         command.arg("serve").arg(&file).args(["--log-format", "json"]);

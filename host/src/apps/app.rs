@@ -80,7 +80,7 @@ impl App {
         Ok(Self {
             decoding: Background::default(),
             checking: Background::default(),
-            outbound: Outbound::new(bodies.clone(), limits.transit),
+            outbound: Outbound::new(bodies.clone(), limits.transit, component.spec.files.clone()),
             bodies,
             manifest,
             router,

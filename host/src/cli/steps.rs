@@ -9,6 +9,7 @@ use crate::cli::shutdown::Shutdown;
 use crate::config::Config;
 use crate::config::admin_address::Address;
 use crate::http::server::Server;
+use crate::quota::files;
 use crate::sandbox::engine::{self, Engine};
 use crate::sandbox::stdio;
 use crate::telemetry::log_output::{self, LogFormat};
@@ -26,9 +27,10 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Begin what every command that serves begins with: the log, and the watch over standard input. What is queued for the log is
+/// Begin what every command that serves begins with: more open files, the log, and the watch over standard input. What is queued for the log is
 /// written when the guard is dropped.
 pub fn begin(args: &ProcessArgs) -> Result<WorkerGuard, String> {
+    files::raise_limit();
     if args.exit_on_stdin_close {
         parent::watch_stdin();
     }

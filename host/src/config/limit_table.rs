@@ -21,6 +21,9 @@ pub enum Limit {
     Rate,
     LogRate,
     MaxExchanges,
+    MaxFiles,
+    FilesQuota,
+    StoredFiles,
     MaxBody,
     BodyTimeout,
     MaxUpload,
@@ -157,7 +160,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 26] = [
+pub const TABLE: [Row; 31] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -260,7 +263,31 @@ pub const TABLE: [Row; 26] = [
         key: "exchanges",
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::App { get: |l| Some(l.max_exchanges as u64), set: |l, v| l.max_exchanges = v as usize },
-        help: "Let an instance have at most this many requests to other servers open; more are refused",
+        help: "Let an instance have at most this many requests to other servers that are not closed; more are refused",
+    },
+    Row {
+        limit: Limit::MaxFiles,
+        flag: "max-files",
+        key: "open-files",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.max_files as u64), set: |l, v| l.max_files = v as usize },
+        help: "Let the app have at most this many files, uploads on disk and outbound connections open, over all workers",
+    },
+    Row {
+        limit: Limit::FilesQuota,
+        flag: "files-quota",
+        key: "files-quota",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.files_quota as u64), set: |l, v| l.files_quota = v as usize },
+        help: "Let the folders that the app may write to hold at most this much; it cannot write more",
+    },
+    Row {
+        limit: Limit::StoredFiles,
+        flag: "stored-files",
+        key: "stored-files",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.stored_files as u64), set: |l, v| l.stored_files = v as usize },
+        help: "Let these folders hold at most this many files and folders; it cannot make more",
     },
     Row {
         limit: Limit::MaxBody,

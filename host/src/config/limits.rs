@@ -36,6 +36,12 @@ pub struct Limits {
     pub log_rate: usize,
     /// Maximum requests to other servers that an instance may have in flight.
     pub max_exchanges: usize,
+    /// Maximum number of open files, uploads on disk and outbound connections, over all workers.
+    pub max_files: usize,
+    /// Maximum size of everything in the folders that it may write to, in bytes.
+    pub files_quota: usize,
+    /// Maximum number of files and folders in them.
+    pub stored_files: usize,
     /// Maximum size of a request body, in bytes.
     pub max_body: usize,
     /// Time for a request's body to arrive.
@@ -68,6 +74,9 @@ impl Default for Limits {
             rate: None,
             log_rate: 256 * 1024,
             max_exchanges: 1000,
+            max_files: 1000,
+            files_quota: 1024 * MIB,
+            stored_files: 100_000,
             max_body: MIB,
             body_timeout: Duration::from_secs(30),
             max_upload: 64 * MIB,

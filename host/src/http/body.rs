@@ -7,6 +7,7 @@ use crate::error::{Failure, Rejection};
 use crate::http::head::{self, BodyError, RequestBody};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::quota::body_budget::BodyReservation;
+use crate::quota::files::FileQuota;
 use crate::sandbox::uploads::{Spool, Uploads};
 use crate::validation::form::{FilePart, Form};
 use bytes::Bytes;
@@ -46,7 +47,8 @@ pub async fn receive(
     let (route, limits, mut reservation) = (&app.manifest.routes[route], &app.limits, app.bodies.reserve());
     let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
     if let FormKind::Multipart(boundary) = kind {
-        let reading = multipart(body, boundary, route, limits, reservation);
+        let files = &app.component.spec.files;
+        let reading = multipart(body, boundary, route, limits, (reservation, files));
         return tokio::time::timeout(limits.body_timeout, reading)
             .await
             .map_err(|_| Rejection::BodyTimeout)?;
@@ -81,7 +83,7 @@ async fn multipart(
     boundary: String,
     route: &Route,
     limits: &Limits,
-    reservation: BodyReservation,
+    (reservation, files): (BodyReservation, &FileQuota),
 ) -> Result<ReceivedBody, Failure> {
     let mut left = Left { fields: limits.max_body, files: limits.max_upload, reservation };
     let unread = Arc::new(AtomicUsize::new(0));
@@ -107,7 +109,7 @@ async fn multipart(
             form.fields.push((Cow::Owned(name), Cow::Owned(text)));
             continue;
         };
-        let mut spool = Spool::default();
+        let mut spool = Spool::within(files.clone());
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
             unread.store(0, Ordering::Relaxed);
             left.take_file(chunk.len(), limits)?;

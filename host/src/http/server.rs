@@ -12,9 +12,9 @@ use crate::config::limits::ServerLimits;
 use crate::http::connection::Connection;
 use crate::http::protocol;
 use crate::http::tls;
+use crate::quota::files::FileShares;
 use crate::util::affinity;
 use crate::util::memory_trim::MemoryTrim;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -39,6 +39,11 @@ const BACKLOG: i32 = 4096;
 /// Connections accepted in a row before others get their turn: in a flood of new ones, open connections waited 15 ms.
 const AT_ONCE: usize = 8;
 
+/// Wait after a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(50);
+/// One of so many failures in a row is logged.
+const FAILURES_TOLD: u32 = 200;
+
 /// A running server.
 pub struct Server {
     pub addresses: Vec<SocketAddr>,
@@ -50,7 +55,7 @@ impl Server {
     /// Open the sockets, start the workers, and return when every worker has its instances. The error is a user-facing
     /// message.
     pub fn start(config: &Config, apps: &AppTable) -> Result<Self, String> {
-        raise_file_limit();
+        let limits = within_shares(&config.limits, config.workers);
         let mut addresses = Vec::with_capacity(config.listen.len());
         let mut of_workers: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
         for &wanted in &config.listen {
@@ -67,7 +72,7 @@ impl Server {
             let worker = Worker {
                 listeners,
                 apps: apps.clone(),
-                limits: config.limits.clone(),
+                limits: limits.clone(),
                 tls: tls.clone(),
                 drain: config.limits.drain,
                 stopping: stopping.clone(),
@@ -100,10 +105,14 @@ impl Server {
     }
 }
 
-/// Each connection needs a file descriptor, and the default soft limit is low.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+/// Each connection needs a file descriptor, and those of apps and of the host itself must be left.
+fn within_shares(limits: &ServerLimits, workers: usize) -> ServerLimits {
+    let most = (FileShares::get().clients / workers.max(1)).max(1);
+    if limits.connections > most {
+        let limit = limit_name::of(Limit::Connections);
+        tracing::info!("each worker keeps {most} connections open, for want of file descriptors ({limit})");
+    }
+    ServerLimits { connections: limits.connections.min(most), ..limits.clone() }
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
@@ -303,6 +312,7 @@ struct Listener {
 
 impl Listener {
     async fn accept(self, mut stopping: watch::Receiver<bool>) {
+        let mut failed = 0u32;
         for number in 1.. {
             if number % AT_ONCE == 0 {
                 tokio::task::yield_now().await;
@@ -317,11 +327,17 @@ impl Listener {
                 _ = stopping.wait_for(|stop| *stop) => break,
             };
             match accepted {
-                Ok(accepted) => self.begin(accepted, place.ok()),
+                Ok(accepted) => {
+                    failed = 0;
+                    self.begin(accepted, place.ok());
+                }
                 Err(error) => {
-                    // Mostly out of file descriptors: accepting again at once would only spin.
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if failed.is_multiple_of(FAILURES_TOLD) {
+                        tracing::warn!("a connection could not be accepted: {error}");
+                    }
+                    failed = failed.wrapping_add(1);
+                    // Mostly for want of descriptors or memory in the whole system: trying again at once would only spin.
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }

@@ -4,6 +4,8 @@ use crate::config::app_source::Source;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::{AppConfig, Limits};
+use crate::quota::files::FileQuota;
+use crate::quota::storage::{StorageQuota, Stored};
 use crate::sandbox::bindings::AppPre;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::engine::{CodeUse, Engine, TABLE_ELEMENTS};
@@ -137,6 +139,8 @@ impl LoadedComponent {
                 name: name.into(),
                 log_rate: LogRate::new(limits.log_rate),
                 memory_limit: limits.memory,
+                files: FileQuota::new(limits.max_files),
+                storage: storage(config),
                 max_exchanges: limits.max_exchanges,
                 linger: limits.deadline,
                 start_timeout: limits.start_timeout,
@@ -154,6 +158,13 @@ impl LoadedComponent {
         let spec = InstanceSpec { name, source: Some(Arc::new(source)), ..self.spec.clone() };
         Self { spec, ..self.clone() }
     }
+}
+
+/// The quota of the folders that an app may write to.
+fn storage(config: &AppConfig) -> Arc<StorageQuota> {
+    let Limits { files_quota, stored_files, .. } = config.limits;
+    let writable = config.preopens.iter().filter(|folder| folder.write).map(|folder| folder.place.clone());
+    StorageQuota::new(writable, Stored { bytes: files_quota as u64, files: stored_files as u64 })
 }
 
 /// Check that the pool's memories and tables are large enough for the component.

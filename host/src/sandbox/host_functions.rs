@@ -3,6 +3,7 @@
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
+use crate::sandbox::guest_files;
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::stdio::GuestStream;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use wasmtime::component::{Accessor, HasData, Linker};
 /// Add WASI and the host functions to a linker.
 pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    guest_files::link(linker)?;
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)
 }

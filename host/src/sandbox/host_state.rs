@@ -7,8 +7,11 @@ use crate::config::app_source::{APP_FOLDER, Source};
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
+use crate::quota::files::FileQuota;
+use crate::quota::storage::StorageQuota;
 use crate::sandbox::engine::{Engine, TABLE_ELEMENTS};
 use crate::sandbox::execution::Execution;
+use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
@@ -23,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiterAsync, Store, UpdateDeadline};
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 /// A guest yields each time its memory has grown by this much, in bytes: the kernel takes half a millisecond to zero
@@ -31,6 +35,8 @@ const SHARE: usize = 1024 * 1024;
 
 /// Requests of an instance that may have work left after their replies, each of which holds a timer.
 const MOST_LINGERING: usize = 2000;
+/// Most resources of WASI that a guest holds: descriptors, streams, pollables, errors. One more traps.
+const MOST_RESOURCES: usize = 4096;
 
 /// Limits, grants and environment of every instance of an app.
 #[derive(Clone)]
@@ -41,6 +47,10 @@ pub struct InstanceSpec {
     pub log_rate: Arc<LogRate>,
     /// Most linear memory of an instance, in bytes.
     pub memory_limit: usize,
+    /// Descriptors of all instances together.
+    pub files: FileQuota,
+    /// What they may store.
+    pub storage: Arc<StorageQuota>,
     /// Most outbound requests that an instance may have open.
     pub max_exchanges: usize,
     /// How long work after a reply may take.
@@ -61,6 +71,7 @@ pub struct InstanceSpec {
 pub struct HostState {
     wasi: WasiCtx,
     table: ResourceTable,
+    files: OpenFiles,
     memory_limit: usize,
     /// Growth of its memory since it was created, in bytes.
     grown: usize,
@@ -93,6 +104,8 @@ impl HostState {
         wasi.stdout(output.stream(GuestStream::Stdout));
         wasi.stderr(output.stream(GuestStream::Stderr));
         wasi.envs(&spec.env);
+        // Otherwise a guest may create sockets, which it may not connect. Servers are reached through `http`.
+        wasi.allow_tcp(false).allow_udp(false);
         // Preopened first: the guest closes it by its descriptor number.
         if let Some(source) = &spec.source {
             wasi.preopened_dir(&source.app.folder, APP_FOLDER, FsPerms::ReadOnly)?;
@@ -101,9 +114,12 @@ impl HostState {
             let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(folder.path(), &folder.name, perms)?;
         }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
         let state = Self {
             wasi: wasi.build(),
-            table: ResourceTable::new(),
+            table,
+            files: OpenFiles::new(spec.files.clone(), spec.storage.clone()),
             memory_limit: spec.memory_limit,
             grown: 0,
             execution,
@@ -138,6 +154,12 @@ impl HostState {
 
     pub fn timer(&self) -> Arc<GuestTimer> {
         self.timer.clone()
+    }
+
+    /// What a guest has open.
+    pub fn files(&mut self) -> GuestFiles<'_> {
+        let WasiCtxView { ctx, table } = WasiCtxView { ctx: &mut self.wasi, table: &mut self.table };
+        GuestFiles { wasi: WasiFilesystemCtxView { ctx: ctx.filesystem(), table }, open: &mut self.files }
     }
 
     /// A handler is about to start; its reply goes to `reply`.

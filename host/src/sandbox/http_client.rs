@@ -4,7 +4,11 @@
 //! resolution, and connects to the very address that it checked.
 
 use crate::config::egress::Grants;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::quota::files::FilePlace;
 use crate::quota::outbound::{self, Outbound};
+use crate::sandbox::resolver;
 use crate::sandbox::this_machine;
 use crate::util::printable;
 use bytes::Bytes;
@@ -13,10 +17,12 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::{Request, Response, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,8 +31,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long an idle connection is kept. It counts as one of the app's open files.
+const IDLE: Duration = Duration::from_secs(20);
+/// How long connecting to one address may take, and waiting for the right to another open file.
+const CONNECTING: Duration = Duration::from_secs(30);
 /// Most idle connections kept per server.
 const IDLE_CONNECTIONS: usize = 32;
 
@@ -76,7 +84,10 @@ impl HttpClient {
     pub async fn send(&self, request: Request<Sending>) -> Result<Response<Incoming>, Problem> {
         let client = self.client.get_or_init(|| {
             let tls = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
-            let connector = tls.https_or_http().enable_http1().wrap_connector(Checked(self.grants.clone()));
+            let connector = tls
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(Checked(self.grants.clone(), self.outbound.clone()));
             Ok(Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE)
@@ -126,23 +137,83 @@ pub fn explain(error: &(dyn Error + 'static), connecting: bool) -> Problem {
 
 /// Connects to granted addresses only.
 #[derive(Clone)]
-pub struct Checked(Arc<Grants>);
+pub struct Checked(Arc<Grants>, Outbound);
 
 impl tower_service::Service<Uri> for Checked {
-    type Response = TokioIo<TcpStream>;
+    type Response = Counted;
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Problem>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Counted, Problem>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Problem>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let grants = self.0.clone();
+        let Self(grants, outbound) = self.clone();
         Box::pin(async move {
             let (host, port) = target(&uri)?;
-            connect(&grants, &host, port).await.map(TokioIo::new)
+            grants.check_host(&host, port).map_err(|why| Problem::new("denied", why))?;
+            let found = resolver::addresses(&outbound.lookups, &host, port).await?;
+            let place = tokio::time::timeout(CONNECTING, outbound.files.take()).await.ok().flatten();
+            let place = place.ok_or_else(|| {
+                let limit = limit_name::of(Limit::MaxFiles);
+                Problem::new("limit", format!("this app may open no further connection ({limit})"))
+            })?;
+            let stream = connect(&grants, &host, port, found).await?;
+            Ok(Counted { stream: TokioIo::new(stream), _place: place })
         })
+    }
+}
+
+/// A connection that counts as an open file of its app.
+pub struct Counted {
+    stream: TokioIo<TcpStream>,
+    _place: FilePlace,
+}
+
+impl Connection for Counted {
+    fn connected(&self) -> Connected {
+        self.stream.inner().connected()
+    }
+}
+
+impl hyper::rt::Read for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl hyper::rt::Write for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 }
 
@@ -159,22 +230,25 @@ pub fn target(uri: &Uri) -> Result<(String, u16), Problem> {
     Ok((host, uri.port_u16().unwrap_or(port)))
 }
 
-async fn connect(grants: &Grants, host: &str, port: u16) -> Result<TcpStream, Problem> {
-    grants.check_host(host, port).map_err(|why| Problem::new("denied", why))?;
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found = found.map_err(|e| Problem::new("resolve", format!("{host} cannot be resolved: {e}")))?;
+async fn connect(
+    grants: &Grants,
+    host: &str,
+    port: u16,
+    found: Vec<SocketAddr>,
+) -> Result<TcpStream, Problem> {
     let mut problem = Problem::new("resolve", format!("{host} has no address"));
     for address in found {
         if let Err(why) = grants.check_address(host, address.ip(), port, this_machine::is_at(address)) {
             problem = Problem::new("denied", why);
             continue;
         }
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+        match tokio::time::timeout(CONNECTING, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(e) => problem = Problem::new("connect", format!("{host}:{port} cannot be reached: {e}")),
+            Err(_) => problem = Problem::new("connect", format!("{host}:{port} does not answer")),
+            Ok(Err(e)) => problem = Problem::new("connect", format!("{host}:{port} cannot be reached: {e}")),
         }
     }
     Err(problem)

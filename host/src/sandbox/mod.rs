@@ -9,6 +9,8 @@ pub mod component;
 pub mod engine;
 pub mod exchange;
 pub mod execution;
+pub mod file_streams;
+pub mod guest_files;
 pub mod host_functions;
 pub mod host_state;
 pub mod http_client;
@@ -18,6 +20,7 @@ pub mod pagemap;
 #[cfg(any(test, feature = "internals"))]
 pub mod random_calls;
 pub mod request_head;
+pub mod resolver;
 pub mod stdio;
 pub mod this_machine;
 pub mod timer;

@@ -3,6 +3,7 @@
 
 use crate::config::egress::{Grant, Grants};
 use crate::quota::body_budget::BodyBudget;
+use crate::quota::files::FileQuota;
 use crate::quota::outbound::Outbound;
 use crate::sandbox::bindings::bolt::host::http::Chunk;
 use crate::sandbox::http_client::HttpClient;
@@ -74,25 +75,27 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
     let grants = ["127.0.0.1:1".to_owned(), address.to_string()].map(|text| Grant::parse(&text));
     let grants = Grants::new(grants.into_iter().collect::<Result<_, _>>()?);
     let bodies = BodyBudget::new(TRANSIT);
-    let client = HttpClient::within(Arc::new(grants), Outbound::new(bodies.clone(), TRANSIT));
+    let client =
+        HttpClient::within(Arc::new(grants), Outbound::new(bodies.clone(), TRANSIT, FileQuota::new(100)));
     let timer = Arc::<GuestTimer>::default();
     let mut exchanges = Exchanges::new(client, MOST, timer.clone());
     let log_rate = LogRate::new(10_000);
     let output = GuestOutput::new("random".into(), log_rate.clone());
-    let uploads = uploads(&mut choices).await?;
+    let files = FileQuota::new(1);
+    let uploads = uploads(&mut choices, &files).await?;
     let mut parking = None;
     while !choices.0.is_empty() {
         match choices.byte() % 12 {
             0..3 => {
                 let (head, body) = (choices.head(address), choices.text());
-                let number = exchanges.begin(&head, &body, choices.byte() % 2 == 0);
+                let number = exchanges.begin(&head, &body, choices.byte().is_multiple_of(2));
                 let answer = exchanges.response(number);
                 assert!(number != 0 || answer.contains("\"limit\""), "{answer}");
                 assert!(answer.len() < 4096, "{} bytes of a problem", answer.len());
             }
             3 | 4 => {
                 let number = choices.number();
-                exchanges.write(number, &choices.text(), choices.byte() % 4 != 0);
+                exchanges.write(number, &choices.text(), !choices.byte().is_multiple_of(4));
             }
             5 => drop(exchanges.response(choices.number())),
             6 => match exchanges.read(choices.number()) {
@@ -140,16 +143,19 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
     timely.map_err(|_| format!("{} bytes are still reserved", bodies.taken()))
 }
 
-async fn uploads(choices: &mut Choices<'_>) -> Result<Uploads, String> {
+async fn uploads(choices: &mut Choices<'_>, files: &FileQuota) -> Result<Uploads, String> {
     let mut uploads = Uploads::default();
     for _ in 0..choices.byte() % 3 {
-        let mut spool = Spool::default();
+        let mut spool = Spool::within(files.clone());
         let part = vec![choices.byte(); usize::from(choices.byte()) << 11];
+        let mut is_stored = true;
         for _ in 0..choices.byte() % 8 {
-            spool.take(&part).await.map_err(|e| e.to_string())?;
+            is_stored = is_stored && spool.take(&part).await.is_ok();
         }
-        spool.finish().await.map_err(|e| e.to_string())?;
-        uploads.push(spool);
+        if is_stored {
+            spool.finish().await.map_err(|e| e.to_string())?;
+            uploads.push(spool);
+        }
     }
     Ok(uploads)
 }
@@ -170,7 +176,11 @@ mod tests {
 
     fn client(grants: &[String], transit: usize) -> Arc<HttpClient> {
         let grants = grants.iter().map(|text| Grant::parse(text).unwrap()).collect();
-        HttpClient::within(Arc::new(Grants::new(grants)), Outbound::new(BodyBudget::new(transit), transit))
+        let files = FileQuota::new(100);
+        HttpClient::within(
+            Arc::new(Grants::new(grants)),
+            Outbound::new(BodyBudget::new(transit), transit, files),
+        )
     }
 
     fn head(address: SocketAddr) -> String {

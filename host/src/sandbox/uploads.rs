@@ -1,5 +1,8 @@
 //! Uploaded files of a request, kept until it is answered: small ones in memory, others on disk.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::quota::files::{FilePlace, FileQuota};
 use bytes::BytesMut;
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,7 +22,7 @@ pub struct Uploads(Vec<Stored>);
 #[derive(Debug)]
 enum Stored {
     Memory(BytesMut),
-    Disk(File),
+    Disk(Spooled),
 }
 
 impl Uploads {
@@ -39,9 +42,9 @@ impl Uploads {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 bytes[start..start.saturating_add(size).min(bytes.len())].to_vec()
             }
-            Some(Stored::Disk(file)) => {
+            Some(Stored::Disk(spooled)) => {
                 let mut part = vec![0; size];
-                let read = file.read_at(&mut part, offset).unwrap_or_else(|error| {
+                let read = spooled.file.read_at(&mut part, offset).unwrap_or_else(|error| {
                     tracing::error!("an uploaded file could not be read back: {error}");
                     0
                 });
@@ -52,21 +55,44 @@ impl Uploads {
     }
 }
 
+/// A file on disk, which counts as one of its app's open files.
+#[derive(Debug)]
+struct Spooled {
+    file: File,
+    _place: FilePlace,
+}
+
+impl Spooled {
+    /// Unnamed, so it vanishes with the process.
+    fn create(files: &FileQuota) -> io::Result<Self> {
+        let place = files.try_take().ok_or_else(|| {
+            let limit = limit_name::of(Limit::MaxFiles);
+            io::Error::other(format!("the app has too many open files ({limit})"))
+        })?;
+        Ok(Self { file: tempfile::tempfile()?, _place: place })
+    }
+}
+
 /// A file that is being received.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Spool {
     pub size: u64,
     pending: BytesMut,
-    file: Option<File>,
+    file: Option<Spooled>,
+    files: FileQuota,
 }
 
 impl Spool {
+    pub fn within(files: FileQuota) -> Self {
+        Self { size: 0, pending: BytesMut::new(), file: None, files }
+    }
+
     /// It is not on disk yet.
     pub fn is_in_memory(&self) -> bool {
         self.file.is_none()
     }
 
-    /// Append a part. A large file moves to an unnamed temporary file, which vanishes with the process.
+    /// Append a part. A large file moves to a temporary one.
     pub async fn take(&mut self, part: &[u8]) -> io::Result<()> {
         self.size += part.len() as u64;
         self.pending.extend_from_slice(part);
@@ -89,15 +115,16 @@ impl Spool {
     /// Disks are slow at times, so a blocking thread does this, not the worker's.
     async fn write_out(&mut self) -> io::Result<()> {
         let (file, pending) = (self.file.take(), std::mem::take(&mut self.pending));
-        let written = tokio::task::spawn_blocking(move || {
-            let mut file = match file {
-                Some(file) => file,
-                None => tempfile::tempfile()?,
+        let files = self.files.clone();
+        let written = self.files.work(move || {
+            let mut spooled = match file {
+                Some(spooled) => spooled,
+                None => Spooled::create(&files)?,
             };
-            file.write_all(&pending)?;
-            Ok::<_, io::Error>(file)
+            spooled.file.write_all(&pending)?;
+            Ok(spooled)
         });
-        self.file = Some(written.await.map_err(io::Error::other)??);
+        self.file = Some(written.await?);
         Ok(())
     }
 }
