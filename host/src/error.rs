@@ -107,6 +107,9 @@ pub enum Rejection {
     Invalid(ErrorList),
 }
 
+/// Most bytes of a path in a message.
+const MOST_PATH: usize = 1000;
+
 /// The app or the host is at fault: 5xx.
 #[derive(Debug)]
 pub enum Fault {
@@ -288,6 +291,7 @@ impl Fault {
             Self::NotBuilt(why) => format!("the app cannot be served: {why}"),
             Self::BadReply(why) => format!("the guest's reply is malformed: {why}"),
             Self::NoFolder(path) => {
+                let path = &path[..path.floor_char_boundary(MOST_PATH)];
                 let files = pick("--files", "[app.NAME.files]", "AppConfig::preopens");
                 format!("the reply's file {path:?} lies in no folder that the app may read ({files})")
             }

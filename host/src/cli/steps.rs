@@ -11,14 +11,13 @@ use crate::config::admin_address::Address;
 use crate::http::server::Server;
 use crate::quota::files;
 use crate::sandbox::engine::{self, Engine};
-use crate::sandbox::stdio;
-use crate::telemetry::log_output::{self, LogFormat};
+use crate::telemetry::log_output;
+use crate::telemetry::log_queue::LogGuard;
 use crate::util::progress;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tracing_appender::non_blocking::WorkerGuard;
 
 /// The error is a message for people.
 pub type Outcome = Result<(), String>;
@@ -29,13 +28,10 @@ pub fn cores() -> usize {
 
 /// Begin what every command that serves begins with: more open files, the log, and the watch over standard input. What is queued for the log is
 /// written when the guard is dropped.
-pub fn begin(args: &ProcessArgs) -> Result<WorkerGuard, String> {
+pub fn begin(args: &ProcessArgs) -> Result<LogGuard, String> {
     files::raise_limit();
     if args.exit_on_stdin_close {
         parent::watch_stdin();
-    }
-    if args.log_format != LogFormat::Json {
-        stdio::indent_lines();
     }
     log_output::start(args.log_format, args.log_filter.as_deref())
 }

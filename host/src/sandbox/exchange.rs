@@ -3,7 +3,8 @@
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
-use crate::sandbox::http_client::{self, Chunks, HttpClient, Problem, Sending};
+use crate::sandbox::http_client::{self, Chunks, HttpClient, Sending};
+use crate::sandbox::problem::Problem;
 use crate::sandbox::request_head::RequestHead;
 use crate::sandbox::timer::GuestTimer;
 use crate::util::locks::lock;

@@ -17,6 +17,7 @@ const PART: usize = 64 * 1024;
 
 /// What a stream holds besides the stream itself.
 pub struct Held {
+    #[allow(dead_code, reason = "it is held")]
     pub place: Option<Arc<FilePlace>>,
     pub quota: FileQuota,
 }

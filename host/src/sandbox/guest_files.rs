@@ -8,11 +8,10 @@ use crate::config::limit_table::Limit;
 use crate::quota::files::{FilePlace, FileQuota};
 use crate::quota::storage::{StorageQuota, Stored};
 use crate::sandbox::file_streams::{Growth, Held, HeldInput, HeldOutput, growth};
-use crate::sandbox::host_state::HostState;
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
-use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{self, ErrorCode, HostDescriptor};
@@ -67,15 +66,8 @@ impl OpenFiles {
     }
 }
 
-/// Replace WASI's functions for files in a linker.
-pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    types::add_to_linker::<_, CountedFiles>(linker, HostState::files)?;
-    linker.allow_shadowing(false);
-    Ok(())
-}
-
-struct CountedFiles;
+/// For the linker.
+pub struct CountedFiles;
 
 impl HasData for CountedFiles {
     type Data<'a> = GuestFiles<'a>;

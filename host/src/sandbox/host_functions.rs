@@ -3,16 +3,20 @@
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
-use crate::sandbox::guest_files;
+use crate::sandbox::guest_files::CountedFiles;
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::stdio::GuestStream;
 use std::time::Duration;
 use wasmtime::component::{Accessor, HasData, Linker};
+use wasmtime_wasi::p2::bindings::filesystem::types;
 
 /// Add WASI and the host functions to a linker.
 pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    guest_files::link(linker)?;
+    // WASI's own functions for files count nothing.
+    linker.allow_shadowing(true);
+    types::add_to_linker::<_, CountedFiles>(linker, HostState::files)?;
+    linker.allow_shadowing(false);
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)
 }

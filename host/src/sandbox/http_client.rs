@@ -8,9 +8,9 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::files::FilePlace;
 use crate::quota::outbound::{self, Outbound};
+use crate::sandbox::problem::{Problem, explain};
 use crate::sandbox::resolver;
 use crate::sandbox::this_machine;
-use crate::util::printable;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -21,7 +21,6 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,27 +39,6 @@ const IDLE_CONNECTIONS: usize = 32;
 
 /// Most headers of a response.
 const MOST_HEADERS: usize = 200;
-/// Most of a problem's text, in bytes: it may repeat what a guest or a server sent.
-const MOST_TEXT: usize = 500;
-
-/// Why an exchange failed: an error kind of `wit/bolt.wit`, and a message.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct Problem {
-    pub kind: &'static str,
-    pub message: String,
-}
-
-impl Problem {
-    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: printable::line(&message.into(), MOST_TEXT) }
-    }
-
-    pub fn json(&self) -> String {
-        serde_json::json!({ "error": self.kind, "message": self.message }).to_string()
-    }
-}
-
 /// The client of one app on one worker: its grants and its connection pool.
 pub struct HttpClient {
     pub grants: Arc<Grants>,
@@ -115,24 +93,6 @@ fn tls() -> Result<ClientConfig, String> {
     let mut settings = settings.clone()?;
     settings.resumption = Resumption::default();
     Ok(settings)
-}
-
-/// The cause at the end of a chain of errors, as a problem.
-pub fn explain(error: &(dyn Error + 'static), connecting: bool) -> Problem {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    let mut last = String::new();
-    while let Some(error) = cause {
-        if let Some(problem) = error.downcast_ref::<Problem>() {
-            return problem.clone();
-        }
-        last = error.to_string();
-        cause = error.source();
-    }
-    if connecting {
-        Problem::new("connect", format!("the connection could not be made: {last}"))
-    } else {
-        Problem::new("protocol", format!("the exchange failed: {last}"))
-    }
 }
 
 /// Connects to granted addresses only.

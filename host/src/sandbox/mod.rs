@@ -17,6 +17,7 @@ pub mod http_client;
 pub mod http_host;
 pub mod instance;
 pub mod pagemap;
+pub mod problem;
 #[cfg(any(test, feature = "internals"))]
 pub mod random_calls;
 pub mod request_head;

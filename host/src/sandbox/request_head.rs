@@ -1,6 +1,7 @@
 //! The head of an outbound request, as a guest writes it.
 
-use crate::sandbox::http_client::{self, Problem, Sending};
+use crate::sandbox::http_client::{self, Sending};
+use crate::sandbox::problem::Problem;
 use hyper::Request;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! Name resolution for guests, on threads of its own: a resolver that does not answer holds up nobody's files.
 
-use crate::sandbox::http_client::Problem;
+use crate::sandbox::problem::Problem;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -4,8 +4,9 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::rate_limit::RateLimit;
 use crate::util::locks::lock;
+use crate::util::printable;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,14 +18,6 @@ const MAX_TEXT: usize = 4 * 1024;
 
 /// Overhead of a log line besides the guest's text, in bytes.
 const LINE: u64 = 100;
-
-/// True for logs that people read: a guest's second line must not look like a line of the host.
-static INDENT: AtomicBool = AtomicBool::new(false);
-
-/// Indent continuation lines from now on.
-pub fn indent_lines() {
-    INDENT.store(true, Ordering::Relaxed);
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GuestStream {
@@ -83,13 +76,16 @@ impl GuestOutput {
 
     /// Log `text`, without trailing line breaks.
     pub fn write(&self, request: u64, stream: GuestStream, text: &str) {
-        let text = text.trim_end_matches(['\n', '\r']);
-        if text.is_empty() {
+        // Cut before anything is computed: a guest logs as much at a time as it has memory.
+        let part = printable::cut(text, MAX_TEXT);
+        let cut = part.len() < text.len();
+        let part = part.trim_end_matches(['\n', '\r']);
+        if part.is_empty() {
             return;
         }
-        let whole = text.len() as u64;
-        let (text, read) = printable(text);
-        let (cut, read) = ((read as u64) < whole, read as u64);
+        let whole = if cut { text.len() } else { part.len() } as u64;
+        let (text, read) = printable::text(part, MAX_TEXT);
+        let (cut, read) = (cut || read < part.len(), read as u64);
         // The rest of the log line counts too.
         if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
             self.rate.left_out.fetch_add(1, Ordering::Relaxed);
@@ -116,25 +112,6 @@ impl GuestOutput {
     pub fn stream(&self, stream: GuestStream) -> RawOutput {
         RawOutput { log: self.clone(), stream }
     }
-}
-
-/// The text as it is logged, and how many bytes of it that covers. Control characters other than tabs and line breaks
-/// are escaped, because logs are read in terminals.
-fn printable(text: &str) -> (String, usize) {
-    let indent = INDENT.load(Ordering::Relaxed);
-    let mut safe = String::with_capacity(text.len().min(MAX_TEXT) + 16);
-    for (at, c) in text.char_indices() {
-        if safe.len() >= MAX_TEXT {
-            return (safe, at);
-        }
-        match c {
-            '\n' if indent => safe.push_str("\n  | "),
-            '\n' | '\t' => safe.push(c),
-            c if c.is_control() => safe.extend(c.escape_default()),
-            c => safe.push(c),
-        }
-    }
-    (safe, text.len())
 }
 
 /// The guest's standard output or standard error.
@@ -175,9 +152,11 @@ impl Lines {
 impl AsyncWrite for Lines {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         let mut pending = lock(&self.pending);
+        // The rest is offered again.
+        let bytes = &bytes[..bytes.len().min(MAX_TEXT - pending.len())];
         pending.extend_from_slice(bytes);
         let whole = pending.iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
-        let whole = whole.or((pending.len() > MAX_TEXT).then_some(pending.len()));
+        let whole = whole.or((pending.len() >= MAX_TEXT).then_some(pending.len()));
         if let Some(end) = whole {
             let rest = pending.split_off(end);
             let lines = std::mem::replace(&mut *pending, rest);

@@ -3,4 +3,8 @@
 pub mod access_log;
 pub mod counters;
 #[cfg(feature = "cli")]
+pub mod log_lines;
+#[cfg(feature = "cli")]
 pub mod log_output;
+#[cfg(feature = "cli")]
+pub mod log_queue;

@@ -15,6 +15,21 @@ pub fn write(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_str(rest)
 }
 
+/// The same as a text of about `most` bytes, and how many bytes of `text` it has.
+pub fn text(text: &str, most: usize) -> (String, usize) {
+    let mut shown = String::with_capacity(text.len().min(most) + 16);
+    for (at, c) in text.char_indices() {
+        if shown.len() >= most {
+            return (shown, at);
+        }
+        match is_harmless(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_default()),
+        }
+    }
+    (shown, text.len())
+}
+
 /// The same on one line, and cut to about `most` bytes.
 pub fn line(text: &str, most: usize) -> String {
     let cut = cut(text, most);
@@ -74,6 +89,12 @@ mod tests {
         ] {
             assert_eq!(whole(text), shown);
         }
+    }
+
+    #[test]
+    fn a_text_is_cut_where_it_is_long_enough() {
+        assert_eq!(text("ab\u{202e}cd", 3), ("ab\\u{202e}".to_owned(), 5));
+        assert_eq!(text("a\nb", 100), ("a\nb".to_owned(), 3));
     }
 
     #[test]

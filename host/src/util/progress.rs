@@ -1,11 +1,17 @@
 //! Progress messages of slow steps, on standard error.
 
+use crate::util::printable;
 use std::fmt::Display;
 use std::io::Write;
 use std::time::Instant;
 
-/// Print a line for the user. Write errors are ignored: the host goes on if the pipe is closed or the disk is full.
+/// Most bytes of a message.
+const MOST: usize = 256 * 1024;
+
+/// Print a line for the user, who may read there what an app said. Write errors are ignored: the host goes on if the pipe is
+/// closed or the disk is full.
 pub fn tell(text: impl Display) {
+    let (text, _) = printable::text(&text.to_string(), MOST);
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
