@@ -160,7 +160,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 31] = [
+pub const TABLE: [Row; 29] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
