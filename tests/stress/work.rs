@@ -113,7 +113,8 @@ fn patient(deadline: &str) -> String {
 
 #[test]
 fn no_declared_type_harms_anybody_else() {
-    let pair = Pair::of("declared", &Terms { a: &patient("60s"), ..Terms::default() });
+    // What background threads leave to the allocator differs: 35 to 55 MiB, which does not grow.
+    let pair = Pair::of("declared", &Terms { a: &patient("60s"), slack: 16 << 20, ..Terms::default() });
     let requests = requests();
     let replies = ["/a/shared", "/a/numbers"];
     for (_, path, kind, body) in &requests {

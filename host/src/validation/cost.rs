@@ -2,6 +2,7 @@
 
 use crate::manifest::Type;
 use jiter::JsonValue;
+use std::borrow::Cow;
 
 /// A value.
 const VALUE: u64 = 16;
@@ -71,23 +72,34 @@ fn digits(count: usize) -> u64 {
     2 * count + count * count / 250
 }
 
-/// Upper bound of the memory of parsed JSON, in bytes: each value follows a comma, a colon or a bracket. A short body is
-/// not looked at: what it becomes is small, and gone before another one is parsed.
+/// The memory of parsed JSON, in bytes, as the parser allocates it. A short body is not looked at: what it becomes is
+/// small, and gone before another one is parsed.
 pub fn tree(json: &[u8]) -> usize {
     const SHORT: usize = 64 * 1024;
+    const VALUE: usize = size_of::<JsonValue<'_>>();
+    const PAIR: usize = size_of::<(Cow<'_, str>, JsonValue<'_>)>();
+    /// The head of a list or an object; its first item makes room for four. A longer one grows by doubling.
+    const HEAD: usize = 40;
     if json.len() <= SHORT {
         return 0;
     }
-    let (mut values, mut in_text, mut is_escaped) = (1, false, false);
-    for &byte in json {
+    let (mut bytes, mut in_text, mut is_escaped) = (VALUE, false, false);
+    for (at, &byte) in json.iter().enumerate() {
         if in_text {
             in_text = is_escaped || byte != b'"';
             is_escaped = !is_escaped && byte == b'\\';
-        } else {
-            in_text = byte == b'"';
-            values += usize::from(matches!(byte, b',' | b':' | b'[' | b'{'));
+            continue;
         }
+        let is_empty = matches!(json.get(at + 1), Some(b']' | b'}'));
+        bytes += match byte {
+            b',' => 2 * VALUE,
+            b':' => 2 * (PAIR - VALUE),
+            b'[' | b'{' if is_empty => HEAD,
+            b'[' => HEAD + 4 * VALUE,
+            b'{' => HEAD + 4 * PAIR,
+            _ => 0,
+        };
+        in_text = byte == b'"';
     }
-    // A list grows by doubling.
-    2 * values * size_of::<(std::borrow::Cow<'_, str>, JsonValue<'_>)>()
+    bytes
 }
