@@ -6,6 +6,7 @@ mod common;
 
 mod admin;
 mod asyncio;
+mod build_walls;
 mod cli;
 mod dev;
 mod differential;

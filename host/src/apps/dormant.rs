@@ -108,7 +108,7 @@ impl DormantApp {
 
     /// Build and compile the tenant's current file. The error is a user-facing message.
     pub fn prepare(&self) -> Result<Version, String> {
-        self.prepare_file(&component_file(&self.tenant.origin, &self.cache)?)
+        self.prepare_file(&component_file(&self.tenant.origin, &self.tenant.config.limits, &self.cache)?)
     }
 
     /// Compile a component as a version of this app.

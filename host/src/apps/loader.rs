@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Build, compile and load an app.
 pub fn load(origin: &Origin, engine: &Engine, config: &AppConfig, cache: &Path) -> Result<App, String> {
-    let wasm = component_file(origin, cache)?;
+    let wasm = component_file(origin, &config.limits, cache)?;
     let (artifact, manifest) = compiler::compile(engine, &wasm, cache, config, origin.rebuild)?;
     let name = module(&manifest).to_owned();
     open(&artifact, manifest, &name, engine, config)

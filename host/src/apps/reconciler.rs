@@ -187,6 +187,7 @@ mod tests {
         let origin = Origin {
             path: "/nowhere/app.wasm".into(),
             app: None,
+            root: Default::default(),
             linking: Default::default(),
             rebuild: false,
         };

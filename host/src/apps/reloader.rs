@@ -25,7 +25,7 @@ struct State {
 impl Reloader {
     /// Load the app for the first time. If it is broken, requests get the error until it is fixed.
     pub async fn new(runner: Runner, app: AppRef) -> Self {
-        let seen = FileStamps::of_folder(&app.folder);
+        let seen = FileStamps::of_app(&app);
         let outcome = runner.load(&app, true).await.map(Arc::new);
         Self { runner, app, state: Mutex::new(State { seen, outcome }) }
     }
@@ -33,10 +33,10 @@ impl Reloader {
     /// The app from its current files. The error is a message for its developer.
     pub async fn current(&self) -> Result<Arc<App>, String> {
         let mut state = self.state.lock().await;
-        let now = FileStamps::of_folder(&self.app.folder);
+        let now = FileStamps::of_app(&self.app);
         if now != state.seen {
             let start = Instant::now();
-            let changed = state.seen.changes(&now, &self.app.folder);
+            let changed = state.seen.changes(&now);
             state.outcome = self.runner.load(&self.app, true).await.map(Arc::new);
             match &state.outcome {
                 Ok(_) => progress::tell(format_args!(

@@ -3,6 +3,7 @@
 //! Building an app takes 10 s, loading its source 50 ms. So `dev` serves the source, and so does `run` while it builds.
 
 use crate::apps::app::App;
+use crate::builder::app_files::AppFiles;
 use crate::builder::compiler;
 use crate::builder::from_source::{self, Planned};
 use crate::builder::python_env::Content;
@@ -11,7 +12,8 @@ use crate::config::app_source::{AppRef, Source};
 use crate::manifest::Manifest;
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::engine::Engine;
-use std::path::Path;
+use crate::util::cache_files;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The runner, ready to load any app.
@@ -19,21 +21,41 @@ use std::sync::Arc;
 pub struct Runner {
     component: LoadedComponent,
     config: AppConfig,
+    /// Has the copies of packages.
+    work: PathBuf,
 }
 
 impl Runner {
     /// Take the runner from the cache, or build it. The error is a user-facing message.
     pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
-        let wasm = from_source::component_of(Content::Runner, Planned::of_runner(cache), cache, false)?;
+        let wasm = from_source::component_of(
+            Content::Runner,
+            Planned::of_runner(cache),
+            &config.limits,
+            cache,
+            false,
+        )?;
         let artifact = compiler::native(engine, &wasm, cache)?;
         let component = LoadedComponent::open(engine, &artifact, "runner", config)?;
-        Ok(Self { component, config: config.clone() })
+        Ok(Self { component, config: config.clone(), work: from_source::work(cache)? })
     }
 
     /// Load an app from its current source. The error is a message for its developer.
     pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
-        let component = self.component.running(Source { app: app.clone(), show_errors });
+        let component = self.component.running(self.source(app, show_errors)?);
         let json = compiler::ask(&component, &self.config.limits).await?;
         App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
+    }
+
+    /// The folder of a package has more in it, so its interpreters see a copy of the package.
+    fn source(&self, app: &AppRef, show_errors: bool) -> Result<Source, String> {
+        if app.package.is_none() {
+            return Ok(Source { app: app.clone(), show_errors, _copy: None });
+        }
+        let copy = cache_files::scratch(&self.work, "package")
+            .map_err(|e| format!("the package cannot be copied: {e}"))?;
+        AppFiles::of(app)?.copy(copy.path(), self.config.limits.build_disk as u64)?;
+        let app = AppRef { folder: copy.path().to_owned(), ..app.clone() };
+        Ok(Source { app, show_errors, _copy: Some(Arc::new(copy)) })
     }
 }

@@ -1,13 +1,14 @@
 //! Finds an app's component: the file that the operator names, or one that is built from source.
 
+use crate::config::Limits;
 use crate::config::origin::Origin;
 use std::path::{Path, PathBuf};
 
 /// The file of the component. Errors are text for people.
-pub fn component_file(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
+pub fn component_file(origin: &Origin, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
     let path = &origin.path;
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => build(origin, cache),
+        Some("py") => build(origin, limits, cache),
         Some("wasm") if path.is_file() => Ok(path.clone()),
         Some("wasm") => Err(format!("{}: no such file", path.display())),
         _ => Err(format!(
@@ -18,16 +19,16 @@ pub fn component_file(origin: &Origin, cache: &Path) -> Result<PathBuf, String> 
 }
 
 #[cfg(feature = "build")]
-fn build(origin: &Origin, cache: &Path) -> Result<PathBuf, String> {
+fn build(origin: &Origin, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
     use crate::builder::from_source::{Planned, component_of};
     use crate::builder::python_env::Content;
     let app = origin.app_ref()?;
-    let planned = Planned::of_app(&app, origin.linking, cache)?;
-    component_of(Content::App(&app), planned, cache, origin.rebuild)
+    let planned = Planned::of_app(&app, origin.linking, cache, limits.build_disk)?;
+    component_of(Content::App(&app), planned, limits, cache, origin.rebuild)
 }
 
 #[cfg(not(feature = "build"))]
-fn build(origin: &Origin, _: &Path) -> Result<PathBuf, String> {
+fn build(origin: &Origin, _: &Limits, _: &Path) -> Result<PathBuf, String> {
     Err(format!(
         "{}: this host was compiled without the cargo feature `build`: give it a .wasm file made by `bolt-host build`",
         origin.path.display()

@@ -3,11 +3,13 @@
 //!
 //! The result is cached under a hash of all its inputs, so nothing is built twice.
 
+use crate::builder::app_files::AppFiles;
 use crate::builder::compiler::cached;
-use crate::builder::python_env::{self, Content, Python};
+use crate::builder::python_env::{self, APP, Content, Python};
 use crate::builder::sdk_bundle;
-use crate::config::app_source::{AppRef, sources};
-use crate::config::origin::{Linking, Origin};
+use crate::config::Limits;
+use crate::config::app_source::AppRef;
+use crate::config::origin::Linking;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
 use crate::util::cache_files;
@@ -25,14 +27,17 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// The component of an app with its current files.
-    pub fn of_app(app: &AppRef, linking: Linking, cache: &Path) -> Result<Self, String> {
-        Ok(Self::new(key(app, &sources(&app.folder)?), linking, cache))
+    /// The component of an app with its current files, of at most `most` bytes.
+    pub fn of_app(app: &AppRef, linking: Linking, cache: &Path, most: usize) -> Result<Self, String> {
+        Ok(Self::of_files(app, &AppFiles::of(app)?.digest(most as u64)?, linking, cache))
     }
 
-    /// The component of an app from source.
-    pub fn of_origin(origin: &Origin, cache: &Path) -> Result<Self, String> {
-        Self::of_app(&origin.app_ref()?, origin.linking, cache)
+    /// The component of an app with files of this hash: all that its build can read, so that nobody can have another component
+    /// taken for it.
+    fn of_files(app: &AppRef, files: &str, linking: Linking, cache: &Path) -> Self {
+        let (module, attribute, sdk) = (&app.module, &app.attribute, sdk_bundle::digest());
+        let all = format!("{}\0{sdk}\0{module}\0{attribute}\0{files}", python_env::COMPONENTIZE);
+        Self::new(all.into_bytes(), linking, cache)
     }
 
     /// The runner's component.
@@ -60,24 +65,31 @@ impl Planned {
 pub fn component_of(
     content: Content<'_>,
     planned: Planned,
+    limits: &Limits,
     cache: &Path,
     rebuild: bool,
 ) -> Result<PathBuf, String> {
-    let Planned { key, linking, wasm: target } = planned;
+    let is_built = |wasm: &Path| trust::open_own(wasm).is_ok() && !rebuild;
+    if is_built(&planned.wasm) {
+        return Ok(planned.wasm);
+    }
     let io = |what: &str| {
         let what = what.to_owned();
         move |e: std::io::Error| format!("{what}: {e}")
     };
     cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be used"))?;
-    let is_built = || trust::open_own(&target).is_ok() && !rebuild;
-    if is_built() {
-        return Ok(target);
-    }
+    let work = cache_files::scratch(&work(cache)?, "build").map_err(io("the cache folder cannot be made"))?;
+    // The files may have changed since it was planned: what counts is what was copied.
+    let planned = match content {
+        Content::App(app) => copied(app, planned.linking, &work.path().join(APP), limits, cache)?,
+        Content::Runner => planned,
+    };
+    let Planned { key, linking, wasm: target } = planned;
     // Two hosts may start with the same app: the second one waits, and then finds the component built.
     let lock = File::create(cache.join("components").join(format!("{key}.lock")))
         .map_err(io("the cache cannot be locked"))?;
     lock.lock().map_err(io("the cache cannot be locked"))?;
-    if is_built() {
+    if is_built(&target) {
         return Ok(target);
     }
     let python = Python::ready(cache)?;
@@ -85,30 +97,41 @@ pub fn component_of(
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
         Content::Runner => "building the runner for apps from source (once)".to_owned(),
     });
-    sweep(&cache.join("work"));
-    let work = cache.join("work").join(format!("{key}-{}", std::process::id()));
-    cache_files::private_folder(&work).map_err(io("the cache folder cannot be made"))?;
-    let built = python_env::componentize(&python, content, &work).and_then(|wasm| {
-        link(&wasm, linking)?;
-        fs::rename(&wasm, &target).map_err(io("the component cannot be stored"))
-    });
-    let _ = fs::remove_dir_all(&work);
-    built?;
+    let wasm = python_env::componentize(&python, content, work.path())?;
+    link(&wasm, linking)?;
+    fs::rename(&wasm, &target).map_err(io("the component cannot be stored"))?;
     let _ = fs::remove_file(cache.join("components").join(format!("{key}.lock")));
     let size = fs::metadata(&target).map_or(0, |meta| meta.len()) / 1_000_000;
     step.done(&format!("{size} MB component"));
     Ok(target)
 }
 
-/// Remove the folders of interrupted builds: their names end in the ID of the process.
-fn sweep(work: &Path) {
-    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.rsplit('-').next().unwrap_or_default();
-        if !cache_files::is_alive(process) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
+/// Copy an app's files, and say which component they become.
+fn copied(
+    app: &AppRef,
+    linking: Linking,
+    folder: &Path,
+    limits: &Limits,
+    cache: &Path,
+) -> Result<Planned, String> {
+    let files = AppFiles::of(app)?;
+    if !files.has(&app.file) {
+        return Err(format!(
+            "{} is not read: it is a link to a file outside of {}. The operator may name another root",
+            app.folder.join(&app.file).display(),
+            app.folder.display()
+        ));
     }
+    let digest = files.copy(folder, limits.build_disk as u64)?;
+    Ok(Planned::of_files(app, &digest, linking, cache))
+}
+
+/// The folder of the builds in progress, without those of processes that ended.
+pub fn work(cache: &Path) -> Result<PathBuf, String> {
+    let work = cache.join("work");
+    cache_files::private_folder(&work).map_err(|e| format!("the cache folder cannot be made: {e}"))?;
+    cache_files::sweep(&work);
+    Ok(work)
 }
 
 /// Merge the core modules of a component file, if `linking` says so.
@@ -127,24 +150,4 @@ fn link(wasm: &Path, linking: Linking) -> Result<(), String> {
             Ok(())
         }
     }
-}
-
-/// All inputs of the component, or hashes of them.
-fn key(app: &AppRef, sources: &[PathBuf]) -> Vec<u8> {
-    let mut all = format!(
-        "{}\0{}\0{}\0{}\0",
-        python_env::COMPONENTIZE,
-        sdk_bundle::digest(),
-        app.module,
-        app.attribute
-    )
-    .into_bytes();
-    for path in sources {
-        let bytes = fs::read(path).unwrap_or_default();
-        let relative = path.strip_prefix(&app.folder).unwrap_or(path);
-        all.extend_from_slice(
-            format!("{}\0{}\0", relative.display(), cache_files::digest(&bytes)).as_bytes(),
-        );
-    }
-    all
 }

@@ -1,5 +1,6 @@
 //! Turns an app's source into compiled code that can be served. Every result is cached under a hash of its inputs.
 
+pub mod app_files;
 pub mod compiler;
 pub mod component_file;
 #[cfg(feature = "build")]

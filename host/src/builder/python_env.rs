@@ -84,6 +84,9 @@ fn run(command: &mut Command, hint: &str) -> Result<Output, String> {
     ))
 }
 
+/// The variables that componentize-py needs to start.
+const NEEDED: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+
 /// What to build into a component.
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
@@ -115,34 +118,41 @@ impl Content<'_> {
             }
         }
     }
-
-    /// The guest's first folder: the app's, or an empty one in the place where a runner later finds its app.
-    fn folder(&self, work: &Path) -> PathBuf {
-        match self {
-            Self::App(app) => app.folder.clone(),
-            Self::Runner => work.join("empty"),
-        }
-    }
 }
 
-/// Build in the folder `work`; returns the component's path. Errors tell the developer what to fix.
+/// The guest's first folder: the copy of the app, or an empty one in the place where a runner later finds its app.
+pub const APP: &str = "app";
+/// The guest's second folder: the SDK and the entry module.
+const SDK: &str = "sdk";
+
+/// Build in the folder `work`, which has the copy of an app; returns the component's path. Errors tell the developer what to fix.
+///
+/// componentize-py lets the guest write to every folder that it mounts: those in `work`, and the site-packages of the virtual
+/// environment that a variable names or else those of the system's Python. So it gets an empty environment.
 pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Result<PathBuf, String> {
     let io = |e: std::io::Error| format!("the SDK cannot be unpacked: {e}");
-    sdk_bundle::unpack(work).map_err(io)?;
-    fs::create_dir(work.join("empty")).map_err(io)?;
-    fs::write(work.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
+    let (app, sdk, venv, temporary) =
+        (work.join(APP), work.join(SDK), work.join("venv"), work.join("temporary"));
+    for folder in [&app, &venv.join("lib/site-packages"), &temporary] {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    sdk_bundle::unpack(&sdk).map_err(io)?;
+    fs::write(sdk.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
     let target = work.join("app.wasm");
     let output = Command::new(&python.componentize)
         .arg("--wit-path")
-        .arg(work.join("wit"))
+        .arg(sdk.join("wit"))
         .args(["--world", content.world(), "componentize", ENTRY, "--python-path"])
-        .arg(content.folder(work))
+        .arg(&app)
         .arg("--python-path")
-        .arg(work)
+        .arg(&sdk)
         .arg("--output")
         .arg(&target)
-        .env_remove("VIRTUAL_ENV")
-        .env_remove("PYTHONPATH")
+        .current_dir(work)
+        .env_clear()
+        .envs(NEEDED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .env("VIRTUAL_ENV", &venv)
+        .env("TMPDIR", &temporary)
         .output()
         .map_err(|e| format!("componentize-py cannot be started: {e}"))?;
     if output.status.success() {

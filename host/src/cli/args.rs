@@ -6,6 +6,7 @@ use crate::cli::limit_args::LimitArgs;
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
+use crate::config::app_source::Root;
 use crate::config::cache_folder::user_cache;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limits::most_instances;
@@ -76,6 +77,9 @@ pub struct Source {
     /// Use this BoltAPI object instead of `api`, or `app`, in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
+    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     /// Build again even if nothing changed.
     #[arg(long)]
     pub rebuild: bool,
@@ -90,7 +94,8 @@ pub struct Source {
 impl Source {
     pub fn origin(&self) -> Origin {
         let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
-        Origin { path: self.path.clone(), app: self.app.clone(), linking, rebuild: self.rebuild }
+        let root = root(self.root.as_ref());
+        Origin { path: self.path.clone(), app: self.app.clone(), root, linking, rebuild: self.rebuild }
     }
 }
 
@@ -229,6 +234,9 @@ pub struct Dev {
     /// Use this BoltAPI object instead of `api`, or `app`, in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
+    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     #[command(flatten)]
     pub serving: Serving,
 }
@@ -328,6 +336,11 @@ impl Serving {
             env: self.env.clone(),
         })
     }
+}
+
+/// The root of an app whose developer types the command.
+pub fn root(given: Option<&PathBuf>) -> Root {
+    given.map_or(Root::Package, |root| Root::Given(root.clone()))
 }
 
 /// `NAME=VALUE`.

@@ -10,7 +10,7 @@ use crate::builder::compiler;
 use crate::builder::component_file::component_file;
 use crate::builder::from_source::Planned;
 use crate::builder::sdk_bundle;
-use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When};
+use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When, root};
 use crate::cli::inspect;
 use crate::cli::probe;
 use crate::cli::scaffold;
@@ -39,7 +39,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
     let origin = args.source.origin();
-    let slot = match unbuilt(args, &origin, &engine, cache)? {
+    let slot = match unbuilt(args, &origin, &engine, &app_config, cache)? {
         None => {
             let app = loader::load(&origin, &engine, &app_config, cache)?;
             Arc::new(Slot::new(&app.component.spec.name.clone(), app))
@@ -66,7 +66,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
         return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
-    let app = AppRef::new(&args.path, args.app.as_deref())?;
+    let app = AppRef::new(&args.path, args.app.as_deref(), &root(args.root.as_ref()))?;
     let (config, app_config) = (args.serving.config(1)?, args.serving.app_config()?);
     let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
@@ -96,13 +96,20 @@ fn watch(slot: Arc<Slot>) {
 }
 
 /// The app to serve from source until it is built, if any.
-fn unbuilt(args: &Run, origin: &Origin, engine: &Engine, cache: &Path) -> Result<Option<AppRef>, String> {
+fn unbuilt(
+    args: &Run,
+    origin: &Origin,
+    engine: &Engine,
+    app_config: &AppConfig,
+    cache: &Path,
+) -> Result<Option<AppRef>, String> {
     if !origin.is_python() || args.build == When::First {
         return Ok(None);
     }
     let is_done = args.build == When::Aside
         && !origin.rebuild
-        && Planned::of_origin(origin, cache)?.is_done(engine, cache);
+        && Planned::of_app(&origin.app_ref()?, origin.linking, cache, app_config.limits.build_disk)?
+            .is_done(engine, cache);
     Ok(if is_done { None } else { Some(origin.app_ref()?) })
 }
 
@@ -173,7 +180,7 @@ pub fn sdk(cache: &Path) -> Outcome {
 /// Compile an app without serving it: its component, compiled code and manifest.
 fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
     let origin = source.origin();
-    let wasm = component_file(&origin, cache)?;
+    let wasm = component_file(&origin, &AppConfig::default().limits, cache)?;
     let engine = pool(&Config::default())?;
     let (artifact, manifest) =
         compiler::compile(&engine, &wasm, cache, &AppConfig::default(), origin.rebuild)?;

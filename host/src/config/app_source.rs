@@ -1,7 +1,7 @@
-//! An app's source: its file, the root folder of its imports, and the Python files below it.
+//! An app's source: its file, and the folder that its imports begin in.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// The guest path of the app's folder, both in a runner and during a build.
 pub const APP_FOLDER: &str = "/0";
@@ -14,6 +14,21 @@ pub struct Source {
     pub app: AppRef,
     /// Replies include exceptions.
     pub show_errors: bool,
+    /// The folder of `app`, if it is a copy that ends with its last user.
+    pub _copy: Option<Arc<tempfile::TempDir>>,
+}
+
+/// Who says which folder an app's imports begin in. Nothing outside of it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Root {
+    /// The folder of the file, whatever it has in it: the app's author decides nothing.
+    #[default]
+    Own,
+    /// The folder that the operator names.
+    Given(PathBuf),
+    /// The folder of the file or, if that is a package, the one that has the outermost package; of that folder only the package
+    /// is read. For developers: author and operator are the same.
+    Package,
 }
 
 /// The app to build: the module of `app.py`, and the name of its `BoltAPI`.
@@ -22,19 +37,39 @@ pub struct AppRef {
     pub module: String,
     pub attribute: String,
     pub folder: PathBuf,
+    /// The app's file, relative to the folder.
+    pub file: PathBuf,
+    /// Only this package in the folder is the app's.
+    pub package: Option<String>,
 }
 
 impl AppRef {
-    /// `path` is the file named on the command line; `app` is `module:attr` or nothing.
-    pub fn new(path: &Path, app: Option<&str>) -> Result<Self, String> {
+    /// `path` is the file that the operator names; `app` is `module:attr` or nothing.
+    pub fn new(path: &Path, app: Option<&str>, root: &Root) -> Result<Self, String> {
         let shown = path.display();
         if !path.is_file() {
             return Err(format!("{shown}: no such file"));
         }
-        let path = path.canonicalize().map_err(|e| format!("{shown}: {e}"))?;
-        let (folder, whole) = place(&path);
+        let whole = std::path::absolute(path).map_err(|e| format!("{shown}: {e}"))?;
+        let (folder, file) = match root {
+            Root::Own => own_folder(&whole),
+            Root::Given(root) => {
+                let root = std::path::absolute(root).map_err(|e| format!("{}: {e}", root.display()))?;
+                let file = whole.strip_prefix(&root).ok().filter(|file| is_plain(file));
+                let file = file.ok_or_else(|| format!("{shown} is not below the root {}", root.display()))?;
+                (root.clone(), file.to_owned())
+            }
+            Root::Package => package_folder(&whole.canonicalize().map_err(|e| format!("{shown}: {e}"))?),
+        };
+        let own: Vec<_> =
+            file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let package = match root {
+            Root::Package if own.len() > 1 => own.first().cloned(),
+            _ => None,
+        };
+        let own = own.join(".");
         let (module, attribute) = match app {
-            None => (whole.as_str(), "api"),
+            None => (own.as_str(), "api"),
             Some(app) => app.split_once(':').unwrap_or((app, "api")),
         };
         let identifier = |name: &str| {
@@ -47,50 +82,63 @@ impl AppRef {
                 "{shown}: {module}:{attribute} is not a Python name: rename the file or give --app module:attr"
             ));
         }
-        Ok(Self { module: module.to_owned(), attribute: attribute.to_owned(), folder })
+        Ok(Self { module: module.to_owned(), attribute: attribute.to_owned(), folder, file, package })
     }
 }
 
-/// The import root of a file, and its module name from there: a file in a package is imported as part of the package.
-fn place(path: &Path) -> (PathBuf, String) {
-    let mut name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-    let mut folder = path.parent().unwrap_or(Path::new("/"));
+/// Whether a path only goes down.
+fn is_plain(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn own_folder(path: &Path) -> (PathBuf, PathBuf) {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    (folder.to_owned(), path.file_name().unwrap_or_default().into())
+}
+
+/// A file in a package is imported as part of the package.
+fn package_folder(path: &Path) -> (PathBuf, PathBuf) {
+    let (mut folder, mut file) = own_folder(path);
     while folder.join("__init__.py").is_file()
         && let (Some(package), Some(above)) = (folder.file_name(), folder.parent())
     {
-        name = format!("{}.{name}", package.to_string_lossy());
-        folder = above;
+        file = Path::new(package).join(file);
+        folder = above.to_owned();
     }
-    (folder.to_owned(), name)
+    (folder, file)
 }
 
-/// The Python files below an app's folder, which it may import. Skips hidden folders, virtual environments and caches.
-pub fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    const MOST: usize = 5000;
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        for entry in entries.flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            let name = name.to_string_lossy();
-            if name.starts_with('.') || matches!(&*name, "__pycache__" | "node_modules") {
-                continue;
-            }
-            // Symlinks are followed; a loop of them ends at the file limit below or at the system's own limit.
-            match fs::metadata(&path).map(|meta| meta.file_type()) {
-                Ok(kind) if kind.is_dir() && !path.join("pyvenv.cfg").exists() => folders.push(path),
-                Ok(kind) if !kind.is_dir() && name.ends_with(".py") => found.push(path),
-                _ => {}
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_operator_says_which_folder_an_app_has() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("shop/inner")).unwrap();
+        for file in ["shop/__init__.py", "shop/inner/__init__.py", "shop/inner/main.py", "flat.py"] {
+            fs::write(root.join(file), "").unwrap();
         }
-        if found.len() > MOST {
-            return Err(format!(
-                "{} has more than {MOST} Python files below it: move the app into a folder of its own",
-                folder.display()
-            ));
+        let main = root.join("shop/inner/main.py");
+        let of = |path: &Path, root: Root| {
+            let app = AppRef::new(path, None, &root)?;
+            Ok::<_, String>((app.folder, app.module, app.package))
+        };
+        assert_eq!(of(&main, Root::Own).unwrap(), (root.join("shop/inner"), "main".to_owned(), None));
+        assert_eq!(
+            of(&main, Root::Given(root.join("shop"))).unwrap(),
+            (root.join("shop"), "inner.main".to_owned(), None)
+        );
+        let package = Some("shop".to_owned());
+        assert_eq!(of(&main, Root::Package).unwrap(), (root.clone(), "shop.inner.main".to_owned(), package));
+        assert_eq!(
+            of(&root.join("flat.py"), Root::Package).unwrap(),
+            (root.clone(), "flat".to_owned(), None)
+        );
+        for other in [root.join("other"), root.join("shop/inner/x/..")] {
+            assert!(of(&main, Root::Given(other)).unwrap_err().contains("not below the root"));
         }
     }
-    found.sort();
-    Ok(found)
 }

@@ -2,6 +2,7 @@
 
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
+use crate::config::app_source::{AppRef, Root};
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
@@ -131,6 +132,7 @@ struct TlsTable {
 #[serde(deny_unknown_fields)]
 struct AppTable {
     source: Spanned<PathBuf>,
+    root: Option<Spanned<PathBuf>>,
     app: Option<String>,
     hosts: Option<Spanned<Vec<String>>>,
     prefix: Option<Spanned<String>>,
@@ -343,6 +345,20 @@ impl AppTable {
         } else if !path.is_file() {
             mistakes.add(at, &format!("{}: no such file", path.display()));
         }
+        let is_python = path.extension().is_some_and(|end| end == "py");
+        let root = match self.root {
+            Some(root) => {
+                let (at, folder) = (root.span().start, folder.join(root.into_inner()));
+                if !is_python {
+                    mistakes.add(at, "a root is for a source that is a .py file");
+                } else if path.is_file() {
+                    let found = AppRef::new(&path, self.app.as_deref(), &Root::Given(folder.clone()));
+                    mistakes.take(at, found);
+                }
+                Root::Given(folder)
+            }
+            None => Root::Own,
+        };
         let start = name.span().start;
         let hosts_at = self.hosts.as_ref().map_or(start, |hosts| hosts.span().start);
         let hosts = self.hosts.map(Spanned::into_inner).unwrap_or_default();
@@ -374,7 +390,7 @@ impl AppTable {
             preopens,
             env: self.env.into_iter().collect(),
         };
-        let origin = Origin { path, app: self.app, linking: Linking::default(), rebuild: false };
+        let origin = Origin { path, app: self.app, root, linking: Linking::default(), rebuild: false };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
         (mistakes.found.len() == before).then_some(tenant)
     }
@@ -407,6 +423,7 @@ mod tests {
             ("[app.a]\nsource = \"gone.wasm\"".to_owned(), 2, "no such file"),
             ("[app.a]\nsource = \"gone.txt\"".to_owned(), 2, ".py file"),
             ("[app.a]\n".to_owned(), 1, "source"),
+            (shop.clone() + "root = \"elsewhere\"", 3, "not below the root"),
             (shop.clone() + "hosts = [\"http://x\"]", 3, "not a host name"),
             (shop.clone() + "prefix = \"shop\"", 3, "not a path prefix"),
             (shop.clone() + "[app.shop.limits]\nmemory = \"lots\"", 4, "a size is"),

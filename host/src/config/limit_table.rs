@@ -31,6 +31,7 @@ pub enum Limit {
     Transit,
     MaxComponent,
     MaxManifest,
+    BuildDisk,
     MaxHead,
     HeaderTimeout,
     WriteTimeout,
@@ -160,7 +161,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 29] = [
+pub const TABLE: [Row; 30] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -344,6 +345,14 @@ pub const TABLE: [Row; 29] = [
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_manifest as u64), set: |l, v| l.max_manifest = v as usize },
         help: "Refuse to load an app whose routes, types and OpenAPI description are larger as JSON",
+    },
+    Row {
+        limit: Limit::BuildDisk,
+        flag: "build-disk",
+        key: "build-disk",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.build_disk as u64), set: |l, v| l.build_disk = v as usize },
+        help: "Let a build have at most this much of files, with the copy of the app's folder",
     },
     Row {
         limit: Limit::MaxHead,

@@ -56,6 +56,8 @@ pub struct Limits {
     pub max_component: usize,
     /// Maximum size of the manifest that describes the app, in bytes.
     pub max_manifest: usize,
+    /// Maximum size of all files of a build, those of the app's folder and those it makes, in bytes.
+    pub build_disk: usize,
 }
 
 impl Default for Limits {
@@ -84,6 +86,7 @@ impl Default for Limits {
             transit: 256 * MIB,
             max_component: 512 * MIB,
             max_manifest: 4 * MIB,
+            build_disk: 1024 * MIB,
         }
     }
 }

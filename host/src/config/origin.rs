@@ -1,7 +1,7 @@
 //! Where an app comes from: a Python file or a component, and how to link it.
 
 use crate::config::AppConfig;
-use crate::config::app_source::AppRef;
+use crate::config::app_source::{AppRef, Root};
 use crate::config::virtual_hosts::Mount;
 use std::path::PathBuf;
 
@@ -12,6 +12,8 @@ pub struct Origin {
     pub path: PathBuf,
     /// The app's `module:attr` in it, if not the default.
     pub app: Option<String>,
+    /// The folder that its imports begin in.
+    pub root: Root,
     pub linking: Linking,
     /// Build again even when nothing changed.
     pub rebuild: bool,
@@ -24,7 +26,7 @@ impl Origin {
     }
 
     pub fn app_ref(&self) -> Result<AppRef, String> {
-        AppRef::new(&self.path, self.app.as_deref())
+        AppRef::new(&self.path, self.app.as_deref(), &self.root)
     }
 }
 

@@ -185,7 +185,8 @@ impl Host {
     }
 
     /// Load an app, a `.py` file or a component, for all paths below `prefix`. It replaces an app of the same name,
-    /// which finishes its requests. Builds and compiles what is not in the cache, on a separate thread.
+    /// which finishes its requests. Builds and compiles what is not in the cache, on a separate thread. The imports of
+    /// a Python file begin in its folder, of which the build sees a copy.
     pub async fn load(&self, name: &str, prefix: &str, app: impl AsRef<Path>) -> Result<Plugin, LoadError> {
         self.load_with(name, prefix, app, self.inner.defaults.clone()).await
     }
@@ -200,8 +201,13 @@ impl Host {
     ) -> Result<Plugin, LoadError> {
         let prefix = virtual_hosts::prefix(prefix).map_err(LoadError::Prefix)?;
         let mount = Mount { hosts: Vec::new(), prefix };
-        let origin =
-            Origin { path: app.as_ref().to_owned(), app: None, linking: Default::default(), rebuild: false };
+        let origin = Origin {
+            path: app.as_ref().to_owned(),
+            app: None,
+            root: Default::default(),
+            linking: Default::default(),
+            rebuild: false,
+        };
         let inner = self.inner.clone();
         let loading = move || loader::load(&origin, &inner.engine, &config, &inner.cache);
         let loaded = tokio::task::spawn_blocking(loading).await;

@@ -46,6 +46,22 @@ pub fn is_alive(process: &str) -> bool {
     Path::new("/proc").join(process).exists()
 }
 
+/// A new private folder in `work`, which is removed when it is dropped, or by [`sweep`].
+pub fn scratch(work: &Path, kind: &str) -> io::Result<tempfile::TempDir> {
+    let process = format!("-{}", std::process::id());
+    tempfile::Builder::new().prefix(&format!("{kind}-")).suffix(&process).tempdir_in(work)
+}
+
+/// Remove the folders of processes that were interrupted: their names end in the process's ID.
+pub fn sweep(work: &Path) {
+    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_alive(name.rsplit('-').next().unwrap_or_default()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The digest of a file, cached under its [`FileState`]: reading a component takes 0.1 s.
 pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     let path = path.canonicalize()?;

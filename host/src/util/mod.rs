@@ -7,4 +7,5 @@ pub mod locks;
 pub mod memory_trim;
 pub mod printable;
 pub mod progress;
+pub mod tree;
 pub mod trust;

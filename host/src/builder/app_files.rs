@@ -1,0 +1,131 @@
+//! The files that a build may see: those of the app's folder, read without leaving it, and copied for each build.
+
+use crate::config::app_source::AppRef;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::util::cache_files;
+use crate::util::tree::{Found, Name, Tree};
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The files of an app, as they were found.
+pub struct AppFiles {
+    tree: Tree,
+    files: Vec<Found>,
+}
+
+impl AppFiles {
+    /// The files of `app`'s folder, or of its package in there. Errors are sentences for people.
+    pub fn of(app: &AppRef) -> Result<Self, String> {
+        let tree = Tree::open(&app.folder)?;
+        let files = tree.files(Path::new(app.package.as_deref().unwrap_or_default()), is_wanted)?;
+        Ok(Self { tree, files })
+    }
+
+    /// The Python files: others may change while the app runs.
+    pub fn python(&self) -> impl Iterator<Item = &Found> {
+        self.files.iter().filter(|file| file.path.extension().is_some_and(|end| end == "py"))
+    }
+
+    /// Whether a file is among them.
+    pub fn has(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file.path == path)
+    }
+
+    /// A hash of names and contents. `most`: the limit on their size together, in bytes.
+    pub fn digest(&self, most: u64) -> Result<String, String> {
+        self.read(most, |_, _| Ok(()))
+    }
+
+    /// Copy them below a folder; returns the hash of the copy.
+    pub fn copy(&self, folder: &Path, most: u64) -> Result<String, String> {
+        self.read(most, |path, bytes| {
+            let copy = folder.join(path);
+            fs::create_dir_all(copy.parent().unwrap_or(folder))?;
+            fs::write(copy, bytes)
+        })
+    }
+
+    fn read(
+        &self,
+        most: u64,
+        mut each: impl FnMut(&Path, &[u8]) -> io::Result<()>,
+    ) -> Result<String, String> {
+        let (mut all, mut left, mut bytes) = (Vec::new(), most, Vec::new());
+        for file in &self.files {
+            let failed = |e: io::Error| format!("{} cannot be copied: {e}", file.path.display());
+            // A file that was removed meanwhile is no part of the app.
+            let Ok(open) = self.tree.open_file(&file.path) else { continue };
+            bytes.clear();
+            open.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+            left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                format!(
+                    "the app's folder has more files than a build may have: move the app into a folder of its own, or raise {}",
+                    limit_name::of(Limit::BuildDisk)
+                )
+            })?;
+            each(&file.path, &bytes).map_err(failed)?;
+            let line = format!("{}\0{}\0", file.path.display(), cache_files::digest(&bytes));
+            all.extend_from_slice(line.as_bytes());
+        }
+        Ok(cache_files::digest(&all))
+    }
+}
+
+/// Leaves out what no build needs: hidden files, caches, virtual environments, components, and the files by which a package would
+/// have componentize-py add other worlds to ours.
+fn is_wanted(entry: &Name<'_>) -> bool {
+    let name = entry.name;
+    if name.starts_with('.') {
+        return false;
+    }
+    if entry.is_folder() {
+        return !matches!(name, "__pycache__" | "node_modules") && !entry.holds("pyvenv.cfg");
+    }
+    name != "componentize-py.toml" && !name.ends_with(".pyc") && !name.ends_with(".wasm")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_what_the_app_may_import_and_read() {
+        let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["app.py", "data.txt", "shop/__init__.py", "shop/a.py", ".env", "app.wasm"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        for (name, file) in
+            [("__pycache__", "a.pyc"), ("venv", "pyvenv.cfg"), ("shop", "componentize-py.toml")]
+        {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name).join(file), "").unwrap();
+        }
+        let mut app = AppRef {
+            module: "app".to_owned(),
+            attribute: "api".to_owned(),
+            folder: folder.path().to_owned(),
+            file: "app.py".into(),
+            package: None,
+        };
+        let of = |app: &AppRef| AppFiles::of(app).unwrap();
+        let names = |files: &AppFiles| -> Vec<_> {
+            files.files.iter().map(|file| file.path.display().to_string()).collect()
+        };
+        let files = of(&app);
+        assert_eq!(names(&files), ["app.py", "data.txt", "shop/__init__.py", "shop/a.py"]);
+        assert_eq!(files.python().count(), 3);
+        let digest = files.copy(copy.path(), 1000).unwrap();
+        assert_eq!(digest, files.digest(1000).unwrap());
+        let copied = AppFiles::of(&AppRef { folder: copy.path().to_owned(), ..app.clone() }).unwrap();
+        assert_eq!((names(&copied), copied.digest(1000).unwrap()), (names(&files), digest.clone()));
+        assert!(files.digest(20).unwrap_err().contains("build_disk"));
+        fs::write(folder.path().join("data.txt"), "other").unwrap();
+        assert_ne!(of(&app).digest(1000).unwrap(), digest);
+        app.package = Some("shop".to_owned());
+        assert_eq!(names(&of(&app)), ["shop/__init__.py", "shop/a.py"]);
+    }
+}
