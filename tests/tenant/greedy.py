@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bolt import BoltAPI, FileResponse, Response
+from bolt import BoltAPI, FileResponse, Response, UploadFile
 from bolt.http import _exchange
 from wit_world.imports import host
 
@@ -34,12 +34,14 @@ async def hoard(url: str, exchanges: int, mb: int, whole: bool) -> list[int]:
     http, chunk = raw(), "x" * (mb << 20)
     begun = [http.begin(head(url), chunk if whole else "", not whole) for _ in range(exchanges)]
     taken = 0
-    for _ in range(20):
-        if not whole:
-            taken += sum(http.write(number, chunk, True) for number in begun)
-        await asyncio.sleep(0.02)
-    for number in begun:
-        http.close(number)
+    try:
+        for _ in range(3):
+            if not whole:
+                taken += sum(http.write(number, chunk, True) for number in begun)
+            await asyncio.sleep(0.1)
+    finally:
+        for number in begun:
+            http.close(number)
     return [len(begun), taken]
 
 
@@ -48,11 +50,12 @@ async def unread(url: str, exchanges: int, ms: int) -> int:
     """Read nothing of responses without an end."""
     http = raw()
     begun = [http.begin(head(url), "", False) for _ in range(exchanges)]
-    await asyncio.sleep(ms / 1000)
-    answered = sum('"status"' in http.response(number) for number in begun)
-    for number in begun:
-        http.close(number)
-    return answered
+    try:
+        await asyncio.sleep(ms / 1000)
+        return sum('"status"' in http.response(number) for number in begun)
+    finally:
+        for number in begun:
+            http.close(number)
 
 
 @api.get("/refused")
@@ -189,6 +192,19 @@ def log(mb: int, times: int) -> None:
         host.log(0, host.Level.STDERR, text)
 
 
+@api.get("/lines")
+def lines(count: int) -> None:
+    for _ in range(count):
+        host.log(0, host.Level.STDERR, "x" * 4000)
+
+
+@api.get("/long-path")
+def long_path(mb: int) -> None:
+    """Have an error repeat megabytes."""
+    print("\n" * (mb << 20))
+    host.log(0, host.Level.ERROR, FORGED * (mb << 15))
+
+
 @api.get("/print")
 def print_raw(mb: int) -> None:
     """Write to the standard output of WASI, without a line's end."""
@@ -205,6 +221,28 @@ def forge(way: str) -> Response:
     elif way == "raise":
         raise RuntimeError(FORGED)
     return FileResponse(f"/nowhere/{FORGED}")
+
+
+@api.post("/upload")
+def upload(file: UploadFile) -> int:
+    return len(file.read_sync())
+
+
+@api.get("/send")
+def send(name: str) -> Response:
+    return FileResponse(name)
+
+
+@api.get("/ask")
+async def ask(count: int, domain: str, ms: int) -> int:
+    """Ask for the addresses of many names; how many requests got an answer."""
+    http = raw()
+    begun = [http.begin(head(f"http://n{at}.{domain}/"), "", False) for at in range(count)]
+    await asyncio.sleep(ms / 1000)
+    answered = sum(http.response(number) != "" for number in begun)
+    for number in begun:
+        http.close(number)
+    return answered
 
 
 @api.get("/fetch")

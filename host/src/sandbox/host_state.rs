@@ -158,8 +158,8 @@ impl HostState {
 
     /// What a guest has open.
     pub fn files(&mut self) -> GuestFiles<'_> {
-        let WasiCtxView { ctx, table } = WasiCtxView { ctx: &mut self.wasi, table: &mut self.table };
-        GuestFiles { wasi: WasiFilesystemCtxView { ctx: ctx.filesystem(), table }, open: &mut self.files }
+        let wasi = WasiFilesystemCtxView { ctx: self.wasi.filesystem(), table: &mut self.table };
+        GuestFiles { wasi, open: &mut self.files }
     }
 
     /// A handler is about to start; its reply goes to `reply`.
