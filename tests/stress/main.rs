@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod builds;
 mod bytes;
 mod faults;
 mod hostile;

@@ -4,8 +4,8 @@ use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::loader;
 use crate::builder::compiler;
-use crate::builder::component_file::component_file;
-use crate::config::origin::Tenant;
+use crate::builder::prepare::{Pace, Prepared, Refusal, prepare};
+use crate::config::origin::{Origin, Tenant};
 use crate::error::Fault;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
@@ -106,18 +106,23 @@ impl DormantApp {
         loaded.map_err(|why| Fault::NotBuilt(why.to_string()))
     }
 
-    /// Build and compile the tenant's current file. The error is a user-facing message.
-    pub fn prepare(&self) -> Result<Version, String> {
-        self.prepare_file(&component_file(&self.tenant.origin, &self.tenant.config.limits, &self.cache)?)
+    /// Build and compile the tenant's current file.
+    pub fn prepare(&self) -> Result<Version, Refusal> {
+        self.version_of(&self.tenant.origin, Pace::Background)
     }
 
     /// Compile a component as a version of this app.
-    pub fn prepare_file(&self, wasm: &Path) -> Result<Version, String> {
-        let config = &self.tenant.config;
-        let (artifact, _) = compiler::compile(&self.engine, wasm, &self.cache, config, false)?;
+    pub fn prepare_file(&self, wasm: &Path) -> Result<Version, Refusal> {
+        let origin = Origin { path: wasm.to_owned(), ..self.tenant.origin.clone() };
+        self.version_of(&origin, Pace::Foreground)
+    }
+
+    fn version_of(&self, origin: &Origin, pace: Pace) -> Result<Version, Refusal> {
+        let limits = &self.tenant.config.limits;
+        let Prepared { artifact, .. } = prepare(origin, &self.engine, limits, &self.cache, pace)?;
         // Map it now, so that the first request need not wait for the disk.
         if let Some(code) = artifact.shared() {
-            self.engine.code(&code)?;
+            self.engine.code(&code).map_err(Refusal::passing)?;
         }
         Ok(Version { id: artifact.id(), artifact, since: SystemTime::now() })
     }

@@ -29,6 +29,16 @@ impl FileStamps {
         }
     }
 
+    /// Unlike those of any app.
+    pub fn unknown() -> Self {
+        Self([(PathBuf::new(), None)].into())
+    }
+
+    /// Of all files, in bytes.
+    pub fn size(&self) -> u64 {
+        self.0.values().flatten().fold(0, |sum, (_, size)| sum.saturating_add(*size))
+    }
+
     fn of_file(path: &Path) -> Self {
         let stamp = fs::metadata(path).ok().map(|meta| (meta.modified().ok(), meta.len()));
         Self([(path.to_owned(), stamp)].into())

@@ -1,8 +1,7 @@
 //! Builds, compiles and loads an app, from any kind of source.
 
 use crate::apps::app::App;
-use crate::builder::compiler;
-use crate::builder::component_file::component_file;
+use crate::builder::prepare::{Pace, Prepared, prepare};
 use crate::config::AppConfig;
 use crate::config::origin::Origin;
 use crate::manifest::Manifest;
@@ -14,8 +13,8 @@ use std::sync::Arc;
 
 /// Build, compile and load an app.
 pub fn load(origin: &Origin, engine: &Engine, config: &AppConfig, cache: &Path) -> Result<App, String> {
-    let wasm = component_file(origin, &config.limits, cache)?;
-    let (artifact, manifest) = compiler::compile(engine, &wasm, cache, config, origin.rebuild)?;
+    let prepared = prepare(origin, engine, &config.limits, cache, Pace::Foreground);
+    let Prepared { artifact, manifest, .. } = prepared.map_err(|refusal| refusal.text)?;
     let name = module(&manifest).to_owned();
     open(&artifact, manifest, &name, engine, config)
         .map_err(|sentence| format!("{}: {sentence}", origin.path.display()))

@@ -1,6 +1,7 @@
 //! The apps of a host: where each comes from, which version is served now, and which workers have instances of it.
 
 pub mod app;
+pub mod build_queue;
 pub mod dormant;
 pub mod file_stamps;
 pub mod loader;

@@ -18,6 +18,21 @@ pub fn component_file(origin: &Origin, limits: &Limits, cache: &Path) -> Result<
     }
 }
 
+/// Where the component is, built or not; None if only a build can say.
+pub fn planned(origin: &Origin, limits: &Limits, cache: &Path) -> Result<Option<PathBuf>, String> {
+    if !origin.is_python() {
+        return component_file(origin, limits, cache).map(Some);
+    }
+    #[cfg(feature = "build")]
+    {
+        use crate::builder::from_source::Planned;
+        let planned = Planned::of_app(&origin.app_ref()?, origin.linking, cache, limits.build_disk)?;
+        Ok(Some(planned.wasm))
+    }
+    #[cfg(not(feature = "build"))]
+    Ok(None)
+}
+
 #[cfg(feature = "build")]
 fn build(origin: &Origin, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
     use crate::builder::from_source::{Planned, component_of};

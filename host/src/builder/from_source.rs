@@ -97,7 +97,7 @@ pub fn component_of(
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
         Content::Runner => "building the runner for apps from source (once)".to_owned(),
     });
-    let wasm = python_env::componentize(&python, content, work.path())?;
+    let wasm = python_env::componentize(&python, content, limits, work.path())?;
     link(&wasm, linking)?;
     fs::rename(&wasm, &target).map_err(io("the component cannot be stored"))?;
     let _ = fs::remove_file(cache.join("components").join(format!("{key}.lock")));

@@ -1,10 +1,13 @@
 //! Turns an app's source into compiled code that can be served. Every result is cached under a hash of its inputs.
 
 pub mod app_files;
+#[cfg(feature = "build")]
+pub mod child;
 pub mod compiler;
 pub mod component_file;
 #[cfg(feature = "build")]
 pub mod from_source;
+pub mod prepare;
 #[cfg(feature = "build")]
 pub mod python_env;
 #[cfg(feature = "build")]

@@ -3,14 +3,21 @@
 //! The environment is private because componentize-py reads the SDK files of every package installed beside it: another
 //! SDK there would add its worlds to ours.
 
+use crate::builder::child;
 use crate::builder::sdk_bundle;
+use crate::config::Limits;
 use crate::config::app_source::AppRef;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::util::cache_files;
+use crate::util::child_process::{self, Bounds, End};
 use crate::util::progress::Progress;
 use crate::util::trust;
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The tool that builds components; a new version gets a new environment.
 pub const COMPONENTIZE: &str = "componentize-py==0.25.1";
@@ -84,6 +91,8 @@ fn run(command: &mut Command, hint: &str) -> Result<Output, String> {
     ))
 }
 
+/// Most bytes of componentize-py's messages that are read, from their end.
+const MOST_SAID: u64 = 64 * 1024;
 /// The variables that componentize-py needs to start.
 const NEEDED: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
@@ -129,17 +138,24 @@ const SDK: &str = "sdk";
 ///
 /// componentize-py lets the guest write to every folder that it mounts: those in `work`, and the site-packages of the virtual
 /// environment that a variable names or else those of the system's Python. So it gets an empty environment.
-pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Result<PathBuf, String> {
+pub fn componentize(
+    python: &Python,
+    content: Content<'_>,
+    limits: &Limits,
+    work: &Path,
+) -> Result<PathBuf, String> {
     let io = |e: std::io::Error| format!("the SDK cannot be unpacked: {e}");
-    let (app, sdk, venv, temporary) =
-        (work.join(APP), work.join(SDK), work.join("venv"), work.join("temporary"));
-    for folder in [&app, &venv.join("lib/site-packages"), &temporary] {
+    let (app, sdk, venv) = (work.join(APP), work.join(SDK), work.join("venv"));
+    let (temporary, out) = (work.join("temporary"), work.join("out"));
+    for folder in [&app, &venv.join("lib/site-packages"), &temporary, &out] {
         fs::create_dir_all(folder).map_err(io)?;
     }
     sdk_bundle::unpack(&sdk).map_err(io)?;
     fs::write(sdk.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
-    let target = work.join("app.wasm");
-    let output = Command::new(&python.componentize)
+    let (target, said) = (out.join("app.wasm"), work.join("said"));
+    let log = File::create(&said).map_err(io)?;
+    let mut command = child::confined(&python.componentize, &[&temporary, &out]);
+    command
         .arg("--wit-path")
         .arg(sdk.join("wit"))
         .args(["--world", content.world(), "componentize", ENTRY, "--python-path"])
@@ -153,14 +169,31 @@ pub fn componentize(python: &Python, content: Content<'_>, work: &Path) -> Resul
         .envs(NEEDED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .env("VIRTUAL_ENV", &venv)
         .env("TMPDIR", &temporary)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(io)?)
+        .stderr(log);
+    let bounds = Bounds { disk: Some((work, limits.build_disk as u64)), ..Bounds::default() };
+    let end = child_process::run(&mut command, bounds)
         .map_err(|e| format!("componentize-py cannot be started: {e}"))?;
-    if output.status.success() {
-        return Ok(target);
+    match end {
+        End::Exited(status) if status.success() => Ok(target),
+        End::Exited(status) if status.signal().is_some() => Err(child::died(status)),
+        End::Exited(_) => Err(complaint(&tail(&said))),
+        End::OutOfDisk | End::OutOfTime => {
+            Err(format!("its build needs more files than {}", limit_name::of(Limit::BuildDisk)))
+        }
     }
-    let said =
-        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    Err(complaint(&said))
+}
+
+/// The end of a file, as text.
+fn tail(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(mut file) = File::open(path) {
+        let length = file.metadata().map_or(0, |meta| meta.len());
+        let _ = file.seek(SeekFrom::Start(length.saturating_sub(MOST_SAID)));
+        let _ = file.take(MOST_SAID).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The error of a failed build for the app's developer: the SDK's own messages, if there are any.

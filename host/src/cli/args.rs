@@ -2,7 +2,8 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::limit_args::LimitArgs;
+use crate::cli::child::{Confine, Prepare};
+use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
@@ -65,6 +66,10 @@ pub enum Command {
     Apps(Operate),
     /// Create a project: an app that runs, and its tests.
     New(New),
+    #[command(hide = true)]
+    Prepare(Box<Prepare>),
+    #[command(hide = true)]
+    Confine(Confine),
     /// Print the path of the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
     Sdk,
 }
@@ -106,12 +111,16 @@ pub struct Build {
     /// Write the component to this file.
     #[arg(short, long, value_name = "FILE", default_value = "app.wasm")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub limits: BuildLimitArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct Inspect {
     #[command(flatten)]
     pub source: Source,
+    #[command(flatten)]
+    pub limits: BuildLimitArgs,
 }
 
 #[derive(Debug, Args)]

@@ -30,7 +30,7 @@ pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
     let slots: Vec<_> = file.tenants.into_iter().map(slot).collect();
     say(&format!("{} apps of {}\n", slots.len(), args.file.display()));
     let apps = AppTable::new(slots, hosts, file.idle);
-    reconciler::keep(apps.clone())?;
+    reconciler::keep(apps.clone(), file.builders)?;
     serve_table(&file.config, apps, cache)?;
     drop(log);
     Ok(())
@@ -46,7 +46,7 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
             if tenant.mount.hosts.is_empty() { "any".to_owned() } else { tenant.mount.hosts.join(", ") };
         let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned());
         let tenant = &stored.tenant;
-        let outcome = stored.prepare().and_then(|version| {
+        let outcome = stored.prepare().map_err(String::from).and_then(|version| {
             let app = stored.open(&version).map_err(|e| e.to_string())?;
             block_on(compiler::ask(&app.component, &tenant.config.limits))??;
             Ok(app.manifest.routes.len())

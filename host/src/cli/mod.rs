@@ -1,6 +1,7 @@
 //! The command-line program: its arguments (`args`) and commands (`run`, and `fleet` for hosts of many apps).
 
 mod args;
+mod child;
 mod fleet;
 mod inspect;
 mod limit_args;
@@ -15,7 +16,7 @@ use crate::config::limit_name::{Reader, set_reader};
 use crate::util::{cache_files, memory_trim, progress};
 use args::{Cli, Command};
 use clap::Parser;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Parse the command line, run the command, and print its error. `trim` has the allocator return memory that the
@@ -25,9 +26,16 @@ pub fn main(trim: fn()) -> ExitCode {
     let cli = Cli::parse();
     set_reader(match cli.command {
         Command::Serve(_) | Command::Check(_) => Reader::HostFile,
+        Command::Prepare(ref args) => args.reader.into(),
         _ => Reader::CommandLine,
     });
-    let outcome = cli.cache().and_then(|cache| match &cli.command {
+    crate::builder::child::is_possible();
+    let cache = match cli.command {
+        // A tool has no variables, which the default folder is found by, and needs none.
+        Command::Confine(_) => Ok(PathBuf::new()),
+        _ => cli.cache(),
+    };
+    let outcome = cache.and_then(|cache| match &cli.command {
         _ if runs_from_cache(&cli.command)
             && let Err(sentence) = usable(&cache) =>
         {
@@ -45,6 +53,8 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Apps(args) => fleet::apps(args, &cache),
         Command::New(args) => run::new(args),
         Command::Sdk => run::sdk(&cache),
+        Command::Prepare(args) => child::prepare(args, &cache),
+        Command::Confine(args) => child::exec(args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +67,10 @@ pub fn main(trim: fn()) -> ExitCode {
 
 /// Whether the command runs, or compiles, what it finds in the cache.
 fn runs_from_cache(command: &Command) -> bool {
-    !matches!(command, Command::Deploy(_) | Command::Rollback(_) | Command::Apps(_) | Command::New(_))
+    !matches!(
+        command,
+        Command::Deploy(_) | Command::Rollback(_) | Command::Apps(_) | Command::New(_) | Command::Confine(_)
+    )
 }
 
 /// Check that nobody else can put code into the cache. The error is a user-facing message.

@@ -6,9 +6,8 @@ use crate::apps::registry::AppTable;
 use crate::apps::reloader::Reloader;
 use crate::apps::slot::Slot;
 use crate::apps::source_runner::Runner;
-use crate::builder::compiler;
-use crate::builder::component_file::component_file;
 use crate::builder::from_source::Planned;
+use crate::builder::prepare::{Pace, Prepared, prepare};
 use crate::builder::sdk_bundle;
 use crate::cli::args::{Build, Dev, Inspect, New, Run, Source, When, root};
 use crate::cli::inspect;
@@ -17,9 +16,7 @@ use crate::cli::scaffold;
 use crate::cli::steps::{Outcome, begin, cores, pool, say, serve};
 use crate::config::app_source::AppRef;
 use crate::config::origin::Origin;
-use crate::config::{AppConfig, Config};
-use crate::manifest::Manifest;
-use crate::sandbox::compile_cache::Artifact;
+use crate::config::{AppConfig, Config, Limits};
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::engine::Engine;
 use crate::util::blocking::block_on;
@@ -130,7 +127,7 @@ fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf
 
 /// Build an app into a file.
 pub fn build(args: &Build, cache: &Path) -> Outcome {
-    let (wasm, _, manifest) = compiled(&args.source, cache)?;
+    let Prepared { wasm, manifest, .. } = compiled(&args.source, &args.limits.app, cache)?;
     let output = args.output.display();
     let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
     cache_files::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
@@ -141,7 +138,7 @@ pub fn build(args: &Build, cache: &Path) -> Outcome {
 
 /// Print the report on an app.
 pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
-    let (wasm, artifact, manifest) = compiled(&args.source, cache)?;
+    let Prepared { wasm, artifact, manifest } = compiled(&args.source, &args.limits.app, cache)?;
     let config = AppConfig::default();
     let called = loader::module(&manifest).to_owned();
     let load = || LoadedComponent::open(&pool(&Config::default())?, &artifact, &called, &config);
@@ -153,7 +150,7 @@ pub fn inspect(args: &Inspect, cache: &Path) -> Outcome {
 
 /// Print an app's OpenAPI description.
 pub fn openapi(args: &Inspect, cache: &Path) -> Outcome {
-    let (_, _, manifest) = compiled(&args.source, cache)?;
+    let Prepared { manifest, .. } = compiled(&args.source, &args.limits.app, cache)?;
     let docs = manifest.docs.ok_or("the app has no description: it was made with openapi_url=None")?;
     let document: serde_json::Value = serde_json::from_str(&docs.openapi)
         .map_err(|e| format!("the app's description cannot be read: {e}"))?;
@@ -177,12 +174,8 @@ pub fn sdk(cache: &Path) -> Outcome {
     Ok(())
 }
 
-/// Compile an app without serving it: its component, compiled code and manifest.
-fn compiled(source: &Source, cache: &Path) -> Result<(PathBuf, Artifact, Manifest), String> {
-    let origin = source.origin();
-    let wasm = component_file(&origin, &AppConfig::default().limits, cache)?;
-    let engine = pool(&Config::default())?;
-    let (artifact, manifest) =
-        compiler::compile(&engine, &wasm, cache, &AppConfig::default(), origin.rebuild)?;
-    Ok((wasm, artifact, manifest))
+/// Compile an app without serving it.
+fn compiled(source: &Source, limits: &Limits, cache: &Path) -> Result<Prepared, String> {
+    let engine = pool(&Config { most_instances: 1, ..Config::default() })?;
+    prepare(&source.origin(), &engine, limits, cache, Pace::Foreground).map_err(|refusal| refusal.text)
 }

@@ -26,6 +26,8 @@ pub struct HostFile {
     pub config: Config,
     /// An app without requests for this long is evicted.
     pub idle: Duration,
+    /// Apps that are built at a time.
+    pub builders: usize,
     pub tenants: Vec<Tenant>,
 }
 
@@ -110,6 +112,8 @@ struct ServerTable {
     /// The total of all apps.
     instances: Option<Spanned<usize>>,
     idle: Option<Time>,
+    /// Apps that are built at a time.
+    builders: Option<Spanned<usize>>,
     drain: Option<LimitValue>,
     keep_resident: Option<LimitValue>,
     max_head: Option<LimitValue>,
@@ -218,6 +222,15 @@ impl Written {
     fn resolve(mut self, mistakes: &mut Mistakes<'_>, folder: &Path, cores: usize) -> HostFile {
         let base = app_limits(std::mem::take(&mut self.server.limits), &Limits::of_tenants(), mistakes);
         let idle = self.server.idle.map_or(Duration::from_secs(60), |Time(time)| time);
+        let builders = match &self.server.builders {
+            Some(builders) if !(1..=64).contains(builders.get_ref()) => {
+                mistakes.add(builders.span().start, "builders must be between 1 and 64");
+                1
+            }
+            Some(builders) => *builders.get_ref(),
+            // Two, so that a slow build is never in the way of all others.
+            None => cores.clamp(2, MOST_BUILDERS),
+        };
         let mut tenants = Vec::with_capacity(self.app.len());
         let mut places = Vec::with_capacity(self.app.len());
         for (name, app) in self.app {
@@ -241,7 +254,7 @@ impl Written {
             );
         }
         let config = self.server.resolve(mistakes, folder, &base, (tenants.len(), cores));
-        HostFile { config, idle, tenants }
+        HostFile { config, idle, builders, tenants }
     }
 }
 
@@ -261,6 +274,8 @@ fn within_grants(tenants: &mut [Tenant], mistakes: &mut Mistakes<'_>, places: &[
     }
 }
 
+/// Maximum number of builders, unless the file sets it: each may use much memory.
+const MOST_BUILDERS: usize = 8;
 /// Maximum number of instances of all apps together, unless the file sets it.
 const MOST_INSTANCES: usize = 2000;
 /// More than this the engine does not reserve address space for.
@@ -419,6 +434,7 @@ mod tests {
             ("[server]\nadmin-names = [\"a\", \"http://b\"]\n".to_owned() + &shop, 2, "not a host name"),
             ("[server]\nworkers = 0\n".to_owned() + &shop, 2, "between 1 and 1024"),
             ("[server]\ninstances = 0\n".to_owned() + &shop, 2, "between 1 and 100000"),
+            ("[server]\nbuilders = 0\n".to_owned() + &shop, 2, "between 1 and 64"),
             (String::new(), 1, "there is no app"),
             ("[app.a]\nsource = \"gone.wasm\"".to_owned(), 2, "no such file"),
             ("[app.a]\nsource = \"gone.txt\"".to_owned(), 2, ".py file"),

@@ -37,7 +37,8 @@ pub fn pick(flag: &str, key: &str, field: &str) -> String {
     }
 }
 
-fn reader() -> Reader {
+/// Who reads the log.
+pub fn reader() -> Reader {
     let all = [Reader::Developer, Reader::CommandLine, Reader::HostFile];
     all[usize::from(READER.load(Ordering::Relaxed))]
 }

@@ -31,6 +31,8 @@ pub enum Limit {
     Transit,
     MaxComponent,
     MaxManifest,
+    BuildTimeout,
+    BuildMemory,
     BuildDisk,
     MaxHead,
     HeaderTimeout,
@@ -161,7 +163,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 30] = [
+pub const TABLE: [Row; 32] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -345,6 +347,22 @@ pub const TABLE: [Row; 30] = [
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_manifest as u64), set: |l, v| l.max_manifest = v as usize },
         help: "Refuse to load an app whose routes, types and OpenAPI description are larger as JSON",
+    },
+    Row {
+        limit: Limit::BuildTimeout,
+        flag: "build-timeout",
+        key: "build-timeout",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.build_timeout.as_millis() as u64), set: |l, v| l.build_timeout = Duration::from_millis(v) },
+        help: "End the build of an app after this time, with its compilation and its import",
+    },
+    Row {
+        limit: Limit::BuildMemory,
+        flag: "build-memory",
+        key: "build-memory",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.build_memory as u64), set: |l, v| l.build_memory = v as usize },
+        help: "Give each process of a build this much memory",
     },
     Row {
         limit: Limit::BuildDisk,

@@ -58,6 +58,11 @@ pub struct Limits {
     pub max_manifest: usize,
     /// Maximum size of all files of a build, those of the app's folder and those it makes, in bytes.
     pub build_disk: usize,
+    /// Time for an app to be built, compiled and described. Programs that embed the host do this in a thread of their own,
+    /// without this limit and the next.
+    pub build_timeout: Duration,
+    /// Memory of each process of a build, in bytes.
+    pub build_memory: usize,
 }
 
 impl Default for Limits {
@@ -87,6 +92,8 @@ impl Default for Limits {
             max_component: 512 * MIB,
             max_manifest: 4 * MIB,
             build_disk: 1024 * MIB,
+            build_timeout: Duration::from_secs(300),
+            build_memory: 2048 * MIB,
         }
     }
 }

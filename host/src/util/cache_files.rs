@@ -38,7 +38,11 @@ impl std::fmt::Display for FileState {
 
 /// SHA-256 of `bytes`, truncated to 32 hex digits.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    shown(&Sha256::digest(bytes))
+}
+
+fn shown(hash: &[u8]) -> String {
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a process still exists. Temporary files have the ID of the process that made them in their names.
@@ -74,11 +78,33 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     {
         return Ok(digest.to_owned());
     }
-    let digest = digest(&fs::read(&path)?);
+    let digest = digest_of_file(&path)?;
     private_folder(&cache.join("digests"))?;
     write_private(&known, format!("{stamp} {digest}").as_bytes())?;
     Ok(digest)
 }
+
+/// Largest component, in bytes.
+pub const LARGEST: u64 = 512 << 20;
+
+/// Somebody else may have put anything in place of the file.
+fn digest_of_file(path: &Path) -> io::Result<String> {
+    let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > LARGEST {
+        return Err(io::Error::other(format!("it is no file of at most {LARGEST} bytes")));
+    }
+    let (mut file, mut hasher, mut buffer) = (file.take(LARGEST), Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(shown(&hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+/// To open a FIFO must not wait for its other end.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// Create the folder `path` with mode 0700; fail if another user owns it or one above it, or can write there.
 pub fn private_folder(path: &Path) -> io::Result<()> {

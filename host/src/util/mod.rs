@@ -3,6 +3,10 @@
 pub mod affinity;
 pub mod blocking;
 pub mod cache_files;
+#[cfg(feature = "build")]
+pub mod child_process;
+#[cfg(feature = "cli")]
+pub mod confinement;
 pub mod locks;
 pub mod memory_trim;
 pub mod printable;

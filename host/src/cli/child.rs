@@ -1,0 +1,100 @@
+//! The commands that the host starts itself: `prepare`, which builds an app within limits, and `confine`, which runs a tool.
+
+use crate::builder::child::DONE;
+use crate::builder::prepare;
+use crate::cli::args::Source;
+use crate::cli::limit_args::LimitArgs;
+use crate::cli::steps::{Outcome, pool, say};
+use crate::config::Config;
+use crate::config::limit_name::Reader;
+use crate::util::confinement;
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Most bytes of a message. An app can say much about itself.
+const MOST_SAID: usize = 16 * 1024;
+
+#[derive(Debug, Args)]
+pub struct Prepare {
+    #[command(flatten)]
+    pub source: Source,
+    /// Who started it.
+    #[arg(long)]
+    pub parent: u32,
+    /// Who reads its messages.
+    #[arg(long)]
+    pub reader: ReaderArg,
+    /// Give way to others.
+    #[arg(long)]
+    pub background: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReaderArg {
+    HostFile,
+    CommandLine,
+}
+
+impl From<ReaderArg> for Reader {
+    fn from(arg: ReaderArg) -> Self {
+        match arg {
+            ReaderArg::HostFile => Self::HostFile,
+            ReaderArg::CommandLine => Self::CommandLine,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Confine {
+    /// Who started it.
+    #[arg(long)]
+    pub parent: u32,
+    /// A folder that it may write to.
+    #[arg(long)]
+    pub write: Vec<PathBuf>,
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Prepare an app, and print where its component is or what is wrong.
+pub fn prepare(args: &Prepare, cache: &Path) -> Outcome {
+    let outcome = confine(args, cache).and_then(|()| {
+        let engine = pool(&Config { most_instances: 1, ..Config::default() })?;
+        prepare::here(&args.source.origin(), &engine, &args.limits.app, cache).map_err(|refusal| refusal.text)
+    });
+    match outcome {
+        Ok(wasm) => say(&format!("{DONE}{}", wasm.display())),
+        Err(mut text) => {
+            text.truncate(text.floor_char_boundary(MOST_SAID));
+            say(&text);
+            std::process::exit(1);
+        }
+    }
+    Ok(())
+}
+
+fn confine(args: &Prepare, cache: &Path) -> Outcome {
+    let failed = |e: std::io::Error| format!("the process of a build cannot be limited: {e}");
+    confinement::end_with(args.parent).map_err(failed)?;
+    if args.background {
+        confinement::give_way();
+    }
+    let limits = &args.limits.app;
+    confinement::limit(limits.build_memory as u64, limits.build_disk as u64).map_err(failed)?;
+    confinement::write_only_below(&[cache])
+}
+
+/// Run a tool in place of this process.
+pub fn exec(args: &Confine) -> Outcome {
+    confinement::end_with(args.parent).map_err(|e| e.to_string())?;
+    let folders: Vec<_> = args.write.iter().map(PathBuf::as_path).collect();
+    confinement::write_only_below(&folders)?;
+    let (tool, words) = args.command.split_first().ok_or("there is no command")?;
+    let failed = Command::new(tool).args(words).exec();
+    Err(format!("{} cannot be started: {failed}", tool.display()))
+}
