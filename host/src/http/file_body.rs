@@ -3,10 +3,13 @@
 //! The kernel resolves a path below its folder, so neither `..` nor a symlink leads out of it. Blocking threads read
 //! files in parts: a file is never in memory as a whole.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
 use crate::error::{Failure, Fault, Rejection};
 use crate::http::io::InUse;
-use bytes::{Bytes, BytesMut};
+use crate::quota::files::{FilePlace, FileQuota};
+use bytes::Bytes;
 use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, IfRange, LastModified, Range};
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
@@ -16,14 +19,17 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How much is sent at a time, in bytes.
 const PART: usize = 64 * 1024;
+/// How long a reply waits for the right to another open file of its app.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The conditional and range headers of a request.
 #[derive(Debug, Default)]
@@ -46,7 +52,6 @@ impl Wanted {
 }
 
 /// The outcome of a request for a file.
-#[derive(Debug)]
 pub enum Sent {
     /// 304: the client has the current version.
     NotModified,
@@ -60,22 +65,25 @@ pub enum Sent {
 /// A file that is to be sent, and its validators.
 #[derive(Debug)]
 pub struct Opened {
-    file: File,
+    file: OpenFile,
     size: u64,
     modified: SystemTime,
     etag: ETag,
 }
 
 /// Open the file of a reply. A missing file, and anything but a regular file, is a 404.
-pub async fn open(folders: &Preopens, path: &str) -> Result<Opened, Failure> {
+pub async fn open(folders: &Preopens, quota: &FileQuota, path: &str) -> Result<Opened, Failure> {
     let (folder, rest) = folders.find(path).ok_or_else(|| Fault::NoFolder(path.to_owned()))?;
     let (folder, rest) = (folder.folder.clone(), rest.to_owned());
-    let opening = tokio::task::spawn_blocking(move || open_below(&folder, &rest));
-    match opening.await {
-        Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(error)) if is_absence(&error) => Err(Rejection::NotFound.into()),
-        Ok(Err(error)) => Err(Fault::unreadable(format!("{path:?}: {error}")).into()),
-        Err(stopped) => Err(Fault::unreadable(stopped).into()),
+    let place = tokio::time::timeout(PATIENCE, quota.take()).await.ok().flatten();
+    let limit = Limit::MaxFiles;
+    let too_many = || format!("the app has too many open files ({})", limit_name::of(limit));
+    let place = place.ok_or_else(|| Fault::unreadable(too_many()))?;
+    let owner = quota.clone();
+    match quota.work(move || open_below(&folder, &rest, (owner, place))).await {
+        Ok(opened) => Ok(opened),
+        Err(error) if is_absence(&error) => Err(Rejection::NotFound.into()),
+        Err(error) => Err(Fault::unreadable(format!("{path:?}: {error}")).into()),
     }
 }
 
@@ -88,7 +96,7 @@ fn is_absence(error: &io::Error) -> bool {
         || absent.iter().any(|absent| number == Some(absent.raw_os_error()))
 }
 
-fn open_below(folder: &OwnedFd, rest: &Path) -> io::Result<Opened> {
+fn open_below(folder: &OwnedFd, rest: &Path, (quota, place): (FileQuota, FilePlace)) -> io::Result<Opened> {
     // Opening a FIFO must not wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -100,17 +108,18 @@ fn open_below(folder: &OwnedFd, rest: &Path) -> io::Result<Opened> {
     let (size, modified) = (meta.len(), meta.modified()?);
     let stamp = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let etag = format!("\"{stamp:x}-{size:x}\"").parse().map_err(|_| io::ErrorKind::InvalidData)?;
+    let file = OpenFile { file: Arc::new((file, place)), quota };
     Ok(Opened { file, size, modified, etag })
 }
 
 impl Opened {
     /// Decide what the client gets, and set the headers. Conditions only apply to replies with status 200.
-    pub async fn answer(self, wanted: Wanted, is_ok: bool, headers: &mut HeaderMap) -> io::Result<Sent> {
+    pub fn answer(self, wanted: Wanted, is_ok: bool, headers: &mut HeaderMap) -> Sent {
         let modified = LastModified::from(self.modified);
         headers.typed_insert(self.etag.clone());
         headers.typed_insert(modified);
         if !is_ok {
-            return Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?));
+            return Sent::Whole(FileBody::new(self.file, 0, self.size));
         }
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         let has_it = match (&wanted.if_none_match, &wanted.if_modified_since) {
@@ -119,26 +128,26 @@ impl Opened {
             (None, None) => false,
         };
         if has_it {
-            return Ok(Sent::NotModified);
+            return Sent::NotModified;
         }
         let same = wanted.if_range.is_none_or(|known| !known.is_modified(Some(&self.etag), Some(&modified)));
         let Some(range) = wanted.range.filter(|_| same) else {
-            return Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?));
+            return Sent::Whole(FileBody::new(self.file, 0, self.size));
         };
         let mut parts = range.satisfiable_ranges(self.size).map(|bounds| part(bounds, self.size));
         match (parts.next(), parts.next()) {
             (None, _) | (Some(None), None) => {
                 headers.typed_insert(ContentRange::unsatisfied_bytes(self.size));
-                Ok(Sent::NoSuchPart)
+                Sent::NoSuchPart
             }
             (Some(Some((from, length))), None) => {
                 if let Ok(range) = ContentRange::bytes(from..from + length, self.size) {
                     headers.typed_insert(range);
                 }
-                Ok(Sent::Part(FileBody::new(self.file, from, length).await?))
+                Sent::Part(FileBody::new(self.file, from, length))
             }
             // Several ranges: a server may send the whole file instead.
-            (Some(_), Some(_)) => Ok(Sent::Whole(FileBody::new(self.file, 0, self.size).await?)),
+            (Some(_), Some(_)) => Sent::Whole(FileBody::new(self.file, 0, self.size)),
         }
     }
 }
@@ -158,23 +167,40 @@ fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
     (from < end).then(|| (from, end - from))
 }
 
+/// An open file, which counts as one of its app's.
+#[derive(Debug, Clone)]
+struct OpenFile {
+    file: Arc<(File, FilePlace)>,
+    quota: FileQuota,
+}
+
+impl OpenFile {
+    async fn read(self, from: u64, length: usize) -> io::Result<Bytes> {
+        let file = self.file;
+        let reading = self.quota.work(move || {
+            let mut part = vec![0; length];
+            let read = file.0.read_at(&mut part, from)?;
+            part.truncate(read);
+            Ok(Bytes::from(part))
+        });
+        reading.await
+    }
+}
+
+type Reading = Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send + Sync>>;
+
 /// A file, or a range of it, as a response body.
-#[derive(Debug)]
 pub struct FileBody {
-    file: tokio::fs::File,
+    file: OpenFile,
+    at: u64,
     left: u64,
-    part: BytesMut,
+    reading: Option<Reading>,
     connection: Option<InUse>,
 }
 
 impl FileBody {
-    async fn new(file: File, from: u64, length: u64) -> io::Result<Self> {
-        let mut file = tokio::fs::File::from_std(file);
-        file.set_max_buf_size(PART);
-        if from > 0 {
-            file.seek(io::SeekFrom::Start(from)).await?;
-        }
-        Ok(Self { file, left: length, part: BytesMut::new(), connection: None })
+    fn new(file: OpenFile, from: u64, length: u64) -> Self {
+        Self { file, at: from, left: length, reading: None, connection: None }
     }
 
     /// Keep the connection in use until all of it is sent.
@@ -192,17 +218,19 @@ impl Body for FileBody {
         if this.left == 0 {
             return Poll::Ready(None);
         }
-        let want = usize::try_from(this.left).unwrap_or(PART).min(PART);
-        this.part.resize(want, 0);
-        let mut space = ReadBuf::new(&mut this.part);
-        ready!(Pin::new(&mut this.file).poll_read(cx, &mut space))?;
-        let read = space.filled().len();
-        if read == 0 {
+        let length = usize::try_from(this.left).unwrap_or(PART).min(PART);
+        let (file, at) = (&this.file, this.at);
+        let reading = this.reading.get_or_insert_with(|| Box::pin(file.clone().read(at, length)));
+        let part = ready!(reading.as_mut().poll(cx));
+        this.reading = None;
+        let part = part?;
+        if part.is_empty() {
             // The file has become shorter: the client must notice.
             return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
         }
-        this.left -= read as u64;
-        Poll::Ready(Some(Ok(Frame::data(this.part.split_to(read).freeze()))))
+        this.at += part.len() as u64;
+        this.left -= part.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {

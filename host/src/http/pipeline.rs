@@ -153,8 +153,8 @@ fn wanted(app: &App, head: &Parts) -> Wanted {
 
 async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
     let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
-    let file = file_body::open(&app.component.spec.preopens, path).await?;
-    Ok(response::from_file(reply, file, wanted).await?)
+    let file = file_body::open(&app.component.spec.preopens, &app.component.spec.files, path).await?;
+    Ok(response::from_file(reply, file, wanted)?)
 }
 
 /// The request, for apps that answer refusals themselves. The head is gone by the time a request is refused.

@@ -63,11 +63,10 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
 }
 
 /// Turn a handler's reply into a response with a file as its body, or with the range that the client asks for.
-pub async fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpResponse, Fault> {
+pub fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpResponse, Fault> {
     let mut response = from_reply(reply)?;
     let is_ok = response.status() == StatusCode::OK;
-    let sent = file.answer(wanted, is_ok, response.headers_mut()).await;
-    let (status, body) = match sent.map_err(Fault::unreadable)? {
+    let (status, body) = match file.answer(wanted, is_ok, response.headers_mut()) {
         Sent::Whole(body) => (response.status(), Some(body)),
         Sent::Part(body) => (StatusCode::PARTIAL_CONTENT, Some(body)),
         Sent::NotModified => (StatusCode::NOT_MODIFIED, None),

@@ -108,7 +108,7 @@ pub fn epochs(wasm: &Path, names: &[String], cache: &Path) -> Result<Vec<[f64; 2
     for epochs in [true, false] {
         let mut settings = engine::settings();
         settings.epoch_interruption(epochs);
-        let engine = Engine::ticking(wasmtime::Engine::new(&settings)?)?;
+        let engine = Engine::ticking(wasmtime::Engine::new(&settings)?, 1)?;
         subjects.push(Subject::open(&engine, wasm, cache)?);
     }
     runtime()?.block_on(compare(&subjects, names))

@@ -73,11 +73,12 @@ struct State {
 impl StorageQuota {
     /// `folders`: those that the app may write to.
     pub fn new(folders: impl IntoIterator<Item = PathBuf>, most: Stored) -> Arc<Self> {
-        let mut folders: Vec<_> =
-            folders.into_iter().map(|folder| fs::canonicalize(&folder).unwrap_or(folder)).collect();
+        let named = |folder: PathBuf| (fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone()), folder);
+        let mut folders: Vec<_> = folders.into_iter().map(named).collect();
         // A folder in another one is measured with it.
         folders.sort();
-        folders.dedup_by(|inner, outer| inner.starts_with(outer));
+        folders.dedup_by(|(inner, _), (outer, _)| inner.starts_with(outer));
+        let folders = folders.into_iter().map(|(_, folder)| folder).collect();
         Arc::new(Self { folders, most, state: Mutex::default(), measuring: tokio::sync::Mutex::default() })
     }
 

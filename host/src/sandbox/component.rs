@@ -3,6 +3,7 @@
 use crate::config::app_source::Source;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
+use crate::config::preopens::Granted;
 use crate::config::{AppConfig, Limits};
 use crate::quota::files::FileQuota;
 use crate::quota::storage::{StorageQuota, Stored};
@@ -163,7 +164,7 @@ impl LoadedComponent {
 /// The quota of the folders that an app may write to.
 fn storage(config: &AppConfig) -> Arc<StorageQuota> {
     let Limits { files_quota, stored_files, .. } = config.limits;
-    let writable = config.preopens.iter().filter(|folder| folder.write).map(|folder| folder.place.clone());
+    let writable = config.preopens.iter().filter(|folder| folder.write).map(Granted::path);
     StorageQuota::new(writable, Stored { bytes: files_quota as u64, files: stored_files as u64 })
 }
 

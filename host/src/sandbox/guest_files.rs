@@ -26,14 +26,17 @@ pub struct OpenFiles {
     storage: Arc<StorageQuota>,
     /// By the numbers of their descriptors. Those of granted folders are not among them.
     places: HashMap<u32, Arc<FilePlace>>,
+    _granted: Vec<FilePlace>,
     listings: usize,
     /// It was refused a file, and the log has said so.
     is_told: bool,
 }
 
 impl OpenFiles {
-    pub fn new(quota: FileQuota, storage: Arc<StorageQuota>) -> Self {
-        Self { quota, storage, places: HashMap::new(), listings: 0, is_told: false }
+    /// `granted`: folders that it has open from the beginning. They count, but no instance fails for want of them.
+    pub fn new(quota: FileQuota, storage: Arc<StorageQuota>, granted: usize) -> Self {
+        let granted = std::iter::from_fn(|| quota.try_take()).take(granted).collect();
+        Self { _granted: granted, quota, storage, places: HashMap::new(), listings: 0, is_told: false }
     }
 
     fn place(&mut self) -> Option<FilePlace> {

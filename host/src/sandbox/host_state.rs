@@ -119,7 +119,7 @@ impl HostState {
         let state = Self {
             wasi: wasi.build(),
             table,
-            files: OpenFiles::new(spec.files.clone(), spec.storage.clone()),
+            files: OpenFiles::new(spec.files.clone(), spec.storage.clone(), spec.preopens.iter().count()),
             memory_limit: spec.memory_limit,
             grown: 0,
             execution,
