@@ -1,7 +1,8 @@
 //! Builds, compiles and loads an app, from any kind of source.
 
 use crate::apps::app::App;
-use crate::builder::prepare::{Pace, Prepared, prepare};
+use crate::builder::prepare::{Prepared, prepare};
+use crate::builder::refusal::Pace;
 use crate::config::AppConfig;
 use crate::config::origin::Origin;
 use crate::manifest::Manifest;

@@ -9,7 +9,7 @@ use crate::apps::dormant::{BuildState, DormantApp, Version};
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
-use crate::builder::prepare::Refusal;
+use crate::builder::refusal::Refusal;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::sandbox::execution::Execution;

@@ -2,7 +2,7 @@
 //!
 //! A child has limits of time, memory, files and processes, writes to the cache only, and is killed with the host.
 
-use crate::builder::prepare::{Pace, Refusal};
+use crate::builder::refusal::{Pace, Refusal};
 use crate::config::Limits;
 use crate::config::app_source::Root;
 use crate::config::limit_name::{self, Reader};

@@ -9,7 +9,8 @@ pub fn component_file(origin: &Origin, limits: &Limits, cache: &Path) -> Result<
     let path = &origin.path;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("py") => build(origin, limits, cache),
-        Some("wasm") if path.is_file() => Ok(path.clone()),
+        // The component before the last deployment has another name.
+        Some("wasm" | "previous") if path.is_file() => Ok(path.clone()),
         Some("wasm") => Err(format!("{}: no such file", path.display())),
         _ => Err(format!(
             "{}: an app is a .py file, or a .wasm file made by `bolt-host build`",

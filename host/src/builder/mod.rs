@@ -10,5 +10,6 @@ pub mod from_source;
 pub mod prepare;
 #[cfg(feature = "build")]
 pub mod python_env;
+pub mod refusal;
 #[cfg(feature = "build")]
 pub mod sdk_bundle;

@@ -4,6 +4,7 @@
 use crate::builder::child;
 use crate::builder::compiler::{self, cached};
 use crate::builder::component_file::{component_file, planned};
+use crate::builder::refusal::{Pace, Refusal};
 use crate::config::origin::Origin;
 use crate::config::{AppConfig, Limits};
 use crate::manifest::Manifest;
@@ -17,45 +18,6 @@ pub struct Prepared {
     pub wasm: PathBuf,
     pub artifact: Artifact,
     pub manifest: Manifest,
-}
-
-/// Whether somebody waits for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    Foreground,
-    /// At a low priority.
-    Background,
-}
-
-/// Why an app could not be prepared: text for people.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct Refusal {
-    pub text: String,
-    /// It may be prepared at another time, without a change.
-    pub may_pass: bool,
-}
-
-impl Refusal {
-    pub fn lasting(text: String) -> Self {
-        Self { text, may_pass: false }
-    }
-
-    pub fn passing(text: String) -> Self {
-        Self { text, may_pass: true }
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(text: String) -> Self {
-        Self::lasting(text)
-    }
-}
-
-impl From<Refusal> for String {
-    fn from(refusal: Refusal) -> Self {
-        refusal.text
-    }
 }
 
 /// Build, compile and describe an app, unless that is cached; in a child process, if this program has them. Only what is missing
