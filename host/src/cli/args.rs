@@ -2,20 +2,17 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child::{Confine, Prepare};
+use crate::cli::child_args::{Confine, Prepare, Source};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
-use crate::config::app_source::Root;
 use crate::config::cache_folder::user_cache;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limits::most_instances;
-use crate::config::origin::{Linking, Origin};
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::{AppConfig, Config};
 use crate::telemetry::log_output::LogFormat;
-use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -72,36 +69,6 @@ pub enum Command {
     Confine(Confine),
     /// Print the path of the SDK, for tests and editors: PYTHONPATH=$(bolt-host sdk) pytest
     Sdk,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Source {
-    /// The app: a Python file, or a component made by `build`.
-    #[arg(value_name = "APP")]
-    pub path: PathBuf,
-    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
-    #[arg(long, value_name = "MODULE:ATTR")]
-    pub app: Option<String>,
-    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// Build again even if nothing changed.
-    #[arg(long)]
-    pub rebuild: bool,
-    /// Leave the core modules of the component linked, instead of merging them into one.
-    #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
-    pub no_flatten: bool,
-    /// Leave out function names, which traps and profiles use.
-    #[arg(long)]
-    pub strip: bool,
-}
-
-impl Source {
-    pub fn origin(&self) -> Origin {
-        let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
-        let root = root(self.root.as_ref());
-        Origin { path: self.path.clone(), app: self.app.clone(), root, linking, rebuild: self.rebuild }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -345,11 +312,6 @@ impl Serving {
             env: self.env.clone(),
         })
     }
-}
-
-/// The root of an app whose developer types the command.
-pub fn root(given: Option<&PathBuf>) -> Root {
-    given.map_or(Root::Package, |root| Root::Given(root.clone()))
 }
 
 /// `NAME=VALUE`.

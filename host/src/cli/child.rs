@@ -2,64 +2,16 @@
 
 use crate::builder::child::DONE;
 use crate::builder::prepare;
-use crate::cli::args::Source;
-use crate::cli::limit_args::LimitArgs;
+use crate::cli::child_args::{Confine, Prepare};
 use crate::cli::steps::{Outcome, pool, say};
 use crate::config::Config;
-use crate::config::limit_name::Reader;
 use crate::util::confinement;
-use clap::{Args, ValueEnum};
-use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Most bytes of a message. An app can say much about itself.
 const MOST_SAID: usize = 16 * 1024;
-
-#[derive(Debug, Args)]
-pub struct Prepare {
-    #[command(flatten)]
-    pub source: Source,
-    /// Who started it.
-    #[arg(long)]
-    pub parent: u32,
-    /// Who reads its messages.
-    #[arg(long)]
-    pub reader: ReaderArg,
-    /// Give way to others.
-    #[arg(long)]
-    pub background: bool,
-    #[command(flatten)]
-    pub limits: LimitArgs,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ReaderArg {
-    HostFile,
-    CommandLine,
-}
-
-impl From<ReaderArg> for Reader {
-    fn from(arg: ReaderArg) -> Self {
-        match arg {
-            ReaderArg::HostFile => Self::HostFile,
-            ReaderArg::CommandLine => Self::CommandLine,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct Confine {
-    /// Who started it.
-    #[arg(long)]
-    pub parent: u32,
-    /// A folder that it may write to.
-    #[arg(long)]
-    pub write: Vec<PathBuf>,
-    #[arg(last = true, required = true)]
-    pub command: Vec<OsString>,
-}
 
 /// Prepare an app, and print where its component is or what is wrong.
 pub fn prepare(args: &Prepare, cache: &Path) -> Outcome {

@@ -2,6 +2,7 @@
 
 mod args;
 mod child;
+mod child_args;
 mod fleet;
 mod inspect;
 mod limit_args;

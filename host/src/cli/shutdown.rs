@@ -2,7 +2,6 @@
 //! drain is over, whatever its threads do: one may compute, or wait for a file or for the reader of its output.
 
 use crate::cli::parent;
-use crate::cli::steps::Outcome;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::util::blocking::block_on;
@@ -16,6 +15,9 @@ const CLOSING: Duration = Duration::from_secs(2);
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Receives signals from now on.
+/// The error is a message for people.
+type Outcome = Result<(), String>;
+
 pub struct Shutdown {
     begun: mpsc::Receiver<Outcome>,
 }

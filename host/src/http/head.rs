@@ -14,7 +14,17 @@ use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{HeaderMap, Uri, Version};
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Who sent a request, and over what connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub is_secure: bool,
+    /// Its head had both framing headers.
+    pub is_ambiguous: bool,
+}
 
 /// Refuse ambiguous heads, which two parsers could understand in two ways. hyper lets these pass.
 pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection> {

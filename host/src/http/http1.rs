@@ -5,8 +5,9 @@
 
 use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, drive};
+use crate::http::head::Peer;
 use crate::http::io::{ClientIo, Framing, InUse};
-use crate::http::pipeline::{self, Peer};
+use crate::http::pipeline;
 use crate::http::response::ResponseBody;
 use http_body_util::Either;
 use hyper::Request;

@@ -3,8 +3,9 @@
 use crate::apps::worker_apps::WorkerApps;
 use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, drive};
+use crate::http::head::Peer;
 use crate::http::head::RequestBody;
-use crate::http::pipeline::{self, Peer};
+use crate::http::pipeline;
 use crate::http::response::HttpResponse;
 use hyper::Request;
 use hyper::server::conn::http2;

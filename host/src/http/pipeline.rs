@@ -11,7 +11,7 @@ use crate::error::{Failure, Rejection};
 use crate::http::arguments;
 use crate::http::body;
 use crate::http::file_body::{self, Wanted};
-use crate::http::head::{self, RequestBody};
+use crate::http::head::{self, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
@@ -24,7 +24,6 @@ use hyper::Request;
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -33,15 +32,6 @@ static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
 
 pub fn next_request() -> u64 {
     NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
-}
-
-/// Who sent a request, and over what connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    pub address: SocketAddr,
-    pub is_secure: bool,
-    /// Its head had both framing headers.
-    pub is_ambiguous: bool,
 }
 
 /// Answer one request, whatever happens, and log it.

@@ -3,13 +3,11 @@
 use crate::codec::marshal::Writer;
 use crate::manifest::choices::Choices;
 use crate::manifest::constraints::Constraints;
-use crate::manifest::discriminator::Discriminator;
 use crate::manifest::isolation::RouteIsolation;
+use crate::manifest::parts::{BodyKind, FileRules, Manifest, Needs, Param, Refusal, Route};
 use crate::manifest::pattern::Pattern;
-use crate::manifest::types::Tag;
-use crate::manifest::{
-    Absent, BodyKind, Field, FileRules, Manifest, Model, Needs, Param, Refusal, Route, Source, Type, wire,
-};
+use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type};
+use crate::manifest::wire::{self, Source};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;

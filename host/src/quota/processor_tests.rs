@@ -254,7 +254,8 @@ proptest! {
     fn cores_are_busy_while_jobs_wait(cores in 1..4usize, events in proptest::collection::vec(event(), 1..200)) {
         let mut processor = Processor::new(cores);
         let shares = [50, 100, 400].map(|weight| processor.open(weight));
-        let (mut running, mut waiting): (Vec<(usize, usize)>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+        let mut running: Vec<(usize, usize)> = Vec::new();
+        let mut waiting: Vec<(usize, usize)> = Vec::new();
         let mut levels = std::collections::HashMap::new();
         for (job, event) in events.into_iter().enumerate() {
             let granted = match event {

@@ -2,7 +2,7 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::Type;
-use crate::manifest::discriminator::Discriminator;
+use crate::manifest::types::Discriminator;
 use crate::validation::cost;
 use crate::validation::error_list::Loc;
 use crate::validation::validator::{Mode, Validator};

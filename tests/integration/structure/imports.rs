@@ -57,6 +57,7 @@ pub fn sources(root: &Path) -> Vec<Source> {
     sources
         .filter(|source| {
             source.module != ["properties"]
+                && source.module != ["work_properties"]
                 && !source.module.last().is_some_and(|name| name.ends_with("_tests"))
         })
         .collect()

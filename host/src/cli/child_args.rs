@@ -1,0 +1,89 @@
+//! Arguments of the commands that the host starts itself, and how all commands name an app.
+
+use crate::cli::limit_args::LimitArgs;
+use crate::config::app_source::Root;
+use crate::config::limit_name::Reader;
+use crate::config::origin::{Linking, Origin};
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Args)]
+pub struct Source {
+    /// The app: a Python file, or a component made by `build`.
+    #[arg(value_name = "APP")]
+    pub path: PathBuf,
+    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
+    #[arg(long, value_name = "MODULE:ATTR")]
+    pub app: Option<String>,
+    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Build again even if nothing changed.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Leave the core modules of the component linked, instead of merging them into one.
+    #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
+    pub no_flatten: bool,
+    /// Leave out function names, which traps and profiles use.
+    #[arg(long)]
+    pub strip: bool,
+}
+
+impl Source {
+    pub fn origin(&self) -> Origin {
+        let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
+        let root = root(self.root.as_ref());
+        Origin { path: self.path.clone(), app: self.app.clone(), root, linking, rebuild: self.rebuild }
+    }
+}
+
+/// The root of an app whose developer types the command.
+pub fn root(given: Option<&PathBuf>) -> Root {
+    given.map_or(Root::Package, |root| Root::Given(root.clone()))
+}
+
+#[derive(Debug, Args)]
+pub struct Prepare {
+    #[command(flatten)]
+    pub source: Source,
+    /// Who started it.
+    #[arg(long)]
+    pub parent: u32,
+    /// Who reads its messages.
+    #[arg(long)]
+    pub reader: ReaderArg,
+    /// Give way to others.
+    #[arg(long)]
+    pub background: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReaderArg {
+    HostFile,
+    CommandLine,
+}
+
+impl From<ReaderArg> for Reader {
+    fn from(arg: ReaderArg) -> Self {
+        match arg {
+            ReaderArg::HostFile => Self::HostFile,
+            ReaderArg::CommandLine => Self::CommandLine,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Confine {
+    /// Who started it.
+    #[arg(long)]
+    pub parent: u32,
+    /// A folder that it may write to.
+    #[arg(long)]
+    pub write: Vec<PathBuf>,
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
