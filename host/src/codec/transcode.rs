@@ -6,9 +6,9 @@
 
 use crate::codec::encode_error::{EncodeError, MAX_DEPTH};
 use crate::codec::json_string::{write_ascii, write_string};
-use crate::codec::marshal::{LONG_SHIFT, code};
+use crate::codec::long_integer;
+use crate::codec::marshal::code;
 use crate::codec::work::Work;
-use num_bigint::{BigInt, BigUint, Sign};
 use std::ops::Range;
 
 /// Longest integer, in 15-bit digits: CPython's own limit for int-to-text conversion (4 300 decimal digits).
@@ -352,22 +352,7 @@ impl<'a, 'w> Reader<'a, 'w> {
         }
         let bytes = self.take(digits as usize * 2)?;
         self.work.spend(u64::from(digits) * u64::from(digits) / 15)?;
-        let digits = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-        // One pass: shifting digit by digit is quadratic, and a reference can repeat the number at will.
-        let (mut packed, mut acc, mut bits) = (Vec::with_capacity(bytes.len()), 0u32, 0u32);
-        for digit in digits {
-            acc |= u32::from(digit & 0x7fff) << bits;
-            bits += LONG_SHIFT;
-            while bits >= 8 {
-                packed.push(acc as u8);
-                acc >>= 8;
-                bits -= 8;
-            }
-        }
-        packed.push(acc as u8);
-        let magnitude = BigUint::from_bytes_le(&packed);
-        let sign = if count < 0 { Sign::Minus } else { Sign::Plus };
-        Ok(BigInt::from_biguint(sign, magnitude).to_string())
+        Ok(long_integer::text(count < 0, bytes))
     }
 
     fn array(&mut self, len: usize, out: &mut Vec<u8>, limit: usize, depth: usize) -> Result<()> {
