@@ -112,7 +112,9 @@ def main() -> int:
     args = parser.parse_args()
     today = datetime.date.today().isoformat()
     text = [f"{today}, 2 cores; python3 benches/fair.py\n"]
-    text += ["| handler | connections | requests/s | mean ms | p99 ms | p99 / mean | rate / rate at 16 |"]
+    text += [
+        "| handler | connections | requests/s | mean ms | p99 ms | p99 / mean | rate / rate at 16 |"
+    ]
     text += ["|---|---:|---:|---:|---:|---:|---:|"]
     for handler in HANDLERS:
         text += alone(args.binary, handler, args.rounds, args.seconds)

@@ -1,9 +1,9 @@
-"""A tenant that declares types which cost the host as much as possible, and answers with what is dear to encode."""
+"""A tenant that declares types and answers with values that cost the host much work."""
 
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from bolt import BoltAPI, Body, Field, Form, Query, Struct
+from bolt import Body, BoltAPI, Field, Form, Query, Struct
 
 api = BoltAPI(title="Declared")
 
@@ -16,7 +16,12 @@ Few = Literal[tuple(f"choice-{number}" for number in range(30))]
 Slow = Annotated[str, Field(pattern="(?:x+x+){2500}y")]
 Word = Annotated[str, Field(pattern=r"\b(?:x+x+){2500}y")]
 FIELDS = [f"f{number}" for number in range(1000)]
-Wide = type("Wide", (Struct,), {"__annotations__": dict.fromkeys(FIELDS, int | None), **dict.fromkeys(FIELDS)})
+Wide = type(
+    "Wide",
+    (Struct,),
+    {"__annotations__": dict.fromkeys(FIELDS, int | None), **dict.fromkeys(FIELDS)},
+)
+
 
 class Node(Struct):
     next: "Node | list[Node] | dict[str, Node] | None" = None

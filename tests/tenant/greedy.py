@@ -1,4 +1,4 @@
-"""A tenant that takes bytes, descriptors, disk and log as if they were free: one route for each way."""
+"""A tenant that takes bytes, files, disk and log as if they were free, in many ways."""
 
 import asyncio
 import os
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from bolt import BoltAPI, FileResponse, Response, UploadFile
-from bolt.http import _exchange
 from wit_world.imports import host
+from wit_world.imports import http as raw_http
 
 api = BoltAPI(title="Greedy")
 KEPT: list[Any] = []
@@ -16,7 +16,7 @@ FORGED = '\n{"level":"ERROR","message":"forged"}\r\u202e\x1b[2J\u2028 forged'
 
 def raw() -> Any:
     """The functions of the host for requests, without the SDK's care."""
-    return _exchange._host
+    return raw_http
 
 
 def head(url: str) -> str:
@@ -30,7 +30,7 @@ def probe() -> str:
 
 @api.get("/hoard")
 async def hoard(url: str, exchanges: int, mb: int, whole: bool) -> list[int]:
-    """Send bodies to a server that reads none; how many were begun, and how many chunks were taken."""
+    """Send bodies to a server that reads none; how many began, and how many chunks it took."""
     http, chunk = raw(), "x" * (mb << 20)
     begun = [http.begin(head(url), chunk if whole else "", not whole) for _ in range(exchanges)]
     taken = 0
