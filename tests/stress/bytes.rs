@@ -52,13 +52,17 @@ fn endless() -> SocketAddr {
 }
 
 /// A host file with the greedy app at `/a`, given one instance, and a neighbour at `/b`.
+/// One worker with one instance of A: what a request leaves behind, the next one finds.
 fn terms(limits: &str, tables: &str) -> PathBuf {
-    host_file(&format!(
+    let file = host_file(&format!(
         "[app.a]\nsource = \"{}\"\nprefix = \"/a\"\n[app.a.limits]\ninstances = 1\ndeadline = \"100s\"\n{limits}\n{tables}\n\
          [app.b]\nsource = \"{}\"\nprefix = \"/b\"\n",
         component("greedy").display(),
         component("shop").display()
-    ))
+    ));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("workers = 2", "workers = 1")).unwrap();
+    file
 }
 
 fn greedy(limits: &str, tables: &str) -> Server {
