@@ -332,11 +332,6 @@ fn a_greedy_tenant_takes_nothing_from_its_neighbour() {
     let pair = Pair::new(&Terms { app: "greedy", a: &a, ..Terms::default() });
     let attacks = [
         (
-            "bodies of 400 MB to a server that reads none",
-            format!("/hoard?url=http://{mute}/&exchanges=100&mb=4&whole=false"),
-        ),
-        ("the same, whole", format!("/hoard?url=http://{mute}/&exchanges=100&mb=4&whole=true")),
-        (
             "200 responses without an end, unread",
             format!("/unread?url=http://{endless}/&exchanges=200&ms=300"),
         ),

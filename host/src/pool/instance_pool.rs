@@ -227,6 +227,9 @@ impl InstancePool {
                     self.schedule(|scheduler| scheduler.has_capacity(instance));
                 }
                 InstanceState::Leaving if execution.in_flight() == 0 => instance.signals.wake.notify_one(),
+                InstanceState::Idle if execution.is_exhausted() => {
+                    self.schedule(|scheduler| scheduler.exhausted(instance));
+                }
                 _ => {}
             },
         }

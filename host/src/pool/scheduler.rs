@@ -350,6 +350,15 @@ impl Scheduler {
         self.evict(unneeded);
     }
 
+    /// `instance` was denied memory. An idle one ends at once: it holds what its handlers did not clean up, and its pool may
+    /// get no further request.
+    pub fn exhausted(&mut self, instance: &Arc<PooledInstance>) {
+        if instance.state() == InstanceState::Idle {
+            instance.dismiss();
+            self.wake(instance);
+        }
+    }
+
     /// Evict all idle instances; returns how many.
     pub fn evict_idle(&mut self) -> usize {
         let idle = self.idle.len();
