@@ -70,13 +70,8 @@ struct Holdings {
 impl Pair {
     /// A is at `/a`, with limits for an untrusted app; B is at `/b`.
     pub fn new(terms: &Terms<'_>) -> Self {
-        Self::of("hostile", terms)
-    }
-
-    /// A is the app `name` of `tests/tenant`.
-    pub fn of(name: &str, terms: &Terms<'_>) -> Self {
         let file = scratch("neighbours").join("host.toml");
-        let app = if terms.app.is_empty() { name } else { terms.app };
+        let app = if terms.app.is_empty() { "hostile" } else { terms.app };
         fs::write(&file, host_file(terms, &component(app), &component("shop"))).unwrap();
         let mut command =
             Command::new(std::env::var("BOLT_HOST_BINARY").unwrap_or_else(|_| BINARY.to_owned()));

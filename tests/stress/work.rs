@@ -114,7 +114,7 @@ fn patient(deadline: &str) -> String {
 #[test]
 fn no_declared_type_harms_anybody_else() {
     // What background threads leave to the allocator differs: 35 to 55 MiB, which does not grow.
-    let pair = Pair::of("declared", &Terms { a: &patient("60s"), slack: 16 << 20, ..Terms::default() });
+    let pair = Pair::new(&Terms { app: "declared", a: &patient("60s"), slack: 16 << 20, ..Terms::default() });
     let requests = requests();
     let replies = ["/a/shared", "/a/numbers"];
     for (_, path, kind, body) in &requests {
@@ -148,7 +148,7 @@ fn no_declared_type_harms_anybody_else() {
 #[test]
 fn the_deadline_ends_what_the_host_does_for_a_request() {
     // Waiting for a thread counts as well, so of many requests some are late.
-    let pair = Pair::of("declared", &Terms { a: &patient("20ms"), ..Terms::default() });
+    let pair = Pair::new(&Terms { app: "declared", a: &patient("20ms"), ..Terms::default() });
     let body = text("x");
     let start = Instant::now();
     loop {
@@ -165,7 +165,7 @@ fn the_deadline_ends_what_the_host_does_for_a_request() {
 
 #[test]
 fn a_host_ends_while_it_checks_the_worst_requests() {
-    let mut pair = Pair::of("declared", &Terms { server: "drain = \"1s\"", ..Terms::default() });
+    let mut pair = Pair::new(&Terms { app: "declared", server: "drain = \"1s\"", ..Terms::default() });
     let (address, is_over) = (pair.server.address, AtomicBool::new(false));
     let bodies: Vec<_> = requests().into_iter().filter(|(_, path, ..)| *path != "/a/form").collect();
     thread::scope(|scope| {

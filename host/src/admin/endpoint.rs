@@ -13,6 +13,7 @@ use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
 use crate::telemetry::log_output;
 use crate::util::affinity;
+use crate::util::cache_files::LARGEST;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -42,9 +43,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
-
-/// Largest component that is accepted, in bytes.
-const LARGEST: usize = 512 << 20;
 
 /// Longest log filter, in bytes.
 const LONGEST_FILTER: usize = 1000;
@@ -276,7 +274,7 @@ async fn discard(mut body: Incoming) {
     let mut size = 0;
     while let Ok(Some(data)) = next_part(&mut body).await {
         size += data.len();
-        if size > LARGEST {
+        if size as u64 > LARGEST {
             return;
         }
     }
@@ -300,7 +298,7 @@ async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
     let mut size = 0;
     while let Some(data) = next_part(&mut body).await? {
         size += data.len();
-        if size > LARGEST {
+        if size as u64 > LARGEST {
             return Err(format!("a component has at most {LARGEST} bytes"));
         }
         file.write_all(&data).await.map_err(failed)?;

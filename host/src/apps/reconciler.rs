@@ -166,10 +166,7 @@ fn replace(slot: &Slot, dormant: &DormantApp) -> Result<Version, Refusal> {
 /// Load a version, and check that an instance of it starts.
 fn tried(dormant: &DormantApp, version: &Version) -> Result<App, String> {
     let app = dormant.open(version).map_err(|e| e.to_string())?;
-    let execution = Execution::alone();
-    // It counts as computing, so that it yields at every tick: its start may never end.
-    execution.entered();
-    let making = Instance::new(&app.component, execution, HttpClient::new(Arc::default()));
+    let making = Instance::new(&app.component, Execution::alone(), HttpClient::new(Arc::default()));
     match block_on(async { tokio::time::timeout(app.limits.deadline, making).await })? {
         Ok(made) => drop(made.map_err(|e| format!("no instance of it can be created: {e:#}"))?),
         Err(_) => {

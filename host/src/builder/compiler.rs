@@ -143,11 +143,9 @@ pub async fn ask(loaded: &LoadedComponent, limits: &Limits) -> Result<String, St
 }
 
 async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Instance), String> {
-    let execution = Execution::alone();
-    // From now on it counts as computing, so that it yields at every tick: an import may never end.
-    execution.entered();
     let asking = async {
-        let mut instance = Instance::new(loaded, execution, HttpClient::new(Arc::default())).await?;
+        let client = HttpClient::new(Arc::default());
+        let mut instance = Instance::new(loaded, Execution::alone(), client).await?;
         Ok((instance.describe().await?, instance))
     };
     match tokio::time::timeout(limits.deadline, asking).await {

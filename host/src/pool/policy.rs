@@ -57,11 +57,10 @@ impl PoolPolicy {
 /// The worker that gets a request: `None` for the one that received it, otherwise an index into `others`. `here`: handlers
 /// that compute on this worker's core for longer than a tick. `others`: the same, and the requests that wait there. Only an
 /// idle worker gets a request: between two busy ones it would lose its place in the queue, and wait as long.
-pub fn relief(here: usize, others: impl Iterator<Item = usize>) -> Option<usize> {
+pub fn relief(here: usize, mut others: impl Iterator<Item = usize>) -> Option<usize> {
     if here == 0 {
         return None;
     }
-    let mut others = others;
     others.position(|load| load == 0)
 }
 

@@ -86,7 +86,13 @@ impl Shared {
     }
 
     fn grant(&self, room: Option<BodyReservation>) {
-        lock(&self.state).room = room;
+        let mut state = lock(&self.state);
+        // The connection may hold this for longer than the guest does.
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        state.room = room;
+        drop(state);
         self.tell();
     }
 }
@@ -128,6 +134,7 @@ impl Drop for Exchange {
         for task in [&self.task, &self.waiting].into_iter().flatten() {
             task.abort();
         }
+        lock(&self.shared.state).room = None;
     }
 }
 

@@ -3,7 +3,7 @@
 //! The instance's driver and host functions write it; any thread may read it.
 
 use crate::quota::processor::WEIGHT;
-use crate::sandbox::turn::{Core, CoreShare, Turn};
+use crate::sandbox::turn::{Core, CoreShare, Turn, thread_time};
 use crate::util::locks::lock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -32,12 +32,6 @@ fn mark_busy() {
 fn clock() -> u64 {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     START.get_or_init(std::time::Instant::now).elapsed().as_micros() as u64 + 1
-}
-
-/// Processor time of this thread.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// A request exceeded its processor budget; 0: the guest did, between requests.

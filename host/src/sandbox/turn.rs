@@ -82,10 +82,15 @@ impl PartialEq for Seat {
     }
 }
 
-/// Processor time of this thread, in microseconds.
-fn thread_time() -> u64 {
+/// Processor time of this thread.
+pub(super) fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1000
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Processor time of this thread since a reading in microseconds.
+fn spent_since(slice: u64) -> Duration {
+    thread_time().saturating_sub(Duration::from_micros(slice))
 }
 
 /// One instance's place in the queue for its core.
@@ -153,7 +158,7 @@ impl Turn {
         let slice = self.slice.swap(0, Ordering::Relaxed);
         let used = match slice {
             0 => since(),
-            slice => Duration::from_micros(thread_time().saturating_sub(slice)),
+            slice => spent_since(slice),
         };
         self.level.store(0, Ordering::Relaxed);
         self.in_level.store(0, Ordering::Relaxed);
@@ -178,7 +183,7 @@ impl Turn {
         }
         match self.slice.load(Ordering::Relaxed) {
             0 => tick,
-            slice => Duration::from_micros(thread_time().saturating_sub(slice)),
+            slice => spent_since(slice),
         }
     }
 
@@ -188,7 +193,7 @@ impl Turn {
             self.reconsider(used);
         }
         self.take().await;
-        self.slice.store(thread_time().max(1), Ordering::Relaxed);
+        self.slice.store((thread_time().as_micros() as u64).max(1), Ordering::Relaxed);
     }
 
     fn reconsider(&self, used: Duration) {
