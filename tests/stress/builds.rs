@@ -115,6 +115,45 @@ fn heavy(functions: usize, loops: usize, locals: usize) -> String {
     text
 }
 
+/// Wait until an app cannot be served, for a reason with these words.
+fn assert_problem(server: &Server, app: &str, words: &str) {
+    let problem = || {
+        let apps = Connection::to(server.admin()).get("/apps").json();
+        let shown =
+            apps["apps"].as_array().unwrap().iter().find(|shown| shown["app"] == app).unwrap().clone();
+        shown["problem"].as_str().unwrap_or_default().to_owned()
+    };
+    until(|| !problem().is_empty());
+    assert!(problem().contains(words), "{app}: {}", problem());
+    assert_eq!(server.get(&format!("/{app}/ok")).status, 503);
+}
+
+/// Its compiled code and its manifest are in the cache, for another app with larger limits.
+#[test]
+fn what_is_too_large_for_an_app_is_refused_although_another_app_has_it() {
+    let good = Handmade::default().write("good");
+    let file = host_file(
+        "[app.good]\nsource = \"good.wasm\"\nprefix = \"/good\"\n\
+         [app.described]\nsource = \"described.wasm\"\nprefix = \"/described\"\nlimits = { manifest = \"50B\" }\n\
+         [app.sized]\nsource = \"sized.wasm\"\nprefix = \"/sized\"\nlimits = { component = \"500B\" }\n",
+    );
+    let server = {
+        fs::copy(&good, file.with_file_name("good.wasm")).unwrap();
+        let server = Server::host(&file);
+        until(|| server.get("/good/ok").status == 200);
+        server
+    };
+    for (app, limit) in [("described", "manifest"), ("sized", "component")] {
+        fs::copy(&good, file.with_file_name(format!("{app}.wasm"))).unwrap();
+        let limit = format!("({limit} in [app.NAME.limits])");
+        assert_problem(&server, app, &limit);
+        let (done, said) = order(&server, &["deploy", app, good.to_str().unwrap()]);
+        assert!(!done && said.contains(&limit), "{said}");
+    }
+    assert_eq!(server.get("/good/ok").status, 200);
+    server.assert_no_panic("sizes");
+}
+
 #[test]
 fn a_component_that_takes_a_compiler_for_ever_is_refused_and_the_host_goes_on() {
     let good = Handmade::default().write("good");
@@ -141,15 +180,7 @@ fn a_component_that_takes_a_compiler_for_ever_is_refused_and_the_host_goes_on() 
         ("endless", "longer than deadline in [app.NAME.limits] to import it"),
         ("start", "longer than deadline in [app.NAME.limits] to import it"),
     ] {
-        let problem = || {
-            let apps = Connection::to(server.admin()).get("/apps").json();
-            let shown =
-                apps["apps"].as_array().unwrap().iter().find(|shown| shown["app"] == app).unwrap().clone();
-            shown["problem"].as_str().unwrap_or_default().to_owned()
-        };
-        until(|| !problem().is_empty());
-        assert!(problem().contains(limit), "{app}: {}", problem());
-        assert_eq!(server.get(&format!("/{app}/ok")).status, 503);
+        assert_problem(&server, app, limit);
     }
     // A deployment gets the same answer, and is over then.
     for (app, word) in [("slow", "build-timeout"), ("fat", "build-memory"), ("endless", "deadline")] {

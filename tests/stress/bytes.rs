@@ -1,7 +1,7 @@
 //! Bytes, descriptors, disk and log: an app takes of each as if it were free, and gets its share.
 
 use crate::common::pair::{Answers, Pair, Terms, attack_time, component};
-use crate::common::tenants::{host_file, ready};
+use crate::common::tenants::{host_file, ready, until};
 use crate::common::{BINARY, Response, Server, private_memory, run, scratch, shim};
 use std::fs;
 use std::io::{Read, Write};
@@ -100,6 +100,10 @@ fn growth<T>(pid: u32, work: impl FnOnce() -> T) -> (u64, T) {
     })
 }
 
+fn open_files(server: &Server) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count()
+}
+
 /// One instance offers 800 MB: the host holds what its budget allows, and the copies of the instance itself.
 #[test]
 fn bodies_of_outbound_requests_are_bounded_in_bytes() {
@@ -107,6 +111,7 @@ fn bodies_of_outbound_requests_are_bounded_in_bytes() {
     let allow = format!("[app.a.http]\nallow = [\"{mute}\", \"{endless}\"]");
     let server = greedy("transit = \"64MiB\"\nmemory = \"64MiB\"", &allow);
     let pid = server.child.id();
+    let before = open_files(&server);
     // Its instance, the budget and half of that for windows, and a copy of the last part.
     let most = (64 + 64 + 32 + 2 * 8 + 16) * MIB;
     for whole in [false, true] {
@@ -116,6 +121,8 @@ fn bodies_of_outbound_requests_are_bounded_in_bytes() {
         let [begun, taken] = numbers(&answer)[..] else { panic!("{answer}") };
         assert_eq!(begun, 100);
         assert!(whole || (1..=8).contains(&taken), "{taken} chunks of 8 MiB were taken");
+        // The connections end with their exchanges, although the server reads nothing.
+        until(|| open_files(&server) <= before);
     }
     let (grown, answered) =
         growth(pid, || asked(&server, &format!("/unread?url=http://{endless}/&exchanges=600&ms=2000")));
@@ -157,7 +164,7 @@ fn open_files_have_shares() {
     command.args(["-c", "ulimit -n 400; exec \"$0\" \"$@\"", BINARY, "serve"]).arg(file);
     let server = Server::spawn(command);
     ready(&server);
-    let open = || fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count();
+    let open = || open_files(&server);
     let before = open();
     let [opened, refused] = numbers(&asked(&server, "/open?name=/data/file&count=1000"))[..] else {
         panic!()
@@ -331,6 +338,11 @@ fn a_greedy_tenant_takes_nothing_from_its_neighbour() {
     );
     let pair = Pair::new(&Terms { app: "greedy", a: &a, ..Terms::default() });
     let attacks = [
+        (
+            "bodies of 400 MB to a server that reads none",
+            format!("/hoard?url=http://{mute}/&exchanges=100&mb=4&whole=false"),
+        ),
+        ("the same, whole", format!("/hoard?url=http://{mute}/&exchanges=100&mb=4&whole=true")),
         (
             "200 responses without an end, unread",
             format!("/unread?url=http://{endless}/&exchanges=200&ms=300"),

@@ -11,9 +11,10 @@ use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::telemetry::log_output;
 use crate::util::affinity;
-use crate::util::cache_files::LARGEST;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -43,6 +44,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
+
+/// Most of a body that is read in vain, in bytes.
+const MOST_DISCARDED: usize = 512 << 20;
 
 /// Longest log filter, in bytes.
 const LONGEST_FILTER: usize = 1000;
@@ -245,7 +249,8 @@ impl Admin {
                 return unknown(name);
             }
         };
-        let answer = match receive(body, &file).await {
+        let most = slot.as_dormant().map_or(0, |app| app.tenant.config.limits.max_component);
+        let answer = match receive(body, &file, most).await {
             Ok(()) => {
                 let file = file.clone();
                 outcome(name, tokio::task::spawn_blocking(move || reconciler::deploy(&slot, &file)).await)
@@ -274,7 +279,7 @@ async fn discard(mut body: Incoming) {
     let mut size = 0;
     while let Ok(Some(data)) = next_part(&mut body).await {
         size += data.len();
-        if size as u64 > LARGEST {
+        if size > MOST_DISCARDED {
             return;
         }
     }
@@ -291,15 +296,16 @@ async fn set_log(mut body: Incoming) -> Result<(), String> {
     log_output::set_filter(String::from_utf8_lossy(&filter).trim())
 }
 
-/// Write a body of at most [`LARGEST`] bytes to a file.
-async fn receive(mut body: Incoming, path: &Path) -> Result<(), String> {
+/// Write a body of at most so many bytes to a file.
+async fn receive(mut body: Incoming, path: &Path, most: usize) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
     let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut size = 0;
     while let Some(data) = next_part(&mut body).await? {
         size += data.len();
-        if size as u64 > LARGEST {
-            return Err(format!("a component has at most {LARGEST} bytes"));
+        if size > most {
+            let limit = limit_name::of(Limit::MaxComponent);
+            return Err(format!("a component of this app has at most {most} bytes ({limit})"));
         }
         file.write_all(&data).await.map_err(failed)?;
     }

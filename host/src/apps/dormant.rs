@@ -135,7 +135,8 @@ impl DormantApp {
 }
 
 fn open(tenant: &Tenant, engine: &Engine, artifact: &Artifact) -> Result<App, OpenError> {
-    let manifest = compiler::cached(artifact).ok_or(OpenError::Missing)?;
+    let cached = compiler::cached(artifact, &tenant.config.limits).map_err(OpenError::Refused)?;
+    let manifest = cached.ok_or(OpenError::Missing)?;
     loader::open(artifact, manifest, &tenant.name, engine, &tenant.config).map_err(OpenError::Refused)
 }
 

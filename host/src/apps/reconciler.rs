@@ -10,8 +10,6 @@ use crate::apps::file_stamps::FileStamps;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::builder::refusal::Refusal;
-use crate::config::limit_name;
-use crate::config::limit_table::Limit;
 use crate::sandbox::execution::Execution;
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::instance::Instance;
@@ -167,13 +165,7 @@ fn replace(slot: &Slot, dormant: &DormantApp) -> Result<Version, Refusal> {
 fn tried(dormant: &DormantApp, version: &Version) -> Result<App, String> {
     let app = dormant.open(version).map_err(|e| e.to_string())?;
     let making = Instance::new(&app.component, Execution::alone(), HttpClient::new(Arc::default()));
-    match block_on(async { tokio::time::timeout(app.limits.deadline, making).await })? {
-        Ok(made) => drop(made.map_err(|e| format!("no instance of it can be created: {e:#}"))?),
-        Err(_) => {
-            let limit = limit_name::of(Limit::Deadline);
-            return Err(format!("an instance of it took longer to start than {limit}"));
-        }
-    }
+    block_on(making)?.map_err(|e| format!("no instance of it can be created: {e:#}"))?;
     Ok(app)
 }
 

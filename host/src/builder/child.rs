@@ -47,6 +47,7 @@ pub fn prepare(
     command.arg("prepare").args(words(origin, limits, cache, pace));
     // A pool of memory that counts as used although it is only reserved.
     command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0").env_remove("BOLT_HOST_NO_FLATTEN");
+    command.env_remove("BOLT_ADMIN_TOKEN");
     let (mut said, answer) = std::io::pipe().map_err(started)?;
     command.stdin(Stdio::null()).stdout(answer);
     let bounds = Bounds { time: Some(limits.build_timeout), is_group: true, ..Bounds::default() };

@@ -35,15 +35,16 @@ pub fn compile(
     check_size(wasm, &config.limits)?;
     let digest = cache_files::digest_of(wasm, cache).map_err(|e| format!("{shown}: {e}"))?;
     let artifact = Artifact::locate(cache, &digest, engine);
-    if !rebuild && let Some(manifest) = cached(&artifact) {
+    let refused = |sentence| format!("{shown}: {sentence}");
+    if !rebuild && let Some(manifest) = cached(&artifact, &config.limits).map_err(refused)? {
         return Ok((artifact, manifest));
     }
     let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
-    component::check(&bytes).map_err(|sentence| format!("{shown}: {sentence}"))?;
+    component::check(&bytes).map_err(refused)?;
     let artifact = Artifact::locate(cache, &cache_files::digest(&bytes), engine);
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     to_native(engine, wasm, &bytes, cache, &artifact)?;
-    let (json, manifest) = describe(engine, &artifact, &name, config).map_err(|e| format!("{shown}: {e}"))?;
+    let (json, manifest) = describe(engine, &artifact, &name, config).map_err(refused)?;
     cache_files::write_private(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))
 }
@@ -110,12 +111,24 @@ fn unstored(error: std::io::Error) -> String {
     format!("the compiled component cannot be stored: {error}")
 }
 
-/// The manifest of a component that is already compiled.
-pub fn cached(artifact: &Artifact) -> Option<Manifest> {
+/// The manifest of a component that is already compiled. It may have been read under a larger limit, for another app with
+/// the same component or before the limit was lowered.
+pub fn cached(artifact: &Artifact, limits: &Limits) -> Result<Option<Manifest>, String> {
     if !artifact.exists() {
-        return None;
+        return Ok(None);
     }
-    Manifest::parse(&artifact.read_manifest()?).ok()
+    let Some(json) = artifact.read_manifest() else { return Ok(None) };
+    check_manifest(&json, limits)?;
+    Ok(Manifest::parse(&json).ok())
+}
+
+fn check_manifest(json: &str, limits: &Limits) -> Result<(), String> {
+    let (bytes, most) = (json.len(), limits.max_manifest);
+    if bytes > most {
+        let limit = limit_name::of(Limit::MaxManifest);
+        return Err(format!("its manifest has {bytes} bytes, and at most {most} are read ({limit})"));
+    }
+    Ok(())
 }
 
 /// Ask the component for its manifest, once, in its own sandbox.
@@ -149,13 +162,7 @@ async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Ins
         Ok((instance.describe().await?, instance))
     };
     match tokio::time::timeout(limits.deadline, asking).await {
-        Ok(Ok((json, _))) if json.len() > limits.max_manifest => Err(format!(
-            "its manifest has {} bytes, and at most {} are read ({})",
-            json.len(),
-            limits.max_manifest,
-            limit_name::of(Limit::MaxManifest)
-        )),
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok((json, instance))) => check_manifest(&json, limits).map(|()| (json, instance)),
         Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
             Ok(NotLoaded(text)) => text,
             Err(error) => format!("it cannot describe its routes: {error:#}"),

@@ -4,7 +4,6 @@
 //! The result is cached under a hash of all its inputs, so nothing is built twice.
 
 use crate::builder::app_files::AppFiles;
-use crate::builder::compiler::cached;
 use crate::builder::python_env::{self, APP, Content, Python};
 use crate::builder::sdk_bundle;
 use crate::config::Limits;
@@ -57,7 +56,7 @@ impl Planned {
     /// Whether it is built and compiled to native code.
     pub fn is_done(&self, engine: &Engine, cache: &Path) -> bool {
         let digest = cache_files::digest_of(&self.wasm, cache);
-        digest.is_ok_and(|digest| cached(&Artifact::locate(cache, &digest, engine)).is_some())
+        digest.is_ok_and(|digest| Artifact::locate(cache, &digest, engine).exists())
     }
 }
 

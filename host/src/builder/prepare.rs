@@ -31,12 +31,12 @@ pub fn prepare(
 ) -> Result<Prepared, Refusal> {
     if !origin.rebuild
         && let Some(wasm) = planned(origin, limits, cache).map_err(Refusal::lasting)?
-        && let Some(done) = done(wasm, engine, cache)
+        && let Some(done) = done(wasm, engine, limits, cache)?
     {
         return Ok(done);
     }
     let wasm = made(origin, engine, limits, cache, pace)?;
-    done(wasm, engine, cache)
+    done(wasm, engine, limits, cache)?
         .ok_or_else(|| Refusal::passing("what was built is no longer in the cache".to_owned()))
 }
 
@@ -79,9 +79,9 @@ pub fn here(origin: &Origin, engine: &Engine, limits: &Limits, cache: &Path) -> 
 }
 
 /// What the cache has of a component, if that is all.
-fn done(wasm: PathBuf, engine: &Engine, cache: &Path) -> Option<Prepared> {
-    let digest = cache_files::digest_of(&wasm, cache).ok()?;
+fn done(wasm: PathBuf, engine: &Engine, limits: &Limits, cache: &Path) -> Result<Option<Prepared>, Refusal> {
+    let Ok(digest) = cache_files::digest_of(&wasm, cache) else { return Ok(None) };
     let artifact = Artifact::locate(cache, &digest, engine);
-    let manifest = cached(&artifact)?;
-    Some(Prepared { wasm, artifact, manifest })
+    let manifest = cached(&artifact, limits).map_err(|why| format!("{}: {why}", wasm.display()))?;
+    Ok(manifest.map(|manifest| Prepared { wasm, artifact, manifest }))
 }

@@ -14,10 +14,10 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// For the last lines of the log, which another thread writes.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
-/// Receives signals from now on.
 /// The error is a message for people.
 type Outcome = Result<(), String>;
 
+/// Receives signals from now on.
 pub struct Shutdown {
     begun: mpsc::Receiver<Outcome>,
 }

@@ -2,7 +2,7 @@
 //! depends on what the client sends and on what the app declares, and other connections of the worker would wait.
 
 use crate::apps::app::App;
-use crate::codec::work::{Stop, Work};
+use crate::codec::work::Work;
 use crate::error::{Failure, Fault};
 use crate::http::body::ReceivedBody;
 use crate::http::head::{self, Peer};
@@ -37,30 +37,26 @@ pub fn check(
     arguments::validate(&app.manifest, &app.router, found, input, work)
 }
 
-/// The call's arguments, from the outcome of a check on this thread. One that took too long is done again in the
-/// background.
-pub async fn finish(
-    checked: Result<ValidArgs, InvalidArgs>,
+/// Check a request again, in the background.
+pub async fn check_again(
     app: &Arc<App>,
     who: (u64, Peer),
     head: Parts,
     sent: ReceivedBody,
     deadline: Instant,
 ) -> Result<CallArgs, Failure> {
-    let (checked, sent) = match checked {
-        Err(InvalidArgs::Stopped(Stop::Long)) => {
-            let own = app.clone();
-            let check = move |work: &mut Work| {
-                let method = head::method(&head.method);
-                let found = own.router.find(method, head.uri.path()).ok();
-                (found.map(|found| check(&own, who, &found, &head, &sent, work)), sent)
-            };
-            let (checked, sent) = app.checking.run(app.bodies.reserve(), deadline, check).await?;
-            (checked.ok_or(Fault::Lost)?, sent)
-        }
-        checked => (checked, sent),
+    let own = app.clone();
+    let check = move |work: &mut Work| {
+        let found = own.router.find(head::method(&head.method), head.uri.path()).ok();
+        (found.map(|found| check(&own, who, &found, &head, &sent, work)), sent)
     };
-    let (values, mut reservation) = (checked?, sent.reservation);
+    let (checked, sent) = app.checking.run(app.bodies.reserve(), deadline, check).await?;
+    call_args(checked.ok_or(Fault::Lost)??, sent)
+}
+
+/// A call's arguments, with what they keep of the request.
+pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Failure> {
+    let mut reservation = sent.reservation;
     // Defaults may make more of a body than it was.
     reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
     Ok(CallArgs { values, uploads: sent.uploads, reservation: Some(reservation) })

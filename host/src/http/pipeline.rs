@@ -6,7 +6,7 @@
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
 use crate::codec::reply::{self, Reply};
-use crate::codec::work::Work;
+use crate::codec::work::{Stop, Work};
 use crate::error::{Failure, Rejection};
 use crate::http::arguments;
 use crate::http::body;
@@ -19,7 +19,10 @@ use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::pool::call::CallArgs;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
-use crate::validation::{self, arguments::Input};
+use crate::validation::{
+    self,
+    arguments::{Input, InvalidArgs},
+};
 use hyper::Request;
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
@@ -128,8 +131,17 @@ async fn serve(
     let deadline = Instant::now() + app.limits.deadline;
     let checked = arguments::check(app, (id, peer), &found, &head, &sent, &mut Work::brief());
     let (route, wanted) = (found.route, wanted(app, &head));
-    // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
-    let args = arguments::finish(checked, &worker_app.app, (id, peer), head, sent, deadline).await?;
+    let args = match checked {
+        // Boxed: it is rare, and its state would make the path of every request larger.
+        Err(InvalidArgs::Stopped(Stop::Long)) => {
+            Box::pin(arguments::check_again(&worker_app.app, (id, peer), head, sent, deadline)).await?
+        }
+        checked => {
+            // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
+            drop(head);
+            arguments::call_args(checked?, sent)?
+        }
+    };
     let reply = call(worker_app, id, route, args, deadline).await?;
     respond(app, reply, wanted).await
 }

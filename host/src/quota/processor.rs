@@ -124,7 +124,7 @@ impl<J: Clone + PartialEq> Processor<J> {
     }
 
     /// A job wants to compute. False: it waits at the end of the first level, and a later call returns it.
-    pub fn enter(&mut self, share: ShareId, job: J) -> bool {
+    pub fn enter(&mut self, share: ShareId, job: &J) -> bool {
         let own = &mut self.shares[share.0];
         if !own.is_active() {
             own.time = own.time.max(self.floor.saturating_sub(nanos(CREDIT)));
@@ -135,7 +135,7 @@ impl<J: Clone + PartialEq> Processor<J> {
             self.floor = self.floor.max(own.time);
             return true;
         }
-        self.wait(share.0, 0, |level| level.push_back(job));
+        self.wait(share.0, 0, |level| level.push_back(job.clone()));
         false
     }
 

@@ -64,8 +64,8 @@ fn simulate(loads: &[Load], time: Duration) -> Vec<Seen> {
         while asking.first().is_some_and(|(at, _)| *at <= now) {
             let (asked, app) = asking.remove(0);
             jobs.push(Job { app, asked, left: loads[app].job, level: 0, in_level: Duration::ZERO });
-            if processor.enter(shares[app], jobs.len() - 1) {
-                assert!(running.replace(jobs.len() - 1).is_none(), "one job at a time");
+            if processor.enter(shares[app], &(jobs.len() - 1)) {
+                assert!(running.replace(&(jobs.len() - 1)).is_none(), "one job at a time");
             }
         }
         let Some(number) = running else {
@@ -90,7 +90,7 @@ fn simulate(loads: &[Load], time: Duration) -> Vec<Seen> {
         while asking.first().is_some_and(|(at, _)| *at <= now) {
             let (asked, app) = asking.remove(0);
             jobs.push(Job { app, asked, left: loads[app].job, level: 0, in_level: Duration::ZERO });
-            assert!(!processor.enter(shares[app], jobs.len() - 1));
+            assert!(!processor.enter(shares[app], &(jobs.len() - 1)));
         }
         let job = &mut jobs[number];
         match processor.reconsider(shares[app], &number, job.level, slice, job.in_level) {
@@ -150,12 +150,12 @@ fn weights_divide_the_core() {
 fn who_comes_late_does_not_shut_out_who_was_there() {
     let mut processor = Processor::new(1);
     let (early, late) = (processor.open(WEIGHT), processor.open(WEIGHT));
-    assert!(processor.enter(early, 'e'));
+    assert!(processor.enter(early, &'e'));
     for _ in 0..10_000 {
         let verdict = processor.reconsider(early, &'e', 0, TICK, TICK);
         assert_eq!(verdict, Verdict::Keeps { level: 0 });
     }
-    assert!(!processor.enter(late, 'l'));
+    assert!(!processor.enter(late, &'l'));
     let mut ticks = 0;
     let mut verdict = processor.reconsider(early, &'e', 0, TICK, TICK);
     assert_eq!(verdict, Verdict::Waits { level: 0, next: 'l' });
@@ -171,9 +171,9 @@ fn short_jobs_of_an_app_wait_for_a_few_quanta_of_its_long_ones() {
     // Both are routes of one app: they have one share.
     let mut processor = Processor::new(1);
     let share = processor.open(WEIGHT);
-    assert!(processor.enter(share, 0));
+    assert!(processor.enter(share, &0));
     for long in 1..8 {
-        assert!(!processor.enter(share, long));
+        assert!(!processor.enter(share, &long));
     }
     // Each of the long ones uses up its first quantum before a short one comes.
     let mut running = 0;
@@ -185,7 +185,7 @@ fn short_jobs_of_an_app_wait_for_a_few_quanta_of_its_long_ones() {
     }
     // From now on a short one waits for one short quantum.
     for _ in 0..5 {
-        assert!(!processor.enter(share, 100));
+        assert!(!processor.enter(share, &100));
         let (mut ticks, mut level) = (0, 1);
         loop {
             ticks += 1;
@@ -207,15 +207,15 @@ fn short_jobs_of_an_app_wait_for_a_few_quanta_of_its_long_ones() {
 fn long_jobs_go_on_beside_a_flood_of_short_ones() {
     let mut processor = Processor::new(1);
     let share = processor.open(WEIGHT);
-    assert!(processor.enter(share, 0));
-    assert!(!processor.enter(share, 1));
+    assert!(processor.enter(share, &0));
+    assert!(!processor.enter(share, &1));
     let mut running = match processor.reconsider(share, &0, 0, quantum(0), quantum(0)) {
         Verdict::Waits { next, .. } => next,
         verdict => panic!("{verdict:?}"),
     };
     let mut turns = 0;
     for short in 2..1000 {
-        assert!(!processor.enter(share, short));
+        assert!(!processor.enter(share, &short));
         running = processor.leave(share, TICK).unwrap();
         turns += usize::from(running == 0);
         if running == 0 {
@@ -260,7 +260,7 @@ proptest! {
         for (job, event) in events.into_iter().enumerate() {
             let granted = match event {
                 Event::Enter(app) => {
-                    let is_running = processor.enter(shares[app], job);
+                    let is_running = processor.enter(shares[app], &job);
                     if is_running { running.push((app, job)) } else { waiting.push((app, job)) }
                     None
                 }

@@ -312,12 +312,13 @@ async fn run(
     let beginning = async {
         let window = client.outbound.window().await;
         shared.is_under_way();
-        client.send(request).await.map(|response| (window, response))
+        client.send(request).await.map(|sent| (window, sent))
     };
-    let (_window, response) = match limited(timeout, beginning).await.and_then(|response| response) {
-        Ok(begun) => begun,
-        Err(problem) => return shared.respond(problem.json()),
-    };
+    let (_window, (response, _connection)) =
+        match limited(timeout, beginning).await.and_then(|response| response) {
+            Ok(begun) => begun,
+            Err(problem) => return shared.respond(problem.json()),
+        };
     let headers: Vec<_> = response
         .headers()
         .iter()

@@ -11,14 +11,14 @@ use crate::quota::outbound::{self, Outbound};
 use crate::sandbox::problem::{Problem, explain};
 use crate::sandbox::resolver;
 use crate::sandbox::this_machine;
+use crate::sandbox::upstream::{self, ConnectionUse, Upstream};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::{Request, Response, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use std::net::SocketAddr;
@@ -27,7 +27,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// How long an idle connection is kept. It counts as one of the app's open files.
@@ -59,7 +58,10 @@ impl HttpClient {
     }
 
     /// Send a request whose host and port are granted; returns once the response head has arrived.
-    pub async fn send(&self, request: Request<Sending>) -> Result<Response<Incoming>, Problem> {
+    pub async fn send(
+        &self,
+        mut request: Request<Sending>,
+    ) -> Result<(Response<Incoming>, ConnectionUse), Problem> {
         let client = self.client.get_or_init(|| {
             let tls = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
             let connector = tls
@@ -75,7 +77,11 @@ impl HttpClient {
                 .build(connector))
         });
         let client = client.as_ref().map_err(|why| Problem::new("connect", why.clone()))?;
-        client.request(request).await.map_err(|error| explain(&error, error.is_connect()))
+        let mut connection = ConnectionUse::of(&mut request);
+        let response = client.request(request).await;
+        let response = response.map_err(|error| explain(&error, error.is_connect()))?;
+        connection.answered();
+        Ok((response, connection))
     }
 }
 
@@ -100,9 +106,9 @@ fn tls() -> Result<ClientConfig, String> {
 pub struct Checked(Arc<Grants>, Outbound);
 
 impl tower_service::Service<Uri> for Checked {
-    type Response = Counted;
+    type Response = Upstream;
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Counted, Problem>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Upstream, Problem>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Problem>> {
         Poll::Ready(Ok(()))
@@ -119,61 +125,8 @@ impl tower_service::Service<Uri> for Checked {
                 let limit = limit_name::of(Limit::MaxFiles);
                 Problem::new("limit", format!("this app may open no further connection ({limit})"))
             })?;
-            let stream = connect(&grants, &host, port, found).await?;
-            Ok(Counted { stream: TokioIo::new(stream), _place: place })
+            connect(&grants, &host, port, found, place).await
         })
-    }
-}
-
-/// A connection that counts as an open file of its app.
-pub struct Counted {
-    stream: TokioIo<TcpStream>,
-    _place: FilePlace,
-}
-
-impl Connection for Counted {
-    fn connected(&self) -> Connected {
-        self.stream.inner().connected()
-    }
-}
-
-impl hyper::rt::Read for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
-    }
-}
-
-impl hyper::rt::Write for Counted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 }
 
@@ -195,18 +148,16 @@ async fn connect(
     host: &str,
     port: u16,
     found: Vec<SocketAddr>,
-) -> Result<TcpStream, Problem> {
+    place: FilePlace,
+) -> Result<Upstream, Problem> {
     let mut problem = Problem::new("resolve", format!("{host} has no address"));
     for address in found {
         if let Err(why) = grants.check_address(host, address.ip(), port, this_machine::is_at(address)) {
             problem = Problem::new("denied", why);
             continue;
         }
-        match tokio::time::timeout(CONNECTING, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
+        match tokio::time::timeout(CONNECTING, upstream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(Upstream::new(stream, place)),
             Err(_) => problem = Problem::new("connect", format!("{host}:{port} does not answer")),
             Ok(Err(e)) => problem = Problem::new("connect", format!("{host}:{port} cannot be reached: {e}")),
         }

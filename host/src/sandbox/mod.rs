@@ -27,3 +27,4 @@ pub mod this_machine;
 pub mod timer;
 pub mod turn;
 pub mod uploads;
+pub mod upstream;

@@ -144,7 +144,7 @@ impl Turn {
     fn enter(&self) -> bool {
         let mut policy = lock(&self.share.core.policy);
         if self.seat.state() == AWAY {
-            let has_turn = policy.enter(self.share.id, self.seat.clone());
+            let has_turn = policy.enter(self.share.id, &self.seat);
             self.seat.set(if has_turn { HAS_TURN } else { WAITS });
         }
         self.has_it()

@@ -13,21 +13,30 @@ const ACCESS: &str = "access";
 /// The fields of a request's log line, so that the request itself need not be kept until the response.
 pub struct Line {
     request: u64,
-    /// Method and path, if the access log is on.
-    head: Option<(Method, String)>,
-    start: Instant,
+    /// If the access log is on.
+    head: Option<Head>,
     /// The app's name, if there are several apps.
     app: Option<Arc<str>>,
     /// The limit that caused a refusal.
     limit: Option<Limit>,
 }
 
+struct Head {
+    method: Method,
+    path: String,
+    start: Instant,
+}
+
 impl Line {
     /// Paths are escaped, because clients control their bytes.
     pub fn begin(request: u64, head: &Parts) -> Self {
         let logged = tracing::enabled!(target: ACCESS, tracing::Level::INFO);
-        let head = logged.then(|| (head.method.clone(), head.uri.path().escape_debug().to_string()));
-        Self { request, head, start: Instant::now(), app: None, limit: None }
+        let head = logged.then(|| Head {
+            method: head.method.clone(),
+            path: head.uri.path().escape_debug().to_string(),
+            start: Instant::now(),
+        });
+        Self { request, head, app: None, limit: None }
     }
 
     /// Set the app of the request, if there are several apps.
@@ -42,8 +51,8 @@ impl Line {
 
     /// `bytes`: the size of the body, as far as it is known when the head is sent.
     pub fn end(self, status: u16, bytes: u64) {
-        let Some((method, path)) = self.head else { return };
-        let ms = self.start.elapsed().as_micros() as f64 / 1000.0;
+        let Some(Head { method, path, start }) = self.head else { return };
+        let ms = start.elapsed().as_micros() as f64 / 1000.0;
         let (request, method) = (self.request, method.as_str());
         let app = self.app.as_deref();
         let limit = self.limit.map(limit_name::of);

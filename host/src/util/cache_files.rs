@@ -84,8 +84,8 @@ pub fn digest_of(path: &Path, cache: &Path) -> io::Result<String> {
     Ok(digest)
 }
 
-/// Largest component, in bytes.
-pub const LARGEST: u64 = 512 << 20;
+/// No component is larger: its offsets have 32 bits. Apps have limits of their own.
+const LARGEST: u64 = u32::MAX as u64;
 
 /// Somebody else may have put anything in place of the file.
 fn digest_of_file(path: &Path) -> io::Result<String> {
