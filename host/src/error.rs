@@ -102,7 +102,9 @@ pub enum Rejection {
         limit: Limit,
     },
     /// 507: a file of the request could not be stored.
-    Unstored,
+    Unstored {
+        limit: Option<Limit>,
+    },
     BodyTimeout,
     Invalid(ErrorList),
 }
@@ -319,6 +321,7 @@ impl Rejection {
     pub fn limit(&self) -> Option<Limit> {
         match self {
             Self::TooLarge { limit, .. } => Some(*limit),
+            Self::Unstored { limit } => *limit,
             Self::BodyTimeout => Some(Limit::BodyTimeout),
             _ => None,
         }
@@ -331,7 +334,7 @@ impl Rejection {
             Self::MethodNotAllowed { .. } => 405,
             Self::Malformed(_) => 400,
             Self::TooLarge { .. } => 413,
-            Self::Unstored => 507,
+            Self::Unstored { .. } => 507,
             Self::BodyTimeout => 408,
             Self::Invalid(_) => 422,
         }
@@ -345,7 +348,7 @@ impl Rejection {
             Self::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
             Self::Malformed(sentence) => sentence.clone(),
             Self::TooLarge { most, .. } => format!("The request body is larger than {most} bytes"),
-            Self::Unstored => "Insufficient Storage".to_owned(),
+            Self::Unstored { .. } => "Insufficient Storage".to_owned(),
             Self::BodyTimeout => "The request body did not arrive in time".to_owned(),
             Self::Invalid(_) => "Unprocessable Entity".to_owned(),
         }

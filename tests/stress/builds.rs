@@ -131,20 +131,25 @@ fn assert_problem(server: &Server, app: &str, words: &str) {
 /// Its compiled code and its manifest are in the cache, for another app with larger limits.
 #[test]
 fn what_is_too_large_for_an_app_is_refused_although_another_app_has_it() {
-    let good = Handmade::default().write("good");
-    let file = host_file(
-        "[app.good]\nsource = \"good.wasm\"\nprefix = \"/good\"\n\
-         [app.described]\nsource = \"described.wasm\"\nprefix = \"/described\"\nlimits = { manifest = \"50B\" }\n\
-         [app.sized]\nsource = \"sized.wasm\"\nprefix = \"/sized\"\nlimits = { component = \"500B\" }\n",
-    );
-    let server = {
+    // Limits of sizes begin at 8 KiB.
+    let paths: Vec<_> = (0..300).map(|number| format!("/route-{number}")).collect();
+    let mut routes: Vec<_> = paths.iter().map(|path| (path.as_str(), false, "call $ok")).collect();
+    routes.push(("/ok", false, "call $ok"));
+    let good = Handmade { routes: &routes, ..Handmade::default() }.write("large");
+    let known = "[app.good]\nsource = \"good.wasm\"\nprefix = \"/good\"\n";
+    let described = "[app.described]\nsource = \"good.wasm\"\nprefix = \"/described\"\nlimits = { manifest = \"9KiB\" }\n";
+    let sized =
+        "[app.sized]\nsource = \"good.wasm\"\nprefix = \"/sized\"\nlimits = { component = \"9KiB\" }\n";
+    let start = |apps: &str| {
+        let file = host_file(apps);
         fs::copy(&good, file.with_file_name("good.wasm")).unwrap();
         let server = Server::host(&file);
         until(|| server.get("/good/ok").status == 200);
         server
     };
+    drop(start(known));
+    let server = start(&[known, described, sized].concat());
     for (app, limit) in [("described", "manifest"), ("sized", "component")] {
-        fs::copy(&good, file.with_file_name(format!("{app}.wasm"))).unwrap();
         let limit = format!("({limit} in [app.NAME.limits])");
         assert_problem(&server, app, &limit);
         let (done, said) = order(&server, &["deploy", app, good.to_str().unwrap()]);

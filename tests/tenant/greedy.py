@@ -159,6 +159,21 @@ def hide(folder: str, mb: int, times: int) -> list[int]:
     return [written, 0]
 
 
+@api.get("/hide-read-only")
+def hide_read_only(folder: str, mb: int, times: int) -> list[int]:
+    """The same with files that are open for reading only."""
+    part, written = b"x" * (mb << 20), 0
+    try:
+        for number in range(times):
+            name = f"{folder}/read-{number}"
+            written += Path(name).write_bytes(part)
+            KEPT.append(os.open(name, os.O_RDONLY))
+            os.unlink(name)
+    except OSError as error:
+        return [written, error.errno or 0]
+    return [written, 0]
+
+
 @api.get("/sow")
 def sow(folder: str, count: int) -> list[int]:
     """Make empty files until it is refused; how many, and the errno."""

@@ -104,7 +104,8 @@ impl Endpoint {
 }
 
 fn not_listening(address: &Address) -> impl Fn(std::io::Error) -> String {
-    move |e| format!("the admin endpoint cannot listen on {address}: {e} (--admin)")
+    let place = limit_name::pick("--admin", "[server] admin", "admin");
+    move |e| format!("the admin endpoint cannot listen on {address}: {e} ({place})")
 }
 
 /// Where requests come in.
@@ -343,7 +344,7 @@ fn describe(slot: &Slot) -> serde_json::Value {
         shown.insert("prefix".into(), format!("{}/", tenant.mount.prefix).into());
         let (state, version, problem) = match stored.state() {
             BuildState::Unbuilt => ("unbuilt", None, None),
-            BuildState::Ready(version) => ("ready", Some(version), None),
+            BuildState::Ready(version) => ("ready", Some(version), stored.refused()),
             BuildState::Broken(why) => ("broken", None, Some(why)),
         };
         shown.insert("state".into(), state.into());

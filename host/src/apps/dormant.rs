@@ -50,6 +50,8 @@ pub struct DormantApp {
     pub engine: Engine,
     pub cache: PathBuf,
     state: Mutex<BuildState>,
+    /// Why its current files are not served, while an older version is.
+    refused: Mutex<Option<String>>,
     /// The stamps of its files when they were last checked. Locked while one of them is replaced.
     seen: Mutex<FileStamps>,
     /// Locked while it is loaded or replaced: requests that come meanwhile wait for the same load.
@@ -64,6 +66,7 @@ impl DormantApp {
             engine,
             cache,
             state: Mutex::new(BuildState::Unbuilt),
+            refused: Mutex::default(),
             seen: Mutex::default(),
             loading,
         }
@@ -88,7 +91,17 @@ impl DormantApp {
     }
 
     pub fn set_state(&self, state: BuildState) {
+        *lock(&self.refused) = None;
         *lock(&self.state) = state;
+    }
+
+    /// Why its current files are not served, while an older version is.
+    pub fn refused(&self) -> Option<String> {
+        lock(&self.refused).clone()
+    }
+
+    pub fn set_refused(&self, why: Option<String>) {
+        *lock(&self.refused) = why;
     }
 
     /// Load the compiled code, which takes milliseconds, off the worker's thread.

@@ -133,6 +133,7 @@ fn update(slot: &Slot) -> bool {
         },
         BuildState::Ready(before) => match replace(slot, dormant) {
             Ok(version) => {
+                dormant.set_refused(None);
                 if version.id != before.id {
                     let version = version.id;
                     tracing::info!(
@@ -145,6 +146,7 @@ fn update(slot: &Slot) -> bool {
             }
             Err(why) => {
                 tracing::error!(app = name, "its file has changed and the old version goes on: {why}");
+                dormant.set_refused(Some(why.text.clone()));
                 Some(why)
             }
         },

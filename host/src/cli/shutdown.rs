@@ -58,23 +58,40 @@ async fn watch(drain: Duration, begin: &mpsc::Sender<Outcome>) -> Outcome {
     std::process::exit(0)
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM, and SIGHUP unless it is ignored, as below `nohup`.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> Result<Self, String> {
         let failed = |e: std::io::Error| format!("signals cannot be received: {e}");
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).map_err(failed)? })
+        let hangup = SignalKind::hangup();
+        let hangup = if is_ignored(hangup) { None } else { Some(signal(hangup).map_err(failed)?) };
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).map_err(failed)?, hangup })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = async {
+                match &mut self.hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            } => {}
         }
     }
+}
+
+/// Whether whoever started this process had it ignore the signal.
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal.as_raw_value() - 1) & 1 == 1
 }

@@ -282,7 +282,7 @@ pub const TABLE: [Row; 32] = [
         key: "files-quota",
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.files_quota as u64), set: |l, v| l.files_quota = v as usize },
-        help: "Let the folders that the app may write to hold at most this much; it cannot write more",
+        help: "Let the folders that the app may write to hold at most this much, and its uploads on disk as much again",
     },
     Row {
         limit: Limit::StoredFiles,

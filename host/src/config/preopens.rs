@@ -80,14 +80,16 @@ impl Preopen {
 }
 
 /// What grants a folder, as the reader of the message writes it.
-fn grant_of(name: &str) -> String {
+fn grant_of(preopen: &Preopen) -> String {
+    let name = &preopen.name;
+    let flag = if preopen.write { "--write" } else { "--files" };
     let key = format!("[app.NAME.files] \"{name}\"");
-    limit_name::pick(&format!("--files {name}"), &key, &format!("AppConfig::preopens {name}"))
+    limit_name::pick(&format!("{flag} {name}"), &key, &format!("AppConfig::preopens {name}"))
 }
 
 fn open(preopen: &Preopen, writable: &BTreeSet<Identity>) -> Result<OwnedFd, String> {
     let opened = granted_folder::open(&preopen.place, writable);
-    opened.map_err(|why| format!("{}: {why}", grant_of(&preopen.name)))
+    opened.map_err(|why| format!("{}: {why}", grant_of(preopen)))
 }
 
 impl Preopens {
@@ -97,7 +99,7 @@ impl Preopens {
         let mut granted = Vec::with_capacity(folders.len());
         for preopen in folders {
             if granted.iter().any(|other: &Granted| other.name == preopen.name) {
-                return Err(format!("{} is given twice", grant_of(&preopen.name)));
+                return Err(format!("{} is given twice", grant_of(&preopen)));
             }
             let folder = open(&preopen, &BTreeSet::new())?.into();
             granted.push(Granted { preopen, folder });

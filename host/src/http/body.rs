@@ -6,9 +6,9 @@ use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
 use crate::http::head::{self, BodyError, RequestBody};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
-use crate::quota::body_budget::BodyReservation;
+use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::files::FileQuota;
-use crate::sandbox::uploads::{Spool, Uploads};
+use crate::sandbox::uploads::{Refused, Spool, Uploads};
 use crate::validation::form::{FilePart, Form};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -47,8 +47,8 @@ pub async fn receive(
     let (route, limits, mut reservation) = (&app.manifest.routes[route], &app.limits, app.bodies.reserve());
     let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
     if let FormKind::Multipart(boundary) = kind {
-        let files = &app.component.spec.files;
-        let reading = multipart(body, boundary, route, limits, (reservation, files));
+        let spec = &app.component.spec;
+        let reading = multipart(body, boundary, route, limits, reservation, (&spec.files, &spec.uploads));
         return tokio::time::timeout(limits.body_timeout, reading)
             .await
             .map_err(|_| Rejection::BodyTimeout)?;
@@ -83,7 +83,8 @@ async fn multipart(
     boundary: String,
     route: &Route,
     limits: &Limits,
-    (reservation, files): (BodyReservation, &FileQuota),
+    reservation: BodyReservation,
+    (files, disk): (&FileQuota, &BodyBudget),
 ) -> Result<ReceivedBody, Failure> {
     let mut left = Left { fields: limits.max_body, files: limits.max_upload, reservation };
     let unread = Arc::new(AtomicUsize::new(0));
@@ -109,7 +110,10 @@ async fn multipart(
             form.fields.push((Cow::Owned(name), Cow::Owned(text)));
             continue;
         };
-        let mut spool = Spool::within(files.clone());
+        // Of these, the request keeps copies.
+        let head: usize = part.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        left.take_field(2 * head, limits)?;
+        let mut spool = Spool::within(files.clone(), disk.clone());
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
             unread.store(0, Ordering::Relaxed);
             left.take_file(chunk.len(), limits)?;
@@ -161,7 +165,7 @@ fn malformed(error: multer::Error) -> Rejection {
 
 fn unstored(error: std::io::Error) -> Rejection {
     tracing::error!("an uploaded file could not be stored: {error}");
-    Rejection::Unstored
+    Rejection::Unstored { limit: Refused::limit(&error) }
 }
 
 /// What a form may still contain, in bytes.

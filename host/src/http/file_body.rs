@@ -5,10 +5,10 @@
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
-use crate::config::preopens::Preopens;
 use crate::error::{Failure, Fault, Rejection};
 use crate::http::io::InUse;
 use crate::quota::files::{FilePlace, FileQuota};
+use crate::sandbox::host_state::InstanceSpec;
 use bytes::Bytes;
 use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, IfRange, LastModified, Range};
 use hyper::HeaderMap;
@@ -72,7 +72,8 @@ pub struct Opened {
 }
 
 /// Open the file of a reply. A missing file, and anything but a regular file, is a 404.
-pub async fn open(folders: &Preopens, quota: &FileQuota, path: &str) -> Result<Opened, Failure> {
+pub async fn open(spec: &InstanceSpec, path: &str) -> Result<Opened, Failure> {
+    let (folders, quota) = (&spec.preopens, &spec.files);
     let (folder, rest) = folders.find(path).ok_or_else(|| Fault::NoFolder(path.to_owned()))?;
     let (folder, rest) = (folder.folder.clone(), rest.to_owned());
     let place = tokio::time::timeout(PATIENCE, quota.take()).await.ok().flatten();
@@ -81,7 +82,10 @@ pub async fn open(folders: &Preopens, quota: &FileQuota, path: &str) -> Result<O
     let place = place.ok_or_else(|| Fault::unreadable(too_many()))?;
     let owner = quota.clone();
     match quota.work(move || open_below(&folder, &rest, (owner, place))).await {
-        Ok(opened) => Ok(opened),
+        Ok(opened) => {
+            spec.storage.opened(&opened.file.file);
+            Ok(opened)
+        }
         Err(error) if is_absence(&error) => Err(Rejection::NotFound.into()),
         Err(error) => Err(Fault::unreadable(format!("{path:?}: {error}")).into()),
     }
@@ -108,7 +112,7 @@ fn open_below(folder: &OwnedFd, rest: &Path, (quota, place): (FileQuota, FilePla
     let (size, modified) = (meta.len(), meta.modified()?);
     let stamp = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let etag = format!("\"{stamp:x}-{size:x}\"").parse().map_err(|_| io::ErrorKind::InvalidData)?;
-    let file = OpenFile { file: Arc::new((file, place)), quota };
+    let file = OpenFile { file: Arc::new(file), _place: Arc::new(place), quota };
     Ok(Opened { file, size, modified, etag })
 }
 
@@ -170,16 +174,17 @@ fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
 /// An open file, which counts as one of its app's.
 #[derive(Debug, Clone)]
 struct OpenFile {
-    file: Arc<(File, FilePlace)>,
+    file: Arc<File>,
+    _place: Arc<FilePlace>,
     quota: FileQuota,
 }
 
 impl OpenFile {
     async fn read(self, from: u64, length: usize) -> io::Result<Bytes> {
-        let file = self.file;
-        let reading = self.quota.work(move || {
+        let quota = self.quota.clone();
+        let reading = quota.work(move || {
             let mut part = vec![0; length];
-            let read = file.0.read_at(&mut part, from)?;
+            let read = self.file.read_at(&mut part, from)?;
             part.truncate(read);
             Ok(Bytes::from(part))
         });

@@ -6,7 +6,7 @@ use crate::http::connection::{Connection, drive};
 use crate::http::head::Peer;
 use crate::http::head::RequestBody;
 use crate::http::pipeline;
-use crate::http::response::HttpResponse;
+use crate::http::response::{self, HttpResponse};
 use hyper::Request;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -17,7 +17,9 @@ use std::pin::pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Most concurrent requests of a connection.
-const MAX_STREAMS: u32 = 200;
+const MAX_STREAMS: u32 = 100;
+/// Most headers of a request, as over HTTP/1.1. A reference to an earlier header has one byte, and takes 100 in memory.
+const MAX_HEADERS: usize = 100;
 
 /// Serve until the connection ends. hyper bounds floods of resets, settings, headers and pings.
 pub async fn serve<S>(
@@ -37,7 +39,12 @@ where
     let (apps, address, is_secure) = (connection.apps, connection.peer, connection.is_secure);
     let service = service_fn(move |request| {
         let apps = apps.clone();
-        async move { Ok::<_, Infallible>(answer(&apps, address, is_secure, request).await) }
+        async move {
+            if request.headers().len() > MAX_HEADERS {
+                return Ok(response::too_many_headers());
+            }
+            Ok::<_, Infallible>(answer(&apps, address, is_secure, request).await)
+        }
     });
     drive(pin!(http.serve_connection(TokioIo::new(stream), service)), &mut connection.closing).await
 }

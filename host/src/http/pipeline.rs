@@ -23,9 +23,9 @@ use crate::validation::{
     self,
     arguments::{Input, InvalidArgs},
 };
-use hyper::Request;
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
+use hyper::{Request, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -131,6 +131,8 @@ async fn serve(
     let deadline = Instant::now() + app.limits.deadline;
     let checked = arguments::check(app, (id, peer), &found, &head, &sent, &mut Work::brief());
     let (route, wanted) = (found.route, wanted(app, &head));
+    // A client may ask for many replies and take none. Over HTTP/1.1 it waits for one at a time.
+    let is_one_of_many = head.version == Version::HTTP_2;
     let args = match checked {
         // Boxed: it is rare, and its state would make the path of every request larger.
         Err(InvalidArgs::Stopped(Stop::Long)) => {
@@ -142,7 +144,10 @@ async fn serve(
             arguments::call_args(checked?, sent)?
         }
     };
-    let reply = call(worker_app, id, route, args, deadline).await?;
+    let mut reply = call(worker_app, id, route, args, deadline).await?;
+    if is_one_of_many && let reply::Body::Bytes(body) = &mut reply.body {
+        *body = app.bodies.keep_among_many(std::mem::take(body))?;
+    }
     respond(app, reply, wanted).await
 }
 
@@ -155,7 +160,7 @@ fn wanted(app: &App, head: &Parts) -> Wanted {
 
 async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
     let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
-    let file = file_body::open(&app.component.spec.preopens, &app.component.spec.files, path).await?;
+    let file = file_body::open(&app.component.spec, path).await?;
     Ok(response::from_file(reply, file, wanted)?)
 }
 

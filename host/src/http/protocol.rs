@@ -1,5 +1,7 @@
 //! Protocol detection: TLS if the host has a certificate, then HTTP/1.1 or HTTP/2.
 
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use crate::config::limits::ServerLimits;
 use crate::http::connection::Connection;
 use crate::http::{http1, http2};
@@ -22,8 +24,18 @@ pub async fn serve(
 ) {
     let peer = connection.peer;
     if let Err(error) = try_serve(connection, stream, tls, limits).await {
-        tracing::debug!("connection of {peer}: {error}");
+        let http = error.downcast_ref::<hyper::Error>();
+        match http.and_then(refused) {
+            // hyper has answered, before there was a request.
+            Some(limit) => tracing::info!(limit = limit_name::of(limit), "a request of {peer} was refused"),
+            None => tracing::debug!("connection of {peer}: {error}"),
+        }
     }
+}
+
+/// The limit that a client reached with the head of a request.
+fn refused(error: &hyper::Error) -> Option<Limit> {
+    if error.is_parse_too_large() { Some(Limit::MaxHead) } else { None }
 }
 
 async fn try_serve(

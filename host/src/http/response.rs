@@ -29,6 +29,13 @@ const HOST_OWNED: [&str; 8] = [
     "upgrade",
 ];
 
+/// 431, before a request is looked at.
+pub fn too_many_headers() -> HttpResponse {
+    let mut response = whole(Bytes::new());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
+}
+
 /// Turn a handler's reply into a response. An invalid header is the app's fault.
 pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     let status = StatusCode::from_u16(reply.status).map_err(|_| bad("status", &reply.status.to_string()))?;
@@ -151,7 +158,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
                 Rejection::TooLarge { .. }
                 | Rejection::BodyTimeout
                 | Rejection::Malformed(_)
-                | Rejection::Unstored => {
+                | Rejection::Unstored { .. } => {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 _ => {}

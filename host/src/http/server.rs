@@ -116,15 +116,17 @@ fn within_shares(limits: &ServerLimits, workers: usize) -> ServerLimits {
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {
+    let port = limit_name::pick("--port", "port of listen in [server]", "port");
     match error.kind() {
         io::ErrorKind::AddrInUse => {
+            let share = limit_name::pick("--share-port", "share-port = true in [server]", "share_port");
             format!(
-                "{address} is in use by another program: choose another --port (0 picks a free one), or give \
-                 --share-port to listen beside it"
+                "{address} is in use by another program: choose another {port} (0 picks a free one), or give \
+                 {share} to listen beside it"
             )
         }
         io::ErrorKind::PermissionDenied => {
-            format!("this user may not listen on {address}: choose a --port above 1023")
+            format!("this user may not listen on {address}: choose a {port} above 1023")
         }
         io::ErrorKind::AddrNotAvailable => {
             format!("this machine has no address {}: check --host", address.ip())

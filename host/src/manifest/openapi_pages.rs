@@ -3,9 +3,11 @@
 
 use crate::codec::json_string::write_string;
 use crate::manifest::swagger_ui;
+use crate::util::locks::lock;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::sync::{Arc, Mutex};
 
 /// The URLs of an app's documentation, and its OpenAPI document. The guest provides all of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +16,9 @@ pub struct OpenApiPages {
     pub docs_url: Option<String>,
     pub redoc_url: Option<String>,
     pub openapi: String,
+    /// The document for the prefix that was asked for last. An app is at one; thousands of clients may be sent it at a time.
+    #[serde(skip)]
+    shared: Arc<Mutex<Option<(String, Bytes)>>>,
 }
 
 /// A response that is sent unchanged.
@@ -39,7 +44,7 @@ impl OpenApiPages {
     pub fn page(&self, path: &str, prefix: &str) -> Option<Page> {
         let page = |content_type, body: String| Some(Page { content_type, body: body.into() });
         if path == self.openapi_url {
-            return page("application/json", below(&self.openapi, prefix));
+            return Some(Page { content_type: "application/json", body: self.document(prefix) });
         }
         if self.redoc_url.as_deref() == Some(path) {
             return page(HTML, self.fill(READER, path, prefix));
@@ -54,6 +59,18 @@ impl OpenApiPages {
         }
         let (content_type, body) = swagger_ui::file(name)?;
         Some(Page { content_type, body })
+    }
+
+    fn document(&self, prefix: &str) -> Bytes {
+        let mut shared = lock(&self.shared);
+        match &*shared {
+            Some((known, document)) if known == prefix => document.clone(),
+            _ => {
+                let document = Bytes::from(below(&self.openapi, prefix));
+                *shared = Some((prefix.to_owned(), document.clone()));
+                document
+            }
+        }
     }
 
     /// The URL comes from a guest and goes into a script and attributes: keep only characters that are safe in both.
@@ -95,6 +112,7 @@ mod tests {
             docs_url: Some("/docs".into()),
             redoc_url: None,
             openapi: "{\"openapi\": \"3.1.0\"}".into(),
+            shared: Arc::default(),
         }
     }
 
@@ -117,6 +135,8 @@ mod tests {
     fn a_description_keeps_its_own_servers_and_a_field_of_that_name_is_none() {
         let text = |openapi: &str| {
             let docs = OpenApiPages { openapi: openapi.into(), ..docs() };
+            let place = |prefix: &str| docs.page("/openapi.json", prefix).unwrap().body.as_ptr();
+            assert_eq!(place("/shop"), place("/shop"), "each client would have a copy");
             String::from_utf8(docs.page("/openapi.json", "/shop").unwrap().body.to_vec()).unwrap()
         };
         let own = "{\"servers\": [], \"paths\": {}}";

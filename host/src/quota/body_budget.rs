@@ -53,6 +53,17 @@ impl BodyBudget {
         (self.units - self.share.available_permits()) * UNIT
     }
 
+    /// The same for a body that is one of many on its connection: small ones count as well.
+    pub fn keep_among_many(&self, body: Bytes) -> Result<Bytes, Overload> {
+        if body.is_empty() || body.len() > SMALL {
+            // A larger one has been counted.
+            return Ok(body);
+        }
+        let mut reservation = self.reserve();
+        reservation.hold(body.len())?;
+        Ok(reservation.attach(body))
+    }
+
     /// Attach a reservation to a body. It is held for as long as any slice of the body is in memory.
     pub fn keep(&self, body: Bytes) -> Result<Bytes, Overload> {
         if body.len() <= SMALL {
@@ -92,8 +103,13 @@ impl BodyReservation {
         if self.bytes <= SMALL {
             return Ok(());
         }
+        self.hold(self.bytes)
+    }
+
+    /// Hold room for so many bytes, whatever is small.
+    fn hold(&mut self, bytes: usize) -> Result<(), Overload> {
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = self.bytes.div_ceil(UNIT).saturating_sub(held);
+        let more = bytes.div_ceil(UNIT).saturating_sub(held);
         let more = u32::try_from(more).map_err(|_| Overload::Transit)?;
         let taken = self.share.clone().try_acquire_many_owned(more).map_err(|_| Overload::Transit)?;
         match &mut self.held {
@@ -169,5 +185,17 @@ mod tests {
         assert!(transit.keep(vec![1; SMALL].into()).is_ok());
         assert!(transit.reserve().grow(SMALL).is_ok());
         assert_eq!(transit.reserve().grow(SMALL + 1), Err(Overload::Transit));
+    }
+
+    #[test]
+    fn small_bodies_among_many_are_counted() {
+        let transit = BodyBudget::new(2 * UNIT);
+        let first = transit.keep_among_many(vec![1; 10].into()).unwrap();
+        let second = transit.keep_among_many(vec![1; UNIT].into()).unwrap();
+        assert_eq!(transit.keep_among_many(vec![1].into()), Err(Overload::Transit));
+        assert_eq!(transit.keep_among_many(Bytes::new()), Ok(Bytes::new()));
+        drop((first, second));
+        assert!(transit.keep_among_many(vec![1; 2 * UNIT].into()).is_ok());
+        assert_eq!(transit.taken(), 0);
     }
 }

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Most bytes that the client buffers of a response, and of the small parts of a request. A response's head has to fit.
 pub const BUFFER: usize = 32 * 1024;
 /// What an exchange may hold in buffers, in bytes: a response's part that waits for the guest, the one that the client has
-/// read since, and the small parts of the request.
-const WINDOW: usize = 3 * BUFFER;
+/// read since, the small parts of the request, and the response's head.
+const WINDOW: usize = 4 * BUFFER;
 /// Names that an app may have resolved at a time.
 const LOOKUPS: usize = 4;
 

@@ -65,7 +65,7 @@ fn simulate(loads: &[Load], time: Duration) -> Vec<Seen> {
             let (asked, app) = asking.remove(0);
             jobs.push(Job { app, asked, left: loads[app].job, level: 0, in_level: Duration::ZERO });
             if processor.enter(shares[app], &(jobs.len() - 1)) {
-                assert!(running.replace(&(jobs.len() - 1)).is_none(), "one job at a time");
+                assert!(running.replace(jobs.len() - 1).is_none(), "one job at a time");
             }
         }
         let Some(number) = running else {

@@ -51,6 +51,8 @@ impl Add for Stored {
 /// The quota of one app, over all its instances and folders.
 #[derive(Debug)]
 pub struct StorageQuota {
+    /// The app's name in the log.
+    app: Arc<str>,
     folders: Vec<PathBuf>,
     most: Stored,
     state: Mutex<State>,
@@ -65,21 +67,27 @@ struct State {
     added: Stored,
     /// When the last measurement ended, and how long it took.
     measured: Option<(Instant, Duration)>,
-    /// Files open for writing: a deleted one takes room until it is closed.
+    /// Open files: a deleted one takes room until it is closed.
     open: Vec<Weak<File>>,
     is_told: bool,
 }
 
 impl StorageQuota {
     /// `folders`: those that the app may write to.
-    pub fn new(folders: impl IntoIterator<Item = PathBuf>, most: Stored) -> Arc<Self> {
+    pub fn new(app: Arc<str>, folders: impl IntoIterator<Item = PathBuf>, most: Stored) -> Arc<Self> {
         let named = |folder: PathBuf| (fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone()), folder);
         let mut folders: Vec<_> = folders.into_iter().map(named).collect();
         // A folder in another one is measured with it.
         folders.sort();
         folders.dedup_by(|(inner, _), (outer, _)| inner.starts_with(outer));
         let folders = folders.into_iter().map(|(_, folder)| folder).collect();
-        Arc::new(Self { folders, most, state: Mutex::default(), measuring: tokio::sync::Mutex::default() })
+        Arc::new(Self {
+            app,
+            folders,
+            most,
+            state: Mutex::default(),
+            measuring: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Count `more`, if it fits.
@@ -94,7 +102,7 @@ impl StorageQuota {
         let is_first = !std::mem::replace(&mut lock(&self.state).is_told, !fits);
         if !fits && is_first {
             let limits = [Limit::FilesQuota, Limit::StoredFiles].map(limit_name::of).join(", ");
-            tracing::warn!("an app was refused a write: its folders are full ({limits})");
+            tracing::warn!(app = &*self.app, "the app was refused a write: its folders are full ({limits})");
         }
         fits
     }
@@ -117,7 +125,7 @@ impl StorageQuota {
         }
     }
 
-    /// A file was opened for writing.
+    /// A file was opened, also for reading only: once it is deleted, it takes room until it is closed.
     pub fn opened(&self, file: &Arc<File>) {
         let mut state = lock(&self.state);
         if state.open.len() == state.open.capacity() {
@@ -195,7 +203,7 @@ mod tests {
         let inner = folder.path().join("inner");
         fs::create_dir_all(&inner).unwrap();
         let folders = [inner, folder.path().to_owned()];
-        (StorageQuota::new(folders, Stored { bytes, files }), FileQuota::new(10))
+        (StorageQuota::new("app".into(), folders, Stored { bytes, files }), FileQuota::new(10))
     }
 
     #[tokio::test]

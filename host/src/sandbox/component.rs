@@ -5,6 +5,7 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::preopens::Granted;
 use crate::config::{AppConfig, Limits};
+use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::{StorageQuota, Stored};
 use crate::sandbox::bindings::AppPre;
@@ -141,7 +142,8 @@ impl LoadedComponent {
                 log_rate: LogRate::new(limits.log_rate),
                 memory_limit: limits.memory,
                 files: FileQuota::new(limits.max_files),
-                storage: storage(config),
+                storage: storage(name, config),
+                uploads: BodyBudget::new(limits.files_quota),
                 max_exchanges: limits.max_exchanges,
                 linger: limits.deadline,
                 start_timeout: limits.start_timeout,
@@ -162,10 +164,10 @@ impl LoadedComponent {
 }
 
 /// The quota of the folders that an app may write to.
-fn storage(config: &AppConfig) -> Arc<StorageQuota> {
+fn storage(name: &str, config: &AppConfig) -> Arc<StorageQuota> {
     let Limits { files_quota, stored_files, .. } = config.limits;
     let writable = config.preopens.iter().filter(|folder| folder.write).map(Granted::path);
-    StorageQuota::new(writable, Stored { bytes: files_quota as u64, files: stored_files as u64 })
+    StorageQuota::new(name.into(), writable, Stored { bytes: files_quota as u64, files: stored_files as u64 })
 }
 
 /// Check that the pool's memories and tables are large enough for the component.

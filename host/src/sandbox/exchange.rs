@@ -3,6 +3,7 @@
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
+use crate::quota::outbound::Window;
 use crate::sandbox::http_client::{self, Chunks, HttpClient, Sending};
 use crate::sandbox::problem::Problem;
 use crate::sandbox::request_head::RequestHead;
@@ -50,8 +51,8 @@ struct Shared {
 struct State {
     /// The response's head or the problem, as JSON.
     response: String,
-    /// It has its window, so large chunks may wait for their budget.
-    is_under_way: bool,
+    /// Since it is under way: large chunks may wait for their budget. Held until it is closed, for the response's head.
+    window: Option<Window>,
     /// The guest wants to write, and has to be told when it may.
     wants_to_write: bool,
     /// Budget for the chunk that the guest could not write.
@@ -76,9 +77,17 @@ impl Shared {
         self.tell();
     }
 
-    fn is_under_way(&self) {
+    fn fail(&self, problem: &Problem) {
+        lock(&self.state).window = None;
+        self.respond(problem.json());
+    }
+
+    fn is_under_way(&self, window: Window) {
         let mut state = lock(&self.state);
-        state.is_under_way = true;
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        state.window = Some(window);
         if std::mem::take(&mut state.wants_to_write) {
             drop(state);
             self.tell();
@@ -134,7 +143,8 @@ impl Drop for Exchange {
         for task in [&self.task, &self.waiting].into_iter().flatten() {
             task.abort();
         }
-        lock(&self.shared.state).room = None;
+        let mut state = lock(&self.shared.state);
+        (state.room, state.window) = (None, None);
     }
 }
 
@@ -158,7 +168,7 @@ impl Exchange {
                 exchange.parts = Some(parts);
                 exchange.task = Some(tokio::spawn(running).abort_handle());
             }
-            Err(problem) => exchange.shared.respond(problem.json()),
+            Err(problem) => exchange.shared.fail(&problem),
         }
         exchange
     }
@@ -223,7 +233,7 @@ impl Exchange {
     fn fail(&mut self, problem: &Problem) -> bool {
         self.body = None;
         self.task.take().inspect(AbortHandle::abort);
-        self.shared.respond(problem.json());
+        self.shared.fail(problem);
         true
     }
 
@@ -239,8 +249,8 @@ impl Exchange {
         if room.grow(length).is_ok() {
             return Some(room);
         }
-        state.wants_to_write = !state.is_under_way;
-        if state.is_under_way {
+        state.wants_to_write = state.window.is_none();
+        if state.window.is_some() {
             let (bodies, shared) = (bodies.clone(), self.shared.clone());
             let waiting = tokio::spawn(async move { shared.grant(bodies.room(length).await) });
             if let Some(before) = self.waiting.replace(waiting.abort_handle()) {
@@ -294,11 +304,28 @@ fn length(text: &str) -> Result<usize, Problem> {
 }
 
 fn bytes(text: &str) -> Result<Bytes, Problem> {
-    let mut bytes = Vec::with_capacity(text.len().min(text.chars().count()));
-    for c in text.chars() {
-        bytes.push(u8::try_from(c).map_err(|_| Problem::new("invalid", "the body is not made of bytes"))?);
+    if text.is_ascii() {
+        return Ok(Bytes::copy_from_slice(text.as_bytes()));
     }
-    Ok(bytes.into())
+    let refused = || Problem::new("invalid", "the body is not made of bytes");
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    loop {
+        let run = rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        bytes.extend_from_slice(&rest[..run]);
+        // In UTF-8, U+0080 to U+00BF begin with C2, and U+00C0 to U+00FF with C3.
+        rest = match &rest[run..] {
+            [] => return Ok(bytes.into()),
+            [0xc2, low, rest @ ..] => {
+                bytes.push(*low);
+                rest
+            }
+            [0xc3, low, rest @ ..] => {
+                bytes.push(low | 0x40);
+                rest
+            }
+            _ => return Err(refused()),
+        };
+    }
 }
 
 /// An exchange's task, from its request to the last part of its response.
@@ -310,15 +337,13 @@ async fn run(
     parts: mpsc::Sender<Result<Bytes, Problem>>,
 ) {
     let beginning = async {
-        let window = client.outbound.window().await;
-        shared.is_under_way();
-        client.send(request).await.map(|sent| (window, sent))
+        shared.is_under_way(client.outbound.window().await);
+        client.send(request).await
     };
-    let (_window, (response, _connection)) =
-        match limited(timeout, beginning).await.and_then(|response| response) {
-            Ok(begun) => begun,
-            Err(problem) => return shared.respond(problem.json()),
-        };
+    let (response, _connection) = match limited(timeout, beginning).await.and_then(|response| response) {
+        Ok(begun) => begun,
+        Err(problem) => return shared.fail(&problem),
+    };
     let headers: Vec<_> = response
         .headers()
         .iter()
@@ -353,4 +378,20 @@ async fn limited<T>(timeout: Option<Duration>, future: impl Future<Output = T>) 
     tokio::time::timeout(timeout, future)
         .await
         .map_err(|_| Problem::new("timeout", format!("no answer within {} s", timeout.as_secs_f64())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_character_of_a_body_is_a_byte() {
+        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
+        let text: String = all.iter().map(|&byte| char::from(byte)).collect();
+        assert_eq!(bytes(&text).ok().as_deref(), Some(&*all));
+        assert_eq!(bytes("").ok().as_deref(), Some(&b""[..]));
+        for wrong in ["\u{100}", "a\u{2028}", "\u{10ffff}b", "\u{ff}\u{13f}"] {
+            assert!(bytes(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -18,10 +18,12 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{self, ErrorCode, HostDescri
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, ReaddirIterator};
 
 /// Most listings of folders that a guest reads at a time: the host holds each as a whole.
-const MOST_LISTINGS: usize = 16;
+const MOST_LISTINGS: usize = 4;
 
 /// The files of one instance.
 pub struct OpenFiles {
+    /// The app's name in the log.
+    app: Arc<str>,
     quota: FileQuota,
     storage: Arc<StorageQuota>,
     /// By the numbers of their descriptors. Those of granted folders are not among them.
@@ -34,15 +36,16 @@ pub struct OpenFiles {
 
 impl OpenFiles {
     /// `granted`: folders that it has open from the beginning. They count, but no instance fails for want of them.
-    pub fn new(quota: FileQuota, storage: Arc<StorageQuota>, granted: usize) -> Self {
+    pub fn new(app: Arc<str>, quota: FileQuota, storage: Arc<StorageQuota>, granted: usize) -> Self {
         let granted = std::iter::from_fn(|| quota.try_take()).take(granted).collect();
-        Self { _granted: granted, quota, storage, places: HashMap::new(), listings: 0, is_told: false }
+        Self { app, _granted: granted, quota, storage, places: HashMap::new(), listings: 0, is_told: false }
     }
 
     fn place(&mut self) -> Option<FilePlace> {
         let place = self.quota.try_take();
         if place.is_none() && !std::mem::replace(&mut self.is_told, true) {
-            tracing::warn!("an instance was refused a file ({})", limit_name::of(Limit::MaxFiles));
+            let limit = limit_name::of(Limit::MaxFiles);
+            tracing::warn!(app = &*self.app, "an instance was refused a file ({limit})");
         }
         place
     }
@@ -145,7 +148,7 @@ impl HostDescriptor for GuestFiles<'_> {
         let opened = self.wasi.open_at(fd, path_flags, path, open_flags, flags).await;
         let opened = self.open.settle(more, opened)?;
         self.open.places.insert(opened.rep(), Arc::new(place));
-        if let Some(file) = self.writable(&opened) {
+        if let Some(file) = self.file(&opened) {
             self.open.storage.opened(&file);
         }
         Ok(opened)

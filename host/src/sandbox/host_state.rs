@@ -7,6 +7,7 @@ use crate::config::app_source::{APP_FOLDER, Source};
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
+use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::StorageQuota;
 use crate::sandbox::engine::{Engine, TABLE_ELEMENTS};
@@ -51,6 +52,8 @@ pub struct InstanceSpec {
     pub files: FileQuota,
     /// What they may store.
     pub storage: Arc<StorageQuota>,
+    /// Room on the disk for uploaded files of requests in progress.
+    pub uploads: BodyBudget,
     /// Most outbound requests that an instance may have open.
     pub max_exchanges: usize,
     /// How long work after a reply may take.
@@ -69,6 +72,8 @@ pub struct InstanceSpec {
 
 /// The data of an instance's store.
 pub struct HostState {
+    /// The app's name in the log.
+    name: Arc<str>,
     wasi: WasiCtx,
     table: ResourceTable,
     files: OpenFiles,
@@ -117,9 +122,15 @@ impl HostState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
         let state = Self {
+            name: spec.name.clone(),
             wasi: wasi.build(),
             table,
-            files: OpenFiles::new(spec.files.clone(), spec.storage.clone(), spec.preopens.iter().count()),
+            files: OpenFiles::new(
+                spec.name.clone(),
+                spec.files.clone(),
+                spec.storage.clone(),
+                spec.preopens.iter().count(),
+            ),
             memory_limit: spec.memory_limit,
             grown: 0,
             execution,
@@ -280,8 +291,14 @@ impl ResourceLimiterAsync for HostState {
                 self.execution.clone().give_way().await;
             }
         }
-        if !granted {
+        if !granted && !self.execution.is_exhausted() {
             self.execution.exhaust();
+            let (request, limit) = (self.execution.serving(), limit_name::of(Limit::Memory));
+            tracing::warn!(
+                app = &*self.name,
+                request,
+                "an instance was refused memory, and ends when it has finished its requests ({limit})"
+            );
         }
         Ok(granted)
     }

@@ -146,7 +146,7 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
 async fn uploads(choices: &mut Choices<'_>, files: &FileQuota) -> Result<Uploads, String> {
     let mut uploads = Uploads::default();
     for _ in 0..choices.byte() % 3 {
-        let mut spool = Spool::within(files.clone());
+        let mut spool = Spool::within(files.clone(), BodyBudget::new(TRANSIT));
         let part = vec![choices.byte(); usize::from(choices.byte()) << 11];
         let mut is_stored = true;
         for _ in 0..choices.byte() % 8 {

@@ -2,6 +2,7 @@
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
+use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::files::{FilePlace, FileQuota};
 use bytes::BytesMut;
 use std::fs::File;
@@ -59,17 +60,37 @@ impl Uploads {
 #[derive(Debug)]
 struct Spooled {
     file: File,
+    /// What it takes on the disk.
+    reservation: BodyReservation,
     _place: FilePlace,
+}
+
+/// An app has reached a limit, so a file cannot be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("the uploads of its app have reached a limit ({})", limit_name::of(*.0))]
+pub struct Refused(Limit);
+
+impl Refused {
+    fn error(limit: Limit) -> io::Error {
+        io::Error::new(io::ErrorKind::QuotaExceeded, Self(limit))
+    }
+
+    /// The limit that an error is about.
+    pub fn limit(error: &io::Error) -> Option<Limit> {
+        error.get_ref()?.downcast_ref::<Self>().map(|refused| refused.0)
+    }
 }
 
 impl Spooled {
     /// Unnamed, so it vanishes with the process.
-    fn create(files: &FileQuota) -> io::Result<Self> {
-        let place = files.try_take().ok_or_else(|| {
-            let limit = limit_name::of(Limit::MaxFiles);
-            io::Error::other(format!("the app has too many open files ({limit})"))
-        })?;
-        Ok(Self { file: tempfile::tempfile()?, _place: place })
+    fn create(files: &FileQuota, disk: &BodyBudget) -> io::Result<Self> {
+        let place = files.try_take().ok_or_else(|| Refused::error(Limit::MaxFiles))?;
+        Ok(Self { file: tempfile::tempfile()?, reservation: disk.reserve(), _place: place })
+    }
+
+    fn write(&mut self, part: &[u8]) -> io::Result<()> {
+        self.reservation.grow(part.len()).map_err(|_| Refused::error(Limit::FilesQuota))?;
+        self.file.write_all(part)
     }
 }
 
@@ -80,11 +101,13 @@ pub struct Spool {
     pending: BytesMut,
     file: Option<Spooled>,
     files: FileQuota,
+    disk: BodyBudget,
 }
 
 impl Spool {
-    pub fn within(files: FileQuota) -> Self {
-        Self { size: 0, pending: BytesMut::new(), file: None, files }
+    /// `disk`: for the uploads of its app that are on disk, together.
+    pub fn within(files: FileQuota, disk: BodyBudget) -> Self {
+        Self { size: 0, pending: BytesMut::new(), file: None, files, disk }
     }
 
     /// It is not on disk yet.
@@ -115,13 +138,13 @@ impl Spool {
     /// Disks are slow at times, so a blocking thread does this, not the worker's.
     async fn write_out(&mut self) -> io::Result<()> {
         let (file, pending) = (self.file.take(), std::mem::take(&mut self.pending));
-        let files = self.files.clone();
+        let (files, disk) = (self.files.clone(), self.disk.clone());
         let written = self.files.work(move || {
             let mut spooled = match file {
                 Some(spooled) => spooled,
-                None => Spooled::create(&files)?,
+                None => Spooled::create(&files, &disk)?,
             };
-            spooled.file.write_all(&pending)?;
+            spooled.write(&pending)?;
             Ok(spooled)
         });
         self.file = Some(written.await?);

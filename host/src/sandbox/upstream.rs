@@ -10,16 +10,24 @@ use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::{CaptureConnection, Connected, Connection, capture_connection};
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// The socket's buffers, in bytes; the kernel doubles this. Left alone, it gives megabytes to each socket, which no
 /// budget of the app has.
 const SOCKET_BUFFER: u32 = 256 * 1024;
+
+/// Most bytes that a server sends before the head of its answer is complete: other heads (1xx) and a TLS handshake are among
+/// them. hyper reads any number of 1xx heads in one go, during which a worker does nothing else.
+const MOST_UNANSWERED: usize = 128 * 1024;
+/// Bytes that are read at a time.
+const PART: usize = 16 * 1024;
 
 /// Whether an exchange needs a connection. The connection and its exchange share it.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +37,9 @@ struct Link(Arc<LinkState>);
 struct LinkState {
     /// The server has not taken all that was written.
     is_blocked: AtomicBool,
+    /// Bytes that were read since the last exchange ended, while the head of a response is awaited.
+    unanswered: AtomicUsize,
+    is_answered: AtomicBool,
     is_abandoned: AtomicBool,
     writer: AtomicWaker,
 }
@@ -55,6 +66,9 @@ impl ConnectionUse {
     /// The head of the response has arrived. From now on hyper may keep the connection for other requests.
     pub fn answered(&mut self) {
         self.is_answered = true;
+        if let Some(link) = self.link() {
+            link.0.is_answered.store(true, Ordering::Release);
+        }
     }
 
     fn link(&self) -> Option<Link> {
@@ -67,6 +81,8 @@ impl ConnectionUse {
 impl Drop for ConnectionUse {
     fn drop(&mut self) {
         let Some(link) = self.link() else { return };
+        link.0.unanswered.store(0, Ordering::Relaxed);
+        link.0.is_answered.store(false, Ordering::Release);
         if !self.is_answered || link.0.is_blocked.load(Ordering::Acquire) {
             link.abandon();
         }
@@ -125,9 +141,21 @@ impl hyper::rt::Read for Upstream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        into: hyper::rt::ReadBufCursor<'_>,
+        mut into: hyper::rt::ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        // hyper's cursor does not tell how much was read, so this goes through a buffer of ours.
+        let mut part = [MaybeUninit::uninit(); PART];
+        let most = into.remaining().min(PART);
+        let mut part = ReadBuf::uninit(&mut part[..most]);
+        ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut part))?;
+        into.put_slice(part.filled());
+        let read = part.filled().len();
+        let link = &self.link.0;
+        let unanswered = link.unanswered.fetch_add(read, Ordering::Relaxed) + read;
+        if unanswered > MOST_UNANSWERED && !link.is_answered.load(Ordering::Acquire) {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

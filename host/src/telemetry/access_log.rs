@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// The tracing target of access log lines.
 const ACCESS: &str = "access";
 
+/// Most bytes of a path in a line: clients choose it, and a head may have 64 KiB of it.
+const MOST_PATH: usize = 500;
+
 /// The fields of a request's log line, so that the request itself need not be kept until the response.
 pub struct Line {
     request: u64,
@@ -27,13 +30,19 @@ struct Head {
     start: Instant,
 }
 
+/// Escaped, because clients control its bytes.
+fn shown(path: &str) -> String {
+    let most = path.floor_char_boundary(MOST_PATH);
+    let shown = path[..most].escape_debug();
+    if most < path.len() { format!("{shown}… ({} bytes)", path.len()) } else { shown.to_string() }
+}
+
 impl Line {
-    /// Paths are escaped, because clients control their bytes.
     pub fn begin(request: u64, head: &Parts) -> Self {
         let logged = tracing::enabled!(target: ACCESS, tracing::Level::INFO);
         let head = logged.then(|| Head {
             method: head.method.clone(),
-            path: head.uri.path().escape_debug().to_string(),
+            path: shown(head.uri.path()),
             start: Instant::now(),
         });
         Self { request, head, app: None, limit: None }
@@ -57,5 +66,17 @@ impl Line {
         let app = self.app.as_deref();
         let limit = self.limit.map(limit_name::of);
         tracing::info!(target: ACCESS, request, app, method, path, status, ms, bytes, limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_in_a_line_of_bounded_length() {
+        assert_eq!(shown("/a\u{202e}\n"), "/a\\u{202e}\\n");
+        let long = shown(&"/é".repeat(20_000));
+        assert!(long.len() < 600 && long.ends_with("… (60000 bytes)"), "{long}");
     }
 }
