@@ -50,7 +50,7 @@ pub fn compile(
 }
 
 /// Refuse a component file before it is read.
-fn check_size(wasm: &Path, limits: &Limits) -> Result<(), String> {
+pub fn check_size(wasm: &Path, limits: &Limits) -> Result<(), String> {
     let bytes = fs::metadata(wasm).map_err(|e| format!("{}: {e}", wasm.display()))?.len();
     let most = limits.max_component as u64;
     if bytes > most {

@@ -80,6 +80,11 @@ pub fn here(origin: &Origin, engine: &Engine, limits: &Limits, cache: &Path) -> 
 
 /// What the cache has of a component, if that is all.
 fn done(wasm: PathBuf, engine: &Engine, limits: &Limits, cache: &Path) -> Result<Option<Prepared>, Refusal> {
+    if !wasm.is_file() {
+        return Ok(None);
+    }
+    // What is compiled may have been so for another app.
+    compiler::check_size(&wasm, limits)?;
     let Ok(digest) = cache_files::digest_of(&wasm, cache) else { return Ok(None) };
     let artifact = Artifact::locate(cache, &digest, engine);
     let manifest = cached(&artifact, limits).map_err(|why| format!("{}: {why}", wasm.display()))?;
