@@ -155,7 +155,7 @@ async fn serve(
 fn wanted(app: &App, head: &Parts) -> Wanted {
     let may_send = !app.component.spec.preopens.is_empty()
         && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
-    if may_send { Wanted::of(&head.headers) } else { Wanted::default() }
+    if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() }
 }
 
 async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
@@ -192,12 +192,12 @@ async fn refuse(
     respond(app, reply, Wanted::default()).await
 }
 
-/// A page of the app's API documentation, for a path that the app does not serve itself.
+/// A page of the app's API documentation, unless a handler has this very path. Routes with parameters do not hide it.
 fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
     let docs = app.manifest.docs.as_ref()?;
     let path = head.uri.path();
     let is_page = matches!(head.method, hyper::Method::GET | hyper::Method::HEAD) && docs.has(path);
-    if !is_page || app.router.find(Some(Method::Get), path).is_ok() {
+    if !is_page || app.router.has_fixed(Method::Get, path) {
         return None;
     }
     docs.page(path, prefix)
