@@ -50,7 +50,7 @@ impl<'a> NamedValues<'a> {
 /// Whether a type collects the values of a repeated name.
 fn takes_many(ty: &Type) -> bool {
     match ty {
-        Type::List(_) | Type::Set(_) | Type::Sequence(_) | Type::Tuple(_) => true,
+        Type::List(_) | Type::Set(_) | Type::Frozenset(_) | Type::Sequence(_) | Type::Tuple(_) => true,
         Type::Union { arms, .. } => arms.iter().any(takes_many),
         Type::Checked(inner, _) => takes_many(inner),
         _ => false,
