@@ -12,7 +12,7 @@ __all__ = ["BackgroundTask", "BackgroundTasks"]
 class BackgroundTask:
     """A call to make after the response is sent, of a `def` or an `async def` function."""
 
-    def __init__(self, function: Callable[..., Any], *args: Any, **keywords: Any) -> None:
+    def __init__(self, function: Callable[..., Any], /, *args: Any, **keywords: Any) -> None:
         self.function = function
         self.args = args
         self.keywords = keywords
@@ -29,7 +29,7 @@ class BackgroundTasks:
     def __init__(self, tasks: list[BackgroundTask] | None = None) -> None:
         self.tasks = list(tasks or [])
 
-    def add_task(self, function: Callable[..., Any], *args: Any, **keywords: Any) -> None:
+    def add_task(self, function: Callable[..., Any], /, *args: Any, **keywords: Any) -> None:
         """Call `function` with these arguments after the response is sent."""
         self.tasks.append(BackgroundTask(function, *args, **keywords))
 

@@ -12,6 +12,8 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-async def run_in_threadpool(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+async def run_in_threadpool(
+    function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs
+) -> _R:
     """Call the function and return its result. The sandbox has no threads: the call blocks."""
     return await asyncio.to_thread(function, *args, **kwargs)

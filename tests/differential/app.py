@@ -69,6 +69,27 @@ class Bounded(Struct):
     ratio: Annotated[float, Field(gt=0, multiple_of=0.5)] = 0.5
 
 
+PageSize = Annotated[int, Field(ge=1, le=50)]
+
+
+class Exact(Struct):
+    most: Annotated[int, Field(le=2**63)] = 0
+    least: Annotated[int, Field(ge=-(2**70))] = 0
+    third: Annotated[int, Field(multiple_of=3)] = 0
+    money: Annotated[Decimal, Field(gt=Decimal("0.1"), le=Decimal("100"))] = Decimal("1")
+    tenths: Annotated[Decimal, Field(multiple_of=Decimal("0.1"))] = Decimal("1")
+    some: Annotated[set[int], Field(min_length=2, max_length=3)] = {1, 2}
+    one: Annotated[frozenset[str], Field(max_length=1)] = frozenset()
+
+
+class Only(Struct):
+    model_config = {"extra": "forbid"}
+
+    limit: int = 10
+    tags: list[str] = []
+    x_tok: str | None = None
+
+
 # Paths and queries.
 
 
@@ -170,6 +191,90 @@ def query_types(
     }
 
 
+@app.get("/query/annotated")
+def query_annotated(
+    page: Annotated[int, Field(gt=0)] = 1,
+    size: PageSize = 10,
+    both: Annotated[int, Field(ge=2), Query(le=9)] = 5,
+    sizes: Annotated[list[PageSize], Query()] = [],
+    amount: Annotated[Decimal, Field(le=Decimal("100"), gt=Decimal("0.1"))] = Decimal("1"),
+) -> Any:
+    return {"page": page, "size": size, "both": both, "sizes": sizes, "amount": str(amount)}
+
+
+@app.get("/path/annotated/{value}")
+def path_annotated(value: PageSize) -> Any:
+    return {"value": value}
+
+
+@app.get("/query/only")
+def query_only(only: Annotated[Only, Query()]) -> Any:
+    return {"limit": only.limit, "tags": only.tags, "token": only.x_tok}
+
+
+@app.get("/header/only")
+def header_only(only: Annotated[Only, Header()]) -> Any:
+    return {"limit": only.limit}
+
+
+@app.get("/cookie/only")
+def cookie_only(only: Annotated[Only, Cookie()]) -> Any:
+    return {"limit": only.limit}
+
+
+@app.post("/form/only")
+def form_only(only: Annotated[Only, Form()]) -> Any:
+    return {"limit": only.limit, "tags": only.tags}
+
+
+# A route of another method, and one that takes the rest of the path, hide none.
+
+
+@app.post("/routes/search")
+def routes_search() -> Any:
+    return "search"
+
+
+@app.get("/routes/{name}")
+def routes_name(name: str) -> Any:
+    return {"name": name}
+
+
+@app.delete("/routes/files/{name}")
+def routes_delete(name: str) -> Any:
+    return {"deleted": name}
+
+
+@app.get("/routes/files/{name:path}")
+def routes_files(name: str) -> Any:
+    return {"file": name}
+
+
+@app.get("/routes/{owner}/settings")
+def routes_settings(owner: str) -> Any:
+    return {"owner": owner}
+
+
+@app.get("/routes/{rest:path}")
+def routes_rest(rest: str) -> Any:
+    return {"rest": rest}
+
+
+@app.get("/texts/@me")
+def texts_me() -> Any:
+    return "me"
+
+
+@app.get("/texts/ü x")
+def texts_escaped() -> Any:
+    return "escaped"
+
+
+@app.get("/texts/a%25b")
+def texts_percent() -> Any:
+    return "percent"
+
+
 @app.get("/query/model")
 def query_model(filters: Annotated[Filters, Query()]) -> Any:
     return {"limit": filters.limit, "offset": filters.offset, "tags": filters.tags}
@@ -214,6 +319,31 @@ async def body_order(order: Order) -> Any:
 @app.post("/body/bounded")
 def body_bounded(value: Bounded) -> Any:
     return {"age": value.age, "code": value.code, "scores": value.scores, "ratio": value.ratio}
+
+
+@app.post("/body/exact")
+def body_exact(value: Exact) -> Any:
+    return {
+        "most": str(value.most),
+        "least": str(value.least),
+        "third": str(value.third),
+        "money": str(value.money),
+        "tenths": str(value.tenths),
+        "some": sorted(value.some),
+        "one": sorted(value.one),
+    }
+
+
+@app.post("/body/annotated")
+def body_annotated(value: Annotated[int, Body(), Field(gt=0)]) -> Any:
+    return {"value": value}
+
+
+@app.post("/form/annotated")
+def form_annotated(
+    name: Annotated[str, Form(), Field(min_length=2)], size: Annotated[PageSize, Form()] = 1
+) -> Any:
+    return {"name": name, "size": size}
 
 
 @app.post("/body/optional")
@@ -321,6 +451,15 @@ async def file_optional(file: UploadFile | None = None) -> Any:
 
 
 CALLS: list[str] = []
+
+
+def pages(page: Annotated[int, Field(gt=0)] = 1, size: PageSize = 10) -> dict[str, int]:
+    return {"page": page, "size": size}
+
+
+@app.get("/depends/annotated")
+def depends_annotated(pages: Annotated[dict[str, int], Depends(pages)]) -> Any:
+    return pages
 
 
 def paging(page: Annotated[int, Query(ge=1)] = 1, size: int = 10) -> dict[str, int]:

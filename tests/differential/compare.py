@@ -152,6 +152,82 @@ def fixed() -> Iterator[Sent]:
         yield Sent("POST", "/request/body", content=content)
     yield Sent("POST", "/body/item", content=b'{"name": "n"}', headers=[("content-type", "a/b")])
     yield from plain_ones()
+    yield from exact_ones()
+    yield from routed_ones()
+
+
+LONG = [
+    *(2**63, 2**63 + 1, -(2**70), -(2**70) - 1, 3 * 10**30, 3 * 10**30 + 1, 10**23, "1_000"),
+    *("-1_0", str(2**63 + 1), str(3 * 10**30 + 1), "100000000000000000000000", 3, "6", 7.0, 1e19),
+]
+DECIMALS = [
+    *("100.00000000000000000001", "100", "1e2", "1_00", "100.000", "0.10000000000000000001", "0.1"),
+    *("0.100", "0.2", "0.35", "1e-5", "99.9", 100, 50.5, "-1", "0", "1e400", "101", "1e5"),
+]
+SETS: list[Any] = [
+    *([], [1], [1, 1, 1], [1, 2], [1, 2, 2, 1], [1, 2, 3], [1, 2, 3, 4], ["1", 1], [1, 2, "2"]),
+    *([1, 1.0, 2], ["a", "a"], ["a", "b"], "a", 1, {"a": 1}),
+]
+
+
+def exact_ones() -> Iterator[Sent]:
+    """Bounds at their edges, wherever they are declared."""
+    for name, values in (
+        *((name, LONG) for name in ("most", "least", "third")),
+        *((name, DECIMALS) for name in ("money", "tenths")),
+        *((name, SETS) for name in ("some", "one")),
+    ):
+        for value in values:
+            yield Sent("POST", "/body/exact", json={name: value})
+    for value in NUMBERS:
+        for name in ("page", "size", "both", "sizes", "amount"):
+            yield Sent("GET", "/query/annotated", [(name, value)])
+        yield Sent("GET", "/depends/annotated", [("page", value)])
+        yield Sent("GET", "/depends/annotated", [("size", value)])
+        yield Sent("POST", "/form/annotated", data={"name": value, "size": value})
+        if value and "{" not in value:
+            yield Sent("GET", f"/path/annotated/{value}")
+    for value in DECIMALS:
+        yield Sent("GET", "/query/annotated", [("amount", str(value))])
+    for value in JSONS:
+        yield Sent("POST", "/body/annotated", json=value)
+    for more in (
+        [],
+        [("zz", "1")],
+        [("zz", "1"), ("yy", "2"), ("zz", "3")],
+        [("limit", "x"), ("z", "1")],
+    ):
+        known = [("limit", "3"), ("tags", "a"), ("tags", "b"), ("x_tok", "t")]
+        yield Sent("GET", "/query/only", more)
+        yield Sent("GET", "/query/only", known + more)
+        yield Sent("POST", "/form/only", data={"limit": "3", **dict(more)})
+        yield Sent("GET", "/header/only", headers=[("limit", "3"), ("x-tok", "t"), *more])
+        cookies = "; ".join(f"{name}={value}" for name, value in more)
+        yield Sent("GET", "/cookie/only", headers=[("cookie", f"limit=3; {cookies}")])
+
+
+def routed_ones() -> Iterator[Sent]:
+    """Paths that several routes match, and paths that are written in several ways."""
+    for path in (
+        *("search", "7", "files/7", "files/a/b", "files/", "me/settings", "me/other", "a/b/c"),
+        *("%73earch", "files/a%20b", "me/%73ettings"),
+    ):
+        for method in ("GET", "POST", "DELETE", "PUT"):
+            yield Sent(method, f"/routes/{path}")
+    for path in (
+        "@me",
+        "%40me",
+        "%6De",
+        "%40%6D%65",
+        "ü x",
+        "%c3%bc%20x",
+        "%C3%BC%20x",
+        "a%25b",
+        "a%2525b",
+    ):
+        yield Sent("GET", f"/texts/{path}")
+    for path in ("/docs", "/openapi.json"):
+        yield Sent("HEAD", path)
 
 
 def plain_ones() -> Iterator[Sent]:

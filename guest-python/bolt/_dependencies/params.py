@@ -102,7 +102,8 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
     try:
         kind = STR if written is inspect.Parameter.empty else type_of(written)
         for extra in item.metadata:
-            if not isinstance(extra, Marker):
+            # The constraints of `Field` apply as those of `annotated_types` do.
+            if extra is not marker:
                 kind = constrained(kind, checks_of(extra))
         kind = constrained(kind, checks_of(marker)) if marker is not None else kind
     except Unsupported as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from .._schema.constraints import BOUNDS
 from .._schema.models import Field, model_of
 from .._schema.param_functions import Marker
 from .._schema.types import MISSING, Type
@@ -81,7 +83,7 @@ class Schemas:
         leaf = _LEAVES.get(kind.kind)
         schema = {**leaf} if leaf is not None else self._composed(kind)
         for check, limit in kind.checks:
-            schema[self._word(kind, check)] = limit
+            schema[self._word(kind, check)] = _bound(limit) if check in BOUNDS else limit
         return schema
 
     def _word(self, kind: Type, check: str) -> str:
@@ -172,3 +174,11 @@ class Schemas:
         self._names[cls] = name
         self._components[name] = {}
         return name
+
+
+def _bound(limit: Any) -> int | float:
+    """A bound as a JSON number."""
+    if not isinstance(limit, str):
+        return limit  # type: ignore[no-any-return]
+    number = Decimal(limit)
+    return int(number) if number == number.to_integral_value() else float(number)

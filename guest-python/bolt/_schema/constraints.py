@@ -15,6 +15,9 @@ __all__ = ["BOUNDS", "all_checks", "checks_of", "constrained"]
 BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 """The constraints of numbers."""
 
+_EXACT = 2**53
+"""Floats below this are exact integers."""
+_LONG = 2**63
 _LENGTHS = ("min_length", "max_length")
 _NUMBERS = frozenset({"int", "float", "decimal"})
 _SIZED = frozenset({"str", "bytes", "list", "set", "frozenset", "vartuple", "dict"})
@@ -46,7 +49,8 @@ def constrained(kind: Type, checks: Mapping[str, Any]) -> Type:
         return Type("union", tuple(arms))
     for name, value in checks.items():
         _refuse_odd(kind, name, value)
-    merged = {**dict(kind.checks), **{name: _limit(value) for name, value in checks.items()}}
+    limits = {name: _limit(kind, name, value) for name, value in checks.items()}
+    merged = {**dict(kind.checks), **limits}
     return Type(kind.kind, kind.args, kind.data, tuple(merged.items()))
 
 
@@ -71,10 +75,19 @@ def _pattern(value: object) -> object:
     return getattr(value, "pattern", value)
 
 
-def _limit(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return _pattern(value)
+def _limit(kind: Type, name: str, value: Any) -> Any:
+    """A constraint as the host reads it. Bounds that a JSON number may not hold are text."""
+    if name not in BOUNDS:
+        return _pattern(value)
+    if kind.kind == "decimal":
+        return str(value if isinstance(value, Decimal) else Decimal(str(value)))
+    if kind.kind == "float":
+        number = float(value)
+        return int(number) if number.is_integer() and abs(number) < _EXACT else number
+    if value != int(value):
+        raise Unsupported(f"{name} of an integer cannot be {value!r}")
+    whole = int(value)
+    return whole if -_LONG <= whole < _LONG else str(whole)
 
 
 def all_checks(metadata: Iterable[object]) -> dict[str, Any]:

@@ -7,18 +7,18 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::error::{Failure, Fault, Rejection};
 use crate::http::io::InUse;
+use crate::http::range::{RangeWanted, Selection};
 use crate::quota::files::{FilePlace, FileQuota};
 use crate::sandbox::host_state::InstanceSpec;
 use bytes::Bytes;
-use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, IfRange, LastModified, Range};
-use hyper::HeaderMap;
+use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, LastModified};
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{ACCEPT_RANGES, HeaderValue};
+use hyper::{HeaderMap, Method};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::fs::File;
 use std::io;
-use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::pin::Pin;
@@ -36,17 +36,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Wanted {
     if_none_match: Option<IfNoneMatch>,
     if_modified_since: Option<IfModifiedSince>,
-    range: Option<Range>,
-    if_range: Option<IfRange>,
+    range: RangeWanted,
 }
 
 impl Wanted {
-    pub fn of(headers: &HeaderMap) -> Self {
+    /// Of a GET or HEAD request.
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         Self {
             if_none_match: headers.typed_get(),
             if_modified_since: headers.typed_get(),
-            range: headers.typed_get(),
-            if_range: headers.typed_get(),
+            range: if method == Method::GET { RangeWanted::of(headers) } else { RangeWanted::default() },
         }
     }
 }
@@ -134,41 +133,20 @@ impl Opened {
         if has_it {
             return Sent::NotModified;
         }
-        let same = wanted.if_range.is_none_or(|known| !known.is_modified(Some(&self.etag), Some(&modified)));
-        let Some(range) = wanted.range.filter(|_| same) else {
-            return Sent::Whole(FileBody::new(self.file, 0, self.size));
-        };
-        let mut parts = range.satisfiable_ranges(self.size).map(|bounds| part(bounds, self.size));
-        match (parts.next(), parts.next()) {
-            (None, _) | (Some(None), None) => {
-                headers.typed_insert(ContentRange::unsatisfied_bytes(self.size));
-                Sent::NoSuchPart
-            }
-            (Some(Some((from, length))), None) => {
+        match wanted.range.select(self.size, headers) {
+            Selection::Whole => Sent::Whole(FileBody::new(self.file, 0, self.size)),
+            Selection::Part { from, length } => {
                 if let Ok(range) = ContentRange::bytes(from..from + length, self.size) {
                     headers.typed_insert(range);
                 }
                 Sent::Part(FileBody::new(self.file, from, length))
             }
-            // Several ranges: a server may send the whole file instead.
-            (Some(_), Some(_)) => Sent::Whole(FileBody::new(self.file, 0, self.size)),
+            Selection::Nothing => {
+                headers.typed_insert(ContentRange::unsatisfied_bytes(self.size));
+                Sent::NoSuchPart
+            }
         }
     }
-}
-
-/// The start and length of a range.
-fn part((from, to): (Bound<u64>, Bound<u64>), size: u64) -> Option<(u64, u64)> {
-    let from = match from {
-        Bound::Included(from) => from,
-        Bound::Excluded(from) => from.checked_add(1)?,
-        Bound::Unbounded => 0,
-    };
-    let end = match to {
-        Bound::Included(to) => to.saturating_add(1).min(size),
-        Bound::Excluded(to) => to.min(size),
-        Bound::Unbounded => size,
-    };
-    (from < end).then(|| (from, end - from))
 }
 
 /// An open file, which counts as one of its app's.

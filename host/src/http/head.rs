@@ -32,10 +32,15 @@ pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection>
     if two_framings {
         return malformed("The request has both Content-Length and Transfer-Encoding");
     }
-    if !head.uri.path().starts_with('/') {
+    if !head.uri.path().starts_with('/') && !is_for_the_server(head) {
         return malformed("The request target is not a path");
     }
     Ok(())
+}
+
+/// `OPTIONS *` asks for what the server can do as a whole (RFC 9110, 9.3.7): that it answers is the answer.
+pub fn is_for_the_server(head: &Parts) -> bool {
+    head.method == hyper::Method::OPTIONS && head.uri.path() == "*"
 }
 
 fn malformed<T>(sentence: &str) -> Result<T, Rejection> {

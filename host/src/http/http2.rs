@@ -7,7 +7,7 @@ use crate::http::head::Peer;
 use crate::http::head::RequestBody;
 use crate::http::pipeline;
 use crate::http::response::{self, HttpResponse};
-use hyper::Request;
+use hyper::{Request, StatusCode};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -41,7 +41,7 @@ where
         let apps = apps.clone();
         async move {
             if request.headers().len() > MAX_HEADERS {
-                return Ok(response::too_many_headers());
+                return Ok(response::without_body(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
             }
             Ok::<_, Infallible>(answer(&apps, address, is_secure, request).await)
         }

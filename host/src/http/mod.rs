@@ -10,6 +10,7 @@ pub mod http2;
 pub mod io;
 pub mod pipeline;
 pub mod protocol;
+pub mod range;
 pub mod response;
 pub mod server;
 pub mod tls;

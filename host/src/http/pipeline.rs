@@ -25,7 +25,9 @@ use crate::validation::{
 };
 use hyper::body::Body as _;
 use hyper::http::request::Parts;
-use hyper::{Request, Version};
+use hyper::header::ALLOW;
+use hyper::http::HeaderValue;
+use hyper::{Request, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -64,6 +66,9 @@ async fn answer(
     body: impl RequestBody,
 ) -> Result<HttpResponse, Failure> {
     head::check_head(&mut head, peer.is_ambiguous)?;
+    if head::is_for_the_server(&head) {
+        return Ok(response::without_body(StatusCode::NO_CONTENT));
+    }
     let Found { worker_app, prefix } = apps.find(head::host(&head), head.uri.path()).await?;
     if apps.is_many() {
         line.of(&worker_app.app.component.spec.name);
@@ -155,7 +160,7 @@ async fn serve(
 fn wanted(app: &App, head: &Parts) -> Wanted {
     let may_send = !app.component.spec.preopens.is_empty()
         && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
-    if may_send { Wanted::of(&head.headers) } else { Wanted::default() }
+    if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() }
 }
 
 async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
@@ -189,15 +194,23 @@ async fn refuse(
     let args = validation::arguments::refusal(&rejection.told_to_app(), &request);
     let deadline = Instant::now() + app.limits.deadline;
     let reply = call(worker_app, id, route, args.into(), deadline).await?;
-    respond(app, reply, Wanted::default()).await
+    let mut response = respond(app, reply, Wanted::default()).await?;
+    // RFC 9110, 15.5.6: a 405 says what is allowed, whoever answers it.
+    if let Rejection::MethodNotAllowed { allow } = &rejection
+        && response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Ok(allow) = HeaderValue::from_str(allow)
+    {
+        response.headers_mut().entry(ALLOW).or_insert(allow);
+    }
+    Ok(response)
 }
 
-/// A page of the app's API documentation, for a path that the app does not serve itself.
+/// A page of the app's API documentation, unless a handler has this very path. Routes with parameters do not hide it.
 fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
     let docs = app.manifest.docs.as_ref()?;
     let path = head.uri.path();
     let is_page = matches!(head.method, hyper::Method::GET | hyper::Method::HEAD) && docs.has(path);
-    if !is_page || app.router.find(Some(Method::Get), path).is_ok() {
+    if !is_page || app.router.has_fixed(Method::Get, path) {
         return None;
     }
     docs.page(path, prefix)

@@ -29,10 +29,9 @@ const HOST_OWNED: [&str; 8] = [
     "upgrade",
 ];
 
-/// 431, before a request is looked at.
-pub fn too_many_headers() -> HttpResponse {
+pub fn without_body(status: StatusCode) -> HttpResponse {
     let mut response = whole(Bytes::new());
-    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    *response.status_mut() = status;
     response
 }
 

@@ -6,6 +6,7 @@
 mod bounds;
 pub mod choices;
 pub mod constraints;
+mod exact;
 pub mod isolation;
 pub mod openapi_pages;
 pub mod parts;

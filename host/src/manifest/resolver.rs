@@ -2,7 +2,7 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::choices::Choices;
-use crate::manifest::constraints::Constraints;
+use crate::manifest::constraints::{Bound, Constraints};
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::parts::{BodyKind, FileRules, Manifest, Needs, Param, Refusal, Route};
 use crate::manifest::pattern::Pattern;
@@ -147,7 +147,8 @@ impl Resolver {
             W::Upload => Type::Upload,
             W::Request => Type::Any,
             W::List { item } => Type::List(one(item)?),
-            W::Set { item } | W::Frozenset { item } => Type::Set(one(item)?),
+            W::Set { item } => Type::Set(one(item)?),
+            W::Frozenset { item } => Type::Frozenset(one(item)?),
             W::Vartuple { item } => Type::Sequence(one(item)?),
             W::Tuple { items } => Type::Tuple(many(items)?),
             W::Dict { key, value } => Type::Dict(one(key)?, one(value)?),
@@ -166,12 +167,17 @@ impl Resolver {
     }
 
     fn check(&self, limits: &wire::Constraints) -> Result<Constraints, String> {
+        let bound = |given: &Option<wire::Bound>| match given {
+            None => Ok(None),
+            Some(wire::Bound::Number(number)) => Bound::parse(&number.to_string()).map(Some),
+            Some(wire::Bound::Text(text)) => Bound::parse(text).map(Some),
+        };
         Ok(Constraints {
-            gt: limits.gt.clone(),
-            ge: limits.ge.clone(),
-            lt: limits.lt.clone(),
-            le: limits.le.clone(),
-            multiple_of: limits.multiple_of.clone(),
+            gt: bound(&limits.gt)?,
+            ge: bound(&limits.ge)?,
+            lt: bound(&limits.lt)?,
+            le: bound(&limits.le)?,
+            multiple_of: bound(&limits.multiple_of)?,
             min_length: limits.min_length,
             max_length: limits.max_length,
             pattern: limits.pattern.as_deref().map(|text| self.pattern(text)).transpose()?,

@@ -1,11 +1,10 @@
 //! The route table: maps path and method to a handler, or to 404 or 405.
 //!
-//! Built once from the manifest. We match the raw path, segment by segment, so an encoded slash (`%2F`) stays inside
-//! its parameter.
+//! Built once from the manifest. Paths are compared as RFC 3986 (6.2.2) says: it does not matter whether a client escapes a
+//! character that it need not escape. An escaped slash (`%2F`) stays inside its parameter.
 
 use crate::manifest::{Manifest, Method};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// Index of a route in [`Manifest::routes`].
 pub type RouteId = usize;
@@ -26,79 +25,38 @@ pub enum NoRoute {
     MethodNotAllowed(String),
 }
 
-/// The handlers of one path template.
-#[derive(Debug, Default, Clone)]
-struct Methods {
-    by_method: [Option<RouteId>; Method::ALL.len()],
-    allow: String,
+/// The routes of one method. Those that take the rest of a path are apart: for some of them and a parameter, one tree has no
+/// order.
+#[derive(Debug, Default)]
+struct Paths {
+    whole: matchit::Router<RouteId>,
+    rest: matchit::Router<RouteId>,
+    has_rest: bool,
 }
 
 /// The routes of one app.
 #[derive(Debug)]
 pub struct Router {
-    paths: matchit::Router<usize>,
-    methods: Vec<Methods>,
-    /// For each route: its path parameters' names, in the order of the template.
-    names: Vec<Vec<String>>,
+    by_method: [Paths; Method::ALL.len()],
+    templates: Vec<Template>,
 }
-
-/// Characters that clients percent-encode in the literal text of a template.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'%');
 
 impl Router {
     /// Errors are sentences that name the handler.
     pub fn new(manifest: &Manifest) -> Result<Self, String> {
-        let mut router = Self { paths: matchit::Router::new(), methods: Vec::new(), names: Vec::new() };
-        let mut templates = HashMap::new();
+        let mut router = Self { by_method: Default::default(), templates: Vec::new() };
+        let mut known = HashSet::new();
         for (id, route) in manifest.routes.iter().enumerate() {
             let at =
                 |what: String| format!("{} ({} {}): {what}", route.source, route.method.as_str(), route.path);
             let template = Template::parse(&route.path).map_err(at)?;
-            let slot = match templates.get(&template.pattern) {
-                Some(&slot) => slot,
-                None => {
-                    let slot = router.methods.len();
-                    router.methods.push(Methods::default());
-                    router.insert(&template, slot).map_err(at)?;
-                    templates.insert(template.pattern.clone(), slot);
-                    slot
-                }
-            };
-            let entry = &mut router.methods[slot].by_method[route.method as usize];
-            if entry.is_some() {
+            if !known.insert((route.method, template.pattern.clone())) {
                 return Err(at("another handler has the same method and path".into()));
             }
-            *entry = Some(id);
-            router.names.push(template.names);
+            router.by_method[route.method as usize].insert(&template, id).map_err(at)?;
+            router.templates.push(template);
         }
-        router.insert_prefixes(&templates)?;
-        router.methods.iter_mut().for_each(Methods::finish);
         Ok(router)
-    }
-
-    fn insert(&mut self, template: &Template, slot: usize) -> Result<(), String> {
-        let insert = |paths: &mut matchit::Router<usize>, pattern: &str| {
-            paths.insert(pattern, slot).map_err(|e| format!("the path conflicts with another one: {e}"))
-        };
-        insert(&mut self.paths, &template.pattern)
-    }
-
-    /// `{p:path}` also matches the empty string, and matchit's catch-all does not. So its prefix gets the same
-    /// handlers, except where the app has its own handlers for the prefix.
-    fn insert_prefixes(&mut self, templates: &HashMap<String, usize>) -> Result<(), String> {
-        for (pattern, &slot) in templates {
-            let Some(prefix) = pattern.strip_suffix(CATCH_ALL) else { continue };
-            match templates.get(prefix) {
-                None => self.paths.insert(prefix, slot).map_err(|e| format!("{pattern}: {e}"))?,
-                Some(&exact) => {
-                    let general = self.methods[slot].by_method;
-                    for (entry, route) in self.methods[exact].by_method.iter_mut().zip(general) {
-                        *entry = entry.or(route);
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The path with its trailing slash added or removed, if that one has a route.
@@ -108,47 +66,99 @@ impl Router {
             Some(shorter) => shorter.to_owned(),
             None => format!("{path}/"),
         };
-        self.paths.at(&other).is_ok().then_some(other)
+        let canonical = Canonical::of(&other);
+        self.by_method
+            .iter()
+            .any(|paths| paths.find(canonical.path(&other), &self.templates).is_some())
+            .then_some(other)
     }
 
     /// The names of a route's path parameters, in the order of [`RouteMatch::segments`].
     pub fn names(&self, route: RouteId) -> &[String] {
-        &self.names[route]
+        &self.templates[route].names
+    }
+
+    /// Whether a handler has this very path, without a parameter in it.
+    pub fn has_fixed(&self, method: Method, path: &str) -> bool {
+        self.find(Some(method), path).is_ok_and(|found| self.names(found.route).is_empty())
     }
 
     /// Find the handler. `HEAD` falls back to `GET`.
     pub fn find<'p>(&self, method: Option<Method>, path: &'p str) -> Result<RouteMatch<'p>, NoRoute> {
-        let found = self.paths.at(path).map_err(|_| NoRoute::NotFound)?;
-        let methods = &self.methods[*found.value];
-        let route = method.and_then(|method| {
-            methods.by_method[method as usize].or_else(|| {
-                if method == Method::Head { methods.by_method[Method::Get as usize] } else { None }
-            })
+        let canonical = Canonical::of(path);
+        let shown = canonical.path(path);
+        let found = method.and_then(|method| {
+            let find = |method: Method| self.by_method[method as usize].find(shown, &self.templates);
+            find(method).or_else(|| if method == Method::Head { find(Method::Get) } else { None })
         });
-        let Some(route) = route else { return Err(NoRoute::MethodNotAllowed(methods.allow.clone())) };
-        let mut segments: Vec<&'p str> = found.params.iter().map(|(_, value)| value).collect();
-        segments.resize(self.names[route].len(), "");
+        let Some((route, params)) = found else { return Err(self.no_route(shown)) };
+        let raw = |value: &str| {
+            let from = value.as_ptr().addr() - shown.as_ptr().addr();
+            canonical.raw(path, from, from + value.len())
+        };
+        let mut segments: Vec<&'p str> = params.iter().map(|(_, value)| raw(value)).collect();
+        segments.resize(self.names(route).len(), "");
         Ok(RouteMatch { route, segments })
+    }
+
+    fn no_route(&self, path: &str) -> NoRoute {
+        let has = |method: Method| self.by_method[method as usize].find(path, &self.templates).is_some();
+        let serves = |method: &Method| has(*method) || (*method == Method::Head && has(Method::Get));
+        let names: Vec<_> = Method::ALL.into_iter().filter(serves).map(Method::as_str).collect();
+        if names.is_empty() { NoRoute::NotFound } else { NoRoute::MethodNotAllowed(names.join(", ")) }
     }
 }
 
-impl Methods {
-    fn finish(&mut self) {
-        let serves = |method: Method| {
-            self.by_method[method as usize].is_some()
-                || (method == Method::Head && self.by_method[Method::Get as usize].is_some())
+impl Paths {
+    fn insert(&mut self, template: &Template, route: RouteId) -> Result<(), String> {
+        let conflict = |e: matchit::InsertError| format!("the path conflicts with another one: {e}");
+        let Some(prefix) = template.pattern.strip_suffix(CATCH_ALL) else {
+            return self.whole.insert(&template.pattern, route).map_err(conflict);
         };
-        let names: Vec<_> = Method::ALL.into_iter().filter(|m| serves(*m)).map(Method::as_str).collect();
-        self.allow = names.join(", ");
+        self.has_rest = true;
+        self.rest.insert(&template.pattern, route).map_err(conflict)?;
+        // It also takes the empty string, which matchit's does not.
+        self.rest.insert(prefix, route).map_err(conflict)
+    }
+
+    fn find<'s>(
+        &'s self,
+        path: &'s str,
+        templates: &[Template],
+    ) -> Option<(RouteId, matchit::Params<'s, 's>)> {
+        let at = |paths: &'s matchit::Router<RouteId>| {
+            paths.at(path).ok().map(|found| (*found.value, found.params))
+        };
+        let whole = at(&self.whole);
+        if !self.has_rest {
+            return whole;
+        }
+        let rest = at(&self.rest);
+        match (&whole, &rest) {
+            (Some((one, _)), Some((other, _))) if templates[*one].kinds <= templates[*other].kinds => whole,
+            (_, Some(_)) => rest,
+            _ => whole,
+        }
     }
 }
 
 const CATCH_ALL: &str = "{*rest}";
 
+/// What a segment of a template is. The first one is the most specific.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Segment {
+    Fixed,
+    Parameter,
+    Rest,
+}
+
 /// A path template with numbered parameters, so that two routes with the same path may name them differently.
+#[derive(Debug)]
 struct Template {
     pattern: String,
     names: Vec<String>,
+    /// Of two templates that match a path, the one whose kinds come first is the more specific one.
+    kinds: Vec<Segment>,
 }
 
 impl Template {
@@ -159,7 +169,7 @@ impl Template {
         let (mut pattern, mut names, mut rest) = (String::new(), Vec::new(), path);
         while let Some(open) = rest.find('{') {
             let close = rest[open..].find('}').ok_or("a { is not closed")? + open;
-            pattern.extend(utf8_percent_encode(&rest[..open], ENCODED));
+            escape(&rest[..open], &mut pattern);
             let name = &rest[open + 1..close];
             rest = &rest[close + 1..];
             match name.split_once(':') {
@@ -177,9 +187,98 @@ impl Template {
                 }
             }
         }
-        pattern.extend(utf8_percent_encode(rest, ENCODED));
-        Ok(Self { pattern, names })
+        escape(rest, &mut pattern);
+        let kind = |segment: &str| match segment {
+            CATCH_ALL => Segment::Rest,
+            other if other.contains('{') => Segment::Parameter,
+            _ => Segment::Fixed,
+        };
+        let kinds = pattern.split('/').map(kind).collect();
+        Ok(Self { pattern, names, kinds })
     }
+}
+
+/// Whether a character of a path stands for itself: unreserved, a sub-delimiter, `:`, `@` and the slash.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+                | b'/'
+        )
+}
+
+fn push(byte: u8, is_plain: bool, out: &mut String) {
+    if is_plain {
+        out.push(char::from(byte));
+    } else {
+        out.push_str(&format!("%{byte:02X}"));
+    }
+}
+
+/// Text, in the form of a [`Canonical`] path.
+fn escape(text: &str, out: &mut String) {
+    text.bytes().for_each(|byte| push(byte, is_plain(byte), out));
+}
+
+/// A path with those characters escaped that are not plain, and no others; `None` if it is written so.
+struct Canonical(Option<Rewritten>);
+
+struct Rewritten {
+    path: String,
+    /// For each byte of `path`, and for its end: where its character is in the path as it was sent.
+    sent: Vec<usize>,
+}
+
+impl Canonical {
+    fn of(path: &str) -> Self {
+        if path.bytes().all(is_plain) {
+            return Self(None);
+        }
+        let bytes = path.as_bytes();
+        let (mut rewritten, mut at) = (Rewritten { path: String::new(), sent: Vec::new() }, 0);
+        while let Some(&byte) = bytes.get(at) {
+            let escaped = if byte == b'%' { escaped(&bytes[at + 1..]) } else { None };
+            let (value, length) = escaped.map_or((byte, 1), |value| (value, 3));
+            let stays = is_plain(value) && !(value == b'/' && escaped.is_some());
+            push(value, stays, &mut rewritten.path);
+            rewritten.sent.resize(rewritten.path.len(), at);
+            at += length;
+        }
+        rewritten.sent.push(at);
+        Self(Some(rewritten))
+    }
+
+    fn path<'s>(&'s self, sent: &'s str) -> &'s str {
+        self.0.as_ref().map_or(sent, |rewritten| &rewritten.path)
+    }
+
+    /// A part of the path, as it was sent.
+    fn raw<'p>(&self, sent: &'p str, from: usize, to: usize) -> &'p str {
+        let place = |at: usize| self.0.as_ref().map_or(at, |rewritten| rewritten.sent[at]);
+        &sent[place(from)..place(to)]
+    }
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn escaped(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    Some((digit(0)? * 16 + digit(1)?) as u8)
 }
 
 #[cfg(test)]
@@ -231,10 +330,79 @@ mod tests {
         assert_eq!(r.find(Some(Method::Get), "/a/b").unwrap().route, 0);
     }
 
+    /// RFC 3986, 6.2.2: the case of escapes, and escapes of characters that need none, make no difference.
     #[test]
     fn fixed_text_matches_as_clients_send_it() {
-        let r = router(&[("GET", "/café")]).unwrap();
-        assert_eq!(r.find(Some(Method::Get), "/caf%C3%A9").unwrap().route, 0);
+        for (template, sent) in [
+            ("/café", &["/caf%C3%A9", "/caf%c3%a9", "/%63af%c3%A9"][..]),
+            ("/users/@me", &["/users/@me", "/users/%40me", "/%75sers/%40%6De"]),
+            ("/fix ed", &["/fix%20ed", "/%66ix%20ed"]),
+            ("/a%b", &["/a%25b", "/a%b"]),
+            ("/~x", &["/~x", "/%7Ex", "/%7ex"]),
+            ("/a|b^", &["/a|b^", "/a%7Cb%5e"]),
+        ] {
+            let r = router(&[("GET", template)]).unwrap();
+            for path in sent {
+                assert_eq!(r.find(Some(Method::Get), path).map(|found| found.route), Ok(0), "{path}");
+            }
+        }
+        let r = router(&[("GET", "/a/b")]).unwrap();
+        for path in ["/a%2Fb", "/A/b", "/a/b%00", "/a%20/b", "/a/b%"] {
+            assert_eq!(r.find(Some(Method::Get), path).unwrap_err(), NoRoute::NotFound, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_found_as_they_were_sent() {
+        let r = router(&[("GET", "/ü/{a}/{b}"), ("GET", "/f/{p:path}")]).unwrap();
+        for (path, segments) in [
+            ("/%c3%bc/x%2fy/%41%zz", ["x%2fy", "%41%zz"]),
+            ("/%C3%BC/%40/%", ["%40", "%"]),
+            ("/ü/é/ ", ["é", " "]),
+        ] {
+            assert_eq!(r.find(Some(Method::Get), path).unwrap().segments, segments, "{path}");
+        }
+        assert_eq!(r.find(Some(Method::Get), "/%66/a%2fb/%7e/").unwrap().segments, ["a%2fb/%7e/"]);
+    }
+
+    /// FastAPI 0.165 with these routes, declared in this order.
+    #[test]
+    fn a_route_of_another_method_hides_none() {
+        let r = router(&[
+            ("POST", "/items/search"),
+            ("GET", "/items/{id}"),
+            ("DELETE", "/f/{id}"),
+            ("GET", "/f/{p:path}"),
+            ("GET", "/{org}/settings"),
+            ("GET", "/{p:path}"),
+        ])
+        .unwrap();
+        let find = |method, path| r.find(Some(method), path).map(|found| found.route);
+        assert_eq!(find(Method::Get, "/items/search"), Ok(1));
+        assert_eq!(find(Method::Post, "/items/search"), Ok(0));
+        assert_eq!(find(Method::Delete, "/f/7"), Ok(2));
+        assert_eq!(find(Method::Get, "/f/7"), Ok(3));
+        assert_eq!(find(Method::Get, "/me/settings"), Ok(4));
+        assert_eq!(find(Method::Get, "/me/other"), Ok(5));
+        let allow = |methods: &str| Err(NoRoute::MethodNotAllowed(methods.into()));
+        assert_eq!(find(Method::Delete, "/items/search"), allow("GET, HEAD, POST"));
+        assert_eq!(find(Method::Put, "/f/7"), allow("GET, HEAD, DELETE"));
+    }
+
+    #[test]
+    fn the_more_specific_route_wins_whatever_takes_the_rest() {
+        let r = router(&[("GET", "/{a}/{b}"), ("GET", "/static/{p:path}"), ("GET", "/{p:path}")]).unwrap();
+        for (path, route) in [("/static/app.js", 1), ("/x/y", 0), ("/x", 2), ("/x/y/z", 2), ("/static/", 1)] {
+            assert_eq!(r.find(Some(Method::Get), path).unwrap().route, route, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_path_without_parameters_is_fixed() {
+        let r = router(&[("GET", "/docs"), ("GET", "/{p:path}"), ("GET", "/x/{y}")]).unwrap();
+        for (path, is_fixed) in [("/docs", true), ("/openapi.json", false), ("/x/y", false)] {
+            assert_eq!(r.has_fixed(Method::Get, path), is_fixed, "{path}");
+        }
     }
 
     #[test]

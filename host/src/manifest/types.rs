@@ -79,8 +79,9 @@ pub enum Type {
     Uuid,
     Decimal,
     List(Box<Type>),
-    /// `set` or `frozenset`: checked like a list; the guest removes duplicates.
+    /// Checked like a list; the guest removes duplicates.
     Set(Box<Type>),
+    Frozenset(Box<Type>),
     Tuple(Vec<Type>),
     /// `tuple[X, ...]`.
     Sequence(Box<Type>),
@@ -108,7 +109,7 @@ impl Type {
             Self::Str | Self::Int | Self::Float | Self::Bool | Self::None | Self::Any | Self::Bytes => false,
             Self::Literal(_) => false,
             Self::DateTime | Self::Date | Self::Uuid | Self::Decimal => true,
-            Self::Set(_) | Self::Enum(_) | Self::Model(_) | Self::Upload => true,
+            Self::Set(_) | Self::Frozenset(_) | Self::Enum(_) | Self::Model(_) | Self::Upload => true,
             Self::Checked(inner, _) => inner.needs_conversion(),
             Self::List(item) | Self::Sequence(item) => item.needs_conversion(),
             Self::Tuple(items) => items.iter().any(Self::needs_conversion),
@@ -123,6 +124,7 @@ impl Type {
             Self::Bytes => Kind::Bytes,
             Self::Decimal => Kind::Decimal,
             Self::Set(_) => Kind::Set,
+            Self::Frozenset(_) => Kind::Frozenset,
             Self::Tuple(_) | Self::Sequence(_) => Kind::Tuple,
             Self::Checked(inner, _) => inner.kind(),
             _ => Kind::Other,
@@ -148,6 +150,7 @@ impl Type {
             Self::Decimal => "Decimal".into(),
             Self::List(item) => format!("list[{}]", item.display(models)),
             Self::Set(item) => format!("set[{}]", item.display(models)),
+            Self::Frozenset(item) => format!("frozenset[{}]", item.display(models)),
             Self::Sequence(item) => format!("tuple[{}, ...]", item.display(models)),
             Self::Tuple(items) => format!("tuple[{}]", list(items, ", ")),
             Self::Dict(key, value) => format!("dict[{}, {}]", key.display(models), value.display(models)),

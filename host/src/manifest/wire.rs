@@ -176,13 +176,21 @@ pub struct Typed {
     pub check: Option<Constraints>,
 }
 
+/// A bound of a number. Decimals, and integers beyond 64 bits, are text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    Number(Number),
+    Text(String),
+}
+
 #[derive(Deserialize)]
 pub struct Constraints {
-    pub gt: Option<Number>,
-    pub ge: Option<Number>,
-    pub lt: Option<Number>,
-    pub le: Option<Number>,
-    pub multiple_of: Option<Number>,
+    pub gt: Option<Bound>,
+    pub ge: Option<Bound>,
+    pub lt: Option<Bound>,
+    pub le: Option<Bound>,
+    pub multiple_of: Option<Bound>,
     pub min_length: Option<usize>,
     pub max_length: Option<usize>,
     pub pattern: Option<String>,

@@ -3,6 +3,8 @@
 use crate::manifest::{Model, Param, Source, Type};
 use jiter::JsonValue;
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A decoded name and value.
 pub type Pair<'r> = (Cow<'r, str>, Cow<'r, str>);
@@ -32,14 +34,51 @@ impl<'a> NamedValues<'a> {
         Some(JsonValue::Str(text.clone()))
     }
 
-    /// The fields of a model, each selected like a parameter.
+    /// The fields of a model, each selected like a parameter. With them, if the model forbids others, all other values: it
+    /// refuses them.
     pub fn fields(&self, model: &'a Model, param: &Param) -> JsonValue<'a> {
-        let given = model.fields.iter().filter_map(|field| {
-            let name: Cow<'a, str> = Cow::Borrowed(&field.name);
-            let asked = if param.hyphens { Cow::Owned(name.replace('_', "-")) } else { name.clone() };
-            Some((name, self.value(&asked, &field.ty)?))
-        });
-        JsonValue::Object(given.collect::<Vec<_>>().into())
+        let asked = |name: &'a str| {
+            if param.hyphens { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) }
+        };
+        let names: Vec<Cow<'a, str>> = model.fields.iter().map(|field| asked(&field.name)).collect();
+        let given =
+            model.fields.iter().zip(&names).filter_map(|(field, asked)| {
+                Some((Cow::Borrowed(&*field.name), self.value(asked, &field.ty)?))
+            });
+        let mut fields: Vec<_> = given.collect();
+        if model.forbid {
+            let known: HashSet<Cow<'_, str>> = names.iter().map(|name| self.key(name)).collect();
+            self.others(&known, &mut fields);
+        }
+        JsonValue::Object(fields.into())
+    }
+
+    /// The values that have none of these names; one that is repeated is a list.
+    fn others(&self, known: &HashSet<Cow<'_, str>>, into: &mut Vec<(Cow<'a, str>, JsonValue<'a>)>) {
+        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        for (name, value) in self.pairs.iter().filter(|(name, _)| !known.contains(&self.key(name))) {
+            let value = JsonValue::Str(value.clone());
+            let place = *places.entry(self.key(name)).or_insert(into.len());
+            match into.get_mut(place) {
+                None => into.push((name.clone(), value)),
+                Some((_, JsonValue::Array(values))) => {
+                    let values = Arc::make_mut(values);
+                    values.push(value);
+                }
+                Some((_, first)) => {
+                    let first_value = std::mem::replace(first, JsonValue::Null);
+                    *first = JsonValue::Array(Arc::new(vec![first_value, value].into()));
+                }
+            }
+        }
+    }
+
+    /// What names are compared by.
+    fn key<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.source {
+            Source::Header => Cow::Owned(name.to_ascii_lowercase()),
+            _ => Cow::Borrowed(name),
+        }
     }
 
     fn is_called(&self, key: &str, name: &str) -> bool {
@@ -50,7 +89,7 @@ impl<'a> NamedValues<'a> {
 /// Whether a type collects the values of a repeated name.
 fn takes_many(ty: &Type) -> bool {
     match ty {
-        Type::List(_) | Type::Set(_) | Type::Sequence(_) | Type::Tuple(_) => true,
+        Type::List(_) | Type::Set(_) | Type::Frozenset(_) | Type::Sequence(_) | Type::Tuple(_) => true,
         Type::Union { arms, .. } => arms.iter().any(takes_many),
         Type::Checked(inner, _) => takes_many(inner),
         _ => false,

@@ -70,6 +70,7 @@ impl<'m> Validator<'m, '_> {
             Type::Decimal => "decimal",
             Type::List(_) => "list",
             Type::Set(_) => "set",
+            Type::Frozenset(_) => "frozenset",
             Type::Tuple(_) | Type::Sequence(_) => "tuple",
             Type::Dict(..) => "dict",
             Type::Literal(_) => "literal",

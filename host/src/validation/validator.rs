@@ -4,16 +4,17 @@
 //! the caller discards the output. Every value costs work, so it also bounds what nested unions and defaults can make of
 //! a small body.
 
-use crate::codec::marshal::Writer;
+use crate::codec::marshal::{Writer, code};
 use crate::codec::work::{Stop, Work};
 use crate::manifest::choices::Choices;
-use crate::manifest::constraints::Violation;
+use crate::manifest::constraints::{Kind, Violation};
 use crate::manifest::{Absent, Model, Type};
 use crate::validation::coerce;
 use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
 use jiter::JsonValue;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Maximum nesting depth of a value against recursive models; the JSON parser already stops at 200.
 const MAX_DEPTH: usize = 220;
@@ -109,9 +110,7 @@ impl<'m, 'w> Validator<'m, 'w> {
             Type::List(item) => {
                 return self.items(item, value, ("list_type", "list"), mode, out, Writer::list);
             }
-            Type::Set(item) => {
-                return self.items(item, value, ("set_type", "set"), mode, out, Writer::list);
-            }
+            Type::Set(_) | Type::Frozenset(_) => return self.set(ty, value, mode, out, None),
             Type::Sequence(item) => {
                 return self.items(item, value, ("tuple_type", "tuple"), mode, out, Writer::tuple);
             }
@@ -128,10 +127,17 @@ impl<'m, 'w> Validator<'m, 'w> {
             Type::Model(index) => return self.model(&self.models[*index], value, mode, out),
             Type::Checked(inner, check) => {
                 let start = out.buf.len();
-                if !self.value(inner, value, mode, out) {
+                let mut seen = (check.has_length() && matches!(inner.kind(), Kind::Set | Kind::Frozenset))
+                    .then(HashSet::new);
+                let fits = match &mut seen {
+                    Some(seen) => self.set(inner, value, mode, out, Some(seen)),
+                    None => self.value(inner, value, mode, out),
+                };
+                if !fits {
                     return false;
                 }
-                match check.refusal(inner.kind(), value, &out.buf[start..], self.work) {
+                let distinct = seen.map(|seen| seen.len());
+                match check.refusal(inner.kind(), value, &out.buf[start..], distinct, self.work) {
                     Ok(refused) => refused.map_or(Ok(()), Err),
                     Err(_) => return self.halt(),
                 }
@@ -175,6 +181,41 @@ impl<'m, 'w> Validator<'m, 'w> {
         self.loc.push(step);
         let fits = check(self);
         self.loc.pop();
+        fits
+    }
+
+    /// A set, whose different items are put into `seen`.
+    fn set(
+        &mut self,
+        ty: &'m Type,
+        value: &JsonValue<'_>,
+        mode: Mode,
+        out: &mut Writer,
+        mut seen: Option<&mut HashSet<Vec<u8>>>,
+    ) -> bool {
+        let (item, names) = match ty {
+            Type::Frozenset(item) => (item, ("frozen_set_type", "frozenset")),
+            Type::Set(item) => (item, ("set_type", "set")),
+            _ => return self.value(ty, value, mode, out),
+        };
+        let JsonValue::Array(values) = value else {
+            return self.refuse((names.0, format!("Input should be a valid {}", names.1).into()), value);
+        };
+        out.list(values.len());
+        let mut fits = true;
+        for (index, value) in values.iter().enumerate() {
+            let start = out.buf.len();
+            fits &= self.at(Loc::Index(index), |v| v.value(item, value, mode, out));
+            if !fits && self.gives_up() {
+                return false;
+            }
+            if let Some(seen) = &mut seen {
+                if self.work.spend(cost::HASHED + cost::copied(out.buf.len() - start)).is_err() {
+                    return self.halt();
+                }
+                seen.insert(hashed(&out.buf[start..]));
+            }
+        }
         fits
     }
 
@@ -260,6 +301,21 @@ impl<'m, 'w> Validator<'m, 'w> {
         }
         out.end_dict();
         fits
+    }
+}
+
+/// What equal items of a set have in common: in Python 1, 1.0 and True are the same.
+fn hashed(written: &[u8]) -> Vec<u8> {
+    let int = |value: i32| [&[code::INT][..], &value.to_le_bytes()].concat();
+    match written {
+        [code::TRUE] => int(1),
+        [code::FALSE] => int(0),
+        [code::FLOAT, bytes @ ..] => {
+            let float = bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+            let whole = float as i32;
+            if f64::from(whole) == float { int(whole) } else { written.to_vec() }
+        }
+        _ => written.to_vec(),
     }
 }
 
