@@ -24,9 +24,9 @@ use crate::validation::{
     arguments::{Input, InvalidArgs},
 };
 use hyper::body::Body as _;
-use hyper::http::request::Parts;
 use hyper::header::ALLOW;
 use hyper::http::HeaderValue;
+use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,15 +191,16 @@ async fn refuse(
     let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
         return Err(rejection.into());
     };
+    let allow = match &rejection {
+        Rejection::MethodNotAllowed { allow } => HeaderValue::from_str(allow).ok(),
+        _ => None,
+    };
     let args = validation::arguments::refusal(&rejection.told_to_app(), &request);
     let deadline = Instant::now() + app.limits.deadline;
     let reply = call(worker_app, id, route, args.into(), deadline).await?;
     let mut response = respond(app, reply, Wanted::default()).await?;
     // RFC 9110, 15.5.6: a 405 says what is allowed, whoever answers it.
-    if let Rejection::MethodNotAllowed { allow } = &rejection
-        && response.status() == StatusCode::METHOD_NOT_ALLOWED
-        && let Ok(allow) = HeaderValue::from_str(allow)
-    {
+    if let (Some(allow), StatusCode::METHOD_NOT_ALLOWED) = (allow, response.status()) {
         response.headers_mut().entry(ALLOW).or_insert(allow);
     }
     Ok(response)
