@@ -162,7 +162,7 @@ LONG = [
 ]
 DECIMALS = [
     *("100.00000000000000000001", "100", "1e2", "1_00", "100.000", "0.10000000000000000001", "0.1"),
-    *("0.100", "0.2", "0.35", "1e-5", "99.9", 100, 50.5, "-1", "0", "1e400", "101", "1e5"),
+    *("0.100", "0.2", "0.35", "1e-5", "99.9", 100, 50.5, "-1", "0", "101", "1e5"),
 ]
 SETS: list[Any] = [
     *([], [1], [1, 1, 1], [1, 2], [1, 2, 2, 1], [1, 2, 3], [1, 2, 3, 4], ["1", 1], [1, 2, "2"]),
@@ -202,8 +202,8 @@ def exact_ones() -> Iterator[Sent]:
         yield Sent("GET", "/query/only", known + more)
         yield Sent("POST", "/form/only", data={"limit": "3", **dict(more)})
         yield Sent("GET", "/header/only", headers=[("limit", "3"), ("x-tok", "t"), *more])
-        cookies = "; ".join(f"{name}={value}" for name, value in more)
-        yield Sent("GET", "/cookie/only", headers=[("cookie", f"limit=3; {cookies}")])
+        cookies = "; ".join(f"{name}={value}" for name, value in [("limit", "3"), *more])
+        yield Sent("GET", "/cookie/only", headers=[("cookie", cookies)])
 
 
 def routed_ones() -> Iterator[Sent]:

@@ -73,14 +73,11 @@ fn int_from_float(float: f64, out: &mut Writer) -> Checked {
             "Input should be a valid integer, got a number with a fractional part",
         );
     }
-    if float.abs() < 9e15 {
-        out.int(float as i64);
-        return Ok(());
+    // As in pydantic, also the smallest of 64 bits is refused.
+    if float.abs() >= 9_223_372_036_854_775_808.0 {
+        return refuse("int_parsing_size", SIZE);
     }
-    // It is at least 2^52, so its exponent is not negative.
-    let bits = float.to_bits();
-    let magnitude = BigInt::from(bits & ((1 << 52) - 1) | (1 << 52)) << (((bits >> 52) & 0x7ff) - 1075);
-    out.big_int(&if float < 0.0 { -magnitude } else { magnitude });
+    out.int(float as i64);
     Ok(())
 }
 
@@ -348,13 +345,28 @@ mod tests {
         assert!(int_of(&"9".repeat(4300)).is_ok());
     }
 
+    /// pydantic 2.14 with the same numbers.
     #[test]
-    fn large_floats_become_exactly_the_integer_that_they_are() {
-        for float in [9e15, 9_007_199_254_740_993.0, -1e17, 1e300, f64::MAX, f64::MIN] {
-            let (mut as_int, mut exact) = (Writer::default(), Writer::default());
-            int(&JsonValue::Float(float), false, &mut as_int).unwrap();
-            exact.big_int(&format!("{float:.0}").parse().unwrap());
-            assert_eq!(as_int.buf, exact.buf, "{float}");
+    fn floats_of_64_bits_become_exactly_the_integer_that_they_are() {
+        for (float, exact) in [
+            (9e15, Some(9_000_000_000_000_000)),
+            (9_007_199_254_740_993.0, Some(9_007_199_254_740_992)),
+            (-1e17, Some(-100_000_000_000_000_000)),
+            (9_223_372_036_854_774_784.0, Some(9_223_372_036_854_774_784)),
+            (9_223_372_036_854_775_808.0, None),
+            (-9_223_372_036_854_775_808.0, None),
+            (1e300, None),
+            (f64::MAX, None),
+        ] {
+            let (mut as_int, mut expected) = (Writer::default(), Writer::default());
+            let outcome = int(&JsonValue::Float(float), false, &mut as_int).map_err(|(kind, _)| kind);
+            match exact {
+                Some(exact) => {
+                    expected.int(exact);
+                    assert_eq!((outcome, as_int.buf), (Ok(()), expected.buf), "{float}");
+                }
+                None => assert_eq!(outcome, Err("int_parsing_size"), "{float}"),
+            }
         }
     }
 

@@ -14,8 +14,6 @@ pub const HASHED: u64 = 40;
 pub const PAIR: usize = 96;
 /// A value of which the text has to be parsed: a date, a UUID.
 const PARSED: u64 = 150;
-/// A float beyond 2^53 that becomes an integer.
-const BIG: u64 = 300;
 /// A list or an object, with its memory.
 pub const CONTAINER: u64 = 60;
 
@@ -50,7 +48,6 @@ pub fn of(ty: &Type, value: &JsonValue<'_>) -> u64 {
     let own = match value {
         JsonValue::Str(text) => return VALUE + text_as(ty, text.len()),
         JsonValue::BigInt(int) => digits(int.bits() as usize / 3),
-        JsonValue::Float(float) if matches!(ty, Type::Int) && float.abs() >= 9e15 => BIG,
         JsonValue::Object(pairs) => CONTAINER + FIELD * pairs.len() as u64,
         _ => 0,
     };

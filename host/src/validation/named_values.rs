@@ -67,7 +67,7 @@ impl<'a> NamedValues<'a> {
                 }
                 Some((_, first)) => {
                     let first_value = std::mem::replace(first, JsonValue::Null);
-                    *first = JsonValue::Array(Arc::new(vec![first_value, value].into()));
+                    *first = JsonValue::Array(Arc::new(vec![first_value, value]));
                 }
             }
         }
