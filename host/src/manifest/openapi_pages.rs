@@ -3,11 +3,10 @@
 
 use crate::codec::json_string::write_string;
 use crate::manifest::swagger_ui;
-use crate::util::locks::lock;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The URLs of an app's documentation, and its OpenAPI document. The guest provides all of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,7 +61,7 @@ impl OpenApiPages {
     }
 
     fn document(&self, prefix: &str) -> Bytes {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         match &*shared {
             Some((known, document)) if known == prefix => document.clone(),
             _ => {
