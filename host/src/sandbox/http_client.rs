@@ -21,8 +21,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -77,8 +78,14 @@ impl HttpClient {
                 .build(connector))
         });
         let client = client.as_ref().map_err(|why| Problem::new("connect", why.clone()))?;
-        let mut connection = ConnectionUse::of(&mut request);
-        let response = client.request(request).await;
+        let connection = ConnectionUse::of(&mut request);
+        let mut sending = pin!(client.request(request));
+        let response = poll_fn(|cx| {
+            let poll = sending.as_mut().poll(cx);
+            connection.begin();
+            poll
+        })
+        .await;
         let response = response.map_err(|error| explain(&error, error.is_connect()))?;
         connection.answered();
         Ok((response, connection))

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
@@ -35,11 +35,13 @@ struct Link(Arc<LinkState>);
 
 #[derive(Debug, Default)]
 struct LinkState {
+    /// The use that sent the last request: an earlier one may still read a response of which hyper has all.
+    user: AtomicU64,
+    /// The head of its response has arrived, and bytes that were read since it began.
+    is_answered: AtomicBool,
+    unanswered: AtomicUsize,
     /// The server has not taken all that was written.
     is_blocked: AtomicBool,
-    /// Bytes that were read since the last exchange ended, while the head of a response is awaited.
-    unanswered: AtomicUsize,
-    is_answered: AtomicBool,
     is_abandoned: AtomicBool,
     writer: AtomicWaker,
 }
@@ -54,21 +56,37 @@ impl Link {
 /// The use of a connection by one exchange. Dropping it ends a connection that still has something to write.
 pub struct ConnectionUse {
     connection: CaptureConnection,
-    is_answered: bool,
+    /// Differs from that of every other use; never 0.
+    id: u64,
 }
 
 impl ConnectionUse {
     /// By a request that is about to be sent.
     pub fn of<B>(request: &mut Request<B>) -> Self {
-        Self { connection: capture_connection(request), is_answered: false }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { connection: capture_connection(request), id: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// To be called after each poll of the request, which may have got a connection, or another one.
+    pub fn begin(&self) {
+        if let Some(Link(link)) = self.link()
+            && link.user.swap(self.id, Ordering::AcqRel) != self.id
+        {
+            link.unanswered.store(0, Ordering::Relaxed);
+            link.is_answered.store(false, Ordering::Release);
+        }
     }
 
     /// The head of the response has arrived. From now on hyper may keep the connection for other requests.
-    pub fn answered(&mut self) {
-        self.is_answered = true;
-        if let Some(link) = self.link() {
+    pub fn answered(&self) {
+        if let Some(link) = self.own_link() {
             link.0.is_answered.store(true, Ordering::Release);
         }
+    }
+
+    /// Unless another request was sent on the connection since.
+    fn own_link(&self) -> Option<Link> {
+        self.link().filter(|link| link.0.user.load(Ordering::Acquire) == self.id)
     }
 
     fn link(&self) -> Option<Link> {
@@ -80,10 +98,8 @@ impl ConnectionUse {
 
 impl Drop for ConnectionUse {
     fn drop(&mut self) {
-        let Some(link) = self.link() else { return };
-        link.0.unanswered.store(0, Ordering::Relaxed);
-        link.0.is_answered.store(false, Ordering::Release);
-        if !self.is_answered || link.0.is_blocked.load(Ordering::Acquire) {
+        let Some(link) = self.own_link() else { return };
+        if !link.0.is_answered.load(Ordering::Acquire) || link.0.is_blocked.load(Ordering::Acquire) {
             link.abandon();
         }
     }
@@ -182,5 +198,49 @@ impl hyper::rt::Write for Upstream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.write(cx, |stream, cx| stream.poll_write_vectored(cx, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::egress::{Grant, Grants};
+    use crate::sandbox::http_client::{HttpClient, Sending, next_part};
+    use hyper::Request;
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const LARGE: usize = 1 << 20;
+
+    /// A guest may take its time with a response that hyper has read whole. Another exchange has the connection then.
+    #[tokio::test]
+    async fn an_exchange_that_ends_late_does_not_touch_the_next_one_on_its_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            // One connection for both requests: another one would never be served.
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for length in [2, LARGE] {
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap();
+                stream.write_all(&vec![b'x'; length]).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        });
+        let client =
+            HttpClient::new(Arc::new(Grants::new(vec![Grant::parse(&address.to_string()).unwrap()])));
+        let request =
+            || Request::builder().uri(format!("http://{address}/")).body(Sending::Whole(None)).unwrap();
+        let (first, late) = client.send(request()).await.ok().unwrap();
+        let mut body = first.into_body();
+        while next_part(&mut body).await.is_some() {}
+        let (second, _using) = client.send(request()).await.ok().unwrap();
+        drop(late);
+        let (mut body, mut received) = (second.into_body(), 0);
+        while let Some(part) = next_part(&mut body).await {
+            received += part.ok().unwrap().len();
+        }
+        assert_eq!(received, LARGE);
     }
 }
