@@ -129,7 +129,8 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
             format!("this user may not listen on {address}: choose a {port} above 1023")
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("this machine has no address {}: check --host", address.ip())
+            let host = limit_name::pick("--host", "listen in [server]", "the address");
+            format!("this machine has no address {}: check {host}", address.ip())
         }
         _ => format!("cannot listen on {address}: {error}"),
     }

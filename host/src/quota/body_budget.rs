@@ -53,6 +53,16 @@ impl BodyBudget {
         (self.units - self.share.available_permits()) * UNIT
     }
 
+    /// Attach a reservation to a body. It is held for as long as any slice of the body is in memory.
+    pub fn keep(&self, body: Bytes) -> Result<Bytes, Overload> {
+        if body.len() <= SMALL {
+            return Ok(body);
+        }
+        let mut reservation = self.reserve();
+        reservation.grow(body.len())?;
+        Ok(reservation.attach(body))
+    }
+
     /// The same for a body that is one of many on its connection: small ones count as well.
     pub fn keep_among_many(&self, body: Bytes) -> Result<Bytes, Overload> {
         if body.is_empty() || body.len() > SMALL {
@@ -61,16 +71,6 @@ impl BodyBudget {
         }
         let mut reservation = self.reserve();
         reservation.hold(body.len())?;
-        Ok(reservation.attach(body))
-    }
-
-    /// Attach a reservation to a body. It is held for as long as any slice of the body is in memory.
-    pub fn keep(&self, body: Bytes) -> Result<Bytes, Overload> {
-        if body.len() <= SMALL {
-            return Ok(body);
-        }
-        let mut reservation = self.reserve();
-        reservation.grow(body.len())?;
         Ok(reservation.attach(body))
     }
 }
