@@ -37,6 +37,9 @@ pub struct Constraints {
     pub pattern: Option<Arc<Pattern>>,
 }
 
+/// Longest bound, as text: values are divided by it.
+const MOST_BOUND: usize = 100;
+
 /// A bound of a number, or the unit of its multiples.
 #[derive(Debug, Clone)]
 pub struct Bound {
@@ -51,6 +54,9 @@ pub struct Bound {
 impl Bound {
     /// Of a decimal number. The error is a sentence for people.
     pub fn parse(shown: &str) -> Result<Self, String> {
+        if shown.len() > MOST_BOUND {
+            return Err(format!("a bound has at most {MOST_BOUND} characters"));
+        }
         let refused = || format!("the bound {shown:?} is not a number");
         let exact = Exact::parse(shown).ok_or_else(refused)?;
         let float = shown.parse().map_err(|_| refused())?;
@@ -112,6 +118,9 @@ impl Constraints {
         work: &mut Work,
     ) -> Result<Option<Violation<'static>>, Stop> {
         if let Some(number) = number(kind, written) {
+            if let (Num::Exact(value), Some(unit)) = (&number, &self.multiple_of) {
+                work.spend(value.division_cost(&unit.exact))?;
+            }
             return Ok(self.bounds(&number));
         }
         if let Some(refused) = self.length(kind, value, distinct) {
@@ -349,6 +358,13 @@ mod tests {
         let more = serde_json::json!({"gt": "0.1"});
         assert_eq!(decimal(more.clone(), "0.10000000000000000001"), None);
         assert_eq!(decimal(more, "0.100"), Some("greater_than"));
+        assert!(Bound::parse(&"9".repeat(MOST_BOUND + 1)).is_err());
+        let mut work = Work::alone();
+        work.bound(10_000);
+        let sevens = check(serde_json::json!({"multiple_of": "7"}));
+        let text = JsonValue::Str("1e999999".into());
+        let outcome = sevens.refusal(Kind::Decimal, &text, b"z\x081e999999", None, &mut work);
+        assert_eq!(outcome, Err(Stop::Spent), "a large exponent has its price");
         let tenths = serde_json::json!({"multiple_of": "0.1"});
         assert_eq!(decimal(tenths.clone(), "0.3"), None);
         assert_eq!(decimal(tenths, "0.35"), Some("multiple_of"));

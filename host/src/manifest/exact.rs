@@ -57,6 +57,15 @@ impl Exact {
         Some((self.digits.parse().ok()?, self.point - self.digits.len() as i64))
     }
 
+    /// What it costs to divide by `unit`, in units of [`Work`](crate::codec::work::Work). Large exponents are rare, and
+    /// take a hundred times as long.
+    pub fn division_cost(&self, unit: &Self) -> u64 {
+        let digits = self.digits.len().min(MOST_DIGITS) as u64;
+        let power = |number: &Self| number.point - number.digits.len() as i64;
+        let is_large = power(self) - power(unit) > 64;
+        500 + digits * digits / 250 + if is_large { 20_000 } else { 0 }
+    }
+
     /// Whether it is a multiple of `unit`. Values of thousands of digits are not.
     pub fn is_multiple_of(&self, unit: &Self) -> bool {
         if self.is_zero() {
