@@ -114,8 +114,9 @@ fn computing_handlers_of_one_listener_use_every_core() {
     let after = thread_times(server.child.id());
     let used: Vec<_> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     let total = used.iter().sum::<u64>();
-    // If no work moved, one of them would have used almost nothing.
-    assert!(used.iter().all(|&one| one * 6 > total), "ns of each worker: {used:?}");
+    // If no work moved, one of them would have used almost nothing. One job of the twelve is enough: other tests take the
+    // cores, so that a worker with nothing of its own may come late.
+    assert!(used.iter().all(|&one| one * 18 > total), "ns of each worker: {used:?}");
 }
 
 /// Processor time of each worker thread, in nanoseconds.
