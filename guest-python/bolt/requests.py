@@ -48,6 +48,7 @@ class Request:
             client,
             self.path_params,
             self._body,
+            self._prefix,
         ) = wire
         self.client = None if client is None else Address(*client)
         self.app = app
@@ -63,21 +64,34 @@ class Request:
 
     @property
     def url(self) -> URL:
-        """The requested URL, with the host name from the `Host` header."""
+        """The URL that the client asked for, with the host name from the `Host` header.
+
+        Its path begins with the prefix under which the host serves the app; `path` does not.
+        """
         host = self.headers.get("host", "")
-        return URL(self._scheme, host, self.path, self._query)
+        return URL(self._scheme, host, self._prefix + self.path, self._query)
+
+    @property
+    def root_path(self) -> str:
+        """What stands before the application's paths in URLs, such as "/shop"; "" at the root.
+
+        The prefix under which the host serves the app, and the path at which this application is
+        mounted in another one.
+        """
+        prefix: str = self._prefix
+        return prefix + str(getattr(self.app, "root_path", ""))
 
     @property
     def base_url(self) -> URL:
-        """The root URL of the server."""
-        return URL(self._scheme, self.headers.get("host", ""), "/", "")
+        """The URL of the app's root, which ends with a slash."""
+        return URL(self._scheme, self.headers.get("host", ""), self._prefix + "/", "")
 
     def url_for(self, name: str, /, **path_params: Any) -> URL:
         """The URL of the route with this name, with the host name from the `Host` header.
 
         Raises as `BoltAPI.url_path_for` does.
         """
-        path = self.app.root_path + self.app.url_path_for(name, **path_params)
+        path = self.root_path + self.app.url_path_for(name, **path_params)
         return URL(self._scheme, self.headers.get("host", ""), path, "")
 
     @property
@@ -87,8 +101,8 @@ class Request:
             "type": "http",
             "method": self.method,
             "scheme": self._scheme,
-            "path": self.path,
-            "raw_path": self._raw_path.encode("latin-1", "replace"),
+            "path": self._prefix + self.path,
+            "raw_path": (self._prefix + self._raw_path).encode("latin-1", "replace"),
             "query_string": self._query.encode("latin-1", "replace"),
             "headers": [
                 (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
@@ -97,7 +111,7 @@ class Request:
             "client": self.client,
             "path_params": self.path_params,
             "app": self.app,
-            "root_path": "",
+            "root_path": self.root_path,
         }
 
     @property

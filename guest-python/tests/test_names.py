@@ -26,9 +26,9 @@ from bolt.exception_handlers import http_exception_handler, request_validation_e
 from bolt.exceptions import HTTPException, RequestValidationError
 
 
-def request(app: Any = None, host: str = "shop.example:8000") -> Request:
+def request(app: Any = None, host: str = "shop.example:8000", prefix: str = "") -> Request:
     headers = [("host", host), ("X-Two", "a"), ("x-two", "b")]
-    return Request(("GET", "https", "/a%20b", "q=1", headers, None, {"id": "5"}, b""), app)
+    return Request(("GET", "https", "/a%20b", "q=1", headers, None, {"id": "5"}, b"", prefix), app)
 
 
 def test_modules_hold_what_is_there():
@@ -70,7 +70,7 @@ def test_exception_handlers_are_added_without_a_decorator():
     def handler(missing: bool):
         raise HTTPException(404) if missing else KeyError
 
-    wire = ("GET", "http", "/", "", [], None, {}, b"")
+    wire = ("GET", "http", "/", "", [], None, {}, b"", "")
     assert app.routes[0].invoke((False, wire)) == "caught"
     assert app.routes[0].invoke((True, wire)) == "gone"
 
@@ -146,6 +146,19 @@ def test_addresses_inside_of_a_mounted_application(shop):
     assert outer.url_path_for("root") == "/outer/inner/"
     assert shop.url_path_for("root") == "/" and shop.root_path == "/outer/inner"
     assert request(shop).url_for("root").path == "/outer/inner/"
+    assert request(shop, prefix="/a").url_for("root").path == "/a/outer/inner/"
+    assert request(shop, prefix="/a").root_path == "/a/outer/inner"
+
+
+def test_addresses_below_the_prefix_of_the_host(shop):
+    """Starlette with `root_path="/a"` gives the same."""
+    below = request(shop, prefix="/a")
+    assert str(below.url) == "https://shop.example:8000/a/a b?q=1"
+    assert str(below.base_url) == "https://shop.example:8000/a/"
+    assert below.url_for("color", color="red", n=1).path == "/a/colors/red/1"
+    assert below.path == "/a b"
+    scope = below.scope
+    assert (scope["path"], scope["root_path"]) == ("/a/a b", "/a")
 
 
 def test_the_request_as_asgi_has_it():

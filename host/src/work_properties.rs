@@ -186,7 +186,7 @@ fn a_long_check_leaves_the_workers_thread_and_ends_at_the_deadline() {
     let cases = [
         (App::list(pattern), format!("[\"{}\"]", "x".repeat(60_000))),
         (App::list(json!({"t": "any"})), items("[]", 1 << 20)),
-        (node(), "{\"next\":[".repeat(60) + "{\"when\":\"x\"}" + &"]}".repeat(60)),
+        (node(), format!("{{\"next\":{}}}", items("{\"when\":\"x\"}", 1 << 20))),
     ];
     for (app, body) in cases {
         assert_eq!(app.check(&body, &mut Work::brief()), Err(Stop::Long));

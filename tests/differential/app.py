@@ -30,8 +30,10 @@ from framework import (
     Struct,
     UploadFile,
 )
+from kinds import router as kinds
 
 app = FastAPI()
+app.include_router(kinds)
 
 
 class Color(str, Enum):

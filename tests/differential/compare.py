@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from values import BROKEN, FORMS, MOMENTS, PARTS, VALUES, form
 
 HEADERS = ("content-type", "location", "www-authenticate", "x-set", "x-a", "x-why", "allow")
 
@@ -286,6 +287,23 @@ def plain_ones() -> Iterator[Sent]:
     yield Sent("GET", "/nowhere")
 
 
+def of_types(types: list[str]) -> Iterator[Sent]:
+    """Each type of `kinds.py` with each value."""
+    as_json = [("content-type", "application/json")]
+    for kind in types:
+        yield from (Sent("POST", f"/kind/{kind}", json={"v": value}) for value in VALUES)
+    for kind in ("datetime", "date"):
+        for moment in MOMENTS:
+            content = f'{{"v":{moment}}}'.encode()
+            yield Sent("POST", f"/kind/{kind}", headers=as_json, content=content)
+    for text in BROKEN:
+        yield Sent("POST", "/body/item", headers=as_json, content=text.encode())
+    as_form = [("content-type", "multipart/form-data; boundary=edge")]
+    for part in PARTS:
+        for parts in FORMS:
+            yield Sent("POST", f"/part/{part}", headers=as_form, content=form(parts))
+
+
 def thrown(dice: random.Random) -> Iterator[Sent]:
     """Random requests."""
     for _ in range(200):
@@ -328,8 +346,12 @@ def expected(sent: Sent, native: Any, sandbox: Any) -> str | None:
     finite = "finite_number" in kinds(sandbox) and set(kinds(native)) <= set(kinds(sandbox))
     if finite or (sent.content and b"NaN" in sent.content):
         return "JSON has no NaN and no infinity; FastAPI takes them, and answers null or 500"
-    if "json_invalid" in kinds(native) + kinds(sandbox) and native["status"] in (400, 422):
-        return "the place of a syntax error is told in another way"
+    if "json_invalid" in kinds(sandbox) and native["status"] == 400:
+        return "a body that is not UTF-8 is a syntax error"
+    if "json_invalid" in kinds(sandbox) and native["status"] == 200:
+        return "a key that is given twice is a syntax error"
+    if "json_invalid" in kinds(native) and re.search(rb",\s*[\]}]", sent.content or b""):
+        return "CPython before 3.13 puts the error behind a trailing comma"
     if native["status"] == 401 and sandbox["status"] == 422:
         return "all values are checked before any dependency runs"
     if native["status"] == sandbox["status"] == 204:
@@ -357,7 +379,11 @@ def main() -> int:
         httpx.Client(base_url=native_url, timeout=60, limits=once) as native,
         httpx.Client(base_url=sandbox_url, timeout=60) as sandbox,
     ):
-        for sent in (*fixed(), *thrown(random.Random(seed))):
+        for sent in (
+            *fixed(),
+            *of_types(types),
+            *thrown(random.Random(seed)),
+        ):
             count += 1
             try:
                 ours = sent.send(sandbox)

@@ -28,7 +28,9 @@ fn python() -> PathBuf {
 fn app(framework: &str) -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential").join(framework);
     fs::create_dir_all(&place).unwrap();
-    fs::copy(folder().join("app.py"), place.join("app.py")).unwrap();
+    for name in ["app.py", "kinds.py"] {
+        fs::copy(folder().join(name), place.join(name)).unwrap();
+    }
     fs::copy(folder().join(framework).join("framework.py"), place.join("framework.py")).unwrap();
     place
 }

@@ -4,6 +4,7 @@ use crate::common::{Server, scratch};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -136,6 +137,13 @@ async fn http2_is_spoken_without_tls_to_those_who_begin_with_it() {
     let large =
         Request::post("http://localhost/created").body(Full::new(Bytes::from(vec![0; 100_000]))).unwrap();
     assert_eq!(sender.send_request(large).await.unwrap().status(), 405);
+    // A field takes far more memory decoded than on the wire, so their number is bounded.
+    for (fields, status) in [(90, 201), (110, 431)] {
+        let mut many = request("http://localhost/created");
+        let names = (0..fields).map(|number| HeaderName::try_from(format!("x-{number}")).unwrap());
+        many.headers_mut().extend(names.map(|name| (name, HeaderValue::from_static(""))));
+        assert_eq!(sender.send_request(many).await.unwrap().status(), status, "{fields} fields");
+    }
     // A method that begins like the preface of HTTP/2.
     let answer = server.raw(b"PROPFIND / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");

@@ -243,6 +243,49 @@ fn what_an_app_stores_has_a_quota() {
     server.assert_no_panic("storage");
 }
 
+/// A file that was deleted takes room while the host sends it, and gives it back when the client is gone.
+#[test]
+fn a_deleted_file_that_is_being_sent_is_stored() {
+    let data = scratch("data");
+    let tables = format!("[app.a.files]\n\"/data\" = {{ path = \"{}\", write = true }}", data.display());
+    let server = greedy("files-quota = \"64MiB\"", &tables);
+    assert_eq!(numbers(&asked(&server, "/fill?name=/data/big&mb=40")), [40 * MIB, 0]);
+    // It takes a few bytes of forty megabytes, which are more than sockets buffer.
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    slow.write_all(b"GET /a/send?name=/data/big HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    slow.read_exact(&mut [0; 1000]).unwrap();
+    assert_eq!(asked(&server, "/clear?folder=/data"), 1);
+    let refused = numbers(&asked(&server, "/fill?name=/data/more&mb=40"));
+    assert!((20 * MIB..=24 * MIB).contains(&refused[0]) && refused[1] == IO, "{refused:?}");
+    drop(slow);
+    asked(&server, "/clear?folder=/data");
+    until(|| numbers(&asked(&server, "/fill?name=/data/more&mb=40")) == [40 * MIB, 0]);
+}
+
+/// What clients upload at a time may take as much of the disk as what the app stores.
+#[test]
+fn uploads_on_the_disk_have_the_quota_of_files() {
+    let server = greedy("files-quota = \"4MiB\"\nupload = \"8MiB\"", "");
+    let head = "POST /a/upload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3145900\r\n\
+                content-type: multipart/form-data; boundary=edge\r\n\r\n--edge\r\n\
+                content-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n";
+    let begin = || {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        // The one that is refused may be closed before it has sent everything.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&vec![b'x'; 3 << 20]));
+        stream
+    };
+    let held = begin();
+    thread::sleep(Duration::from_millis(500));
+    let mut refused = begin();
+    let mut answer = [0; 12];
+    refused.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 507");
+    server.log_with("files-quota in [app.NAME.limits]");
+    drop(held);
+    until(|| upload(&server).status == 200);
+}
+
 /// The names of files are bytes of the request that stay in memory, although the files have none.
 #[test]
 fn names_of_uploaded_files_count_as_the_body_that_they_are() {

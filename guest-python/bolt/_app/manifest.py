@@ -69,6 +69,7 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "title": api.title,
         "lifespan": any(route.context.lifespan is not None for route in api.routes),
         "redirect_slashes": api.redirect_slashes,
+        "takes_prefix": True,
         "docs": _docs(api),
         "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
         "routes": [_route(route, ids) for route in api.routes],

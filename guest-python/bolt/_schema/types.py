@@ -100,6 +100,9 @@ def type_json(kind: Type, ref_id: Callable[[type], str]) -> dict[str, Any]:
     elif tag == "enum":
         members: list[Enum] = list(kind.data)
         out["name"] = kind.data.__name__
+        for base in (str, int, float):
+            if issubclass(kind.data, base):
+                out["base"] = base.__name__
         # The `value` of a str- or int-based enum is an exact str or int.
         out["values"] = [member.value for member in members]
     elif tag == "ref":

@@ -86,7 +86,14 @@ fn arguments(app: &App, index: usize) -> Option<Vec<u8>> {
     let path: Vec<_> = segments.map(|part| if part.contains('{') { SAMPLE } else { part }).collect();
     let path = path.join("/");
     let found = app.router.find(Some(route.method), &path).ok().filter(|found| found.route == index)?;
-    let head = Head { id: REQUEST, method: route.method.as_str(), scheme: "http", path: &path, client: None };
+    let head = Head {
+        id: REQUEST,
+        method: route.method.as_str(),
+        scheme: "http",
+        prefix: "",
+        path: &path,
+        client: None,
+    };
     let input = Input { head, ..Input::default() };
     arguments::validate(&app.manifest, &app.router, &found, input, &mut Work::alone()).ok().map(|args| args.0)
 }

@@ -45,7 +45,14 @@ pub fn arguments(
     let raw: Vec<_> =
         router.names(index).iter().map(|name| args.get(name).map(encoded).unwrap_or_default()).collect();
     let found = RouteMatch { route: index, segments: raw.iter().map(String::as_str).collect() };
-    let head = Head { id: 0, method: route.method.as_str(), scheme: "http", path: &route.path, client: None };
+    let head = Head {
+        id: 0,
+        method: route.method.as_str(),
+        scheme: "http",
+        prefix: "",
+        path: &route.path,
+        client: None,
+    };
     let input = Input {
         query: Some(&parts.query),
         body: &parts.body,

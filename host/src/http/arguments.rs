@@ -5,7 +5,7 @@ use crate::apps::app::App;
 use crate::codec::work::Work;
 use crate::error::{Failure, Fault};
 use crate::http::body::ReceivedBody;
-use crate::http::head::{self, Peer};
+use crate::http::head::{self, Arrival};
 use crate::manifest::router::RouteMatch;
 use crate::pool::call::CallArgs;
 use crate::validation::arguments::{self, Head, Input, InvalidArgs, ValidArgs};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Check a request.
 pub fn check(
     app: &App,
-    (id, peer): (u64, Peer),
+    arrival: Arrival<'_>,
     found: &RouteMatch<'_>,
     head: &Parts,
     sent: &ReceivedBody,
@@ -24,7 +24,7 @@ pub fn check(
 ) -> Result<ValidArgs, InvalidArgs> {
     let needs = app.manifest.routes[found.route].needs;
     let headers = if needs.headers || needs.request { head::pairs(&head.headers) } else { Vec::new() };
-    let address = if needs.request { peer.address.ip().to_string() } else { String::new() };
+    let address = if needs.request { arrival.peer.address.ip().to_string() } else { String::new() };
     let parsed = if sent.is_url_encoded { Some(arguments::parse_form(&sent.bytes, work)?) } else { None };
     let input = Input {
         query: head.uri.query(),
@@ -32,7 +32,7 @@ pub fn check(
         is_json: head::is_json(&head.headers),
         headers: &headers,
         form: parsed.as_ref().or(sent.form.as_ref()),
-        head: request_head(head, id, peer, &address),
+        head: request_head(head, arrival, &address),
     };
     arguments::validate(&app.manifest, &app.router, found, input, work)
 }
@@ -40,15 +40,18 @@ pub fn check(
 /// Check a request again, in the background.
 pub async fn check_again(
     app: &Arc<App>,
-    who: (u64, Peer),
+    arrival: Arrival<'_>,
     head: Parts,
     sent: ReceivedBody,
     deadline: Instant,
 ) -> Result<CallArgs, Failure> {
-    let own = app.clone();
+    let (own, prefix, Arrival { id, peer, .. }) = (app.clone(), arrival.prefix.to_owned(), arrival);
     let check = move |work: &mut Work| {
         let found = own.router.find(head::method(&head.method), head.uri.path()).ok();
-        (found.map(|found| check(&own, who, &found, &head, &sent, work)), sent)
+        (
+            found.map(|found| check(&own, Arrival { id, peer, prefix: &prefix }, &found, &head, &sent, work)),
+            sent,
+        )
     };
     let (checked, sent) = app.checking.run(app.bodies.reserve(), deadline, check).await?;
     call_args(checked.ok_or(Fault::Lost)??, sent)
@@ -63,8 +66,9 @@ pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Fail
 }
 
 /// `address`: the peer's, or empty where it is not needed.
-pub fn request_head<'r>(head: &'r Parts, id: u64, peer: Peer, address: &'r str) -> Head<'r> {
+pub fn request_head<'r>(head: &'r Parts, arrival: Arrival<'r>, address: &'r str) -> Head<'r> {
+    let Arrival { id, peer, prefix } = arrival;
     let client = (address, peer.address.port());
     let scheme = if peer.is_secure { "https" } else { "http" };
-    Head { id, method: head.method.as_str(), scheme, path: head.uri.path(), client: Some(client) }
+    Head { id, method: head.method.as_str(), scheme, prefix, path: head.uri.path(), client: Some(client) }
 }

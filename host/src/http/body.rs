@@ -195,7 +195,7 @@ fn takes_bytes(route: &Route, name: &str) -> bool {
         match ty {
             Type::Bytes => true,
             Type::List(inner) | Type::Checked(inner, _) => bytes(inner),
-            Type::Union { arms, .. } => arms.iter().any(bytes),
+            Type::Union(union) => union.arms.iter().any(bytes),
             _ => false,
         }
     }

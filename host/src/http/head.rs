@@ -26,6 +26,16 @@ pub struct Peer {
     pub is_ambiguous: bool,
 }
 
+/// A request that found its app.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'p> {
+    /// The request's number.
+    pub id: u64,
+    pub peer: Peer,
+    /// The path prefix that selected the app. The request's path goes on behind it.
+    pub prefix: &'p str,
+}
+
 /// Refuse ambiguous heads, which two parsers could understand in two ways. hyper lets these pass.
 pub fn check_head(head: &mut Parts, two_framings: bool) -> Result<(), Rejection> {
     settle_host(head)?;

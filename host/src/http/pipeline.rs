@@ -11,7 +11,7 @@ use crate::error::{Failure, Rejection};
 use crate::http::arguments;
 use crate::http::body;
 use crate::http::file_body::{self, Wanted};
-use crate::http::head::{self, Peer, RequestBody};
+use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
@@ -75,27 +75,27 @@ async fn answer(
     }
     let prefix = head::strip_prefix(&mut head, prefix)?;
     let mut served = worker_app.counters.begin();
-    let outcome = admitted(&worker_app, &prefix, (id, peer), head, body, &mut served).await;
+    let arrival = Arrival { id, peer, prefix: &prefix };
+    let outcome = admitted(&worker_app, arrival, head, body, &mut served).await;
     count(served, outcome)
 }
 
 /// Serve a request whose app is known, if the app admits it.
 async fn admitted(
     worker_app: &WorkerApp,
-    prefix: &str,
-    (id, peer): (u64, Peer),
+    arrival: Arrival<'_>,
     head: Parts,
     body: impl RequestBody,
     served: &mut RequestInFlight<'_>,
 ) -> Result<HttpResponse, Failure> {
     worker_app.admission.check()?;
     let app = &*worker_app.app;
-    if let Some(page) = page(app, &head, prefix) {
+    if let Some(page) = page(app, &head, arrival.prefix) {
         return Ok(response::from_page(page));
     }
-    let seen = own_refusals(app, (id, peer), &head);
-    match serve(worker_app, prefix, (id, peer), head, body, served).await {
-        Err(Failure::Rejected(rejection)) => refuse(worker_app, id, rejection, seen).await,
+    let seen = own_refusals(app, arrival, &head);
+    match serve(worker_app, arrival, head, body, served).await {
+        Err(Failure::Rejected(rejection)) => refuse(worker_app, arrival.id, rejection, seen).await,
         outcome => outcome,
     }
 }
@@ -123,25 +123,24 @@ fn count(
 /// The path of an admitted request, one line per step.
 async fn serve(
     worker_app: &WorkerApp,
-    prefix: &str,
-    (id, peer): (u64, Peer),
+    arrival: Arrival<'_>,
     head: Parts,
     body: impl RequestBody,
     served: &mut RequestInFlight<'_>,
 ) -> Result<HttpResponse, Failure> {
     let app = &*worker_app.app;
-    let found = route(app, &head, prefix)?;
+    let found = route(app, &head, arrival.prefix)?;
     served.found(found.route);
     let sent = body::receive(body, &head.headers, app, found.route).await?;
     let deadline = Instant::now() + app.limits.deadline;
-    let checked = arguments::check(app, (id, peer), &found, &head, &sent, &mut Work::brief());
+    let checked = arguments::check(app, arrival, &found, &head, &sent, &mut Work::brief());
     let (route, wanted) = (found.route, wanted(app, &head));
     // A client may ask for many replies and take none. Over HTTP/1.1 it waits for one at a time.
     let is_one_of_many = head.version == Version::HTTP_2;
     let args = match checked {
         // Boxed: it is rare, and its state would make the path of every request larger.
         Err(InvalidArgs::Stopped(Stop::Long)) => {
-            Box::pin(arguments::check_again(&worker_app.app, (id, peer), head, sent, deadline)).await?
+            Box::pin(arguments::check_again(&worker_app.app, arrival, head, sent, deadline)).await?
         }
         checked => {
             // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
@@ -149,7 +148,7 @@ async fn serve(
             arguments::call_args(checked?, sent)?
         }
     };
-    let mut reply = call(worker_app, id, route, args, deadline).await?;
+    let mut reply = call(worker_app, arrival.id, route, args, deadline).await?;
     if is_one_of_many && let reply::Body::Bytes(body) = &mut reply.body {
         *body = app.bodies.keep_among_many(std::mem::take(body))?;
     }
@@ -170,14 +169,15 @@ async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse
 }
 
 /// The request, for apps that answer refusals themselves. The head is gone by the time a request is refused.
-fn own_refusals(app: &App, (id, peer): (u64, Peer), head: &Parts) -> Option<Vec<u8>> {
+fn own_refusals(app: &App, arrival: Arrival<'_>, head: &Parts) -> Option<Vec<u8>> {
     if app.manifest.refusals.is_empty() {
         return None;
     }
-    let (headers, address) = (head::pairs(&head.headers), peer.address.ip().to_string());
+    let (headers, address) = (head::pairs(&head.headers), arrival.peer.address.ip().to_string());
     let query = head.uri.query();
-    let head = arguments::request_head(head, id, peer, &address);
-    Some(validation::arguments::whole_request(Input { query, headers: &headers, head, ..Input::default() }))
+    let head = arguments::request_head(head, arrival, &address);
+    let input = Input { query, headers: &headers, head, ..Input::default() };
+    Some(validation::arguments::whole_request(&app.manifest, input))
 }
 
 /// Let the app answer a request that was refused, if it has a handler for that.

@@ -114,7 +114,7 @@ impl Types {
                 of.iter().try_for_each(|arm| self.check(arm))
             }
             W::Literal { values } => most("a literal", "values", values.len(), MAX_CHOICES),
-            W::Enum { values } => most("an enum", "values", values.len(), MAX_CHOICES),
+            W::Enum { values, .. } => most("an enum", "values", values.len(), MAX_CHOICES),
             _ => Ok(()),
         }
     }

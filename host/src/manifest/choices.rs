@@ -1,6 +1,7 @@
 //! The values of a literal or an enum, and which of them a client's value is. An app may declare thousands of values
 //! and a client send thousands of items, so a value is looked up, and what an error says of them is written once.
 
+use crate::codec::marshal::Writer;
 use jiter::JsonValue;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ pub struct Choices {
     index: Index,
     /// `Input should be 'a', 'b' or 3`.
     expected: String,
+    /// What the location of an error calls the type.
+    label: String,
 }
 
 /// For each kind of value: its first position.
@@ -32,10 +35,32 @@ struct Index {
 }
 
 impl Choices {
-    pub fn new(values: Vec<Value>) -> Self {
+    pub fn literal(values: Vec<Value>) -> Self {
+        let listed = values.iter().map(shown).collect::<Vec<_>>().join(",");
+        Self::new(values, format!("literal[{listed}]"))
+    }
+
+    /// `base`: the plain type that the members are as well.
+    pub fn enumeration(name: &str, base: Option<&str>, values: Vec<Value>) -> Self {
+        let kind = base.map_or_else(|| "enum".to_owned(), |base| format!("{base}-enum"));
+        Self::new(values, format!("{kind}[{name}]"))
+    }
+
+    fn new(values: Vec<Value>, label: String) -> Self {
         let expected = format!("Input should be {}", listed(&values));
         let index = if values.len() > FEW { Index::of(&values) } else { Index::default() };
-        Self { values, index, expected }
+        Self { values, index, expected, label }
+    }
+
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Write the value at a position as the app declares it.
+    pub fn write(&self, position: usize, out: &mut Writer) {
+        if let Some(value) = self.values.get(position) {
+            write_constant(value, out);
+        }
     }
 
     /// The message of an error.
@@ -50,6 +75,10 @@ impl Choices {
     /// The position of a value. With `by_number`, text that is a number selects the integer of that value, as in a
     /// query.
     pub fn position(&self, given: &JsonValue<'_>, by_number: bool) -> Option<usize> {
+        self.same(given, by_number).or_else(|| self.same(&equal(given)?, false))
+    }
+
+    fn same(&self, given: &JsonValue<'_>, by_number: bool) -> Option<usize> {
         if self.values.len() <= FEW {
             let number = if by_number { number(given) } else { None };
             return self.values.iter().position(|value| {
@@ -121,6 +150,33 @@ fn number(given: &JsonValue<'_>) -> Option<f64> {
     }
 }
 
+/// The value of the other kind that is equal in Python, where True, 1 and 1.0 are.
+fn equal(given: &JsonValue<'_>) -> Option<JsonValue<'static>> {
+    match given {
+        JsonValue::Bool(flag) => Some(JsonValue::Int(i64::from(*flag))),
+        JsonValue::Int(0) => Some(JsonValue::Bool(false)),
+        JsonValue::Int(1) => Some(JsonValue::Bool(true)),
+        JsonValue::Float(float) if *float == 0.0 => Some(JsonValue::Bool(false)),
+        JsonValue::Float(float) if *float == 1.0 => Some(JsonValue::Bool(true)),
+        _ => None,
+    }
+}
+
+/// Write a value that is no container; others are not written.
+pub fn write_constant(value: &Value, out: &mut Writer) -> bool {
+    match value {
+        Value::Null => out.none(),
+        Value::Bool(value) => out.bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(int) => out.int(int),
+            None => out.float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => out.str(text),
+        Value::Array(_) | Value::Object(_) => return false,
+    }
+    true
+}
+
 fn same(expected: &Value, given: &JsonValue<'_>) -> bool {
     match (expected, given) {
         (Value::Null, JsonValue::Null) => true,
@@ -132,15 +188,38 @@ fn same(expected: &Value, given: &JsonValue<'_>) -> bool {
     }
 }
 
-/// `'a', 'b' or 3`, as pydantic lists the values of an enum or a literal.
-fn listed(values: &[Value]) -> String {
-    let shown = |value: &Value| match value {
-        Value::String(text) => format!("'{text}'"),
+/// A value as Python writes it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         other => other.to_string(),
-    };
+    }
+}
+
+/// Python's `repr` of a string.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => out.extend(['\\', c]),
+            c if c.is_control() && (c as u32) < 0x100 => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// `'a', 'b' or 3`, as pydantic lists the values of an enum or a literal.
+fn listed(values: &[Value]) -> String {
     match values {
         [] => String::new(),
         [one] => shown(one),
@@ -184,19 +263,39 @@ mod tests {
                 }
                 _ => false,
             };
-            let first = values.iter().position(|value| same(value, &given) || by_text(value));
+            let found = values.iter().position(|value| same(value, &given) || by_text(value));
             let index = Index::of(&values);
             let by_index = index.position(&given).into_iter();
             let by_index = by_index.chain(by_number.then(|| index.by_number(&given)).flatten()).min();
-            prop_assert_eq!(by_index, first);
-            prop_assert_eq!(Choices::new(values).position(&given, by_number), first);
+            prop_assert_eq!(by_index, found);
+            let other = equal(&given);
+            let found = found.or_else(|| other.and_then(|other| values.iter().position(|value| same(value, &other))));
+            prop_assert_eq!(Choices::literal(values).position(&given, by_number), found);
         }
     }
 
     #[test]
     fn values_are_listed_as_pydantic_lists_them() {
-        let expected = |values: Value| Choices::new(values.as_array().unwrap().clone()).expected;
-        assert_eq!(expected(json!(["a", null, true, 3])), "Input should be 'a', None, True or 3");
-        assert_eq!(expected(json!([1.5])), "Input should be 1.5");
+        let of = |values: Value| Choices::literal(values.as_array().unwrap().clone());
+        assert_eq!(of(json!(["a", null, true, 3])).expected(), "Input should be 'a', None, True or 3");
+        assert_eq!(of(json!([1.5])).expected(), "Input should be 1.5");
+        let quotes = of(json!(["it's", "a\"b"]));
+        assert_eq!(quotes.expected(), r#"Input should be "it's" or 'a"b'"#);
+        assert_eq!(quotes.label(), r#"literal["it's",'a"b']"#);
+    }
+
+    /// In Python these are equal, and pydantic takes them for each other; the handler gets the declared one.
+    #[test]
+    fn numbers_and_truth_values_that_are_equal_are_the_same_choice() {
+        let position = |values: Value, given: &str| {
+            let given = JsonValue::parse(given.as_bytes(), false).unwrap();
+            Choices::literal(values.as_array().unwrap().clone()).position(&given, false)
+        };
+        assert_eq!(position(json!([7, 1]), "true"), Some(1));
+        assert_eq!(position(json!([7, 1]), "1.0"), Some(1));
+        assert_eq!(position(json!(["a", true]), "1"), Some(1));
+        assert_eq!(position(json!([1, true]), "true"), Some(1));
+        assert_eq!(position(json!([1]), "\"1\""), None);
+        assert_eq!(position(json!([1]), "false"), None);
     }
 }

@@ -14,6 +14,8 @@ pub struct Manifest {
     pub lifespan: bool,
     /// Redirect a path that differs from a route only by a trailing slash.
     pub redirect_slashes: bool,
+    /// A request is written with the prefix that selected the app.
+    pub takes_prefix: bool,
     /// Its documentation pages.
     pub docs: Option<OpenApiPages>,
     pub sdk: String,

@@ -1,12 +1,13 @@
 //! Resolves what an app declares: names become positions, patterns are compiled, and defaults are marshalled.
 
 use crate::codec::marshal::Writer;
-use crate::manifest::choices::Choices;
+use crate::manifest::choices::{Choices, write_constant};
 use crate::manifest::constraints::{Bound, Constraints};
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::parts::{BodyKind, FileRules, Manifest, Needs, Param, Refusal, Route};
 use crate::manifest::pattern::Pattern;
-use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type};
+use crate::manifest::type_label::label;
+use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type, Union};
 use crate::manifest::wire::{self, Source};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -24,6 +25,7 @@ const MAX_PATTERNS: usize = 1000;
 pub struct Resolver {
     index: HashMap<String, usize>,
     tags: Vec<Option<Tag>>,
+    names: Vec<String>,
     /// The patterns so far: one that is declared again is not compiled again.
     patterns: RefCell<Patterns>,
 }
@@ -33,6 +35,7 @@ impl Resolver {
         Self {
             index: wire.defs.keys().enumerate().map(|(i, id)| (id.clone(), i)).collect(),
             tags: wire.defs.values().map(|def| def.tag.clone()).collect(),
+            names: wire.defs.values().map(|def| def.name.clone()).collect(),
             patterns: RefCell::default(),
         }
     }
@@ -45,6 +48,7 @@ impl Resolver {
             title: wire.title.clone(),
             lifespan: wire.lifespan,
             redirect_slashes: wire.redirect_slashes,
+            takes_prefix: wire.takes_prefix,
             docs: wire.docs.clone(),
             sdk: wire.sdk.clone(),
             interpreter: wire.interpreter.clone(),
@@ -65,7 +69,7 @@ impl Resolver {
             Ok(Field { name: field.name.clone(), ty, absent })
         };
         let fields = def.fields.iter().map(field).collect::<Result<_, String>>()?;
-        Ok(Model::new(def.name.clone(), def.forbid, def.tag.clone(), fields))
+        Ok(Model::new(def.name.clone(), def.kind, def.forbid, def.tag.clone(), fields))
     }
 
     fn route(&self, route: &wire::Route) -> Result<Route, String> {
@@ -152,13 +156,16 @@ impl Resolver {
             W::Vartuple { item } => Type::Sequence(one(item)?),
             W::Tuple { items } => Type::Tuple(many(items)?),
             W::Dict { key, value } => Type::Dict(one(key)?, one(value)?),
-            W::Literal { values } => Type::Literal(Box::new(Choices::new(values.clone()))),
-            W::Enum { values } => Type::Enum(Box::new(Choices::new(values.clone()))),
+            W::Literal { values } => Type::Literal(Box::new(Choices::literal(values.clone()))),
+            W::Enum { name, base, values } => {
+                Type::Enum(Box::new(Choices::enumeration(name, base.as_deref(), values.clone())))
+            }
             W::Union { of } => {
                 let arms = many(of)?;
                 let tagged = arms.iter().any(Type::needs_conversion);
-                let by = Discriminator::of(&arms, &self.tags).map(Box::new);
-                Type::Union { arms, tagged, by }
+                let by = Discriminator::of(&arms, &self.tags);
+                let labels = arms.iter().map(|arm| label(arm, &self.names)).collect();
+                Type::Union(Box::new(Union { arms, tagged, by, labels }))
             }
             W::Ref { id } => {
                 Type::Model(*self.index.get(id).ok_or_else(|| format!("type {id} is not in the manifest"))?)
@@ -230,15 +237,8 @@ fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, 
         return Err("only plain types may have a constant default".into());
     }
     let mut writer = Writer::default();
-    match value {
-        Value::Null => writer.none(),
-        Value::Bool(value) => writer.bool(*value),
-        Value::Number(number) => match number.as_i64() {
-            Some(int) => writer.int(int),
-            None => writer.float(number.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => writer.str(text),
-        Value::Array(_) | Value::Object(_) => return Err("a constant default may not be a container".into()),
+    if !write_constant(value, &mut writer) {
+        return Err("a constant default may not be a container".into());
     }
     Ok(Absent::Default(writer.buf))
 }

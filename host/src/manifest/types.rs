@@ -2,6 +2,7 @@
 
 use crate::manifest::choices::Choices;
 use crate::manifest::constraints::{Constraints, Kind};
+use crate::manifest::wire::ModelKind;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -22,10 +23,11 @@ pub enum Absent {
     Guest,
 }
 
-/// A Struct, dataclass or TypedDict.
+/// A record.
 #[derive(Debug, Clone)]
 pub struct Model {
     pub name: String,
+    pub kind: ModelKind,
     /// Unknown keys are an error.
     pub forbid: bool,
     /// In a union.
@@ -36,11 +38,11 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(name: String, forbid: bool, tag: Option<Tag>, fields: Vec<Field>) -> Self {
+    pub fn new(name: String, kind: ModelKind, forbid: bool, tag: Option<Tag>, fields: Vec<Field>) -> Self {
         let named = |(position, field): (usize, &Field)| (field.name.clone(), position);
         let is_many = fields.len() > FEW;
         let by_name = if is_many { fields.iter().enumerate().map(named).collect() } else { HashMap::new() };
-        Self { name, forbid, tag, fields, by_name }
+        Self { name, kind, forbid, tag, fields, by_name }
     }
 
     /// Whether a field is looked up by its name, instead of compared with all.
@@ -88,13 +90,7 @@ pub enum Type {
     Dict(Box<Type>, Box<Type>),
     Literal(Box<Choices>),
     Enum(Box<Choices>),
-    /// `tagged`: some arm's wire value differs from its Python value, so the guest must know which arm matched.
-    Union {
-        arms: Vec<Type>,
-        tagged: bool,
-        /// If the arms are models that a key tells apart.
-        by: Option<Box<Discriminator>>,
-    },
+    Union(Box<Union>),
     Model(usize),
     /// An uploaded file.
     Upload,
@@ -114,7 +110,7 @@ impl Type {
             Self::List(item) | Self::Sequence(item) => item.needs_conversion(),
             Self::Tuple(items) => items.iter().any(Self::needs_conversion),
             Self::Dict(key, value) => key.needs_conversion() || value.needs_conversion(),
-            Self::Union { tagged, .. } => *tagged,
+            Self::Union(union) => union.tagged,
         }
     }
 
@@ -156,11 +152,39 @@ impl Type {
             Self::Dict(key, value) => format!("dict[{}, {}]", key.display(models), value.display(models)),
             Self::Literal(choices) => format!("Literal[{}]", values(choices)),
             Self::Enum(choices) => format!("Enum({})", values(choices)),
-            Self::Union { arms, .. } => list(arms, " | "),
+            Self::Union(union) => list(&union.arms, " | "),
             Self::Model(index) => models[*index].name.clone(),
             Self::Upload => "UploadFile".into(),
             Self::Checked(inner, _) => inner.display(models),
         }
+    }
+}
+
+/// A choice of types.
+#[derive(Debug, Clone)]
+pub struct Union {
+    pub arms: Vec<Type>,
+    /// Some arm's wire value differs from its Python value, so the guest must know which arm matched.
+    pub tagged: bool,
+    /// If the arms are models that a key tells apart.
+    pub by: Option<Discriminator>,
+    /// What the location of an error calls each arm.
+    pub labels: Vec<String>,
+}
+
+impl Union {
+    /// `Some(arm)` if there is one type, which may be None as well: `X | None`.
+    pub fn optional(&self) -> Option<usize> {
+        match self.arms.as_slice() {
+            [Type::None, Type::None] => None,
+            [Type::None, _] => Some(1),
+            [_, Type::None] => Some(0),
+            _ => None,
+        }
+    }
+
+    pub fn none(&self) -> Option<usize> {
+        self.arms.iter().position(|arm| matches!(arm, Type::None))
     }
 }
 

@@ -80,6 +80,9 @@ pub struct Manifest {
     pub lifespan: bool,
     #[serde(default)]
     pub redirect_slashes: bool,
+    /// The app's `Request` takes the prefix that the host removed from its path. Those of earlier SDKs do not.
+    #[serde(default)]
+    pub takes_prefix: bool,
     #[serde(default)]
     pub docs: Option<OpenApiPages>,
     #[serde(default)]
@@ -101,10 +104,24 @@ pub struct Refusal {
 pub struct Def {
     pub name: String,
     #[serde(default)]
+    pub kind: ModelKind,
+    #[serde(default)]
     pub forbid: bool,
     #[serde(default)]
     pub tag: Option<(String, String)>,
     pub fields: Vec<Field>,
+}
+
+/// The kinds of records, which differ in what they take and in what their errors say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    #[default]
+    Struct,
+    Dataclass,
+    NamedTuple,
+    Attrs,
+    TypedDict,
 }
 
 #[derive(Deserialize)]
@@ -236,6 +253,11 @@ pub enum Type {
         values: Vec<Value>,
     },
     Enum {
+        #[serde(default)]
+        name: String,
+        /// The plain type that the members are as well: `str`, `int` or `float`.
+        #[serde(default)]
+        base: Option<String>,
         values: Vec<Value>,
     },
     Union {

@@ -7,6 +7,7 @@ use crate::manifest::{Absent, BodyKind, Manifest, Param, Route, Source, Type};
 use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
 use crate::validation::form::{self, Form};
+use crate::validation::json_error::json_error;
 use crate::validation::named_values::{NamedValues, Pair, cookies};
 use crate::validation::validator::{Validator, plain, write_absent};
 use jiter::{JsonValue, PartialMode};
@@ -54,6 +55,9 @@ pub struct Head<'r> {
     pub id: u64,
     pub method: &'r str,
     pub scheme: &'r str,
+    /// The path prefix that selected the app.
+    pub prefix: &'r str,
+    /// What follows the prefix.
     pub path: &'r str,
     /// The address of the sender.
     pub client: Option<(&'r str, u16)>,
@@ -106,7 +110,7 @@ pub fn validate(
                 continue;
             }
             Source::Request => {
-                write_request(&mut out, names, &path, input);
+                write_request(&mut out, manifest, names, &path, input);
                 continue;
             }
             Source::Query => texts(param.source, query.as_slice()),
@@ -114,6 +118,14 @@ pub fn validate(
             Source::Cookie => texts(param.source, cookies.as_slice()),
             Source::Form => texts(param.source, form.fields.as_slice()),
         };
+        if param.source == Source::Form
+            && !form.files.is_empty()
+            && !named.has(&param.alias)
+            && let Some(file) = form.file_as_value(param)
+        {
+            validator.check(&[Loc::Key("body"), Loc::Key(&param.alias)], &param.ty, &file, &mut out);
+            continue;
+        }
         check_named(&mut validator, manifest, param, named, &mut out);
     }
     match validator.work.stopped() {
@@ -173,15 +185,21 @@ pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
 }
 
 /// A marshalled request without path parameters and body.
-pub fn whole_request(input: Input<'_>) -> Vec<u8> {
+pub fn whole_request(manifest: &Manifest, input: Input<'_>) -> Vec<u8> {
     let mut out = Writer::default();
-    write_request(&mut out, &[], &[], input);
+    write_request(&mut out, manifest, &[], &[], input);
     out.buf
 }
 
-/// `(method, scheme, path, query, headers, client, path parameters, body)`.
-fn write_request(out: &mut Writer, names: &[String], path: &[Cow<'_, str>], input: Input<'_>) {
-    out.tuple(8);
+/// `(method, scheme, path, query, headers, client, path parameters, body)`, and the prefix for apps that know it.
+fn write_request(
+    out: &mut Writer,
+    manifest: &Manifest,
+    names: &[String],
+    path: &[Cow<'_, str>],
+    input: Input<'_>,
+) {
+    out.tuple(if manifest.takes_prefix { 9 } else { 8 });
     out.str(input.head.method);
     out.str(input.head.scheme);
     out.str(input.head.path);
@@ -207,6 +225,9 @@ fn write_request(out: &mut Writer, names: &[String], path: &[Cow<'_, str>], inpu
     }
     out.end_dict();
     out.bytes(input.body);
+    if manifest.takes_prefix {
+        out.str(input.head.prefix);
+    }
 }
 
 /// The body as a handler's parameter sees it.
@@ -246,8 +267,13 @@ fn body_value<'r>(
             }
         },
         Err(error) => {
-            let msg = format!("JSON decode error: {}", error.description(input.body));
-            let loc = [Loc::Key("body"), Loc::Index(error.index)];
+            // CPython takes NaN and deeper nesting, for example; then the parser says why it does not.
+            let (at, why) = match std::str::from_utf8(input.body).ok().and_then(json_error) {
+                Some((at, why)) => (at, why.to_owned()),
+                None => (error.index, error.description(input.body)),
+            };
+            let msg = format!("JSON decode error: {why}");
+            let loc = [Loc::Key("body"), Loc::Index(at)];
             errors.push("json_invalid", &loc, &msg, &JsonValue::Object(Default::default()));
             Ok(BodyValue::Unused)
         }

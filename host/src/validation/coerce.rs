@@ -5,16 +5,17 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::constraints::Violation;
+use crate::validation::fit::Exactness;
 use jiter::JsonValue;
 use num_bigint::BigInt;
-use speedate::{Date, DateTime, DateTimeConfig, TimeConfig};
 
-type Checked = Result<(), Violation<'static>>;
+/// How exactly the value fits.
+pub type Checked = Result<Exactness, Violation<'static>>;
 
 /// Longest integer read from text, in digits; CPython has the same limit.
 const MAX_INT_DIGITS: usize = 4300;
 
-fn refuse(kind: &'static str, msg: &'static str) -> Checked {
+pub fn refuse(kind: &'static str, msg: &'static str) -> Checked {
     Err((kind, msg.into()))
 }
 
@@ -22,7 +23,7 @@ pub fn str(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     match value {
         JsonValue::Str(text) => {
             out.str(text);
-            Ok(())
+            Ok(Exactness::Exact)
         }
         _ => refuse("string_type", "Input should be a valid string"),
     }
@@ -32,7 +33,7 @@ pub fn bytes(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     match value {
         JsonValue::Str(text) => {
             out.bytes(text.as_bytes());
-            Ok(())
+            Ok(Exactness::Lax)
         }
         _ => refuse("bytes_type", "Input should be a valid bytes"),
     }
@@ -42,23 +43,26 @@ pub fn none(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     match value {
         JsonValue::Null => {
             out.none();
-            Ok(())
+            Ok(Exactness::Exact)
         }
         _ => refuse("none_required", "Input should be None"),
     }
 }
 
-pub fn int(value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> Checked {
+pub fn int(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     match value {
         JsonValue::Int(int) => out.int(*int),
         JsonValue::BigInt(int) if int.bits() <= 14_300 => out.big_int(int),
         JsonValue::BigInt(_) => return refuse("int_parsing_size", SIZE),
-        JsonValue::Bool(flag) if !strict => out.int(i64::from(*flag)),
-        JsonValue::Float(float) if !strict => return int_from_float(*float, out),
-        JsonValue::Str(text) if !strict => return int_from_text(text, out),
+        JsonValue::Bool(flag) => {
+            out.int(i64::from(*flag));
+            return Ok(Exactness::Lax);
+        }
+        JsonValue::Float(float) => return int_from_float(*float, out),
+        JsonValue::Str(text) => return int_from_text(text, out),
         _ => return refuse("int_type", "Input should be a valid integer"),
     }
-    Ok(())
+    Ok(Exactness::Exact)
 }
 
 const SIZE: &str = "Unable to parse input string as an integer, exceeded maximum size";
@@ -78,7 +82,7 @@ fn int_from_float(float: f64, out: &mut Writer) -> Checked {
         return refuse("int_parsing_size", SIZE);
     }
     out.int(float as i64);
-    Ok(())
+    Ok(Exactness::Lax)
 }
 
 fn int_from_text(text: &str, out: &mut Writer) -> Checked {
@@ -86,7 +90,7 @@ fn int_from_text(text: &str, out: &mut Writer) -> Checked {
     let text = text.trim();
     if let Ok(int) = text.parse::<i64>() {
         out.int(int);
-        return Ok(());
+        return Ok(Exactness::Lax);
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     // "1.00" is an integer to pydantic, "1." is not.
@@ -104,7 +108,7 @@ fn int_from_text(text: &str, out: &mut Writer) -> Checked {
     }
     let Ok(magnitude) = digits.parse::<BigInt>() else { return refuse("int_parsing", MSG) };
     out.big_int(&if text.starts_with('-') { -magnitude } else { magnitude });
-    Ok(())
+    Ok(Exactness::Lax)
 }
 
 /// Remove Python's digit separators, which must be single and between digits.
@@ -115,39 +119,37 @@ fn without_underscores(text: &str) -> Option<String> {
     Some(text.replace('_', ""))
 }
 
-/// `exact`: integers are refused as well.
-pub fn float(value: &JsonValue<'_>, strict: bool, exact: bool, out: &mut Writer) -> Checked {
-    let float = match value {
-        JsonValue::Float(float) => *float,
-        _ if exact => return refuse("float_type", "Input should be a valid number"),
-        JsonValue::Int(int) => *int as f64,
-        JsonValue::BigInt(int) => int.to_string().parse().unwrap_or(f64::INFINITY),
-        JsonValue::Bool(flag) if !strict => f64::from(u8::from(*flag)),
-        JsonValue::Str(text) if !strict => {
-            match without_underscores(text.trim()).and_then(|t| t.parse().ok()) {
-                Some(float) => float,
-                None => {
-                    return refuse(
-                        "float_parsing",
-                        "Input should be a valid number, unable to parse string as a number",
-                    );
-                }
+pub fn float(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
+    let (float, exactness) = match value {
+        JsonValue::Float(float) => (*float, Exactness::Exact),
+        JsonValue::Int(int) => (*int as f64, Exactness::Strict),
+        JsonValue::BigInt(int) => (int.to_string().parse().unwrap_or(f64::INFINITY), Exactness::Strict),
+        JsonValue::Bool(flag) => (f64::from(u8::from(*flag)), Exactness::Lax),
+        JsonValue::Str(text) => match without_underscores(text.trim()).and_then(|t| t.parse().ok()) {
+            Some(float) => (float, Exactness::Lax),
+            None => {
+                return refuse(
+                    "float_parsing",
+                    "Input should be a valid number, unable to parse string as a number",
+                );
             }
-        }
+        },
         _ => return refuse("float_type", "Input should be a valid number"),
     };
     if !float.is_finite() {
         return refuse("finite_number", "Input should be a finite number");
     }
     out.float(float);
-    Ok(())
+    Ok(exactness)
 }
 
-pub fn bool(value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> Checked {
+pub fn bool(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     const MSG: &str = "Input should be a valid boolean, unable to interpret input";
     let flag = match value {
-        JsonValue::Bool(flag) => Some(*flag),
-        _ if strict => return refuse("bool_type", "Input should be a valid boolean"),
+        JsonValue::Bool(flag) => {
+            out.bool(*flag);
+            return Ok(Exactness::Exact);
+        }
         JsonValue::Int(int) => flag_of_int(*int),
         JsonValue::Float(float) if float.fract() == 0.0 => flag_of_int(*float as i64),
         JsonValue::Str(text) if text.len() <= 5 => match text.to_ascii_lowercase().as_str() {
@@ -161,7 +163,7 @@ pub fn bool(value: &JsonValue<'_>, strict: bool, out: &mut Writer) -> Checked {
     match flag {
         Some(flag) => {
             out.bool(flag);
-            Ok(())
+            Ok(Exactness::Lax)
         }
         None => refuse("bool_parsing", MSG),
     }
@@ -175,94 +177,6 @@ fn flag_of_int(int: i64) -> Option<bool> {
     }
 }
 
-/// Wire: `(year, month, day, hour, minute, second, microsecond, offset in seconds or None)`.
-pub fn datetime(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
-    const TYPE: &str = "Input should be a valid datetime";
-    // Numbers are seconds since the epoch, in UTC.
-    let time_config = TimeConfig { unix_timestamp_offset: Some(0), ..TimeConfig::default() };
-    let config = DateTimeConfig { time_config, ..DateTimeConfig::default() };
-    let parsed = match value {
-        JsonValue::Str(text) => {
-            DateTime::parse_bytes_with_config(text.as_bytes(), &config).or_else(|error| {
-                let midnight = |date| DateTime {
-                    date,
-                    time: speedate::Time { hour: 0, minute: 0, second: 0, microsecond: 0, tz_offset: None },
-                };
-                Date::parse_str(text).map(midnight).map_err(|_| error)
-            })
-        }
-        JsonValue::Int(seconds) => DateTime::from_timestamp_with_config(*seconds, 0, &config),
-        JsonValue::Float(seconds) if seconds.abs() < 1e15 => DateTime::from_timestamp(
-            seconds.floor() as i64,
-            ((seconds - seconds.floor()) * 1e6).round() as u32,
-        ),
-        _ => return refuse("datetime_type", TYPE),
-    };
-    let at = parsed.map_err(|e| {
-        ("datetime_from_date_parsing", format!("{TYPE} or date, {}", e.to_string().replace("_", " ")).into())
-    })?;
-    if at.date.year == 0 {
-        return refuse(
-            "datetime_from_date_parsing",
-            "Input should be a valid datetime or date, year 0 is out of range",
-        );
-    }
-    out.tuple(8);
-    ymd(&at.date, out);
-    for part in
-        [u32::from(at.time.hour), u32::from(at.time.minute), u32::from(at.time.second), at.time.microsecond]
-    {
-        out.int(i64::from(part));
-    }
-    match at.time.tz_offset {
-        Some(offset) => out.int(i64::from(offset)),
-        None => out.none(),
-    }
-    Ok(())
-}
-
-/// Wire: `(year, month, day)`.
-pub fn date(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
-    const TYPE: &str = "Input should be a valid date";
-    const INEXACT: &str = "Datetimes provided to dates should have zero time - e.g. be exact dates";
-    let parsed = match value {
-        JsonValue::Str(text) => match Date::parse_str(text) {
-            Ok(date) => Ok(date),
-            Err(error) => match DateTime::parse_str(text) {
-                Ok(at) if at.time.total_seconds() == 0 && at.time.microsecond == 0 => Ok(at.date),
-                Ok(_) => return refuse("date_from_datetime_inexact", INEXACT),
-                Err(_) => Err(error),
-            },
-        },
-        JsonValue::Int(seconds) => match DateTime::from_timestamp(*seconds, 0) {
-            Ok(at) if at.time.total_seconds() != 0 => return refuse("date_from_datetime_inexact", INEXACT),
-            other => other.map(|at| at.date),
-        },
-        _ => return refuse("date_type", TYPE),
-    };
-    let date = parsed.map_err(|e| {
-        (
-            "date_from_datetime_parsing",
-            format!("{TYPE} or datetime, {}", e.to_string().replace("_", " ")).into(),
-        )
-    })?;
-    if date.year == 0 {
-        return refuse(
-            "date_from_datetime_parsing",
-            "Input should be a valid date or datetime, year 0 is out of range",
-        );
-    }
-    out.tuple(3);
-    ymd(&date, out);
-    Ok(())
-}
-
-fn ymd(date: &Date, out: &mut Writer) {
-    out.int(i64::from(date.year));
-    out.int(i64::from(date.month));
-    out.int(i64::from(date.day));
-}
-
 /// Wire: a 128-bit integer.
 pub fn uuid(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     let JsonValue::Str(text) = value else {
@@ -271,7 +185,7 @@ pub fn uuid(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
     match uuid::Uuid::parse_str(text) {
         Ok(uuid) => {
             out.u128(uuid.as_u128());
-            Ok(())
+            Ok(Exactness::Lax)
         }
         Err(e) => Err(("uuid_parsing", format!("Input should be a valid UUID, {e}").into())),
     }
@@ -302,7 +216,7 @@ pub fn decimal(value: &JsonValue<'_>, out: &mut Writer) -> Checked {
             );
         }
     }
-    Ok(())
+    Ok(Exactness::Lax)
 }
 
 /// Values that Python's `Decimal` accepts but JSON cannot represent.
@@ -326,10 +240,11 @@ fn is_decimal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validation::moments;
 
     fn int_of(text: &str) -> Result<Vec<u8>, &'static str> {
         let mut out = Writer::default();
-        int(&JsonValue::Str(text.into()), false, &mut out).map(|()| out.buf).map_err(|e| e.0)
+        int(&JsonValue::Str(text.into()), &mut out).map(|_| out.buf).map_err(|e| e.0)
     }
 
     #[test]
@@ -359,7 +274,7 @@ mod tests {
             (f64::MAX, None),
         ] {
             let (mut as_int, mut expected) = (Writer::default(), Writer::default());
-            let outcome = int(&JsonValue::Float(float), false, &mut as_int).map_err(|(kind, _)| kind);
+            let outcome = int(&JsonValue::Float(float), &mut as_int).map(|_| ()).map_err(|(kind, _)| kind);
             match exact {
                 Some(exact) => {
                     expected.int(exact);
@@ -373,8 +288,7 @@ mod tests {
     #[test]
     fn floats_must_be_finite() {
         for text in ["nan", "inf", "-Infinity", "1e999"] {
-            let refusal =
-                float(&JsonValue::Str(text.into()), false, false, &mut Writer::default()).unwrap_err();
+            let refusal = float(&JsonValue::Str(text.into()), &mut Writer::default()).unwrap_err();
             assert_eq!(refusal.0, "finite_number", "{text}");
         }
     }
@@ -383,8 +297,8 @@ mod tests {
     fn nothing_that_python_cannot_hold_reaches_the_guest() {
         let mut out = Writer::default();
         for text in ["0000-01-01", "2024-02-30", "2024-13-01", "x"] {
-            assert!(date(&JsonValue::Str(text.into()), &mut out).is_err(), "{text}");
-            assert!(datetime(&JsonValue::Str(text.into()), &mut out).is_err(), "{text}");
+            assert!(moments::date(&JsonValue::Str(text.into()), &mut out).is_err(), "{text}");
+            assert!(moments::datetime(&JsonValue::Str(text.into()), &mut out).is_err(), "{text}");
         }
         for text in ["", ".", "1e", "1e9999999", "--1", "NaN"] {
             assert!(decimal(&JsonValue::Str(text.into()), &mut out).is_err(), "{text}");

@@ -4,7 +4,7 @@ use crate::codec::marshal::Writer;
 use crate::manifest::{Absent, FileRules, Param, Type};
 use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
-use crate::validation::named_values::Pair;
+use crate::validation::named_values::{Pair, takes_many};
 use crate::validation::validator::{Validator, write_absent};
 use jiter::JsonValue;
 use mime::Mime;
@@ -21,6 +21,24 @@ impl Form {
     pub fn size(&self) -> usize {
         self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
+
+    fn files_of<'f>(&'f self, name: &str) -> impl Iterator<Item = (usize, &'f FilePart)> {
+        self.files.iter().enumerate().filter(move |(_, file)| file.name == name && !file.is_nothing())
+    }
+
+    /// What stands for a file where a parameter takes text, which no file is.
+    pub fn file_as_value(&self, param: &Param) -> Option<JsonValue<'static>> {
+        let file = self.files_of(&param.alias).next().map(|_| JsonValue::Object(Default::default()))?;
+        Some(if takes_many(&param.ty) { JsonValue::Array(vec![file].into()) } else { file })
+    }
+}
+
+/// One value of a parameter that takes files.
+#[derive(Clone, Copy)]
+enum Given<'f> {
+    /// A file and its index in the form.
+    File(usize, &'f FilePart),
+    Text(&'f str),
 }
 
 /// A file of a multipart form. Its index in [`Form::files`] identifies the stored content.
@@ -37,6 +55,13 @@ pub struct FilePart {
     pub content: Option<Vec<u8>>,
 }
 
+impl FilePart {
+    /// A browser sends this for an input in which no file was chosen.
+    fn is_nothing(&self) -> bool {
+        self.filename.is_empty() && self.size == 0
+    }
+}
+
 /// Write the value of a parameter that takes files.
 pub fn write_files<'m>(
     param: &'m Param,
@@ -47,14 +72,23 @@ pub fn write_files<'m>(
 ) {
     let loc = [Loc::Key("body"), Loc::Key(&param.alias)];
     let types = param.files.allowed_types.as_ref().map_or(0, Vec::len);
-    if validator.work.spend(cost::files(form.files.len(), types)).is_err() {
+    let names = cost::searched(form.files.len() + form.fields.len());
+    if validator.work.spend(cost::files(form.files.len(), types) + names).is_err() {
         validator.halt_at(&loc);
         return;
     }
     let errors = &mut validator.errors;
-    let given: Vec<_> = form.files.iter().enumerate().filter(|(_, file)| file.name == param.alias).collect();
     let (ty, tagged) = wanted(&param.ty);
-    let Some(last) = given.last() else {
+    let is_list = matches!(ty, Type::List(_));
+    let mut given: Vec<_> =
+        form.files_of(&param.alias).map(|(index, file)| Given::File(index, file)).collect();
+    if given.is_empty() {
+        let texts = form.fields.iter().filter(|(name, _)| *name == param.alias);
+        given.extend(texts.map(|(_, text)| Given::Text(text)));
+    }
+    // As in every form, one text that is empty is absent.
+    let last = given.last().filter(|last| is_list || !matches!(last, Given::Text("")));
+    let Some(last) = last else {
         return match &param.absent {
             Absent::Refuse => errors.push("missing", &loc, "Field required", &JsonValue::Null),
             absent => write_absent(absent, out),
@@ -65,16 +99,34 @@ pub fn write_files<'m>(
         out.int(arm as i64);
     }
     let Type::List(item) = ty else {
-        return write_file(ty, last, &param.files, (request, &loc), errors, out);
+        return write_one(ty, *last, &param.files, (request, &loc), errors, out);
     };
     if let Some(most) = param.files.max_files.filter(|most| given.len() > *most) {
         let msg = format!("List should have at most {most} items after validation, not {}", given.len());
         errors.push("too_long", &loc, &msg, &JsonValue::Null);
     }
     out.list(given.len());
-    for (index, file) in given.iter().enumerate() {
+    for (index, one) in given.iter().enumerate() {
         let loc = [loc[0], loc[1], Loc::Index(index)];
-        write_file(item, file, &param.files, (request, &loc), errors, out);
+        write_one(item, *one, &param.files, (request, &loc), errors, out);
+    }
+}
+
+fn write_one(
+    ty: &Type,
+    given: Given<'_>,
+    rules: &FileRules,
+    (request, loc): (u64, &[Loc<'_>]),
+    errors: &mut ErrorList,
+    out: &mut Writer,
+) {
+    match given {
+        Given::File(index, file) => write_file(ty, (index, file), rules, (request, loc), errors, out),
+        Given::Text(text) if matches!(ty, Type::Bytes) => out.bytes(text.as_bytes()),
+        Given::Text(text) => {
+            let msg = "Value error, Expected UploadFile, received: <class 'str'>";
+            errors.push("value_error", loc, msg, &JsonValue::Str(text.into()));
+        }
     }
 }
 
@@ -82,9 +134,9 @@ pub fn write_files<'m>(
 fn wanted(ty: &Type) -> (&Type, Option<usize>) {
     match ty {
         Type::Checked(inner, _) => wanted(inner),
-        Type::Union { arms, tagged, .. } => {
-            let arm = arms.iter().position(|arm| !matches!(arm, Type::None)).unwrap_or(0);
-            (&arms[arm], tagged.then_some(arm))
+        Type::Union(union) => {
+            let arm = union.arms.iter().position(|arm| !matches!(arm, Type::None)).unwrap_or(0);
+            (&union.arms[arm], union.tagged.then_some(arm))
         }
         other => (other, None),
     }
@@ -92,7 +144,7 @@ fn wanted(ty: &Type) -> (&Type, Option<usize>) {
 
 fn write_file(
     ty: &Type,
-    (index, file): &(usize, &FilePart),
+    (index, file): (usize, &FilePart),
     rules: &FileRules,
     (request, loc): (u64, &[Loc<'_>]),
     errors: &mut ErrorList,
@@ -111,7 +163,7 @@ fn write_file(
     }
     out.tuple(6);
     out.int(request as i64);
-    out.int(*index as i64);
+    out.int(index as i64);
     out.str(&file.filename);
     out.str(&file.content_type);
     out.int(file.size as i64);

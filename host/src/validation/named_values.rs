@@ -34,6 +34,10 @@ impl<'a> NamedValues<'a> {
         Some(JsonValue::Str(text.clone()))
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| self.is_called(key, name))
+    }
+
     /// The fields of a model, each selected like a parameter. With them, if the model forbids others, all other values: it
     /// refuses them.
     pub fn fields(&self, model: &'a Model, param: &Param) -> JsonValue<'a> {
@@ -87,10 +91,10 @@ impl<'a> NamedValues<'a> {
 }
 
 /// Whether a type collects the values of a repeated name.
-fn takes_many(ty: &Type) -> bool {
+pub fn takes_many(ty: &Type) -> bool {
     match ty {
         Type::List(_) | Type::Set(_) | Type::Frozenset(_) | Type::Sequence(_) | Type::Tuple(_) => true,
-        Type::Union { arms, .. } => arms.iter().any(takes_many),
+        Type::Union(union) => union.arms.iter().any(takes_many),
         Type::Checked(inner, _) => takes_many(inner),
         _ => false,
     }

@@ -2,96 +2,87 @@
 
 use crate::codec::marshal::Writer;
 use crate::manifest::Type;
-use crate::manifest::types::Discriminator;
+use crate::manifest::types::{Discriminator, Union};
 use crate::validation::cost;
 use crate::validation::error_list::Loc;
-use crate::validation::validator::{Mode, Validator};
+use crate::validation::fit::Fit;
+use crate::validation::validator::Validator;
 use jiter::JsonValue;
 
 impl<'m> Validator<'m, '_> {
-    /// pydantic's smart mode: an arm of exactly the value's type wins, then one that fits without coercion, then the
-    /// first that fits with coercion.
-    pub(crate) fn union(
-        &mut self,
-        arms: &'m [Type],
-        tagged: bool,
-        value: &JsonValue<'_>,
-        mode: Mode,
-        out: &mut Writer,
-    ) -> bool {
-        let start = out.buf.len();
-        for mode in [Mode::Exact, Mode::Strict, Mode::Lax].into_iter().filter(|tried| *tried <= mode) {
-            for (index, arm) in arms.iter().enumerate() {
-                if tagged {
-                    out.tuple(2);
-                    out.int(index as i64);
-                }
-                self.trials += 1;
-                let fits = self.value(arm, value, mode, out);
-                self.trials -= 1;
-                if fits {
-                    return true;
-                }
-                out.buf.truncate(start);
-                if self.work.stopped().is_some() {
-                    return self.halt();
-                }
-            }
+    pub(crate) fn union(&mut self, union: &'m Union, value: &JsonValue<'_>, out: &mut Writer) -> bool {
+        // `X | None` takes None for nothing else, and has the errors of X.
+        if let Some(only) = union.optional() {
+            let none = || union.none().filter(|_| matches!(value, JsonValue::Null));
+            return self.arm(union, none().unwrap_or(only), value, out);
         }
-        if self.trials > 0 {
-            return false;
-        }
-        // Optional[X] reports X's errors unchanged; a real union adds the arm's name to each location.
-        let others: Vec<_> = arms.iter().filter(|arm| !matches!(arm, Type::None)).collect();
-        match others.as_slice() {
-            [only] => self.value(only, value, mode, out),
-            _ => {
-                for arm in others {
-                    self.at(Loc::Key(self.arm_name(arm)), |v| v.value(arm, value, mode, out));
-                    if self.gives_up() {
-                        break;
-                    }
-                }
-                false
-            }
+        match &union.by {
+            Some(by) if matches!(value, JsonValue::Object(_)) => self.tagged(union, by, value, out),
+            _ => self.best(union, value, out),
         }
     }
 
-    fn arm_name(&self, arm: &'m Type) -> &'m str {
-        match arm {
-            Type::Str => "str",
-            Type::Int => "int",
-            Type::Float => "float",
-            Type::Bool => "bool",
-            Type::Bytes => "bytes",
-            Type::DateTime => "datetime",
-            Type::Date => "date",
-            Type::Uuid => "uuid",
-            Type::Decimal => "decimal",
-            Type::List(_) => "list",
-            Type::Set(_) => "set",
-            Type::Frozenset(_) => "frozenset",
-            Type::Tuple(_) | Type::Sequence(_) => "tuple",
-            Type::Dict(..) => "dict",
-            Type::Literal(_) => "literal",
-            Type::Enum { .. } => "enum",
-            Type::Union { .. } => "union",
-            Type::Model(index) => &self.models[*index].name,
-            Type::Upload => "file",
-            Type::Checked(inner, _) => self.arm_name(inner),
-            Type::Any => "any",
-            Type::None => "none",
+    /// pydantic's smart mode: the arm that sets the most fields of records wins, among equals the one that converts
+    /// least, then the first.
+    fn best(&mut self, union: &'m Union, value: &JsonValue<'_>, out: &mut Writer) -> bool {
+        let (start, outer) = (out.buf.len(), self.fit);
+        let mut best: Option<Fit> = None;
+        self.trials += 1;
+        for index in 0..union.arms.len() {
+            let begin = out.buf.len();
+            self.fit = Fit::EXACT;
+            let fits = self.arm(union, index, value, out);
+            if fits && best.is_none_or(|best| self.fit.is_better_than(best)) {
+                if self.work.spend(cost::copied(out.buf.len() - start)).is_ok() {
+                    out.buf.drain(start..begin);
+                }
+                best = Some(self.fit);
+                if self.fit.is_certain() {
+                    break;
+                }
+            } else {
+                out.buf.truncate(begin);
+            }
+            if self.work.stopped().is_some() {
+                break;
+            }
         }
+        self.trials -= 1;
+        self.fit = best.unwrap_or(Fit::EXACT).within(outer);
+        if self.work.stopped().is_some() {
+            return self.halt();
+        }
+        best.is_some() || (self.trials == 0 && self.errors_of_arms(union, value, out))
+    }
+
+    fn errors_of_arms(&mut self, union: &'m Union, value: &JsonValue<'_>, out: &mut Writer) -> bool {
+        for (arm, label) in union.arms.iter().zip(&union.labels) {
+            if matches!(arm, Type::None) {
+                continue;
+            }
+            self.at(Loc::Key(label), |v| v.value(arm, value, out));
+            if self.gives_up() {
+                break;
+            }
+        }
+        false
+    }
+
+    /// The value as one of the arms.
+    fn arm(&mut self, union: &'m Union, index: usize, value: &JsonValue<'_>, out: &mut Writer) -> bool {
+        if union.tagged {
+            out.tuple(2);
+            out.int(index as i64);
+        }
+        self.value(&union.arms[index], value, out)
     }
 
     /// Check an object against the arm that its tag names.
-    pub(crate) fn tagged(
+    fn tagged(
         &mut self,
-        arms: &'m [Type],
-        tagged: bool,
+        union: &'m Union,
         by: &'m Discriminator,
         value: &JsonValue<'_>,
-        mode: Mode,
         out: &mut Writer,
     ) -> bool {
         let JsonValue::Object(pairs) = value else { return false };
@@ -108,10 +99,6 @@ impl<'m> Validator<'m, '_> {
         let Some((index, tag)) = found else {
             return self.refuse(("union_tag_invalid", by.unknown.as_str().into()), value);
         };
-        if tagged {
-            out.tuple(2);
-            out.int(index as i64);
-        }
-        self.at(Loc::Key(tag), |v| v.value(&arms[index], value, mode, out))
+        self.at(Loc::Key(tag), |v| v.arm(union, index, value, out))
     }
 }

@@ -12,8 +12,9 @@ use crate::manifest::{Absent, Model, Type};
 use crate::validation::coerce;
 use crate::validation::cost;
 use crate::validation::error_list::{ErrorList, Loc};
+use crate::validation::fit::{Exactness, Fit};
+use crate::validation::moments;
 use jiter::JsonValue;
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Maximum nesting depth of a value against recursive models; the JSON parser already stops at 200.
@@ -30,17 +31,9 @@ pub struct Validator<'m, 'w> {
     /// Above zero while we only try an arm of a union. We skip its errors: they would be discarded, and each would
     /// render its value.
     pub(crate) trials: usize,
+    /// Of the value that is being checked, and of those in it that were.
+    pub(crate) fit: Fit,
     most_written: usize,
-}
-
-/// How strictly a value must match its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mode {
-    /// The value has exactly this type.
-    Exact,
-    /// No coercion, such as text to number.
-    Strict,
-    Lax,
 }
 
 impl<'m, 'w> Validator<'m, 'w> {
@@ -52,6 +45,7 @@ impl<'m, 'w> Validator<'m, 'w> {
             errors: ErrorList::default(),
             work,
             trials: 0,
+            fit: Fit::EXACT,
             most_written: 1_000_000 + 16 * bytes,
         }
     }
@@ -60,7 +54,7 @@ impl<'m, 'w> Validator<'m, 'w> {
     pub fn check(&mut self, loc: &[Loc<'m>], ty: &'m Type, value: &JsonValue<'_>, out: &mut Writer) {
         self.loc.clear();
         self.loc.extend_from_slice(loc);
-        self.value(ty, value, Mode::Lax, out);
+        self.value(ty, value, out);
     }
 
     /// Report an absent value.
@@ -69,13 +63,7 @@ impl<'m, 'w> Validator<'m, 'w> {
     }
 
     /// Write `value` as `ty`. Returns false, and adds errors, if it does not fit.
-    pub(crate) fn value(
-        &mut self,
-        ty: &'m Type,
-        value: &JsonValue<'_>,
-        mode: Mode,
-        out: &mut Writer,
-    ) -> bool {
+    pub(crate) fn value(&mut self, ty: &'m Type, value: &JsonValue<'_>, out: &mut Writer) -> bool {
         if self.loc.len() > MAX_DEPTH {
             return self.refuse(("recursion_loop", "Input is nested too deeply".into()), &JsonValue::Null);
         }
@@ -86,59 +74,49 @@ impl<'m, 'w> Validator<'m, 'w> {
         if out.buf.len() > self.most_written {
             return self.refuse(("too_complex", "Input fills in too many defaults".into()), &JsonValue::Null);
         }
-        let (exact, strict) = (mode == Mode::Exact, mode < Mode::Lax);
         let checked = match ty {
             Type::Str => coerce::str(value, out),
-            Type::Int => coerce::int(value, strict, out),
-            Type::Float => coerce::float(value, strict, exact, out),
-            Type::Bool => coerce::bool(value, strict, out),
+            Type::Int => coerce::int(value, out),
+            Type::Float => coerce::float(value, out),
+            Type::Bool => coerce::bool(value, out),
             Type::None => coerce::none(value, out),
             Type::Bytes => coerce::bytes(value, out),
-            Type::DateTime | Type::Date | Type::Uuid | Type::Decimal if exact => {
-                Err(("inexact", Cow::Borrowed("")))
-            }
-            Type::DateTime => coerce::datetime(value, out),
-            Type::Date => coerce::date(value, out),
+            Type::DateTime => moments::datetime(value, out),
+            Type::Date => moments::date(value, out),
             Type::Uuid => coerce::uuid(value, out),
             Type::Decimal => coerce::decimal(value, out),
             Type::Any => match plain(value, out, self.work) {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(Exactness::Lax),
                 Err(_) => return self.halt(),
             },
             Type::Literal(choices) => literal(choices, value, out),
-            Type::Enum(choices) => enumeration(choices, value, strict, out),
+            Type::Enum(choices) => enumeration(choices, value, out),
             Type::List(item) => {
-                return self.items(item, value, ("list_type", "list"), mode, out, Writer::list);
+                return self.items(item, value, ("list_type", "list"), out, Writer::list);
             }
-            Type::Set(_) | Type::Frozenset(_) => return self.set(ty, value, mode, out, None),
+            Type::Set(_) | Type::Frozenset(_) => return self.set(ty, value, out, None),
             Type::Sequence(item) => {
-                return self.items(item, value, ("tuple_type", "tuple"), mode, out, Writer::tuple);
+                self.fit.floor(Exactness::Lax);
+                return self.items(item, value, ("tuple_type", "tuple"), out, Writer::tuple);
             }
-            Type::Tuple(items) => return self.tuple(items, value, mode, out),
-            Type::Dict(key, item) => return self.dict(key, item, value, mode, out),
-            Type::Union { arms, tagged, by } => {
-                return match by.as_deref() {
-                    Some(by) if matches!(value, JsonValue::Object(_)) => {
-                        self.tagged(arms, *tagged, by, value, mode, out)
-                    }
-                    _ => self.union(arms, *tagged, value, mode, out),
-                };
-            }
-            Type::Model(index) => return self.model(&self.models[*index], value, mode, out),
+            Type::Tuple(items) => return self.tuple(items, value, out),
+            Type::Dict(key, item) => return self.dict(key, item, value, out),
+            Type::Union(union) => return self.union(union, value, out),
+            Type::Model(index) => return self.model(&self.models[*index], value, out),
             Type::Checked(inner, check) => {
                 let start = out.buf.len();
                 let mut seen = (check.has_length() && matches!(inner.kind(), Kind::Set | Kind::Frozenset))
                     .then(HashSet::new);
                 let fits = match &mut seen {
-                    Some(seen) => self.set(inner, value, mode, out, Some(seen)),
-                    None => self.value(inner, value, mode, out),
+                    Some(seen) => self.set(inner, value, out, Some(seen)),
+                    None => self.value(inner, value, out),
                 };
                 if !fits {
                     return false;
                 }
                 let distinct = seen.map(|seen| seen.len());
                 match check.refusal(inner.kind(), value, &out.buf[start..], distinct, self.work) {
-                    Ok(refused) => refused.map_or(Ok(()), Err),
+                    Ok(refused) => refused.map_or(Ok(Exactness::Exact), Err),
                     Err(_) => return self.halt(),
                 }
             }
@@ -146,7 +124,10 @@ impl<'m, 'w> Validator<'m, 'w> {
             Type::Upload => Err(("value_error", "Value error, Expected UploadFile".into())),
         };
         match checked {
-            Ok(()) => true,
+            Ok(exactness) => {
+                self.fit.floor(exactness);
+                true
+            }
             Err(refusal) => self.refuse(refusal, value),
         }
     }
@@ -189,15 +170,15 @@ impl<'m, 'w> Validator<'m, 'w> {
         &mut self,
         ty: &'m Type,
         value: &JsonValue<'_>,
-        mode: Mode,
         out: &mut Writer,
         mut seen: Option<&mut HashSet<Vec<u8>>>,
     ) -> bool {
         let (item, names) = match ty {
             Type::Frozenset(item) => (item, ("frozen_set_type", "frozenset")),
             Type::Set(item) => (item, ("set_type", "set")),
-            _ => return self.value(ty, value, mode, out),
+            _ => return self.value(ty, value, out),
         };
+        self.fit.floor(Exactness::Lax);
         let JsonValue::Array(values) = value else {
             return self.refuse((names.0, format!("Input should be a valid {}", names.1).into()), value);
         };
@@ -205,7 +186,7 @@ impl<'m, 'w> Validator<'m, 'w> {
         let mut fits = true;
         for (index, value) in values.iter().enumerate() {
             let start = out.buf.len();
-            fits &= self.at(Loc::Index(index), |v| v.value(item, value, mode, out));
+            fits &= self.at(Loc::Index(index), |v| v.value(item, value, out));
             if !fits && self.gives_up() {
                 return false;
             }
@@ -224,7 +205,6 @@ impl<'m, 'w> Validator<'m, 'w> {
         item: &'m Type,
         value: &JsonValue<'_>,
         (kind, name): (&'static str, &str),
-        mode: Mode,
         out: &mut Writer,
         open: fn(&mut Writer, usize),
     ) -> bool {
@@ -234,7 +214,7 @@ impl<'m, 'w> Validator<'m, 'w> {
         open(out, values.len());
         let mut fits = true;
         for (index, value) in values.iter().enumerate() {
-            fits &= self.at(Loc::Index(index), |v| v.value(item, value, mode, out));
+            fits &= self.at(Loc::Index(index), |v| v.value(item, value, out));
             if !fits && self.gives_up() {
                 return false;
             }
@@ -242,7 +222,8 @@ impl<'m, 'w> Validator<'m, 'w> {
         fits
     }
 
-    fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, mode: Mode, out: &mut Writer) -> bool {
+    fn tuple(&mut self, items: &'m [Type], value: &JsonValue<'_>, out: &mut Writer) -> bool {
+        self.fit.floor(Exactness::Lax);
         let JsonValue::Array(values) = value else {
             return self.refuse(("tuple_type", "Input should be a valid tuple".into()), value);
         };
@@ -258,7 +239,7 @@ impl<'m, 'w> Validator<'m, 'w> {
         let mut fits = true;
         for (index, item) in items.iter().enumerate() {
             fits &= self.at(Loc::Index(index), |v| match values.get(index) {
-                Some(value) => v.value(item, value, mode, out),
+                Some(value) => v.value(item, value, out),
                 None => v.refuse(("missing", "Field required".into()), value),
             });
             if !fits && self.gives_up() {
@@ -268,14 +249,7 @@ impl<'m, 'w> Validator<'m, 'w> {
         fits
     }
 
-    fn dict(
-        &mut self,
-        key: &'m Type,
-        item: &'m Type,
-        value: &JsonValue<'_>,
-        mode: Mode,
-        out: &mut Writer,
-    ) -> bool {
+    fn dict(&mut self, key: &'m Type, item: &'m Type, value: &JsonValue<'_>, out: &mut Writer) -> bool {
         let JsonValue::Object(pairs) = value else {
             return self.refuse(("dict_type", "Input should be a valid dictionary".into()), value);
         };
@@ -286,10 +260,8 @@ impl<'m, 'w> Validator<'m, 'w> {
             let mark = self.errors.mark();
             let pair_fits = self.at(Loc::Index(index), |v| {
                 let name_fits = matches!(key, Type::Str).then(|| out.str(name)).is_some()
-                    || v.at(Loc::Key("[key]"), |v| {
-                        v.value(key, &JsonValue::Str(name.clone()), Mode::Lax, out)
-                    });
-                v.value(item, value, mode, out) && name_fits
+                    || v.at(Loc::Key("[key]"), |v| v.value(key, &JsonValue::Str(name.clone()), out));
+                v.value(item, value, out) && name_fits
             });
             if !pair_fits {
                 self.errors.rename(mark, self.loc.len(), name);
@@ -327,26 +299,30 @@ pub fn write_absent(absent: &Absent, out: &mut Writer) {
     }
 }
 
-fn literal<'m>(choices: &'m Choices, given: &JsonValue<'_>, out: &mut Writer) -> Result<(), Violation<'m>> {
-    if choices.position(given, false).is_none() {
-        return Err(("literal_error", choices.expected().into()));
+fn literal<'m>(
+    choices: &'m Choices,
+    given: &JsonValue<'_>,
+    out: &mut Writer,
+) -> Result<Exactness, Violation<'m>> {
+    match choices.position(given, false) {
+        Some(position) => {
+            choices.write(position, out);
+            Ok(Exactness::Exact)
+        }
+        None => Err(("literal_error", choices.expected().into())),
     }
-    // Only scalars are the same as a declared value.
-    scalar(given, out);
-    Ok(())
 }
 
-/// Wire: the member's index. In lax mode, text matches a member with that number, as in a query.
+/// Wire: the member's index. Text matches a member with that number, as in a query.
 fn enumeration<'m>(
     choices: &'m Choices,
     given: &JsonValue<'_>,
-    strict: bool,
     out: &mut Writer,
-) -> Result<(), Violation<'m>> {
-    match choices.position(given, !strict) {
+) -> Result<Exactness, Violation<'m>> {
+    match choices.position(given, true) {
         Some(index) => {
             out.int(index as i64);
-            Ok(())
+            Ok(Exactness::Lax)
         }
         None => Err(("enum", choices.expected().into())),
     }

@@ -19,6 +19,7 @@ from fastapi import (
 )
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 Struct = BaseModel
 
@@ -43,5 +44,6 @@ __all__ = [
     "Request",
     "Response",
     "Struct",
+    "TypedDict",
     "UploadFile",
 ]

@@ -1,5 +1,7 @@
 """The framework that the compared app imports in bolt-host."""
 
+from typing import TypedDict
+
 from bolt import (
     APIRouter,
     BackgroundTasks,
@@ -45,5 +47,6 @@ __all__ = [
     "Request",
     "Response",
     "Struct",
+    "TypedDict",
     "UploadFile",
 ]
