@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .._callables import kind_of
 from .._errors import ValidatorError
 from ..exceptions import HTTPException, RequestValidationError
 from ..requests import Request
@@ -46,7 +47,7 @@ class ExceptionHandlers:
     def waits(self) -> bool:
         """Whether any of them is `async`."""
         handlers = (*self.by_class.values(), *self.by_status.values())
-        return any(inspect.iscoroutinefunction(handler) for handler in handlers)
+        return any(kind_of(handler) == "async" for handler in handlers)
 
     def find(self, exc: BaseException) -> Handler | None:
         """The handler for an exception: by its status, then by its class or the nearest base."""

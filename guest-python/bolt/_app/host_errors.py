@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .._callables import kind_of
 from ..exceptions import HTTPException, RequestValidationError
 from ..requests import Request
 from .application import BoltAPI
@@ -36,7 +36,7 @@ def host_error_handlers(api: BoltAPI) -> list[HostErrorHandler]:
     for status in (404, 405, 422):
         handler = api.context.exception_handlers.find(_exception(status, ()))
         if handler is not None:
-            is_async = inspect.iscoroutinefunction(handler)
+            is_async = kind_of(handler) == "async"
             found.append(HostErrorHandler(status, is_async, _invoke(api, status, handler)))
     return found
 

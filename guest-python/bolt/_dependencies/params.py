@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from .._callables import function_in
 from .._errors import Unsupported
 from .._schema.annotations import show, type_of
 from .._schema.constraints import checks_of, constrained
@@ -157,12 +158,9 @@ def _signature_without_values(function: Callable[..., Any]) -> inspect.Signature
 
 def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """The resolved annotations of the parameters."""
-    function = inspect.unwrap(handler)
+    function = function_in(handler)
     if isinstance(function, type):
         function = inspect.getattr_static(function, "__init__")
-    elif not isinstance(function, (types.FunctionType, types.MethodType)):
-        # A functools.partial or an object with __call__.
-        function = inspect.unwrap(getattr(function, "func", None) or type(function).__call__)
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError):

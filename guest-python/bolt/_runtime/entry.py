@@ -62,6 +62,8 @@ _RETURNED = 2
 _request: ContextVar[int] = ContextVar("bolt_request", default=0)
 _routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
+# The requests among them that the host cancelled.
+_cancelled: set[int] = set()
 _manifest = ""
 _lifespans: list[Lifespan] = []
 # The context variables after the import of the app; each request starts from a copy.
@@ -146,7 +148,9 @@ async def _leave() -> None:
     for lifespan in reversed(_lifespans):
         try:
             await lifespan.leave()
-        except Exception as exc:
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
             _complain(app_traceback(exc))
     _forget(0)
     host.linger(0, True)
@@ -198,12 +202,14 @@ async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]
     _request.set(request)
     try:
         reply = encode_reply(status, await coroutine)
-    except asyncio.CancelledError:
-        # The host cancelled the request, or the handler cancelled itself.
-        reply = encode_reply(500, _INTERNAL)
     except BaseException as exc:
-        reply = _failed(exc)
+        # Nobody waits for the reply of a request that the host cancelled. A CancelledError of the
+        # app's own making, as that of another task that the handler awaits, is an exception.
+        cancelled = isinstance(exc, asyncio.CancelledError) and request in _cancelled
+        reply = encode_reply(500, _INTERNAL) if cancelled else _failed(exc)
     _tasks.pop(request, None)
+    if _cancelled:
+        _cancelled.discard(request)
     _forget(request)
     if pending:
         _schedule_rest(request)
@@ -302,6 +308,7 @@ class Handlers:
         try:
             task = _tasks.get(request)
             if task is not None:
+                _cancelled.add(request)
                 task.cancel()
                 _loop.run_ready()
         except BaseException as exc:
