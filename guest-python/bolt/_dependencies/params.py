@@ -13,6 +13,7 @@ from .._callables import function_in
 from .._errors import Unsupported
 from .._schema.annotations import show, type_of
 from .._schema.constraints import checks_of, constrained
+from .._schema.models import Field
 from .._schema.param_functions import Marker
 from .._schema.types import (
     MISSING,
@@ -21,7 +22,7 @@ from .._schema.types import (
     Type,
 )
 
-__all__ = ["Declared", "Param", "declared", "hints_of_function", "make_param"]
+__all__ = ["Declared", "Param", "declared", "field_name", "hints_of_function", "make_param"]
 
 _SEQUENCES = frozenset({"list", "set", "frozenset", "vartuple"})
 _NO_MARKER = Marker("")
@@ -142,6 +143,13 @@ def _alias(name: str, source: str, marker: Marker) -> str:
     if source == "header" and marker.convert_underscores:
         return name.replace("_", "-")
     return name
+
+
+def field_name(param: Param, item: Field) -> str:
+    """The name in the request of a field of a record whose fields are values of a source."""
+    if item.alias:
+        return item.alias
+    return _alias(item.name, param.source, param.marker)
 
 
 def _record(kind: Type) -> bool:
