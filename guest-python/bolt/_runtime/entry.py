@@ -37,7 +37,7 @@ from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app
 from .asyncio_patches import install_loop
-from .late_imports import LateImporter
+from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
 from .output import Output
 from .snapshot import fill_holes, immortalize
@@ -353,12 +353,14 @@ def load(module: str, attribute: str) -> None:
             _warmups.append((route.id, item))
     _install_late_imports(compiled=False)
     _late_imports.add_folder(APP_FOLDER)
+    forget_folders()
 
 
 def load_runner() -> None:
     """Prepare for an app whose source the host provides after the snapshot."""
     _prepare()
     _install_late_imports(compiled=True)
+    forget_folders()
 
 
 def _install_late_imports(*, compiled: bool) -> None:
@@ -444,16 +446,10 @@ class Loader:
             importlib.invalidate_caches()
             _import_app(module, attribute)
             _late_imports.add_folder(APP_FOLDER)
-            _close_folder()
+            # A built app has no files at run time, so neither has this one.
+            os.close(_APP_FOLDER_NUMBER)
+            forget_folders()
         except LoadError as exc:
             raise Err(str(exc)) from None
         except BaseException as exc:
             raise Err(app_traceback(exc)) from None
-
-
-def _close_folder() -> None:
-    """Close the app's folder: a built app has no files at run time, so neither has this one."""
-    os.close(_APP_FOLDER_NUMBER)
-    # Otherwise the import of a missing module would raise an OSError instead of ImportError.
-    for place in sys.path:
-        sys.path_importer_cache[place] = None
