@@ -97,7 +97,7 @@ class Request:
             "client": self.client,
             "path_params": self.path_params,
             "app": self.app,
-            "root_path": "",
+            "root_path": getattr(self.app, "root_path", ""),
         }
 
     @property

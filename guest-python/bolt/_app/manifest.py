@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from .._dependencies.params import Param, field_name
 from .._openapi.document import openapi
+from .._openapi.mounted_pages import add_mounted_pages
 from .._routing.route import Route
 from .._schema.annotations import model_kind
 from .._schema.models import Field, Model, model_of, walk_models
@@ -54,6 +55,9 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
     Raises BuildError for a record whose fields cannot be resolved.
     """
     api.finish()
+    add_mounted_pages(api)
+    # The pages are routes as well.
+    api.finish()
     ids = _Ids()
     models: dict[type, Model] = {}
     for route in api.routes:
@@ -70,7 +74,7 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "marshal": 4,
         "app": app_ref,
         "title": api.title,
-        "lifespan": any(route.context.lifespan is not None for route in api.routes),
+        "lifespan": any(route.plan.lifespans for route in api.routes),
         "redirect_slashes": api.redirect_slashes,
         "docs": _docs(api),
         "defs": defs,

@@ -389,9 +389,9 @@ def _import_app(module: str, attribute: str) -> BoltAPI:
     for handler in host_error_handlers(api):
         _routes.append((handler.invoke, handler.status_code, handler.is_async))
     for route in api.routes:
-        lifespan = route.context.lifespan
-        if lifespan is not None and lifespan not in _lifespans:
-            _lifespans.append(lifespan)
+        for lifespan in route.plan.lifespans:
+            if lifespan not in _lifespans:
+                _lifespans.append(lifespan)
     _base = copy_context()
     refuse_sockets()
     keep_source_lines()

@@ -23,6 +23,7 @@ from bolt import (
     Struct,
     UploadFile,
 )
+from bolt.exceptions import RequestValidationError
 
 __all__ = [
     "APIRouter",
@@ -43,6 +44,7 @@ __all__ = [
     "Query",
     "RedirectResponse",
     "Request",
+    "RequestValidationError",
     "Response",
     "Struct",
     "UploadFile",
