@@ -66,11 +66,16 @@ class BuildError(TypeError):
 
 
 class RequestValidationError(ValueError):
-    """An invalid request. `errors()` is a list of `{"type", "loc", "msg", "input"}`."""
+    """An invalid request. `errors()` is a list of `{"type", "loc", "msg", "input"}`.
 
-    def __init__(self, errors: Sequence[Any] = ()) -> None:
+    body: what was sent: JSON or a form as it was parsed, any other body as bytes, and the text of
+        JSON that is not valid. None if there is no body.
+    """
+
+    def __init__(self, errors: Sequence[Any] = (), *, body: Any = None) -> None:
         super().__init__(list(errors))
         self._errors = list(errors)
+        self.body = body
 
     def errors(self) -> list[Any]:
         """What is invalid, and where in the request."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from ._datastructures.cookies import cookie_header
-from ._datastructures.headers import MutableHeaders, header_list
+from ._datastructures.headers import MutableHeaders, header_list, is_token
 from ._serialization.serialize_checked import to_plain
 
 __all__ = [
@@ -310,6 +310,10 @@ class FileResponse(Response):
         guessed = media_type or guess_type(filename or self.path)[0] or "text/plain"
         super().__init__(b"", status_code, headers, guessed, background)
         if filename is not None:
+            if not is_token(content_disposition_type):
+                raise ValueError(
+                    f"{content_disposition_type!r} is no type of a content disposition"
+                )
             self.headers.setdefault(
                 "content-disposition", f"{content_disposition_type}; {_name(filename)}"
             )

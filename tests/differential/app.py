@@ -1,6 +1,7 @@
 """One app for two frameworks: only `framework` differs. The test compares their responses."""
 
 import asyncio
+import functools
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -26,6 +27,7 @@ from framework import (
     Query,
     RedirectResponse,
     Request,
+    RequestValidationError,
     Response,
     Struct,
     UploadFile,
@@ -294,6 +296,24 @@ def header(
     x_number: Annotated[int, Header(gt=1)] = 2,
 ) -> Any:
     return {"token": x_token, "agent": user_agent, "many": x_many, "number": x_number}
+
+
+class SentHeaders(Struct):
+    x_token: str
+    x_number: int = Field(2, gt=1)
+    odd_one: Annotated[int, Field(alias="Odd_One")] = 1
+
+
+@app.get("/header/model")
+def header_model(sent: Annotated[SentHeaders, Header()]) -> Any:
+    return {"token": sent.x_token, "number": sent.x_number, "odd": sent.odd_one}
+
+
+@app.get("/header/model/underscored")
+def header_model_underscored(
+    sent: Annotated[SentHeaders, Header(convert_underscores=False)],
+) -> Any:
+    return {"token": sent.x_token, "number": sent.x_number, "odd": sent.odd_one}
 
 
 @app.get("/header/underscored")
@@ -669,6 +689,155 @@ def response_204() -> None:
 @app.get("/response/error")
 def response_error() -> Any:
     raise HTTPException(409, {"reason": ["a", 1]}, headers={"X-Why": "because"})
+
+
+# Callables that hide that they are async, and a handler that awaits what it cancelled.
+
+
+def async_around(function: Any) -> Any:
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **named: Any) -> Any:
+        await asyncio.sleep(0)
+        return {"around": function(*args, **named)}
+
+    return wrapper
+
+
+def def_around(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **named: Any) -> Any:
+        return function(*args, **named)
+
+    return wrapper
+
+
+class AsyncObject:
+    async def __call__(self, n: int = 0, m: int = 1) -> Any:
+        return {"object": [n, m]}
+
+
+class AsyncDecorator:
+    def __init__(self, function: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    async def __call__(self, *args: Any, **named: Any) -> Any:
+        return {"decorator": self.function(*args, **named)}
+
+
+class GeneratorObject:
+    async def __call__(self, n: int = 0) -> Any:
+        yield {"generator": n}
+
+
+def plain_number(n: int = 0) -> Any:
+    return n
+
+
+async def later_number(n: int = 0) -> Any:
+    return n
+
+
+CALLABLES: dict[str, Any] = {
+    "around": async_around(plain_number),
+    "def-around": def_around(later_number),
+    "object": AsyncObject(),
+    "partial-object": functools.partial(AsyncObject(), m=2),
+    "partial-around": functools.partial(async_around(plain_number)),
+    "decorator": AsyncDecorator(plain_number),
+}
+
+for path, function in CALLABLES.items():
+    app.get(f"/callables/{path}")(function)
+
+for path, function in {**CALLABLES, "generator": GeneratorObject()}.items():
+
+    def depends_callable(found: Annotated[Any, Depends(function)]) -> Any:
+        return {"found": found}
+
+    app.get(f"/callables/depends/{path}")(depends_callable)
+
+
+@app.get("/callables/cancelled")
+async def cancelled() -> Any:
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+# Applications inside of others.
+
+stand = FastAPI()
+corner = FastAPI(docs_url="/pages")
+
+
+class Sold(Exception): ...
+
+
+def add_middleware(api: Any, name: str) -> None:
+    @api.middleware("http")
+    async def mark(request: Request, call_next: Any) -> Any:
+        if request.headers.get("x-stop") == name:
+            return JSONResponse({"stopped": name}, status_code=403)
+        setattr(request.state, name, request.url.path)
+        response = await call_next(request)
+        # Middleware of the sandbox does not see errors of the host.
+        if response.status_code == 200:
+            response.headers["x-a"] = f"{response.headers.get('x-a', '')}+{name}"
+        return response
+
+
+def add_routes(api: Any, name: str) -> None:
+    @api.get("/seen")
+    def seen(request: Request) -> Any:
+        marks = [getattr(request.state, one, None) for one in ("stand", "corner")]
+        return {"name": name, "marks": marks, "root": request.scope["root_path"]}
+
+    @api.get("/items/{number}")
+    def numbered(number: int) -> Any:
+        return number
+
+    @api.get("/sold")
+    def sold() -> Any:
+        raise Sold
+
+    @api.get("/gone")
+    def gone() -> Any:
+        raise HTTPException(404, "gone")
+
+
+for api, name in ((stand, "stand"), (corner, "corner")):
+    add_middleware(api, name)
+    add_routes(api, name)
+
+
+@stand.exception_handler(404)
+async def stand_lost(request: Request, exc: HTTPException) -> JSONResponse:
+    return JSONResponse({"stand": request.url.path, "detail": exc.detail}, status_code=404)
+
+
+@stand.exception_handler(RequestValidationError)
+def stand_invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
+    return JSONResponse([error["loc"] for error in exc.errors()], status_code=400)
+
+
+@corner.exception_handler(405)
+def corner_method(request: Request, exc: HTTPException) -> JSONResponse:
+    return JSONResponse({"corner": request.method}, status_code=405)
+
+
+@stand.exception_handler(Sold)
+def stand_sold(request: Request, exc: Sold) -> JSONResponse:
+    return JSONResponse({"sold": "stand"}, status_code=410)
+
+
+stand.mount("/corner", corner)
+app.mount("/stand", stand)
+
+
+@corner.get("/late")
+def corner_late() -> Any:
+    return "late"
 
 
 TASKS: list[str] = []

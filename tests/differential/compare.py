@@ -242,6 +242,12 @@ def plain_ones() -> Iterator[Sent]:
     yield Sent("GET", "/header")
     yield Sent("GET", "/header", headers=[("x-token", "a"), ("x-many", "1"), ("x-many", "2")])
     yield Sent("GET", "/header/underscored", headers=[("odd_one", "yes")])
+    for path in ("/header/model", "/header/model/underscored"):
+        yield Sent("GET", path)
+        for dash in "-_":
+            numbered = [(f"x{dash}token", "t"), (f"x{dash}number", "1"), (f"odd{dash}one", "x")]
+            yield Sent("GET", path, headers=numbered)
+            yield Sent("GET", path, headers=[(f"x{dash}token", "t"), ("Odd_One", "5")])
     yield Sent("GET", "/cookie")
     for value in ("session=a", "session=a; count=5", "session=a; count=-1", 'session="q"; x', "=a"):
         yield Sent("GET", "/cookie", headers=[("cookie", value)])
@@ -280,6 +286,10 @@ def plain_ones() -> Iterator[Sent]:
     for path in ("set", "delete-cookie", "html", "text", "redirect", "none", "error"):
         yield Sent("GET", f"/response/{path}")
     yield Sent("DELETE", "/response/204")
+    yield from nested_ones()
+    kinds = ("around", "def-around", "object", "partial-object", "partial-around", "decorator")
+    for path in (*kinds, *(f"depends/{kind}" for kind in (*kinds, "generator")), "cancelled"):
+        yield Sent("GET", f"/callables/{path}", [("n", "3")])
     yield Sent("POST", "/background/one")
     yield Sent("GET", "/background")
     yield Sent("GET", "/refused/x")
@@ -302,6 +312,23 @@ def of_types(types: list[str]) -> Iterator[Sent]:
     for part in PARTS:
         for parts in FORMS:
             yield Sent("POST", f"/part/{part}", headers=as_form, content=form(parts))
+
+
+def nested_ones() -> Iterator[Sent]:
+    """Requests to applications inside of others."""
+    for place in ("/stand", "/stand/corner"):
+        paths = ("seen", "items/5", "items/x", "sold", "gone", "nowhere", "late", "nowhere/x")
+        for path in paths:
+            for stop in ("", "stand", "corner"):
+                # The sandbox answers without the application what no route serves.
+                if stop and "nowhere" in path or stop and path in ("items/x", "late"):
+                    continue
+                yield Sent("GET", f"{place}/{path}", headers=[("x-stop", stop)])
+        yield Sent("POST", f"{place}/seen")
+    for path in ("/stand/docs", "/stand/redoc", "/stand/openapi.json", "/stand/corner/pages"):
+        yield Sent("HEAD", path)
+        yield Sent("HEAD", path, headers=[("x-stop", "stand")])
+    yield Sent("GET", "/stand/corner/docs")
 
 
 def thrown(dice: random.Random) -> Iterator[Sent]:

@@ -101,8 +101,9 @@ class BoltAPI(Routes):
             self.context.exception_handlers.add(wanted, handler)
         self.state: Any = type("State", (), {})()
         self.routes: list[Route] = []
+        self.mounted: list[tuple[str, BoltAPI]] = []
         self._taken: dict[tuple[str, str], Route] = {}
-        self._mounted: tuple[BoltAPI, str] | None = None
+        self._outer: list[tuple[BoltAPI, str]] = []
 
     @property
     def dependency_overrides(self) -> dict[Any, Callable[..., Any]]:
@@ -134,7 +135,7 @@ class BoltAPI(Routes):
         return register
 
     def middleware(self, kind: str = "http") -> Callable[[_Function], _Function]:
-        """Register `async def (request, call_next)` around every handler.
+        """Register `async def (request, call_next)` around every handler, also of mounted apps.
 
         `await call_next(request)` returns the Response. With any middleware, every handler runs as
         a coroutine and the host sends the whole request head, which costs about 10 µs a request.
@@ -151,21 +152,40 @@ class BoltAPI(Routes):
         return register
 
     def mount(self, path: str, api: BoltAPI) -> None:
-        """Serve another application below a path, with its own exception handlers and middleware.
+        """Serve another application below a path.
 
-        Routes that are added to it later are not mounted.
+        It has its own exception handlers, also for 404, 405 and 422 below the path, and its own
+        description and pages of it. The middleware and the lifespan of this application are around
+        its own ones.
+
+        Raises ValueError for a path that does not begin with "/", and for an application inside of
+        itself.
         """
-        api._mounted = (self, path)
+        path = path.rstrip("/")
+        if path and not path.startswith("/"):
+            raise ValueError(f"an application is mounted on a path such as '/shop', not {path!r}")
+        if self is api or self._is_inside(api):
+            raise ValueError(f"{self.title!r} cannot be mounted inside of itself, on {path!r}")
+        self.mounted.append((path, api))
+        api._outer.append((self, path))
         for route in api.routes:
-            declared = route.declared.below(path, {"include_in_schema": False})
-            self._register(declared, api.context)
+            self._mount_route(path, route.declared, route.contexts)
+
+    def _mount_route(
+        self, path: str, declared: Declaration, contexts: tuple[AppContext, ...]
+    ) -> None:
+        hidden = declared.below(path, {"include_in_schema": False})
+        self.register(hidden, (self.context, *contexts))
+
+    def _is_inside(self, api: BoltAPI) -> bool:
+        return any(outer is api or outer._is_inside(api) for outer, _ in self._outer)
 
     @property
     def root_path(self) -> str:
-        """The path below which it is mounted, or ""."""
-        if self._mounted is None:
+        """The path below which it is mounted, or "". If it is mounted twice, the last one."""
+        if not self._outer:
             return ""
-        outer, path = self._mounted
+        outer, path = self._outer[-1]
         return outer.root_path + path
 
     def url_path_for(self, name: str, /, **path_params: Any) -> str:
@@ -181,12 +201,17 @@ class BoltAPI(Routes):
 
     def declare(self, route: Declaration) -> None:
         """Add a route to the application."""
-        self._register(route.below("", self.route_options), self.context)
+        self.register(route.below("", self.route_options), (self.context,))
 
-    def _register(self, declared: Declaration, context: AppContext) -> None:
+    def serves(self, method: str, path: str) -> bool:
+        """Whether a route has this method and a path template of this shape."""
+        return (method, parse_path(path).shape) in self._taken
+
+    def register(self, declared: Declaration, contexts: tuple[AppContext, ...]) -> None:
+        """Add a route as it is declared; see `Route` for the contexts."""
         try:
             template = parse_path(declared.path)
-            route = Route(len(self.routes), declared, context, template.names)
+            route = Route(len(self.routes), declared, contexts, template.names)
         except (PathError, Unsupported) as error:
             raise declared.failure(str(error)) from None
         for param in route.params:
@@ -206,6 +231,8 @@ class BoltAPI(Routes):
             )
         self._taken[key] = route
         self.routes.append(route)
+        for outer, path in self._outer:
+            outer._mount_route(path, declared, contexts)
 
     def finish(self) -> None:
         """Compile every route, once all classes, handlers and overrides are defined.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
+from .._callables import kind_of
+from .._datastructures.urls import QueryParams
 from .._errors import ValidatorError
 from ..exceptions import HTTPException, RequestValidationError
 from ..requests import Request
 from ..responses import JSON, Response
 
-__all__ = ["ExceptionHandlers", "http_error"]
+__all__ = ["ExceptionHandlers", "http_error", "invalid_request"]
 
 _ANY = frozenset({Exception, BaseException, ValueError})
 
@@ -21,6 +25,27 @@ Handler = Callable[[Request, Any], Any]
 def http_error(exc: HTTPException) -> Response:
     """The response to an HTTPException without a handler."""
     return JSON({"detail": exc.detail}, int(exc.status_code), exc.headers)
+
+
+def invalid_request(errors: Sequence[Any], request: Request | None) -> RequestValidationError:
+    """The exception for an invalid request, with the body that was sent."""
+    return RequestValidationError(errors, body=None if request is None else _sent(request))
+
+
+def _sent(request: Request) -> Any:
+    """The body as FastAPI tells it: JSON or a form in its parsed form, else bytes, or None."""
+    body = request.content
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        return QueryParams(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    if not body:
+        return None
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            return body.decode("utf-8", "replace")
+    return body
 
 
 class ExceptionHandlers:
@@ -46,7 +71,7 @@ class ExceptionHandlers:
     def waits(self) -> bool:
         """Whether any of them is `async`."""
         handlers = (*self.by_class.values(), *self.by_status.values())
-        return any(inspect.iscoroutinefunction(handler) for handler in handlers)
+        return any(kind_of(handler) == "async" for handler in handlers)
 
     def find(self, exc: BaseException) -> Handler | None:
         """The handler for an exception: by its status, then by its class or the nearest base."""

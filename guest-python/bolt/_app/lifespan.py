@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 from ..requests import Request
@@ -19,8 +18,6 @@ class Lifespan:
     def __init__(self, app: Any, factory: Callable[[Any], Any]) -> None:
         self.entered = False
         self._app = app
-        if inspect.isasyncgenfunction(factory):
-            factory = asynccontextmanager(factory)
         self._factory = factory
         self._context: AbstractAsyncContextManager[Any] | None = None
         self._entering: asyncio.Task[Any] | None = None
@@ -35,7 +32,7 @@ class Lifespan:
 
     async def _enter(self) -> None:
         try:
-            self._context = self._factory(self._app)
+            self._context = _context(self._factory(self._app))
             found = await self._context.__aenter__()
         except BaseException:
             self._entering = None
@@ -52,3 +49,16 @@ class Lifespan:
     def share(self, request: Request) -> None:
         """Set the items that the lifespan yielded as attributes of `request.state`."""
         vars(request.state).update(self._state)
+
+
+def _context(made: Any) -> AbstractAsyncContextManager[Any]:
+    """What a lifespan returned, as a context manager: it may be a generator, `async` or not."""
+    if hasattr(made, "__anext__"):
+        return asynccontextmanager(lambda: made)()
+    return _waitless(made) if hasattr(made, "__next__") else made
+
+
+@asynccontextmanager
+async def _waitless(made: Iterator[Any]) -> AsyncIterator[Any]:
+    with contextmanager(lambda: made)() as found:
+        yield found

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin, get_type_hints
 
-from .._dependencies.params import Param
+from .._dependencies.params import Param, field_name
 from .._openapi.document import openapi
+from .._openapi.mounted_pages import add_mounted_pages
 from .._routing.route import Route
 from .._schema.annotations import model_kind
-from .._schema.models import Field, Model, walk_models
+from .._schema.models import Field, Model, model_of, walk_models
 from .._schema.types import is_host_default, type_json
 from .._serialization.serialize import compile_plain
 from .._struct.struct import Struct
@@ -54,12 +55,18 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
     Raises BuildError for a record whose fields cannot be resolved.
     """
     api.finish()
+    add_mounted_pages(api)
+    # The pages are routes as well.
+    api.finish()
     ids = _Ids()
     models: dict[type, Model] = {}
     for route in api.routes:
         for param in route.params:
             walk_models(param.type, models)
     _compile_results(api, models)
+    defs = {ids(cls): _model(model, ids) for cls, model in models.items()}
+    # The manifest's routes may add to `defs`.
+    routes = [_route(route, ids, defs) for route in api.routes]
     return {
         "abi": ABI,
         "sdk": __version__,
@@ -67,12 +74,12 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
         "marshal": 4,
         "app": app_ref,
         "title": api.title,
-        "lifespan": any(route.context.lifespan is not None for route in api.routes),
+        "lifespan": any(route.plan.lifespans for route in api.routes),
         "redirect_slashes": api.redirect_slashes,
         "takes_prefix": True,
         "docs": _docs(api),
-        "defs": {ids(cls): _model(model, ids) for cls, model in models.items()},
-        "routes": [_route(route, ids) for route in api.routes],
+        "defs": defs,
+        "routes": routes,
         # Their numbers follow those of the routes, in this order.
         "refusals": [
             {"status": handler.status_code, "async": handler.is_async}
@@ -142,7 +149,7 @@ def _field(item: Field, ids: _Ids) -> dict[str, Any]:
     return out
 
 
-def _route(route: Route, ids: _Ids) -> dict[str, Any]:
+def _route(route: Route, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": route.id,
         "method": route.method,
@@ -157,11 +164,11 @@ def _route(route: Route, ids: _Ids) -> dict[str, Any]:
         "max_requests": route.max_requests,
         "status": route.status_code,
         "doc": route.doc,
-        "params": [_param(param, ids) for param in route.params],
+        "params": [_param(param, ids, defs) for param in route.params],
     }
 
 
-def _param(param: Param, ids: _Ids) -> dict[str, Any]:
+def _param(param: Param, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:
     out = {
         "name": param.name,
         "in": param.source,
@@ -171,12 +178,11 @@ def _param(param: Param, ids: _Ids) -> dict[str, Any]:
     }
     if param.spread:
         out["spread"] = True
+        _name_fields(out, param, defs)
     elif not param.required and is_host_default(param.type, param.default):
         out["default"] = param.default
     if param.marker.embed:
         out["embed"] = True
-    if param.source == "header" and param.spread and param.marker.convert_underscores:
-        out["hyphens"] = True
     for name in ("max_size", "max_files"):
         limit = getattr(param.marker, name)
         if limit is not None:
@@ -184,3 +190,19 @@ def _param(param: Param, ids: _Ids) -> dict[str, Any]:
     if param.marker.allowed_types is not None:
         out["allowed_types"] = [str(kind) for kind in param.marker.allowed_types]
     return out
+
+
+def _name_fields(out: dict[str, Any], param: Param, defs: dict[str, Any]) -> None:
+    """Give a record of headers a definition of its own, in which its fields have their names.
+
+    The host finds them by these names, and tells them in errors.
+    """
+    model = model_of(param.type.data)
+    names = [field_name(param, item) for item in model.fields]
+    plain = out["type"]["id"]
+    known = defs[plain]
+    if names == [one["name"] for one in known["fields"]]:
+        return
+    fields = [{**one, "name": name} for one, name in zip(known["fields"], names, strict=True)]
+    out["type"] = {**out["type"], "id": f"{plain}#headers"}
+    defs[f"{plain}#headers"] = {**known, "fields": fields}

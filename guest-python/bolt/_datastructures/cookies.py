@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.cookies import CookieError, SimpleCookie, _unquote
 
+from .headers import is_header_text
+
 __all__ = ["cookie_header", "parse_cookies"]
 
 
@@ -27,16 +29,18 @@ def cookie_header(
     cookie: SimpleCookie = SimpleCookie()
     try:
         cookie[key] = value
+        text = cookie[key].OutputString()
     except CookieError as error:
-        raise ValueError(f"{key!r} cannot be the name of a cookie") from error
-    text = cookie[key].OutputString()
-    for name, part in (("path", path), ("domain", domain)):
-        if part is not None:
-            if any(character in part for character in ";\r\n\0"):
-                raise ValueError(f"{part!r} cannot be the {name} of a cookie")
+        raise ValueError(
+            f"{key!r} cannot be the name of a cookie, or {value!r} its value"
+        ) from error
+    moment = None if expires is None else _http_date(expires)
+    for name, part in (("path", path), ("domain", domain), ("expires", moment)):
+        if part:
+            # A semicolon would begin another attribute.
+            if ";" in part or not is_header_text(part):
+                raise ValueError(f"{part!r} cannot be the attribute {name!r} of a cookie ({key!r})")
             text += f"; {name.capitalize()}={part}"
-    if expires is not None:
-        text += f"; Expires={_http_date(expires)}"
     if max_age is not None:
         text += f"; Max-Age={int(max_age)}"
     if httponly:
@@ -56,7 +60,10 @@ def _http_date(expires: datetime | str | int) -> str:
     if isinstance(expires, str):
         return expires
     if isinstance(expires, int):
-        expires = datetime.now(UTC) + timedelta(seconds=expires)
+        try:
+            expires = datetime.now(UTC) + timedelta(seconds=expires)
+        except OverflowError:
+            raise ValueError(f"a cookie cannot expire {expires} seconds from now") from None
     return format_datetime(expires.astimezone(UTC), usegmt=True)
 
 

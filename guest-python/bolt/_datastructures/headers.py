@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["Headers", "MutableHeaders", "header_list"]
+__all__ = ["Headers", "MutableHeaders", "header_list", "is_header_text", "is_token"]
 
 # RFC 9110 token characters besides letters and digits.
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def is_token(text: str) -> bool:
+    """Whether it is a token of RFC 9110, such as the name of a header."""
+    return bool(text) and _TOKEN.issuperset(text)
+
+
+def is_header_text(value: str) -> bool:
+    """Whether it can be sent as the value of a header: latin-1, and of control characters a tab."""
+    if value.isascii() and value.isprintable():
+        return True
+    return all(
+        (" " <= character <= "\xff" and character != "\x7f") or character == "\t"
+        for character in value
+    )
 
 
 def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
     """The headers as pairs that are safe to send.
 
     Raises TypeError when a name or value is not a str, and ValueError when it would corrupt the
-    response: a name that is not a token, a value with a line break, a NUL or a character outside
-    latin-1.
+    response: a name that is not a token, a value with a line break, another control character or a
+    character outside latin-1.
     """
     if not headers:
         return []
@@ -25,16 +40,13 @@ def header_list(headers: dict[str, str] | None) -> list[tuple[str, str]]:
     for name, value in (*headers.items(), *more) if more else headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"the header {name!r} must be text, and so must its value {value!r}")
-        if not name or not _TOKEN.issuperset(name):
+        if not is_token(name):
             raise ValueError(f"{name!r} cannot be the name of a header")
-        if "\r" in value or "\n" in value or "\0" in value:
-            raise ValueError(f"the value of the header {name!r} holds a line break or a NUL")
-        try:
-            value.encode("latin-1")
-        except UnicodeEncodeError:
+        if not is_header_text(value):
             raise ValueError(
-                f"the value of the header {name!r} holds characters outside latin-1"
-            ) from None
+                f"the value of the header {name!r} holds a line break, another control character "
+                f"or a character outside latin-1: {value!r}"
+            )
         # Exact str objects: marshal rejects subclasses.
         pairs.append((str.__str__(name), str.__str__(value)))
     return pairs

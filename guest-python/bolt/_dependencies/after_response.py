@@ -81,7 +81,10 @@ class Exits:
         for task in self.background.tasks:
             try:
                 await task()
-            except Exception as exc:
+            except GeneratorExit:
+                raise
+            except BaseException as exc:
+                # A task may also raise the CancelledError of another task that it awaits.
                 complain(exc)
         while self._open:
             generator: Any = self._open.pop()
@@ -92,7 +95,9 @@ class Exits:
                     next(generator)
             except (StopIteration, StopAsyncIteration):
                 continue
-            except Exception as exc:
+            except GeneratorExit:
+                raise
+            except BaseException as exc:
                 complain(exc)
             else:
                 complain(_yielded_twice())

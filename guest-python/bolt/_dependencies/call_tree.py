@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._callables import kind_of
 from .._errors import Unsupported
 from .depends import Dependency, SecurityScopes
 from .injected import injected_kind
@@ -108,8 +109,8 @@ class _Tree:
         finally:
             self.open.pop()
         if view is not None:
-            return Call(function.__name__, _kind(function), arguments, view)
-        return Call(function, _kind(function), arguments, scopes=scopes)
+            return Call(function.__name__, kind_of(function), arguments, view)
+        return Call(function, kind_of(function), arguments, scopes=scopes)
 
     def given(self, item: Declared, scopes: tuple[str, ...]) -> Any:
         wanted = _dependency(item)
@@ -181,17 +182,6 @@ def _dependency(item: Declared) -> Dependency | None:
         if isinstance(extra, Dependency):
             return extra
     return None
-
-
-def _kind(function: Any) -> str:
-    target = inspect.unwrap(getattr(function, "func", function))
-    if not isinstance(function, type) and not inspect.isroutine(target):
-        target = type(function).__call__
-    if inspect.isasyncgenfunction(target):
-        return "async generator"
-    if inspect.isgeneratorfunction(target):
-        return "generator"
-    return "async" if inspect.iscoroutinefunction(target) else "def"
 
 
 def _name(function: Any) -> str:

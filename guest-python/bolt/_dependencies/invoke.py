@@ -34,7 +34,7 @@ class Plan:
     finish: converts the result of the handler to what is sent, or None.
     middleware: takes a request and the function that continues with it, or None.
     on_error: takes a request and an exception, and returns a response or raises; or None.
-    lifespan: entered before the first request of an interpreter, or None.
+    lifespans: entered before the first request of an interpreter, in this order.
     waits: `on_error` is async.
     """
 
@@ -43,15 +43,15 @@ class Plan:
     finish: Callable[[Any], Any] | None = None
     middleware: Callable[..., Any] | None = None
     on_error: Callable[..., Any] | None = None
-    lifespan: Lifespan | None = None
+    lifespans: tuple[Lifespan, ...] = ()
     waits: bool = False
 
     @property
     def is_async(self) -> bool:
         """Whether the call returns a coroutine."""
         kinds = {call.kind for call in self.root.walk()}
-        outer = self.waits or self.middleware is not None or self.lifespan is not None
-        return outer or bool(kinds & {"async", "async generator"})
+        outer = self.waits or self.middleware is not None or self.lifespans
+        return bool(outer) or bool(kinds & {"async", "async generator"})
 
     @property
     def asks_for_request(self) -> bool:
@@ -104,7 +104,7 @@ class _Writer:
         # When nothing runs after the handler, `invoke` can return its coroutine instead of awaiting
         # it, which saves a frame.
         others = {call.kind for call in plan.root.walk() if call is not plan.root}
-        wrapped = plan.middleware or plan.on_error or plan.finish or plan.lifespan
+        wrapped = plan.middleware or plan.on_error or plan.finish or plan.lifespans
         plain = not (self.exits or self.response or wrapped)
         self.hands_over = plain and not others & {"async", "async generator"}
         self.word = "async def" if plan.is_async and not self.hands_over else "def"
@@ -117,8 +117,8 @@ class _Writer:
             # The request is the last value.
             app = source.constant(plan.app)
             source.line(f"request = {source.constant(Request)}(wire[-1], {app})")
-        if plan.lifespan is not None:
-            life = source.constant(plan.lifespan)
+        for lifespan in plan.lifespans:
+            life = source.constant(lifespan)
             source.line(f"if not {life}.entered:")
             source.line(f"    await {life}.enter()")
             if plan.asks_for_request:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from .._callables import function_in
 from .._errors import Unsupported
 from .._schema.annotations import show, type_of
 from .._schema.constraints import checks_of, constrained
+from .._schema.models import Field
 from .._schema.param_functions import Marker
 from .._schema.types import (
     MISSING,
@@ -20,7 +22,7 @@ from .._schema.types import (
     Type,
 )
 
-__all__ = ["Declared", "Param", "declared", "hints_of_function", "make_param"]
+__all__ = ["Declared", "Param", "declared", "field_name", "hints_of_function", "make_param"]
 
 _SEQUENCES = frozenset({"list", "set", "frozenset", "vartuple"})
 _NO_MARKER = Marker("")
@@ -143,6 +145,13 @@ def _alias(name: str, source: str, marker: Marker) -> str:
     return name
 
 
+def field_name(param: Param, item: Field) -> str:
+    """The name in the request of a field of a record whose fields are values of a source."""
+    if item.alias:
+        return item.alias
+    return _alias(item.name, param.source, param.marker)
+
+
 def _record(kind: Type) -> bool:
     return kind.kind == "ref"
 
@@ -157,12 +166,9 @@ def _signature_without_values(function: Callable[..., Any]) -> inspect.Signature
 
 def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """The resolved annotations of the parameters."""
-    function = inspect.unwrap(handler)
+    function = function_in(handler)
     if isinstance(function, type):
         function = inspect.getattr_static(function, "__init__")
-    elif not isinstance(function, (types.FunctionType, types.MethodType)):
-        # A functools.partial or an object with __call__.
-        function = inspect.unwrap(getattr(function, "func", None) or type(function).__call__)
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, TypeError):

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .._serialization.codegen import is_identifier
 
-__all__ = ["PathError", "Template", "fill_path", "parse_path"]
+__all__ = ["PathError", "Template", "fill_path", "parse_path", "path_pattern"]
 
 _SEGMENT = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
 
@@ -64,6 +64,18 @@ def parse_path(path: str) -> Template:
         names.append(name)
         shape.append("{}" if convert is None else "{:path}")
     return Template(tuple(names), "/".join(shape))
+
+
+def path_pattern(path: str, *, below: bool = False) -> re.Pattern[str]:
+    """A pattern that matches the decoded paths of a template, or those below it."""
+    parts = []
+    for segment in path.split("/"):
+        match = _SEGMENT.fullmatch(segment)
+        if match is None:
+            parts.append(re.escape(unquote(segment)))
+        else:
+            parts.append("[^/]+" if match[2] is None else ".*")
+    return re.compile("/".join(parts) + ("/" if below else r"\Z"), re.DOTALL)
 
 
 def fill_path(path: str, values: Mapping[str, Any]) -> str:

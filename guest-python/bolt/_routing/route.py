@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .._app.context import AppContext
+from .._app.context import AppContext, around_all
+from .._app.exception_handling import invalid_request
 from .._dependencies.call_tree import call_tree
 from .._dependencies.invoke import Plan, compile_invoke, wire_params
 from .._dependencies.params import Param
@@ -16,7 +17,6 @@ from .._schema.models import Model, walk_models
 from .._serialization.response_model import Shape, compile_result, declared_result
 from .._serialization.serialize_checked import to_plain
 from .._struct.validation_errors import explain
-from ..exceptions import RequestValidationError
 from ..requests import Request
 from ..responses import JSON, JSONResponse, Response
 from .router import Declaration
@@ -29,7 +29,10 @@ class Route:
 
     id: its index in `BoltAPI.routes`.
     declared: its declaration.
-    context: the application's middleware, exception handlers, lifespan and overrides.
+    contexts: the middleware, exception handlers, lifespans and overrides of the applications that
+        it is in, the outermost first.
+    context: that of its own application. Its exception handlers and overrides count, but the
+        middleware and the lifespans of all.
     method: upper case.
     path: the template as declared.
     name: the option `name`, or the name of the function.
@@ -45,11 +48,16 @@ class Route:
     """
 
     def __init__(
-        self, id: int, declared: Declaration, context: AppContext, path_names: tuple[str, ...]
+        self,
+        id: int,
+        declared: Declaration,
+        contexts: tuple[AppContext, ...],
+        path_names: tuple[str, ...],
     ) -> None:
         self.id = id
         self.declared = declared
-        self.context = context
+        self.contexts = contexts
+        self.context = contexts[-1]
         self.path_names = path_names
         options = declared.options
         self.method = declared.method
@@ -66,9 +74,9 @@ class Route:
         self.max_requests: int | None = options.get("max_requests")
         self.source = ""
         self.invoke: Callable[[tuple[Any, ...]], Any] = self._first_invoke
-        self._prepare()
+        self.prepare()
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Read the signature of the handler, and the current state of the application."""
         options, context = self.declared.options, self.context
         root = call_tree(
@@ -86,9 +94,9 @@ class Route:
         self.plan = Plan(
             root,
             context.app,
-            middleware=context.middleware.around(self.status_code) if context.middleware else None,
+            middleware=around_all(self.contexts, self.status_code),
             on_error=on_error,
-            lifespan=context.lifespan,
+            lifespans=tuple(one.lifespan for one in self.contexts if one.lifespan is not None),
             waits=bool(handlers and handlers.waits),
         )
         self.is_async = self.plan.is_async
@@ -105,7 +113,7 @@ class Route:
         """
         if self.source:
             return
-        self._prepare()
+        self.prepare()
         finish = self._finish()
         if finish is not None:
             self.plan = replace(self.plan, finish=finish)
@@ -135,13 +143,15 @@ class Route:
 
         def failed(wire: tuple[Any, ...], cause: ValidatorError) -> Any:
             errors = explain(self.params, wire)
-            error: BaseException = RequestValidationError(errors)
+            # Only a route with exception handlers has the request.
+            request = Request(wire[-1], self.context.app) if handlers else None
+            error: BaseException = invalid_request(errors, request)
             if not errors:
                 # The rejected record is not from the request; the handler created it.
                 error = cause.__cause__ or cause
-            if handlers.find(error) is None:
+            if request is None or handlers.find(error) is None:
                 raise error from cause.__cause__
-            return handlers.handle(Request(wire[-1], self.context.app), error)
+            return handlers.handle(request, error)
 
         def explaining(wire: tuple[Any, ...]) -> Any:
             try:

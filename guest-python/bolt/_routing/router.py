@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack
 
+from .._callables import function_in
 from .._dependencies.call_tree import call_tree
 from .._errors import Unsupported
 from ..exceptions import BuildError
@@ -198,9 +198,8 @@ def qualname(handler: Any) -> str:
 
 def _location(handler: Any) -> tuple[str, int]:
     """The file of a handler relative to the import root, and the line of its `def`."""
-    function: Any = inspect.unwrap(handler)
-    function = getattr(function, "func", function)  # functools.partial
-    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    function = function_in(handler)
+    code = getattr(function, "__code__", None)
     if code is None:
         return "<unknown>", 0
     # `co_firstlineno` is the line of the first decorator.

@@ -37,7 +37,7 @@ from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app
 from .asyncio_patches import install_loop
-from .late_imports import LateImporter
+from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
 from .output import Output
 from .snapshot import fill_holes, immortalize
@@ -62,6 +62,8 @@ _RETURNED = 2
 _request: ContextVar[int] = ContextVar("bolt_request", default=0)
 _routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
+# The requests among them that the host cancelled.
+_cancelled: set[int] = set()
 _manifest = ""
 _lifespans: list[Lifespan] = []
 # The context variables after the import of the app; each request starts from a copy.
@@ -146,7 +148,9 @@ async def _leave() -> None:
     for lifespan in reversed(_lifespans):
         try:
             await lifespan.leave()
-        except Exception as exc:
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
             _complain(app_traceback(exc))
     _forget(0)
     host.linger(0, True)
@@ -198,12 +202,14 @@ async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]
     _request.set(request)
     try:
         reply = encode_reply(status, await coroutine)
-    except asyncio.CancelledError:
-        # The host cancelled the request, or the handler cancelled itself.
-        reply = encode_reply(500, _INTERNAL)
     except BaseException as exc:
-        reply = _failed(exc)
+        # Nobody waits for the reply of a request that the host cancelled. A CancelledError of the
+        # app's own making, as that of another task that the handler awaits, is an exception.
+        cancelled = isinstance(exc, asyncio.CancelledError) and request in _cancelled
+        reply = encode_reply(500, _INTERNAL) if cancelled else _failed(exc)
     _tasks.pop(request, None)
+    if _cancelled:
+        _cancelled.discard(request)
     _forget(request)
     if pending:
         _schedule_rest(request)
@@ -302,6 +308,7 @@ class Handlers:
         try:
             task = _tasks.get(request)
             if task is not None:
+                _cancelled.add(request)
                 task.cancel()
                 _loop.run_ready()
         except BaseException as exc:
@@ -346,12 +353,14 @@ def load(module: str, attribute: str) -> None:
             _warmups.append((route.id, item))
     _install_late_imports(compiled=False)
     _late_imports.add_folder(APP_FOLDER)
+    forget_folders()
 
 
 def load_runner() -> None:
     """Prepare for an app whose source the host provides after the snapshot."""
     _prepare()
     _install_late_imports(compiled=True)
+    forget_folders()
 
 
 def _install_late_imports(*, compiled: bool) -> None:
@@ -380,9 +389,9 @@ def _import_app(module: str, attribute: str) -> BoltAPI:
     for handler in host_error_handlers(api):
         _routes.append((handler.invoke, handler.status_code, handler.is_async))
     for route in api.routes:
-        lifespan = route.context.lifespan
-        if lifespan is not None and lifespan not in _lifespans:
-            _lifespans.append(lifespan)
+        for lifespan in route.plan.lifespans:
+            if lifespan not in _lifespans:
+                _lifespans.append(lifespan)
     _base = copy_context()
     refuse_sockets()
     keep_source_lines()
@@ -437,16 +446,10 @@ class Loader:
             importlib.invalidate_caches()
             _import_app(module, attribute)
             _late_imports.add_folder(APP_FOLDER)
-            _close_folder()
+            # A built app has no files at run time, so neither has this one.
+            os.close(_APP_FOLDER_NUMBER)
+            forget_folders()
         except LoadError as exc:
             raise Err(str(exc)) from None
         except BaseException as exc:
             raise Err(app_traceback(exc)) from None
-
-
-def _close_folder() -> None:
-    """Close the app's folder: a built app has no files at run time, so neither has this one."""
-    os.close(_APP_FOLDER_NUMBER)
-    # Otherwise the import of a missing module would raise an OSError instead of ImportError.
-    for place in sys.path:
-        sys.path_importer_cache[place] = None

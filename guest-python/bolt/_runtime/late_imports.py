@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["LateImporter"]
+__all__ = ["LateImporter", "forget_folders"]
 
 _STANDARD = "/python"
 # Large packages that are of no use in a sandbox.
@@ -127,6 +127,16 @@ class LateImporter:
         if module is None or module.compiled:
             return None
         return importlib.util.decode_source(zlib.decompress(module.code))
+
+
+def forget_folders() -> None:
+    """Forget the folders that modules came from, once nothing can be read from them any more.
+
+    The finder of each package lists its folder again when a module is not in memory. That raises an
+    OSError, and an import of what is not there has to raise ImportError.
+    """
+    for place in {*sys.path, *sys.path_importer_cache}:
+        sys.path_importer_cache[place] = None
 
 
 def _sources(folder: str) -> Iterator[str]:

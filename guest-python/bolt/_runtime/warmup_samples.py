@@ -97,7 +97,7 @@ def warmup_call(route: Route) -> WarmupCall | None:
     plan = route.plan
     invoke: Any = route.invoke
     namespace = getattr(invoke, "__globals__", {})
-    if plan.middleware or plan.on_error or plan.lifespan or plan.asks_for_request:
+    if plan.middleware or plan.on_error or plan.lifespans or plan.asks_for_request:
         return None
     try:
         wire = tuple(_sample(param.type) for param in route.params)

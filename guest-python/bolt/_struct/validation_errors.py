@@ -8,9 +8,10 @@ its location. Only rejected requests pay for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from .._dependencies.params import Param
+from .._dependencies.params import Param, field_name
 from .._schema.models import Field, Model, model_of
 from .._schema.types import MISSING, Type
 from .._serialization.deserialize import converter
@@ -28,8 +29,18 @@ def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, An
         place: tuple[Any, ...] = ("body" if param.source in ("form", "file") else param.source,)
         if not param.spread and not (param.source == "body" and _whole_body(params, param)):
             place = (*place, param.alias)
-        _convert(param.type, value, place, errors)
+        if param.spread:
+            _record(_as_sent(param), value, place, errors)
+        else:
+            _convert(param.type, value, place, errors)
     return errors
+
+
+def _as_sent(param: Param) -> Model:
+    """The record of a parameter that is spread, with the names that its fields have in requests."""
+    model = model_of(param.type.data)
+    fields = tuple(replace(item, alias=field_name(param, item)) for item in model.fields)
+    return replace(model, fields=fields)
 
 
 def _whole_body(params: Sequence[Param], param: Param) -> bool:

@@ -17,6 +17,7 @@ from fastapi import (
     Response,
     UploadFile,
 )
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
@@ -42,6 +43,7 @@ __all__ = [
     "Query",
     "RedirectResponse",
     "Request",
+    "RequestValidationError",
     "Response",
     "Struct",
     "TypedDict",

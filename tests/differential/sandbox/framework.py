@@ -25,6 +25,7 @@ from bolt import (
     Struct,
     UploadFile,
 )
+from bolt.exceptions import RequestValidationError
 
 __all__ = [
     "APIRouter",
@@ -45,6 +46,7 @@ __all__ = [
     "Query",
     "RedirectResponse",
     "Request",
+    "RequestValidationError",
     "Response",
     "Struct",
     "TypedDict",

@@ -1,0 +1,87 @@
+"""Imports at run time, when no folder can be read any more."""
+
+import errno
+import importlib
+import os
+import posix
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bolt._runtime.late_imports import LateImporter, forget_folders
+
+
+@pytest.fixture
+def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Packages of an app whose folder is closed: all access to it fails as in the sandbox."""
+    place = tmp_path / "app"
+    inner = place / "used_package" / "inner"
+    inner.mkdir(parents=True)
+    (place / "used_package" / "__init__.py").write_text("")
+    (inner / "__init__.py").write_text("")
+    (place / "used_spaces").mkdir()
+    (place / "used_spaces" / "one.py").write_text("")
+    (place / "late_package").mkdir()
+    (place / "late_package" / "__init__.py").write_text("from . import no_such_part")
+    (place / "late_other.py").write_text("value = 1")
+    monkeypatch.setattr(sys, "path", [str(place), *sys.path])
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "path_importer_cache", dict(sys.path_importer_cache))
+    importlib.import_module("used_package.inner")
+    importlib.import_module("used_spaces.one")
+    importer = LateImporter(lambda: None)
+    importer.add_folder(str(place))
+    importer.install()
+
+    def closed(real: Any) -> Any:
+        def call(path: Any = ".", *rest: Any, **named: Any) -> Any:
+            if str(path).startswith(str(place)):
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            return real(path, *rest, **named)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in ("listdir", "stat", "open"):
+            real = getattr(os, name)
+            # The import system calls the module below `os`.
+            patched.setattr(os, name, closed(real))
+            patched.setattr(posix, name, closed(real))
+        yield
+    for name in list(sys.modules):
+        if name.startswith(("used_", "late_")):
+            del sys.modules[name]
+
+
+MISSING = [
+    "import no_such_module",
+    "import used_package.no_such_part",
+    "from used_package import no_such_part",
+    "from used_package.inner import no_such_part",
+    "import used_package.inner.no_such_part",
+    "from used_spaces import no_such_part",
+    "import used_spaces.no_such_part",
+    "import late_package",
+    "from late_other import no_such_part",
+]
+
+
+@pytest.mark.parametrize("statement", MISSING)
+@pytest.mark.parametrize("cleared", [False, True])
+def test_what_is_missing_is_an_import_error(gone: Any, statement: str, cleared: bool) -> None:
+    forget_folders()
+    if cleared:
+        # An app may do so: it drops what the interpreter knows of folders.
+        importlib.invalidate_caches()
+    for _ in range(2):
+        with pytest.raises(ImportError):
+            exec(statement, {})
+    exec("import late_other", {})
+    assert sys.modules["late_other"].value == 1
+
+
+def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        exec("from used_package import no_such_part", {})
