@@ -184,7 +184,7 @@ def test_a_dependency_is_awaited_or_resumed(name: str) -> None:
 
 
 def request() -> tuple[Any, ...]:
-    return ("GET", "http", "/", "", [], None, {}, b"")
+    return ("GET", "http", "/", "", [], None, {}, b"", "")
 
 
 class Handles:

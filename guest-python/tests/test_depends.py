@@ -34,7 +34,8 @@ def finished(coroutine: Any) -> Any:
 
 
 def request() -> tuple[Any, ...]:
-    return ("GET", "http", "/a%20b", "x=1", [("host", "h")], ("127.0.0.1", 5), {"n": "1"}, b"{}", "/shop")
+    headers, client = [("host", "h")], ("127.0.0.1", 5)
+    return ("GET", "http", "/a%20b", "x=1", headers, client, {"n": "1"}, b"{}", "/shop")
 
 
 def test_a_dependency_is_called_once_with_parameters_of_its_own():

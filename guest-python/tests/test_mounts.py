@@ -46,7 +46,7 @@ class Item(Struct):
 
 
 def wire(path: str, headers: Any = (), body: bytes = b"", method: str = "GET") -> tuple[Any, ...]:
-    return (method, "http", path, "", [("host", "shop.example"), *headers], None, {}, body)
+    return (method, "http", path, "", [("host", "shop.example"), *headers], None, {}, body, "")
 
 
 def add_routes(api: BoltAPI) -> None:

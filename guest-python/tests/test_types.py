@@ -133,7 +133,7 @@ EXPRESSIONS = [
     (dict[int, str], {"t": "dict", "key": T, "value": {"t": "str"}}),
     (Literal["a", 1, True, None], {"t": "literal", "values": ["a", 1, True, None]}),
     (Color, ENUM),
-    (Level, {"t": "enum", "name": "Level", "values": [1, 2]}),
+    (Level, {"t": "enum", "name": "Level", "base": "int", "values": [1, 2]}),
     (Point, {"t": "ref", "id": "Point"}),
     (Mixed, {"t": "ref", "id": "Mixed"}),
     (Patch, {"t": "ref", "id": "Patch"}),

@@ -406,11 +406,8 @@ def main() -> int:
         httpx.Client(base_url=native_url, timeout=60, limits=once) as native,
         httpx.Client(base_url=sandbox_url, timeout=60) as sandbox,
     ):
-        for sent in (
-            *fixed(),
-            *of_types(types),
-            *thrown(random.Random(seed)),
-        ):
+        types = native.get("/kinds").json()
+        for sent in (*fixed(), *of_types(types), *thrown(random.Random(seed))):
             count += 1
             try:
                 ours = sent.send(sandbox)
