@@ -6,9 +6,10 @@ use crate::codec::work::Work;
 use crate::error::{Failure, Fault};
 use crate::http::body::ReceivedBody;
 use crate::http::head::{self, Arrival};
+use crate::http::seen_request::SeenRequest;
 use crate::manifest::router::RouteMatch;
 use crate::pool::call::CallArgs;
-use crate::validation::arguments::{self, Head, Input, InvalidArgs, ValidArgs};
+use crate::validation::arguments::{self, Input, InvalidArgs, ValidArgs};
 use hyper::http::request::Parts;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ pub fn check(
         is_json: head::is_json(&head.headers),
         headers: &headers,
         form: parsed.as_ref().or(sent.form.as_ref()),
-        head: request_head(head, arrival, &address),
+        head: head::request_head(head, arrival, &address),
     };
     arguments::validate(&app.manifest, &app.router, found, input, work)
 }
@@ -44,17 +45,30 @@ pub async fn check_again(
     head: Parts,
     sent: ReceivedBody,
     deadline: Instant,
+    seen: &mut Option<SeenRequest>,
 ) -> Result<CallArgs, Failure> {
     let (own, prefix, Arrival { id, peer, .. }) = (app.clone(), arrival.prefix.to_owned(), arrival);
+    let mut kept = seen.take();
     let check = move |work: &mut Work| {
-        let found = own.router.find(head::method(&head.method), head.uri.path()).ok();
-        (
-            found.map(|found| check(&own, Arrival { id, peer, prefix: &prefix }, &found, &head, &sent, work)),
-            sent,
-        )
+        let found = own.router.find(head::method(&head.method), head.uri.path()).ok()?;
+        let arrival = Arrival { id, peer, prefix: &prefix };
+        match check(&own, arrival, &found, &head, &sent, work) {
+            Ok(values) => Some(Ok((values, sent))),
+            Err(invalid) => {
+                if let Some(seen) = &mut kept {
+                    seen.add_body(&own, arrival, &found, &head, sent);
+                }
+                Some(Err((invalid, kept)))
+            }
+        }
     };
-    let (checked, sent) = app.checking.run(app.bodies.reserve(), deadline, check).await?;
-    call_args(checked.ok_or(Fault::Lost)??, sent)
+    match app.checking.run(app.bodies.reserve(), deadline, check).await?.ok_or(Fault::Lost)? {
+        Ok((values, sent)) => call_args(values, sent),
+        Err((invalid, kept)) => {
+            *seen = kept;
+            Err(invalid.into())
+        }
+    }
 }
 
 /// A call's arguments, with what they keep of the request.
@@ -63,12 +77,4 @@ pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Fail
     // Defaults may make more of a body than it was.
     reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
     Ok(CallArgs { values, uploads: sent.uploads, reservation: Some(reservation) })
-}
-
-/// `address`: the peer's, or empty where it is not needed.
-pub fn request_head<'r>(head: &'r Parts, arrival: Arrival<'r>, address: &'r str) -> Head<'r> {
-    let Arrival { id, peer, prefix } = arrival;
-    let client = (address, peer.address.port());
-    let scheme = if peer.is_secure { "https" } else { "http" };
-    Head { id, method: head.method.as_str(), scheme, prefix, path: head.uri.path(), client: Some(client) }
 }

@@ -4,6 +4,7 @@ use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
 use crate::manifest::Method;
 use crate::quota::body_budget::BodyReservation;
+use crate::validation::arguments::Head;
 use crate::validation::named_values::Pair;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -34,6 +35,14 @@ pub struct Arrival<'p> {
     pub peer: Peer,
     /// The path prefix that selected the app. The request's path goes on behind it.
     pub prefix: &'p str,
+}
+
+/// The head as a handler may see it. `address`: the peer's, or empty where it is not needed.
+pub fn request_head<'r>(head: &'r Parts, arrival: Arrival<'r>, address: &'r str) -> Head<'r> {
+    let Arrival { id, peer, prefix } = arrival;
+    let client = (address, peer.address.port());
+    let scheme = if peer.is_secure { "https" } else { "http" };
+    Head { id, method: head.method.as_str(), scheme, prefix, path: head.uri.path(), client: Some(client) }
 }
 
 /// Refuse ambiguous heads, which two parsers could understand in two ways. hyper lets these pass.

@@ -12,5 +12,6 @@ pub mod pipeline;
 pub mod protocol;
 pub mod range;
 pub mod response;
+pub mod seen_request;
 pub mod server;
 pub mod tls;

@@ -13,16 +13,14 @@ use crate::http::body;
 use crate::http::file_body::{self, Wanted};
 use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
+use crate::http::seen_request::SeenRequest;
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::pool::call::CallArgs;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
-use crate::validation::{
-    self,
-    arguments::{Input, InvalidArgs},
-};
+use crate::validation::arguments::InvalidArgs;
 use hyper::body::Body as _;
 use hyper::header::ALLOW;
 use hyper::http::HeaderValue;
@@ -93,8 +91,8 @@ async fn admitted(
     if let Some(page) = page(app, &head, arrival.prefix) {
         return Ok(response::from_page(page));
     }
-    let seen = own_refusals(app, arrival, &head);
-    match serve(worker_app, arrival, head, body, served).await {
+    let mut seen = SeenRequest::of(app, arrival, &head);
+    match serve(worker_app, arrival, head, body, served, &mut seen).await {
         Err(Failure::Rejected(rejection)) => refuse(worker_app, arrival.id, rejection, seen).await,
         outcome => outcome,
     }
@@ -127,6 +125,7 @@ async fn serve(
     head: Parts,
     body: impl RequestBody,
     served: &mut RequestInFlight<'_>,
+    seen: &mut Option<SeenRequest>,
 ) -> Result<HttpResponse, Failure> {
     let app = &*worker_app.app;
     let found = route(app, &head, arrival.prefix)?;
@@ -140,12 +139,18 @@ async fn serve(
     let args = match checked {
         // Boxed: it is rare, and its state would make the path of every request larger.
         Err(InvalidArgs::Stopped(Stop::Long)) => {
-            Box::pin(arguments::check_again(&worker_app.app, arrival, head, sent, deadline)).await?
+            Box::pin(arguments::check_again(&worker_app.app, arrival, head, sent, deadline, seen)).await?
         }
-        checked => {
+        Err(invalid) => {
+            if let Some(seen) = seen {
+                seen.add_body(app, arrival, &found, &head, sent);
+            }
+            return Err(invalid.into());
+        }
+        Ok(values) => {
             // Thousands of handlers may wait for long: the head alone keeps the 8 KiB that hyper read it into.
             drop(head);
-            arguments::call_args(checked?, sent)?
+            arguments::call_args(values, sent)?
         }
     };
     let mut reply = call(worker_app, arrival.id, route, args, deadline).await?;
@@ -168,36 +173,24 @@ async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse
     Ok(response::from_file(reply, file, wanted)?)
 }
 
-/// The request, for apps that answer refusals themselves. The head is gone by the time a request is refused.
-fn own_refusals(app: &App, arrival: Arrival<'_>, head: &Parts) -> Option<Vec<u8>> {
-    if app.manifest.refusals.is_empty() {
-        return None;
-    }
-    let (headers, address) = (head::pairs(&head.headers), arrival.peer.address.ip().to_string());
-    let query = head.uri.query();
-    let head = arguments::request_head(head, arrival, &address);
-    let input = Input { query, headers: &headers, head, ..Input::default() };
-    Some(validation::arguments::whole_request(&app.manifest, input))
-}
-
 /// Let the app answer a request that was refused, if it has a handler for that.
 async fn refuse(
     worker_app: &WorkerApp,
     id: u64,
     rejection: Rejection,
-    request: Option<Vec<u8>>,
+    seen: Option<SeenRequest>,
 ) -> Result<HttpResponse, Failure> {
     let app = &*worker_app.app;
-    let (Some(request), Some(route)) = (request, app.manifest.refusal(rejection.status())) else {
+    let (Some(seen), Some(route)) = (seen, app.manifest.refusal(rejection.status())) else {
         return Err(rejection.into());
     };
     let allow = match &rejection {
         Rejection::MethodNotAllowed { allow } => HeaderValue::from_str(allow).ok(),
         _ => None,
     };
-    let args = validation::arguments::refusal(&rejection.told_to_app(), &request);
+    let args = seen.into_args(&rejection.told_to_app());
     let deadline = Instant::now() + app.limits.deadline;
-    let reply = call(worker_app, id, route, args.into(), deadline).await?;
+    let reply = call(worker_app, id, route, args, deadline).await?;
     let mut response = respond(app, reply, Wanted::default()).await?;
     // RFC 9110, 15.5.6: a 405 says what is allowed, whoever answers it.
     if let (Some(allow), StatusCode::METHOD_NOT_ALLOWED) = (allow, response.status()) {

@@ -184,10 +184,19 @@ pub fn refusal(told: &JsonValue<'_>, request: &[u8]) -> ValidArgs {
     ValidArgs(out.buf)
 }
 
-/// A marshalled request without path parameters and body.
-pub fn whole_request(manifest: &Manifest, input: Input<'_>) -> Vec<u8> {
-    let mut out = Writer::default();
-    write_request(&mut out, manifest, &[], &[], input);
+/// A marshalled request. It has path parameters if it found a route.
+pub fn whole_request(
+    manifest: &Manifest,
+    router: &Router,
+    found: Option<&RouteMatch<'_>>,
+    input: Input<'_>,
+) -> Vec<u8> {
+    let mut out = Writer::with_capacity(256 + input.body.len());
+    let names = found.map_or(&[][..], |found| router.names(found.route));
+    let segments = found.iter().flat_map(|found| &found.segments);
+    // Those that cannot be decoded were refused before.
+    let path: Vec<_> = segments.map(|raw| decode(raw, false).unwrap_or_default()).collect();
+    write_request(&mut out, manifest, names, &path, input);
     out.buf
 }
 
