@@ -10,7 +10,6 @@ import asyncio
 import gc
 import importlib
 import json
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -50,11 +49,9 @@ __all__ = ["Handlers", "Loader", "load", "load_runner"]
 # The host looks for this mark before each line of a build error.
 _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
-# The preopened folder of the app, during the build or the load.
+# The preopened folder with the app's files.
 APP_FOLDER = "/0"
 _SDK_FOLDER = __file__.rpartition("/bolt/")[0]
-# The file descriptor of the first preopen.
-_APP_FOLDER_NUMBER = 3
 _WAIT = 2
 _SUBTASK = 1
 _RETURNED = 2
@@ -446,8 +443,7 @@ class Loader:
             importlib.invalidate_caches()
             _import_app(module, attribute)
             _late_imports.add_folder(APP_FOLDER)
-            # A built app has no files at run time, so neither has this one.
-            os.close(_APP_FOLDER_NUMBER)
+            # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()
         except LoadError as exc:
             raise Err(str(exc)) from None

@@ -14,11 +14,11 @@ use std::time::SystemTime;
 pub struct FileStamps(BTreeMap<PathBuf, Option<(Option<SystemTime>, u64)>>);
 
 impl FileStamps {
-    /// The Python files of an app. An unreadable folder looks empty; loading the app then says why.
+    /// The files of an app. An unreadable folder looks empty; loading the app then says why.
     pub fn of_app(app: &AppRef) -> Self {
         let Ok(files) = AppFiles::of(app) else { return Self::default() };
         let stamp = |file: &Found| (file.path.clone(), Some((Some(file.modified), file.size)));
-        Self(files.python().map(stamp).collect())
+        Self(files.iter().map(stamp).collect())
     }
 
     /// The files of an app, from any kind of source.

@@ -272,13 +272,7 @@ mod tests {
     #[test]
     fn an_app_that_is_being_deployed_is_left_alone() {
         let engine = engine(&Config { most_instances: 1, ..Config::default() }).unwrap();
-        let origin = Origin {
-            path: "/nowhere/app.wasm".into(),
-            app: None,
-            root: Default::default(),
-            linking: Default::default(),
-            rebuild: false,
-        };
+        let origin = Origin { path: "/nowhere/app.wasm".into(), ..Origin::default() };
         let (mount, config) = Default::default();
         let tenant = Tenant { name: "app".to_owned(), origin, mount, config };
         let slot = Slot::dormant(DormantApp::new(tenant, engine, "/nowhere".into()));

@@ -42,7 +42,7 @@ impl Runner {
 
     /// Load an app from its current source. The error is a message for its developer.
     pub async fn load(&self, app: &AppRef, show_errors: bool) -> Result<App, String> {
-        let component = self.component.running(self.source(app, show_errors)?);
+        let component = self.component.running(self.source(app, show_errors)?)?;
         let json = compiler::ask(&component, &self.config.limits).await?;
         App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
     }
@@ -55,7 +55,7 @@ impl Runner {
         let copy = cache_files::scratch(&self.work, "package")
             .map_err(|e| format!("the package cannot be copied: {e}"))?;
         AppFiles::of(app)?.copy(copy.path(), self.config.limits.build_disk as u64)?;
-        let app = AppRef { folder: copy.path().to_owned(), ..app.clone() };
+        let app = AppRef { folder: copy.path().to_owned(), left_out: Vec::new(), ..app.clone() };
         Ok(Source { app, show_errors, _copy: Some(Arc::new(copy)) })
     }
 }

@@ -5,9 +5,10 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::util::cache_files;
 use crate::util::tree::{Found, Name, Tree};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The files of an app, as they were found.
 pub struct AppFiles {
@@ -19,13 +20,23 @@ impl AppFiles {
     /// The files of `app`'s folder, or of its package in there. Errors are sentences for people.
     pub fn of(app: &AppRef) -> Result<Self, String> {
         let tree = Tree::open(&app.folder)?;
+        let ignored = ignored(&tree)?;
+        let is_wanted = |entry: &Name<'_>| {
+            let is_ignored =
+                || ignored.matched_path_or_any_parents(entry.path, entry.is_folder()).is_ignore();
+            is_wanted(entry) && !app.left_out.iter().any(|folder| folder == entry.path) && !is_ignored()
+        };
         let files = tree.files(Path::new(app.package.as_deref().unwrap_or_default()), is_wanted)?;
         Ok(Self { tree, files })
     }
 
-    /// The Python files: others may change while the app runs.
-    pub fn python(&self) -> impl Iterator<Item = &Found> {
-        self.files.iter().filter(|file| file.path.extension().is_some_and(|end| end == "py"))
+    pub fn iter(&self) -> impl Iterator<Item = &Found> {
+        self.files.iter()
+    }
+
+    /// Relative to the folder, sorted.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|file| file.path.clone()).collect()
     }
 
     /// Whether a file is among them.
@@ -61,7 +72,8 @@ impl AppFiles {
             open.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
             left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
                 format!(
-                    "the app's folder has more files than a build may have: move the app into a folder of its own, or raise {}",
+                    "the app's folder has more files than a build may have: move the app into a folder of its own, list what is \
+                     not part of it in {IGNORE}, or raise {}",
                     limit_name::of(Limit::BuildDisk)
                 )
             })?;
@@ -71,6 +83,30 @@ impl AppFiles {
         }
         Ok(cache_files::digest(&all))
     }
+}
+
+/// The file in an app's folder that lists what is no part of the app, as `.gitignore` does.
+const IGNORE: &str = ".boltignore";
+/// Most bytes of it.
+const MOST_IGNORE: u64 = 64 * 1024;
+/// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
+const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
+
+/// What the app's author leaves out.
+fn ignored(tree: &Tree) -> Result<Gitignore, String> {
+    let mut text = String::new();
+    if let Ok(file) = tree.open_file(Path::new(IGNORE)) {
+        let read = file.take(MOST_IGNORE + 1).read_to_string(&mut text);
+        read.map_err(|e| format!("{IGNORE} cannot be read: {e}"))?;
+        if text.len() as u64 > MOST_IGNORE {
+            return Err(format!("{IGNORE} has more than {MOST_IGNORE} bytes"));
+        }
+    }
+    let mut rules = GitignoreBuilder::new("");
+    for line in DATABASES.into_iter().chain(text.lines()) {
+        rules.add_line(None, line).map_err(|e| format!("{IGNORE}: {e}"))?;
+    }
+    rules.build().map_err(|e| format!("{IGNORE}: {e}"))
 }
 
 /// Leaves out what no build needs: hidden files, caches, virtual environments, components, and the files by which a package would
@@ -93,7 +129,9 @@ mod tests {
     #[test]
     fn a_copy_has_what_the_app_may_import_and_read() {
         let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for name in ["app.py", "data.txt", "shop/__init__.py", "shop/a.py", ".env", "app.wasm"] {
+        let ignored = ["notes.md", "shop/notes.md", "drafts/a.txt", "app.db", "app.db-wal", "uploads/x"];
+        let wanted = ["app.py", "data.txt", "geo.db", "shop/__init__.py", "shop/a.py"];
+        for name in [".env", "app.wasm"].into_iter().chain(ignored).chain(wanted) {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, name).unwrap();
@@ -110,14 +148,15 @@ mod tests {
             folder: folder.path().to_owned(),
             file: "app.py".into(),
             package: None,
+            left_out: vec!["uploads".into()],
         };
+        fs::write(folder.path().join(IGNORE), "# not served\nnotes.md\n/drafts/\n!geo.db\n").unwrap();
         let of = |app: &AppRef| AppFiles::of(app).unwrap();
         let names = |files: &AppFiles| -> Vec<_> {
             files.files.iter().map(|file| file.path.display().to_string()).collect()
         };
         let files = of(&app);
-        assert_eq!(names(&files), ["app.py", "data.txt", "shop/__init__.py", "shop/a.py"]);
-        assert_eq!(files.python().count(), 3);
+        assert_eq!(names(&files), wanted);
         let digest = files.copy(copy.path(), 1000).unwrap();
         assert_eq!(digest, files.digest(1000).unwrap());
         let copied = AppFiles::of(&AppRef { folder: copy.path().to_owned(), ..app.clone() }).unwrap();

@@ -3,6 +3,7 @@
 //! Both are cached under the hashes of the component and of the engine. Even at build time, the app runs only inside
 //! the sandbox.
 
+use crate::builder::app_archive;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::{AppConfig, Limits};
@@ -44,6 +45,7 @@ pub fn compile(
     let artifact = Artifact::locate(cache, &cache_files::digest(&bytes), engine);
     let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     to_native(engine, wasm, &bytes, cache, &artifact)?;
+    app_archive::extract(&bytes, &artifact.files).map_err(refused)?;
     let (json, manifest) = describe(engine, &artifact, &name, config).map_err(refused)?;
     cache_files::write_private(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))

@@ -3,6 +3,7 @@
 //!
 //! The result is cached under a hash of all its inputs, so nothing is built twice.
 
+use crate::builder::app_archive;
 use crate::builder::app_files::AppFiles;
 use crate::builder::python_env::{self, APP, Content, Python};
 use crate::builder::sdk_bundle;
@@ -79,9 +80,9 @@ pub fn component_of(
     cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be used"))?;
     let work = cache_files::scratch(&work(cache)?, "build").map_err(io("the cache folder cannot be made"))?;
     // The files may have changed since it was planned: what counts is what was copied.
-    let planned = match content {
+    let (planned, archive) = match content {
         Content::App(app) => copied(app, planned.linking, &work.path().join(APP), limits, cache)?,
-        Content::Runner => planned,
+        Content::Runner => (planned, None),
     };
     let Planned { key, linking, wasm: target } = planned;
     // Two hosts may start with the same app: the second one waits, and then finds the component built.
@@ -98,6 +99,9 @@ pub fn component_of(
     });
     let wasm = python_env::componentize(&python, content, limits, work.path())?;
     link(&wasm, linking)?;
+    if let Some(archive) = archive {
+        add_files(&wasm, &archive).map_err(io("the app's files cannot be added"))?;
+    }
     fs::rename(&wasm, &target).map_err(io("the component cannot be stored"))?;
     let _ = fs::remove_file(cache.join("components").join(format!("{key}.lock")));
     let size = fs::metadata(&target).map_or(0, |meta| meta.len()) / 1_000_000;
@@ -105,14 +109,15 @@ pub fn component_of(
     Ok(target)
 }
 
-/// Copy an app's files, and say which component they become.
+/// Copy an app's files; returns which component they become, and their archive. It is made before the build, in which the app could
+/// change the copy.
 fn copied(
     app: &AppRef,
     linking: Linking,
     folder: &Path,
     limits: &Limits,
     cache: &Path,
-) -> Result<Planned, String> {
+) -> Result<(Planned, Option<Vec<u8>>), String> {
     let files = AppFiles::of(app)?;
     if !files.has(&app.file) {
         return Err(format!(
@@ -122,7 +127,15 @@ fn copied(
         ));
     }
     let digest = files.copy(folder, limits.build_disk as u64)?;
-    Ok(Planned::of_files(app, &digest, linking, cache))
+    let archive = app_archive::pack(folder, &files.paths());
+    let archive = archive.map_err(|e| format!("the app's files cannot be read: {e}"))?;
+    Ok((Planned::of_files(app, &digest, linking, cache), archive))
+}
+
+fn add_files(wasm: &Path, archive: &[u8]) -> std::io::Result<()> {
+    let mut bytes = fs::read(wasm)?;
+    app_archive::append(&mut bytes, archive);
+    fs::write(wasm, bytes)
 }
 
 /// The folder of the builds in progress, without those of processes that ended.

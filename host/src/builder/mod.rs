@@ -1,5 +1,6 @@
 //! Turns an app's source into compiled code that can be served. Every result is cached under a hash of its inputs.
 
+pub mod app_archive;
 pub mod app_files;
 #[cfg(feature = "build")]
 pub mod child;

@@ -26,6 +26,9 @@ pub struct Source {
     /// Leave the core modules of the component linked, instead of merging them into one.
     #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
     pub no_flatten: bool,
+    /// A folder that is no part of the app.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub left_out: Vec<PathBuf>,
     /// Leave out function names, which traps and profiles use.
     #[arg(long)]
     pub strip: bool,
@@ -35,7 +38,9 @@ impl Source {
     pub fn origin(&self) -> Origin {
         let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
         let root = root(self.root.as_ref());
-        Origin { path: self.path.clone(), app: self.app.clone(), root, linking, rebuild: self.rebuild }
+        let left_out = self.left_out.clone();
+        let (path, app) = (self.path.clone(), self.app.clone());
+        Origin { path, app, root, linking, left_out, rebuild: self.rebuild }
     }
 }
 

@@ -41,6 +41,8 @@ pub struct AppRef {
     pub file: PathBuf,
     /// Only this package in the folder is the app's.
     pub package: Option<String>,
+    /// Folders in the folder that are not, relative to it.
+    pub left_out: Vec<PathBuf>,
 }
 
 impl AppRef {
@@ -82,7 +84,25 @@ impl AppRef {
                 "{shown}: {module}:{attribute} is not a Python name: rename the file or give --app module:attr"
             ));
         }
-        Ok(Self { module: module.to_owned(), attribute: attribute.to_owned(), folder, file, package })
+        Ok(Self {
+            module: module.to_owned(),
+            attribute: attribute.to_owned(),
+            folder,
+            file,
+            package,
+            left_out: Vec::new(),
+        })
+    }
+
+    /// The app without those of the folders that are in its own.
+    pub fn without(self, folders: &[PathBuf]) -> Self {
+        let Ok(own) = self.folder.canonicalize() else { return self };
+        let inside = |folder: &PathBuf| {
+            let whole = folder.canonicalize().ok()?;
+            let rest = whole.strip_prefix(&own).ok()?;
+            (!rest.as_os_str().is_empty()).then(|| rest.to_owned())
+        };
+        Self { left_out: folders.iter().filter_map(inside).collect(), ..self }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::config::app_source::{AppRef, Root};
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
-use crate::config::origin::Linking;
+
 use crate::config::origin::Origin;
 use crate::config::origin::Tenant;
 use crate::config::preopens::{Preopen, Preopens};
@@ -398,6 +398,7 @@ impl AppTable {
             let made = Preopen::new(as_name.get_ref(), &place, files.write);
             preopens.extend(mistakes.take(as_name.span().start, made));
         }
+        let left_out = preopens.iter().map(|folder| folder.place.clone()).collect();
         let preopens = mistakes.take(start, Preopens::new(preopens)).unwrap_or_default();
         let config = AppConfig {
             limits: app_limits(self.limits, base, mistakes),
@@ -405,7 +406,7 @@ impl AppTable {
             preopens,
             env: self.env.into_iter().collect(),
         };
-        let origin = Origin { path, app: self.app, root, linking: Linking::default(), rebuild: false };
+        let origin = Origin { path, app: self.app, root, left_out, ..Origin::default() };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
         (mistakes.found.len() == before).then_some(tenant)
     }

@@ -6,7 +6,7 @@ use crate::config::virtual_hosts::Mount;
 use std::path::PathBuf;
 
 /// An app as an operator specifies it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// A `.py` file, or a component.
     pub path: PathBuf,
@@ -15,6 +15,8 @@ pub struct Origin {
     /// The folder that its imports begin in.
     pub root: Root,
     pub linking: Linking,
+    /// Folders that are granted to the app under names of their own: what is in them changes while it runs, and is no part of it.
+    pub left_out: Vec<PathBuf>,
     /// Build again even when nothing changed.
     pub rebuild: bool,
 }
@@ -26,7 +28,8 @@ impl Origin {
     }
 
     pub fn app_ref(&self) -> Result<AppRef, String> {
-        AppRef::new(&self.path, self.app.as_deref(), &self.root)
+        let app = AppRef::new(&self.path, self.app.as_deref(), &self.root)?;
+        Ok(app.without(&self.left_out))
     }
 }
 

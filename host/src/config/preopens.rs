@@ -1,8 +1,10 @@
 //! Preopens: the folders that `--files` grants to an app, and their names inside the app.
 
+use crate::config::app_source::APP_FOLDER;
 use crate::config::granted_folder::{self, Identity};
 use crate::config::limit_name;
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Deref;
@@ -122,6 +124,16 @@ impl Preopens {
             granted.folder = open(&granted.preopen, writable)?.into();
         }
         Ok(())
+    }
+
+    /// With the folder of the app's own files, where it has them during a build. It comes first: so the guest's C library knows its
+    /// descriptor from the build.
+    pub(crate) fn with_own(&self, folder: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = Arc::new(rustix::fs::open(folder, flags, Mode::empty())?);
+        let preopen = Preopen { name: APP_FOLDER.to_owned(), place: folder.to_owned(), write: false };
+        let own = Granted { preopen, folder: open };
+        Ok(Self([own].into_iter().chain(self.0.iter().cloned()).collect()))
     }
 
     pub fn is_empty(&self) -> bool {

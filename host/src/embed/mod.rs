@@ -202,13 +202,8 @@ impl Host {
     ) -> Result<Plugin, LoadError> {
         let prefix = virtual_hosts::prefix(prefix).map_err(LoadError::Prefix)?;
         let mount = Mount { hosts: Vec::new(), prefix };
-        let origin = Origin {
-            path: app.as_ref().to_owned(),
-            app: None,
-            root: Default::default(),
-            linking: Default::default(),
-            rebuild: false,
-        };
+        let left_out = config.preopens.iter().map(|folder| folder.place.clone()).collect();
+        let origin = Origin { path: app.as_ref().to_owned(), left_out, ..Origin::default() };
         let inner = self.inner.clone();
         let loading = move || loader::load(&origin, &inner.engine, &config, &inner.cache);
         let loaded = tokio::task::spawn_blocking(loading).await;

@@ -55,6 +55,7 @@ fn marshalled(
 ) -> Vec<u8> {
     let (headers, address) = (head::pairs(&head.headers), arrival.peer.address.ip().to_string());
     let head_values = head::request_head(head, arrival, &address);
-    let input = Input { query: head.uri.query(), body, headers: &headers, head: head_values, ..Input::default() };
+    let input =
+        Input { query: head.uri.query(), body, headers: &headers, head: head_values, ..Input::default() };
     arguments::whole_request(&app.manifest, &app.router, found, input)
 }

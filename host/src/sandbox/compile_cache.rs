@@ -35,7 +35,7 @@ static NOTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 const MOST_PAGES: u64 = 4096;
 
 /// Bump this when the meaning of an artifact's files changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The key of all seals, in the cache folder.
 const KEY: &str = "code.key";
@@ -45,6 +45,8 @@ const KEY: &str = "code.key";
 pub struct Artifact {
     pub code: PathBuf,
     pub manifest: PathBuf,
+    /// A folder with the files that the component carries, if it carries any.
+    pub files: PathBuf,
     /// The seal of the code, and the folder of the code that it shares with others.
     seal: PathBuf,
     /// Pages of the code file that a cold start uses: a run per line, first page and count. Only a prefetch hint.
@@ -64,6 +66,7 @@ impl Artifact {
         Self {
             code: folder.join("code.bin"),
             manifest: folder.join("manifest.json"),
+            files: folder.join("files"),
             seal: folder.join("code.seal"),
             pages: folder.join("code.pages"),
         }

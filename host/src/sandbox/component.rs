@@ -3,7 +3,7 @@
 use crate::config::app_source::Source;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
-use crate::config::preopens::Granted;
+use crate::config::preopens::{Granted, Preopens};
 use crate::config::{AppConfig, Limits};
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
@@ -148,7 +148,7 @@ impl LoadedComponent {
                 linger: limits.deadline,
                 start_timeout: limits.start_timeout,
                 alive: Arc::default(),
-                preopens: Arc::new(config.preopens.clone()),
+                preopens: Arc::new(with_own(&config.preopens, &artifact.files)?),
                 env: config.env.as_slice().into(),
                 source: None,
             },
@@ -156,11 +156,22 @@ impl LoadedComponent {
     }
 
     /// A copy of this runner that loads `source`.
-    pub fn running(&self, source: Source) -> Self {
+    pub fn running(&self, source: Source) -> Result<Self, String> {
         let name = source.app.module.as_str().into();
-        let spec = InstanceSpec { name, source: Some(Arc::new(source)), ..self.spec.clone() };
-        Self { spec, ..self.clone() }
+        let preopens = Arc::new(with_own(&self.spec.preopens, &source.app.folder)?);
+        let spec = InstanceSpec { name, preopens, source: Some(Arc::new(source)), ..self.spec.clone() };
+        Ok(Self { spec, ..self.clone() })
     }
+}
+
+/// The grants of an app, with its own files if there is such a folder.
+fn with_own(granted: &Preopens, files: &Path) -> Result<Preopens, String> {
+    if !files.is_dir() {
+        return Ok(granted.clone());
+    }
+    granted
+        .with_own(files)
+        .map_err(|e| format!("the app's files in {} cannot be opened: {e}", files.display()))
 }
 
 /// The quota of the folders that an app may write to.

@@ -3,7 +3,7 @@
 //! A guest has no network and no arguments. It sees the environment and files that it was granted; a runner also sees
 //! its app's files until they are loaded.
 
-use crate::config::app_source::{APP_FOLDER, Source};
+use crate::config::app_source::Source;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
@@ -111,10 +111,6 @@ impl HostState {
         wasi.envs(&spec.env);
         // Otherwise a guest may create sockets, which it may not connect. Servers are reached through `http`.
         wasi.allow_tcp(false).allow_udp(false);
-        // Preopened first: the guest closes it by its descriptor number.
-        if let Some(source) = &spec.source {
-            wasi.preopened_dir(&source.app.folder, APP_FOLDER, FsPerms::ReadOnly)?;
-        }
         for folder in spec.preopens.iter() {
             let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(folder.path(), &folder.name, perms)?;

@@ -75,7 +75,7 @@ impl Tree {
                 }
                 let below = path.join(name);
                 let Some((kind, stat)) = self.look(&folder, name, &below) else { continue };
-                let name = Name { name, kind, folder: &folder };
+                let name = Name { name, path: &below, kind, folder: &folder };
                 match kind {
                     FileType::Directory if wanted(&name) => {
                         if chain.len() >= MOST_DEPTH {
@@ -83,10 +83,10 @@ impl Tree {
                                 self.too_much(&format!("more than {MOST_DEPTH} folders in each other"))
                             );
                         }
-                        pending.push(Pending { path: below, chain: chain.clone() });
+                        pending.push(Pending { path: below.clone(), chain: chain.clone() });
                     }
                     FileType::RegularFile if wanted(&name) => found.push(Found {
-                        path: below,
+                        path: below.clone(),
                         modified: modified(&stat),
                         size: u64::try_from(stat.st_size).unwrap_or(0),
                     }),
@@ -130,6 +130,8 @@ impl Tree {
 /// The name of an entry, for those who decide whether it is wanted.
 pub struct Name<'n> {
     pub name: &'n str,
+    /// Relative to the folder of the walk.
+    pub path: &'n Path,
     kind: FileType,
     folder: &'n OwnedFd,
 }
