@@ -25,10 +25,6 @@ class Number(IntEnum):
     ONE = 1
 
 
-class Ratio(float, Enum):
-    HALF = 1.5
-
-
 class Dog(Struct):
     name: str
     age: int = 1
@@ -70,7 +66,6 @@ TYPES: dict[str, Any] = {
     "word-str": Word | str,
     "number-int": Number | int,
     "number-float": Number | float,
-    "ratio-int": Ratio | int,
     "shade-str-int": Shade | str | int,
     "dog-dict": Dog | dict[str, Any],
     "dict-dog": dict[str, Any] | Dog,
@@ -129,7 +124,8 @@ def shown(value: Any) -> Any:
         return [type(value).__name__, {name: shown(item) for name, item in vars_of(value).items()}]
     if isinstance(value, datetime):
         offset = value.utcoffset()
-        return ["datetime", value.replace(tzinfo=None).isoformat(), offset and offset.seconds]
+        seconds = None if offset is None else offset.total_seconds()
+        return ["datetime", value.replace(tzinfo=None).isoformat(), seconds]
     kind = type(value).__name__
     return [kind, value.decode() if isinstance(value, bytes) else str(value)]
 
@@ -182,7 +178,7 @@ async def part_bytes(f: Annotated[bytes, File()]) -> Any:
 
 @router.post("/part/optional-bytes")
 async def part_optional_bytes(f: Annotated[bytes | None, File()] = None) -> Any:
-    return f and f.decode()
+    return None if f is None else f.decode()
 
 
 @router.post("/part/text")
