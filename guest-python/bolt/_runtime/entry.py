@@ -37,6 +37,7 @@ from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app
 from .asyncio_patches import install_loop
+from .hints import APP_FOLDER
 from .late_imports import LateImporter
 from .loop import BoltLoop
 from .output import Output
@@ -50,8 +51,6 @@ __all__ = ["Handlers", "Loader", "load", "load_runner"]
 # The host looks for this mark before each line of a build error.
 _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
-# The preopened folder of the app, during the build or the load.
-APP_FOLDER = "/0"
 _SDK_FOLDER = __file__.rpartition("/bolt/")[0]
 # The file descriptor of the first preopen.
 _APP_FOLDER_NUMBER = 3
