@@ -71,7 +71,7 @@ def failure(source: str, folder: Path) -> BaseException:
         ("import yaml", "`pip install --target . yaml`"),
         ("import ctypes", "has no module ctypes"),
         ("import resource", "has no module resource"),
-        ("import mmap", "no processes"),
+        ("import mmap", "has no module mmap"),
         ("from bolt import StreamingResponse", "a response is sent whole"),
         ("from bolt.responses import StreamingResponse", "a response is sent whole"),
         ("from bolt import BaseModel", "class Item(Struct)"),
@@ -91,6 +91,10 @@ def failure(source: str, folder: Path) -> BaseException:
         ('open("/nowhere/at/all")', "its own folder"),
         ('open("not-there.txt")', "its own folder"),
         ('import sqlite3\nsqlite3.connect("/nowhere/x.db").execute("")', "`--write /data=FOLDER`"),
+        (
+            "raise ImportError(\"cannot import name 'InterpreterPoolExecutor' from 'x' (x.py)\")",
+            "to_thread(f)",
+        ),
         ('raise KeyError("No time zone found with key Europe/Berlin")', "tzdata"),
         # Deeper causes count, and so do the parts of a group.
         (

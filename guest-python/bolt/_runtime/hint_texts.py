@@ -233,7 +233,7 @@ MODULES = {
         _TLS: "ssl _ssl OpenSSL",
         COMPILED: "_ctypes numpy pandas scipy PIL cv2 torch orjson ujson lxml cryptography cffi "
         "_cffi_backend greenlet uvloop grpc",
-        PROCESSES: "_multiprocessing _posixsubprocess _posixshmem mmap fcntl pty celery",
+        PROCESSES: "_multiprocessing _posixsubprocess _posixshmem celery",
         _TEMPLATES: "jinja2",
         _STREAMING: "sse_starlette",
         "keep tests in files that the app does not import.": "pytest",

@@ -102,8 +102,9 @@ def _of(raised: _Raised) -> str | None:
             return sentence
     if isinstance(exc, ModuleNotFoundError) and exc.name:
         return _of_module(exc)
-    if isinstance(exc, ImportError):
-        return _of_name(text)
+    name = _UNNAMED.search(text)
+    if isinstance(exc, ImportError) and name is not None and name[2].split(".")[0] == "bolt":
+        return texts.NAMES.get(name[1])
     if isinstance(exc, AttributeError):
         return _of_attribute(exc)
     if isinstance(exc, OSError) and exc.errno in (errno.ENOENT, errno.EBADF, errno.EPERM):
@@ -159,14 +160,6 @@ def _of_framework(module: str) -> str:
         return texts.FRAMEWORK_PARTS[part]
     place = f"bolt.{part}" if part in texts.SAME_PARTS else "bolt"
     return texts.FRAMEWORK.format(place=place)
-
-
-def _of_name(text: str) -> str | None:
-    """For a name that the SDK does not have."""
-    match = _UNNAMED.search(text)
-    if match is None or match[2].partition(".")[0] != "bolt":
-        return None
-    return texts.NAMES.get(match[1])
 
 
 def _of_attribute(exc: AttributeError) -> str | None:
