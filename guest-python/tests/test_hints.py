@@ -95,6 +95,7 @@ def failure(source: str, folder: Path) -> BaseException:
             "raise ImportError(\"cannot import name 'InterpreterPoolExecutor' from 'x' (x.py)\")",
             "to_thread(f)",
         ),
+        ('import sqlite3\nraise sqlite3.OperationalError("database is locked")', "short"),
         ('raise KeyError("No time zone found with key Europe/Berlin")', "tzdata"),
         # Deeper causes count, and so do the parts of a group.
         (

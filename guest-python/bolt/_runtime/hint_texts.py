@@ -274,6 +274,9 @@ SAYING = {
     "No usable temporary directory": "grant a folder for them: `--write /tmp=FOLDER`.",
     "unable to open database file": "a SQLite file lies in a folder of `--write`: with "
     "`--write /data=FOLDER` it is `/data/app.db`.",
+    "database is locked": "keep transactions short, and give `sqlite3.connect` a `timeout`; "
+    "if none is under way, remove the folder `NAME.lock` beside the file, "
+    "which an ended interpreter has left.",
     "InterpreterPoolExecutor": _EXECUTORS,
 }
 
