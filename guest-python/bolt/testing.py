@@ -16,7 +16,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -26,49 +25,83 @@ from typing import Any
 import httpx
 
 from ._app.application import BoltAPI
+from ._testing.errors import HandlerError, ServerError
+from ._testing.sandboxed import arguments, is_plain, write_app
+from ._testing.server_log import ServerLog
 
-__all__ = ["ServerError", "TestClient"]
+__all__ = ["HandlerError", "ServerError", "TestClient"]
 
 
-class ServerError(RuntimeError):
-    """The application could not be built or served. The text is the output of bolt-host."""
+# What pytest shows is what an app's author imports.
+HandlerError.__module__ = ServerError.__module__ = __name__
 
 
 class TestClient(httpx.Client):
     """An httpx client of an application, which is served as long as the client is open.
 
     app: a file, "app.py" or "app.wasm", or the BoltAPI object of an imported module. The
-        `dependency_overrides` of an object also apply in the sandbox; the dependency and its
-        override must be functions or classes at the top level of a module that the sandbox can
-        import, so not of the test file itself.
+        `dependency_overrides` of an object also apply in the sandbox. An override may be a function
+        of the test file, and use what the sandbox can have: modules of the app's folder, functions
+        and classes of the test file, plain values. When they change, the next request begins with
+        a new server.
     flags: flags of `bolt-host run`, such as "--allow-http=api.example". By default one worker
         serves: all `def` handlers share the globals of one interpreter, and all `async def`
         handlers those of another.
-    options: those of `httpx.Client`.
+    raise_server_exceptions: raise HandlerError with the traceback if a handler raises an exception
+        that becomes a 500; False gives the response.
+    options: those of `httpx.Client`. Redirects are followed, unless `follow_redirects=False`.
 
     The program is `bolt-host` in PATH, or the one that the variable BOLT_HOST names. It serves the
-    source; with the flag "--build=first" it builds the application, which takes about 10 seconds.
+    source; with the flag "--build=first" it builds the application first.
     """
 
     __test__ = False  # pytest would collect a class whose name begins with "Test"
 
     def __init__(
-        self, app: str | Path | BoltAPI, *, flags: Sequence[str] = (), **options: Any
+        self,
+        app: str | Path | BoltAPI,
+        *,
+        flags: Sequence[str] = (),
+        raise_server_exceptions: bool = True,
+        **options: Any,
     ) -> None:
+        self._app = app
+        self._flags = flags
+        self._raises = raise_server_exceptions
+        self._log = ServerLog()
         self._place = contextlib.ExitStack()
-        self._log: list[str] = []
-        try:
-            address = self._start(app, flags)
-        except BaseException:
-            self._place.close()
-            raise
+        self._has_own_url = "base_url" in options
+        address = self._started()
         options.setdefault("base_url", address)
+        options.setdefault("follow_redirects", True)
         super().__init__(**options)
 
     @property
     def log(self) -> str:
         """The output of the server so far: tracebacks, prints and the access log."""
-        return "\n".join(self._log)
+        return str(self._log)
+
+    def build_request(self, *args: Any, **options: Any) -> httpx.Request:
+        """Build a request; see httpx. Overrides that have changed since the start apply to it."""
+        if self._overrides() != self._served:
+            self._place.close()
+            address = self._started()
+            if not self._has_own_url:
+                self.base_url = httpx.URL(address)
+        return super().build_request(*args, **options)
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request; see httpx. Raises HandlerError unless `raise_server_exceptions=False`."""
+        before = len(self._log)
+        response = super().send(request, **options)
+        if self._raises and response.status_code == 500:
+            sent = response.request
+            path = sent.url.raw_path.partition(b"?")[0].decode("ascii")
+            failure = self._log.failure(sent.method, path, before)
+            if failure is not None:
+                response.close()
+                raise HandlerError(f"{sent.method} {path}: {failure.rstrip()}", response)
+        return response
 
     def close(self) -> None:
         """Close the client and stop the server."""
@@ -79,15 +112,30 @@ class TestClient(httpx.Client):
         super().__exit__(*exc)
         self._place.close()
 
-    def _start(self, app: str | Path | BoltAPI, flags: Sequence[str]) -> str:
+    def _overrides(self) -> list[tuple[Any, Any]]:
+        return (
+            list(self._app.dependency_overrides.items()) if isinstance(self._app, BoltAPI) else []
+        )
+
+    def _started(self) -> str:
+        """The address of a new server."""
+        self._served = self._overrides()
+        self._place = contextlib.ExitStack()
+        try:
+            return self._start()
+        except BaseException:
+            self._place.close()
+            raise
+
+    def _start(self) -> str:
         chosen = [
             default
             for default in ("--workers=1", "--instances=1", "--build=never")
-            if not any(flag.startswith(default.partition("=")[0]) for flag in flags)
+            if not any(flag.startswith(default.partition("=")[0]) for flag in self._flags)
         ]
         # The server ends with this process, even when the process is killed: then the pipe closes.
         ends = "--exit-on-stdin-close"
-        command = [_program(), "run", *self._source(app), "--port=0", ends, *chosen, *flags]
+        command = [_program(), "run", *self._source(), "--port=0", ends, *chosen, *self._flags]
         server = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -98,40 +146,28 @@ class TestClient(httpx.Client):
         )
         self._place.callback(_end, server)
         output: Any = server.stdout
+        before = len(self._log)
         for line in output:
-            self._log.append(line.rstrip("\n"))
+            self._log.add(line.rstrip("\n"))
             if line.startswith("listening on "):
                 # The server would block on a full pipe, so a thread drains it.
                 reader = threading.Thread(target=self._read, args=(output,), daemon=True)
                 reader.start()
                 return str(line.removeprefix("listening on ").strip())
-        raise ServerError(self.log)
+        raise ServerError("\n".join(self.log.splitlines()[before:]))
 
     def _read(self, output: Any) -> None:
         with contextlib.suppress(ValueError, OSError):
             for line in output:
-                self._log.append(line.rstrip("\n"))
+                self._log.add(line.rstrip("\n"))
 
-    def _source(self, app: str | Path | BoltAPI) -> list[str]:
-        if not isinstance(app, BoltAPI):
-            return [str(app)]
-        module, attribute = _found(app)
-        if not app.dependency_overrides and "." not in module.__name__:
-            return [str(_file(module)), f"--app={module.__name__}:{attribute}"]
-        return self._wrapped(app, module, attribute)
-
-    def _wrapped(self, app: BoltAPI, module: Any, attribute: str) -> list[str]:
-        """A module that imports the app and sets overrides, in a copy of the app's folder."""
-        root = _file(module).parents[module.__name__.count(".")]
+    def _source(self) -> list[str]:
+        if not isinstance(self._app, BoltAPI):
+            return [str(self._app)]
+        if is_plain(self._app):
+            return arguments(self._app)
         place = Path(self._place.enter_context(tempfile.TemporaryDirectory())) / "app"
-        shutil.copytree(root, place, ignore=shutil.ignore_patterns(".*", "__pycache__", "venv"))
-        lines = [f"import {module.__name__}", f"api = {module.__name__}.{attribute}"]
-        for dependency, other in app.dependency_overrides.items():
-            old, new = _reference(dependency), _reference(other)
-            lines += [f"import {old[0]}", f"import {new[0]}"]
-            lines.append(f"api.dependency_overrides[{'.'.join(old)}] = {'.'.join(new)}")
-        (place / "bolt_under_test.py").write_text("\n".join(lines) + "\n")
-        return [str(place / "bolt_under_test.py")]
+        return write_app(self._app, place)
 
 
 def _program() -> str:
@@ -150,34 +186,3 @@ def _end(server: subprocess.Popen[str]) -> None:
         server.wait()
     if server.stdin is not None:
         server.stdin.close()
-
-
-def _found(app: BoltAPI) -> tuple[Any, str]:
-    """The module that defines an application, and the application's name in it."""
-    for module in list(sys.modules.values()):
-        for name, value in list(vars(module).items() if module is not None else ()):
-            # A module that only imports the application does not define its handlers.
-            if value is app and any(
-                vars(module).get(route.handler.__name__) is route.handler
-                for route in app.routes
-                if hasattr(route.handler, "__name__")
-            ):
-                return module, name
-    raise ServerError("no imported module defines the application: give the path of its file")
-
-
-def _file(module: Any) -> Path:
-    path = getattr(module, "__file__", None)
-    if path is None:
-        raise ServerError(f"the module {module.__name__} has no file")
-    return Path(path)
-
-
-def _reference(thing: Any) -> tuple[str, str]:
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<")
-    if module is None or not name.isidentifier():
-        raise ServerError(
-            f"{thing!r} cannot be named in the sandbox: an override is a function or a class "
-            "at the top level of a module"
-        )
-    return module, name

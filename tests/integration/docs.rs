@@ -22,6 +22,29 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// The files that a page shows, such as "```html templates/page.html": their paths and contents.
+fn files(page: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut is_open = false;
+    for line in page.lines() {
+        match (is_open, line) {
+            (true, "```") => is_open = false,
+            (true, line) => {
+                let (_, text) = found.last_mut().expect("an open file");
+                text.push_str(line);
+                text.push('\n');
+            }
+            (false, line) => {
+                if let Some(path) = line.strip_prefix("```html ") {
+                    found.push((path.to_owned(), String::new()));
+                    is_open = true;
+                }
+            }
+        }
+    }
+    found
+}
+
 /// A request, and the response that a page promises: `GET /path`, headers, a body; then a status and JSON.
 struct Exchange {
     method: String,
@@ -73,13 +96,22 @@ fn pages_do_what_they_say() {
         let text = fs::read_to_string(page).unwrap();
         let python: Vec<_> = blocks(&text, "python").into_iter().map(|(_, block)| block).collect();
         fs::write(folder.join(format!("page{index}.py")), python.join("\n")).unwrap();
+        for (path, text) in files(&text) {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
         main += &format!("import page{index}\napi.mount('/page{index}', page{index}.api)\n");
     }
     fs::write(folder.join("app.py"), main).unwrap();
     fs::create_dir(folder.join("reports")).unwrap();
     fs::write(folder.join("reports/report.txt"), "a report").unwrap();
-    let files = format!("--files=/data={}", folder.join("reports").display());
-    let server = Server::start(&folder.join("app.py"), &["--workers", "1", "--log-format", "off", &files]);
+    let granted = format!("--files=/data={}", folder.join("reports").display());
+    // Beside the app's folder, which a build copies.
+    let written = format!("--write=/db={}", scratch("docs-db").display());
+    let named = "--env=WORKSHOP_NAME=Corner shop";
+    let flags: [&str; 7] = ["--workers", "1", "--log-format", "off", &granted, &written, named];
+    let server = Server::start(&folder.join("app.py"), &flags);
     let mut count = 0;
     for (index, page) in pages.iter().enumerate() {
         let text = fs::read_to_string(page).unwrap();

@@ -252,6 +252,33 @@ fn output_is_logged_under_its_request_and_escaped() {
 }
 
 #[test]
+fn records_have_their_level_and_their_fields() {
+    let server = server();
+    assert_eq!(server.get("/logs?text=a%1b%0Ab").status, 200);
+    let log = server.log_with("careful with");
+    let line = |text: &str| {
+        let line = log.lines().find(|line| line.contains(text)).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()
+    };
+    let (before, after, warned) = (line("before a"), line("after a"), line("careful with"));
+    let shown = "a\\u{1b}\nb";
+    assert_eq!((&before["level"], &before["logger"]), (&json!("WARN"), &json!("shop")));
+    assert_eq!(before["message"], format!("before {shown}"));
+    assert_eq!(before["extra"], json!({"count": 3, "user": {"name": shown}}));
+    assert!(before["request"].as_u64().unwrap() > 0, "{before}");
+    for absent in ["cut", "stream", "traceback", "left_out"] {
+        assert!(before.get(absent).is_none(), "{before}");
+    }
+    assert_eq!((&after["level"], &after["request"]), (&json!("ERROR"), &before["request"]));
+    assert_eq!(after["message"], format!("after {shown}"));
+    let traceback = after["traceback"].as_str().unwrap();
+    assert!(traceback.starts_with("Traceback (most recent call last):\n"), "{traceback}");
+    assert!(traceback.ends_with(&format!("ValueError: no {shown}")), "{traceback}");
+    assert_eq!((&warned["level"], &warned["logger"]), (&json!("WARN"), &json!("py.warnings")));
+    assert!(!log.contains("nobody asked for this one"), "the level of the root logger is WARNING");
+}
+
+#[test]
 fn asyncio_works_inside_a_request() {
     let server = server();
     assert_eq!(server.get("/sleep?ms=20").json(), json!("slept"));

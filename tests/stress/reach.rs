@@ -336,8 +336,7 @@ fn nobody_logs_under_the_request_of_another() {
     let mut own = 0;
     for line in forged {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let number = line["request"].as_u64().unwrap();
-        if number != 0 {
+        if let Some(number) = line["request"].as_u64() {
             // A request may name itself.
             assert_eq!(line["message"], format!("forged {number}."));
             own += 1;

@@ -23,15 +23,16 @@ def test_requests_are_answered_by_the_sandbox(client: TestClient) -> None:
     assert shop.SOLD == []
 
 
-def test_errors_come_as_answers_and_tracebacks_in_the_log(client: TestClient) -> None:
-    assert client.post("/items", json={"name": "pen", "price": -1}).status_code == 400
-    assert client.get("/broken").status_code == 500
-    # Written before the response, and read by another thread.
-    for _ in range(100):
-        if "ZeroDivisionError" in client.log:
-            break
-        client.get("/store")
-    assert "ZeroDivisionError" in client.log
+def test_errors_come_as_answers_and_tracebacks_in_the_log() -> None:
+    with TestClient(shop.api, raise_server_exceptions=False) as client:
+        assert client.post("/items", json={"name": "pen", "price": -1}).status_code == 400
+        assert client.get("/broken").status_code == 500
+        # Written before the response, and read by another thread.
+        for _ in range(100):
+            if "ZeroDivisionError" in client.log:
+                break
+            client.get("/store")
+        assert "ZeroDivisionError" in client.log
 
 
 def test_an_app_may_answer_what_the_host_refuses(client: TestClient) -> None:
@@ -52,12 +53,6 @@ def test_dependencies_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(shop.api.dependency_overrides, shop.store, fakes.fake_store)
     with TestClient(shop.api) as client:
         assert client.get("/store").json() == "a fake store"
-
-
-def test_an_override_that_has_no_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(shop.api.dependency_overrides, shop.store, lambda: "x")
-    with pytest.raises(ServerError, match="top level of a module"):
-        TestClient(shop.api)
 
 
 def test_a_file_is_served_and_a_broken_one_says_why(tmp_path: Path) -> None:

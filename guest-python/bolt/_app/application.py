@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from .._errors import Unsupported
 from .._routing.options import Isolation, wrong_rules
@@ -198,6 +198,13 @@ class BoltAPI(Routes):
                 return fill_path(route.path, path_params)
         taken = ", ".join(path_params) or "nothing"
         raise LookupError(f"no route is called {name!r} and takes {taken} in its path")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> NoReturn:
+        """Refuse to be an ASGI application, which is how other servers call it."""
+        raise TypeError(
+            "a BoltAPI is no ASGI application, and bolt-host is its server: "
+            "start it with `bolt-host dev app.py` or `bolt-host run app.py --port 8000`"
+        )
 
     def declare(self, route: Declaration) -> None:
         """Add a route to the application."""

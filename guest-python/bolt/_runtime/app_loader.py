@@ -8,6 +8,7 @@ from typing import Any
 
 from .._app.application import BoltAPI
 from ..exceptions import BuildError
+from .hints import with_hint
 from .tracebacks import is_sdk_file
 
 __all__ = ["LoadError", "import_app"]
@@ -58,4 +59,4 @@ def _failure(exc: BaseException, module: str, attribute: str) -> str:
         if not frame.filename.startswith("<frozen") and not is_sdk_file(frame.filename)
     ]
     frames.stack = traceback.StackSummary.from_list(inside)
-    return "".join(frames.format()).rstrip()
+    return with_hint("".join(frames.format()), exc).rstrip()

@@ -35,10 +35,11 @@ from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app
+from .app_log import AppLog
 from .asyncio_patches import install_loop
+from .hints import APP_FOLDER
 from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
-from .output import Output
 from .snapshot import fill_holes, immortalize
 from .tracebacks import app_traceback, keep_source_lines
 from .warmup import warm_up
@@ -49,8 +50,6 @@ __all__ = ["Handlers", "Loader", "load", "load_runner"]
 # The host looks for this mark before each line of a build error.
 _ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
-# The preopened folder with the app's files.
-APP_FOLDER = "/0"
 _SDK_FOLDER = __file__.rpartition("/bolt/")[0]
 _WAIT = 2
 _SUBTASK = 1
@@ -69,26 +68,22 @@ _base = Context()
 
 # Output.
 
-
-def _log(request: int, level: host.Level, text: str) -> None:
-    # The boundary rejects lone surrogates.
-    host.log(request, level, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+_STREAMS = {
+    "stdout": host.Level.STDOUT,
+    "stderr": host.Level.STDERR,
+    "error": host.Level.ERROR,
+}
 
 
 def _current() -> int:
     return _request.get() or _loop.serving_now
 
 
+_output = AppLog(_current, lambda at, stream, text: host.log(at, _STREAMS[stream], text))
+_complain = _output.complain
 # `_forget` tests these lists for each request instead of calling a method of `Output`, which would
 # write into inline caches and so dirty a page.
-_open_out: list[int] = []
-_open_err: list[int] = []
-_stdout = Output(_current, lambda at, text: _log(at, host.Level.STDOUT, text), _open_out)
-_stderr = Output(_current, lambda at, text: _log(at, host.Level.STDERR, text), _open_err)
-
-
-def _complain(text: str) -> None:
-    _log(_current(), host.Level.ERROR, text)
+_open_out, _open_err = _output.open_out, _output.open_err
 
 
 # Replies.
@@ -155,8 +150,8 @@ async def _leave() -> None:
 
 def _forget(request: int) -> None:
     if _open_out or _open_err:
-        _stdout.end(request)
-        _stderr.end(request)
+        _output.stdout.end(request)
+        _output.stderr.end(request)
 
 
 # `def` handlers.
@@ -368,6 +363,7 @@ def _install_late_imports(*, compiled: bool) -> None:
 
 def _prepare() -> None:
     install_loop(_loop)
+    _output.install()
     support.await_result = _await_result
     support.callback = _pump.resume
     sys.argv = _Arguments([""])
@@ -409,7 +405,7 @@ class _Arguments(list[str]):
 def _settle() -> None:
     http.install(host_http)
     uploads.install(host.upload)
-    sys.stdout, sys.stderr = _stdout, _stderr
+    _output.begin_service()
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, Err((1, 1)))
     _warmups.clear()
     gc.collect()

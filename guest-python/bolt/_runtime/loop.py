@@ -26,6 +26,7 @@ from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
+from .hints import with_hint
 from .unsupported_loop import UnsupportedLoop
 
 __all__ = ["BoltLoop"]
@@ -328,7 +329,7 @@ class BoltLoop(UnsupportedLoop):
         ]
         exc = context.get("exception")
         if exc is not None:
-            lines.append("".join(traceback.format_exception(exc)).rstrip())
+            lines.append(with_hint("".join(traceback.format_exception(exc)), exc).rstrip())
         self._complain("\n".join(lines))
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ import linecache
 import sys
 import traceback
 
+from .hints import with_hint
+
 __all__ = ["app_traceback", "is_sdk_code", "is_sdk_file", "keep_source_lines"]
 
 # The package's folder, so that every subpackage counts as the SDK's own code.
@@ -23,7 +25,7 @@ def is_sdk_file(filename: str) -> bool:
 
 
 def app_traceback(exc: BaseException) -> str:
-    """The traceback from the handler on, as Python prints it."""
+    """The traceback from the handler on, as Python prints it, with a hint for a known mistake."""
     frame = exc.__traceback__
     while (
         frame is not None
@@ -37,7 +39,7 @@ def app_traceback(exc: BaseException) -> str:
         # takes 5 ms in an instance that is about to be discarded.
         for summary in told.stack:
             summary.colno = summary.end_colno = None
-    return "".join(told.format())
+    return with_hint("".join(told.format()), exc)
 
 
 def keep_source_lines() -> None:

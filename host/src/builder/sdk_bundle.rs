@@ -21,7 +21,7 @@ const CONTRACT: (&str, &str) = ("wit/bolt.wit", include_str!("../../wit/bolt.wit
 const EXTRAS: [&str; 3] = ["bolt/py.typed", "bolt/testclient.py", "bolt/testing.py"];
 
 fn is_extra(name: &str) -> bool {
-    EXTRAS.contains(&name)
+    EXTRAS.contains(&name) || name.starts_with("bolt/_testing/")
 }
 
 /// The contract, and every SDK file that `wanted` selects, sorted by path. Paths are those in a build's folder.

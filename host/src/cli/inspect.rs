@@ -47,11 +47,14 @@ pub fn report(
     let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
     let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
     for route in &manifest.routes {
-        let params: Vec<_> = route.params.iter().map(|p| parameter(p, manifest)).collect();
+        // The whole request is no value of it: a handler, a dependency, middleware or an exception handler asked for it.
+        let values = route.params.iter().filter(|p| p.source != Source::Request);
+        let params: Vec<_> = values.map(|p| parameter(p, manifest)).collect();
+        let whole = if params.len() < route.params.len() { "  whole request" } else { "" };
         let kind = kind(route);
         let _ = writeln!(
             text,
-            "  {} {}  →  {kind} {}({})  {}  {}{}",
+            "  {} {}  →  {kind} {}({})  {}  {}{whole}{}",
             route.method.as_str(),
             route.path,
             route.name,

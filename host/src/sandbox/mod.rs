@@ -16,6 +16,7 @@ pub mod host_state;
 pub mod http_client;
 pub mod http_host;
 pub mod instance;
+pub mod log_record;
 pub mod pagemap;
 pub mod problem;
 #[cfg(any(test, feature = "internals"))]

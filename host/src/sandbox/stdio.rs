@@ -1,8 +1,9 @@
-//! Guest output: logged line by line, with the id of the request that printed it.
+//! Guest output: logged line by line, with the id of the request that printed it; records of its `logging` with their fields.
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::rate_limit::RateLimit;
+use crate::sandbox::log_record::{LogRecord, Severity};
 use crate::util::locks::lock;
 use crate::util::printable;
 use std::pin::Pin;
@@ -84,10 +85,20 @@ impl GuestOutput {
             return;
         }
         let whole = if cut { text.len() } else { part.len() } as u64;
-        let (text, read) = printable::text(part, MAX_TEXT);
-        let (cut, read) = (cut || read < part.len(), read as u64);
+        // What a guest prints is never a record: a client may have a hand in it.
+        let record = if stream == GuestStream::Error { LogRecord::read(part) } else { None };
+        if record.as_ref().is_some_and(|record| !is_logged(record.level)) {
+            return;
+        }
+        let (message, traceback) =
+            record.as_ref().map_or((part, ""), |record| (record.message, record.traceback));
+        let (text, read) = printable::text(message, MAX_TEXT);
+        let (traced, traced_of) = printable::text(traceback, MAX_TEXT.saturating_sub(text.len()));
+        let unread = (message.len() - read) + (traceback.len() - traced_of);
+        let (cut, read) = (cut || unread > 0, (part.len() - unread) as u64);
         // The rest of the log line counts too.
-        if self.rate.rate.take(text.len() as u64 + LINE).is_err() {
+        let fields = record.as_ref().map_or(0, LogRecord::field_bytes);
+        if self.rate.rate.take((text.len() + traced.len() + fields) as u64 + LINE).is_err() {
             self.rate.left_out.fetch_add(1, Ordering::Relaxed);
             self.rate.dropped.fetch_add(whole, Ordering::Relaxed);
             return;
@@ -99,18 +110,66 @@ impl GuestOutput {
             let limit = limit_name::of(Limit::LogRate);
             tracing::warn!(target: "guest", app = &*self.app, "{left_out} texts were left out of the log ({limit})");
         }
-        let (app, stream, name) = (&*self.app, stream, stream.name());
-        match stream {
-            GuestStream::Error => {
-                tracing::error!(target: "guest", app, request, stream = name, cut, "{text}")
+        // Only what says something is a field.
+        let (app, request, cut) = (&*self.app, (request > 0).then_some(request), cut.then_some(true));
+        match record {
+            Some(record) => log_record(app, request, cut, &record, &text, &traced),
+            None => {
+                let name = stream.name();
+                match stream {
+                    GuestStream::Error => {
+                        tracing::error!(target: "guest", app, request, stream = name, cut, "{text}")
+                    }
+                    _ => tracing::info!(target: "guest", app, request, stream = name, cut, "{text}"),
+                }
             }
-            _ => tracing::info!(target: "guest", app, request, stream = name, cut, "{text}"),
         }
     }
 
     /// For output that bypasses the SDK: C code and fatal errors of the interpreter.
     pub fn stream(&self, stream: GuestStream) -> RawOutput {
         RawOutput { log: self.clone(), stream }
+    }
+}
+
+/// Whether the log has records of this level. Those that it has not cost the app nothing of its rate.
+fn is_logged(level: Severity) -> bool {
+    match level {
+        Severity::Error => tracing::enabled!(target: "guest", tracing::Level::ERROR),
+        Severity::Warn => tracing::enabled!(target: "guest", tracing::Level::WARN),
+        Severity::Info => tracing::enabled!(target: "guest", tracing::Level::INFO),
+        Severity::Debug => tracing::enabled!(target: "guest", tracing::Level::DEBUG),
+    }
+}
+
+/// Log a record, whose message and traceback are `text` and `traceback`.
+fn log_record(
+    app: &str,
+    request: Option<u64>,
+    cut: Option<bool>,
+    record: &LogRecord,
+    text: &str,
+    traceback: &str,
+) {
+    let (logger, extra) = (record.logger.as_str(), record.extra.as_deref());
+    let left_out = (record.left_out > 0).then_some(record.left_out);
+    let traceback = (!traceback.is_empty()).then_some(traceback);
+    // The level of an event is a constant of its place in the program.
+    macro_rules! at {
+        ($level:ident) => {
+            tracing::event!(
+                target: "guest",
+                tracing::Level::$level,
+                { app, request, logger, extra, left_out, cut, traceback },
+                "{text}"
+            )
+        };
+    }
+    match record.level {
+        Severity::Error => at!(ERROR),
+        Severity::Warn => at!(WARN),
+        Severity::Info => at!(INFO),
+        Severity::Debug => at!(DEBUG),
     }
 }
 

@@ -2,6 +2,7 @@
 //! shows every character that it has, and is bounded: guests and clients have a hand in most of them.
 
 use crate::util::printable;
+use serde_json::{Map, Value};
 use std::fmt::{self, Debug, Write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -15,6 +16,11 @@ const MOST: usize = 8 * 1024;
 
 /// How a text continues on another line, in a log for people.
 const CONTINUED: &str = "\n  | ";
+
+/// Names of fields with a form of their own: the fields of a guest's record, as a JSON object; and a traceback, which begins
+/// on a line of its own for people.
+const EXTRA: &str = "extra";
+const TRACEBACK: &str = "traceback";
 
 /// The formatter of both formats.
 pub struct Lines {
@@ -58,6 +64,7 @@ impl Fields<'_, '_> {
         match (self.is_json, field.name()) {
             (true, name) => write!(self.out, ",\"{name}\":"),
             (false, "message") => self.out.write_char(' '),
+            (false, TRACEBACK) => self.out.write_str(CONTINUED),
             (false, name) => write!(self.out, " {name}="),
         }
     }
@@ -83,6 +90,44 @@ impl Fields<'_, '_> {
         });
         self.outcome = self.outcome.and(written);
     }
+
+    /// A JSON value, in both formats.
+    fn json(&mut self, value: &Value) -> fmt::Result {
+        match value {
+            Value::String(text) => self.json_text(text),
+            Value::Array(items) => {
+                self.out.write_char('[')?;
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        self.out.write_char(',')?;
+                    }
+                    self.json(item)?;
+                }
+                self.out.write_char(']')
+            }
+            Value::Object(fields) => self.json_object(fields),
+            Value::Null | Value::Bool(_) | Value::Number(_) => write!(self.out, "{value}"),
+        }
+    }
+
+    fn json_object(&mut self, fields: &Map<String, Value>) -> fmt::Result {
+        self.out.write_char('{')?;
+        for (at, (name, value)) in fields.iter().enumerate() {
+            if at > 0 {
+                self.out.write_char(',')?;
+            }
+            self.json_text(name)?;
+            self.out.write_char(':')?;
+            self.json(value)?;
+        }
+        self.out.write_char('}')
+    }
+
+    fn json_text(&mut self, text: &str) -> fmt::Result {
+        self.out.write_char('"')?;
+        printable::write(&mut InLine { is_json: true, out: self.out }, text)?;
+        self.out.write_char('"')
+    }
 }
 
 impl Visit for Fields<'_, '_> {
@@ -91,8 +136,16 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == EXTRA
+            && value.len() <= MOST
+            && let Ok(fields) = serde_json::from_str(value)
+        {
+            let written = self.name(field).and_then(|()| self.json_object(&fields));
+            self.outcome = self.outcome.and(written);
+            return;
+        }
         // People see where a value ends by its quotes. Debug escapes them within.
-        match self.is_json || field.name() == "message" {
+        match self.is_json || matches!(field.name(), "message" | TRACEBACK) {
             true => self.text(field, format_args!("{value}")),
             false => self.text(field, format_args!("{:?}", printable::cut(value, MOST))),
         }
@@ -224,6 +277,53 @@ mod tests {
         assert!(rest.lines().all(|line| line.starts_with("  | ")), "{text}");
         assert!(text.contains("\\u{202e}\\u{1b}[2J") && text.contains("count=3 is=true ms=0.5"), "{text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\r', '\u{2028}']), "{text}");
+    }
+
+    fn record() {
+        let extra = format!("{{\"n\":[1,null,0.5],\"request\":9,\"text\":{}}}", serde_json::json!(FORGED));
+        let none: Option<u64> = None;
+        let traceback = Some(format!("Traceback\n  {FORGED}"));
+        let (extra, traceback) = (Some(extra.as_str()), traceback.as_deref());
+        tracing::warn!(target: "guest", app = "shop", request = 3, logger = FORGED, extra, none, traceback, "sold out");
+    }
+
+    #[test]
+    fn a_record_of_a_guest_is_one_line_of_json() {
+        let line = logged(true, record);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let shown = "a\n{\"level\":\"ERROR\"}\\r\\u{202e}\\u{1b}[2J\\u{2028}\"\\";
+        let extra = serde_json::json!({"n": [1, null, 0.5], "request": 9, "text": shown});
+        assert_eq!((&value["level"], &value["message"]), (&"WARN".into(), &"sold out".into()));
+        assert_eq!(
+            (&value["logger"], &value["request"], &value["extra"]),
+            (&shown.into(), &3.into(), &extra)
+        );
+        assert_eq!(value["traceback"], format!("Traceback\n  {shown}"));
+        assert!(value.get("none").is_none());
+    }
+
+    #[test]
+    fn a_record_of_a_guest_ends_with_its_traceback_for_people() {
+        let text = logged(false, record);
+        let (first, rest) = text.split_once('\n').unwrap();
+        assert!(first.contains(" WARN guest: sold out app=\"shop\" request=3 logger="), "{first}");
+        assert!(first.contains(" extra={\"n\":[1,null,0.5],\"request\":9,\"text\":\"a\\n{"), "{first}");
+        assert!(rest.starts_with("  | Traceback\n  |   a\n  | {"), "{rest}");
+        assert!(rest.lines().all(|line| line.starts_with("  | ")), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\r', '\u{2028}']), "{text}");
+    }
+
+    #[test]
+    fn fields_that_are_no_object_are_a_text() {
+        for said in ["[1]", "{\"a\":", "", "\u{202e}"] {
+            let line = logged(true, || tracing::info!(extra = said, "said"));
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert!(value["extra"].is_string(), "{line}");
+        }
+        let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(2 * MOST));
+        let line = logged(true, || tracing::info!(extra = huge.as_str(), "said"));
+        assert!(line.len() < 2 * MOST, "{} bytes", line.len());
     }
 
     #[test]
