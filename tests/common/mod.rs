@@ -110,6 +110,9 @@ impl Server {
         let log = scratch("server").join("log");
         // It must not outlive the tests, also when these are killed: then its standard input is closed.
         command.arg("--exit-on-stdin-close").stdin(Stdio::piped());
+        // One folder for the process: a host that is started again finds what was deployed.
+        let versions = format!("versions-{}", std::process::id());
+        command.env("BOLT_HOST_VERSIONS", Path::new(env!("CARGO_TARGET_TMPDIR")).join(versions));
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

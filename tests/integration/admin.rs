@@ -132,6 +132,10 @@ fn a_host_makes_a_token_that_commands_of_its_user_find() {
         ("POST", "/apps/shop/rollback"),
         ("POST", "/apps/shop/deploy"),
         ("POST", "/apps/nobody/deploy"),
+        ("POST", "/apps/shop/pin"),
+        ("POST", "/apps/shop/unpin"),
+        ("POST", "/apps/shop/prune?keep=0"),
+        ("GET", "/apps/shop/versions"),
         ("DELETE", "/healthz"),
     ] {
         let refused = Connection::to_stranger(server.admin()).send(method, path, &[], b"");
@@ -151,7 +155,7 @@ fn a_host_makes_a_token_that_commands_of_its_user_find() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     ready(&server);
-    assert!(found(&["apps"]).contains("\"app\": \"shop\""));
+    assert!(found(&["apps", "--json"]).contains("\"app\": \"shop\""));
     assert!(found(&["deploy", "shop", wasm.to_str().unwrap()]).contains("shop is now"));
 
     let refused = apps(&server, &[], &[]);

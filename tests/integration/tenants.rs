@@ -76,6 +76,8 @@ hosts = ["*.example"]
     assert_eq!(listed[1]["app"], "below");
     assert_eq!(listed[1]["state"], "ready");
     let (done, said) = order(&server, &["apps"]);
+    assert!(done && said.contains("shop ") && said.contains("ready"), "{said}");
+    let (done, said) = order(&server, &["apps", "--json"]);
     assert!(done && said.contains("\"shop\""), "{said}");
     let (done, said) = order(&server, &["deploy", "any", wasm.to_str().unwrap()]);
     assert!(!done && said.contains("is built from"), "{said}");
@@ -178,31 +180,32 @@ fn versions_change_under_load_without_a_failed_request() {
     let version = || server.get("/version").json();
     assert_eq!(version(), json!(1));
     let answered = asked_meanwhile(&server, |_| {
-        for swap in 0..25 {
-            let wasm = if swap % 2 == 0 { &two } else { &one };
-            let (done, said) = order(&server, &["deploy", "shop", wasm.to_str().unwrap()]);
+        for _ in 0..25 {
+            let (done, said) = order(&server, &["deploy", "shop", two.to_str().unwrap()]);
             assert!(done && said.contains("shop is now"), "{said}");
-            assert_eq!(version(), json!(2 - swap % 2));
+            assert_eq!(version(), json!(2));
             let (done, said) = order(&server, &["rollback", "shop"]);
             assert!(done, "{said}");
-            assert_eq!(version(), json!(1 + swap % 2));
-            let (done, said) = order(&server, &["rollback", "shop"]);
-            assert!(done, "{said}");
+            assert_eq!(version(), json!(1));
         }
+        let (done, said) = order(&server, &["deploy", "shop", two.to_str().unwrap()]);
+        assert!(done, "{said}");
     });
     assert!(answered > 500, "{answered}");
+    server.log_with("a version was deployed");
 
-    // The file has the deployed version, so a restart serves it too.
+    // The file stays what the operator put there.
     assert_eq!(version(), json!(2));
-    assert_eq!(fs::read(&source).unwrap(), fs::read(&two).unwrap());
-    assert_eq!(fs::read(folder.join("shop.wasm.previous")).unwrap(), fs::read(&one).unwrap());
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+    assert_eq!(fs::read(&source).unwrap(), fs::read(&one).unwrap());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 
     // A component that cannot be served is refused.
     let broken = folder.join("broken.wasm");
     fs::write(&broken, &fs::read(&one).unwrap()[..100_000]).unwrap();
     let (done, said) = order(&server, &["deploy", "shop", broken.to_str().unwrap()]);
-    assert!(!done && said.contains("shop stays as it is"), "{said}");
+    // It is called by the name that the user knows.
+    let told = format!("shop stays as it is: {}: it is ", broken.display());
+    assert!(!done && said.contains(&told) && !said.contains("incoming"), "{said}");
     assert_eq!(version(), json!(2));
 
     // A replaced file is deployed automatically, unless it is broken.
@@ -214,6 +217,77 @@ fn versions_change_under_load_without_a_failed_request() {
     server.log_with("the old version goes on");
     assert_eq!(version(), json!(1));
     assert!(!server.log().contains("panicked"));
+}
+
+#[test]
+fn a_host_keeps_what_was_deployed() {
+    let (one, two, three) = (shop(1), shop(2), shop(3));
+    let source = scratch("kept").join("shop.wasm");
+    fs::copy(&one, &source).unwrap();
+    let file = host_file(&format!("[app.shop]\nsource = \"{}\"", source.display()));
+    let start = || {
+        let server = Server::host(&file);
+        ready(&server);
+        server
+    };
+    let server = start();
+    let said = |server: &Server, words: &[&str]| order(server, words);
+    let done = |server: &Server, words: &[&str]| {
+        let (done, said) = order(server, words);
+        assert!(done, "{words:?}: {said}");
+        said
+    };
+    let version = |server: &Server| server.get("/version").json();
+    let deploy = |server: &Server, wasm: &Path| done(server, &["deploy", "shop", wasm.to_str().unwrap()]);
+    deploy(&server, &two);
+    let newest = deploy(&server, &three);
+    let newest = newest.trim().strip_prefix("shop is now ").unwrap().to_owned();
+    let told = run_out(Command::new(BINARY).args(["inspect"]).arg(&three));
+    assert!(told.contains(&newest), "{told}");
+    // A restart serves what was deployed last; each rollback leads further back.
+    drop(server);
+    let server = start();
+    assert_eq!(version(&server), json!(3));
+    for expected in [2, 1] {
+        done(&server, &["rollback", "shop"]);
+        assert_eq!(version(&server), json!(expected));
+    }
+    let (is_done, told) = said(&server, &["rollback", "shop"]);
+    assert!(!is_done && told.contains("no version before it"), "{told}");
+    done(&server, &["rollback", "shop", &newest[..6]]);
+    assert_eq!(version(&server), json!(3));
+    let table = done(&server, &["versions", "shop"]);
+    assert!(table.lines().any(|line| line.starts_with(&newest) && line.ends_with("served")), "{table}");
+
+    // A version that is pinned stays, also over a restart and a new file.
+    done(&server, &["pin", "shop"]);
+    let (is_done, told) = said(&server, &["deploy", "shop", two.to_str().unwrap()]);
+    assert!(!is_done && told.contains("bolt-host unpin shop"), "{told}");
+    let put = |wasm: &Path| {
+        fs::copy(wasm, source.with_extension("next")).unwrap();
+        fs::rename(source.with_extension("next"), &source).unwrap();
+    };
+    put(&two);
+    drop(server);
+    let server = start();
+    assert_eq!(version(&server), json!(3));
+    done(&server, &["unpin", "shop"]);
+    until(|| version(&server) == json!(2));
+    // A pinned file is kept as well.
+    done(&server, &["pin", "shop", "file"]);
+    put(&one);
+    drop(server);
+    let server = start();
+    assert_eq!(version(&server), json!(2));
+    done(&server, &["unpin", "shop"]);
+    until(|| version(&server) == json!(1));
+
+    let told = done(&server, &["versions", "shop", "--prune", "1"]);
+    assert!(told.starts_with("removed "), "{told}");
+    let kept: serde_json::Value =
+        serde_json::from_str(&done(&server, &["versions", "shop", "--json"])).unwrap();
+    assert_eq!(kept["deployed"].as_array().unwrap().len(), 1);
+    server.assert_no_panic("versions");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::loader;
+use crate::apps::version_store::{ID, VersionStore};
 use crate::builder::compiler;
 use crate::builder::prepare::{Prepared, prepare};
 use crate::builder::refusal::{Pace, Refusal};
@@ -10,6 +11,7 @@ use crate::config::origin::{Origin, Tenant};
 use crate::error::Fault;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
+use crate::util::cache_files;
 use crate::util::locks::lock;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, TryLockError};
@@ -49,6 +51,8 @@ pub struct DormantApp {
     pub tenant: Tenant,
     pub engine: Engine,
     pub cache: PathBuf,
+    /// Its deployed versions, if it has any.
+    pub store: Option<VersionStore>,
     state: Mutex<BuildState>,
     /// Why its current files are not served, while an older version is.
     refused: Mutex<Option<String>>,
@@ -59,12 +63,13 @@ pub struct DormantApp {
 }
 
 impl DormantApp {
-    pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf) -> Self {
+    pub fn new(tenant: Tenant, engine: Engine, cache: PathBuf, store: Option<VersionStore>) -> Self {
         let loading = tokio::sync::Mutex::default();
         Self {
             tenant,
             engine,
             cache,
+            store,
             state: Mutex::new(BuildState::Unbuilt),
             refused: Mutex::default(),
             seen: Mutex::default(),
@@ -120,9 +125,38 @@ impl DormantApp {
         loaded.map_err(|why| Fault::NotBuilt(why.to_string()))
     }
 
-    /// Build and compile the tenant's current file.
+    /// Build and compile what is to be served: the deployed version, or the tenant's own file.
     pub fn prepare(&self) -> Result<Version, Refusal> {
-        self.version_of(&self.tenant.origin, Pace::Background)
+        let mut origin = self.tenant.origin.clone();
+        if let Some(file) = self.deployed().map_err(Refusal::lasting)? {
+            origin.path = file;
+        }
+        self.version_of(&origin, Pace::Background)
+    }
+
+    /// The component of the deployed version that is served. A file that the operator has replaced since takes its place.
+    fn deployed(&self) -> Result<Option<PathBuf>, String> {
+        let Some(store) = self.store.as_ref().filter(|_| !self.tenant.origin.is_python()) else {
+            return Ok(None);
+        };
+        let mut record = store.read()?;
+        let Some(id) = record.current.clone() else { return Ok(None) };
+        if !record.pinned
+            && let Ok(file) = self.own_file()
+            && file != record.file
+        {
+            (record.current, record.file) = (None, file);
+            store.write(&record)?;
+            return Ok(None);
+        }
+        Ok(Some(store.component(&id)))
+    }
+
+    /// The version that the tenant's own file is.
+    pub fn own_file(&self) -> Result<String, String> {
+        let path = &self.tenant.origin.path;
+        let digest = cache_files::digest_of(path, &self.cache);
+        digest.map(|digest| digest[..ID].to_owned()).map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Compile a component as a version of this app.

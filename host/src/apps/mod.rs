@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod build_queue;
+pub mod deployments;
 pub mod dormant;
 pub mod file_stamps;
 pub mod loader;
@@ -13,4 +14,5 @@ pub mod reloader;
 pub mod slot;
 #[cfg(feature = "build")]
 pub mod source_runner;
+pub mod version_store;
 pub mod worker_apps;

@@ -59,8 +59,14 @@ pub enum Command {
     Deploy(Deploy),
     /// Roll an app of a running host back to its previous version.
     Rollback(Rollback),
+    /// List the versions of an app that were deployed to a running host, or remove old ones.
+    Versions(Versions),
+    /// Keep an app of a running host at a version, whatever is deployed and put in the place of its file.
+    Pin(Rollback),
+    /// Let deployments and its file replace the version of an app again.
+    Unpin(AppOf),
     /// List the apps of a running host.
-    Apps(Operate),
+    Apps(Apps),
     /// Create a project: an app that runs, and its tests.
     New(New),
     #[command(hide = true)]
@@ -95,6 +101,9 @@ pub struct Serve {
     /// The host file.
     #[arg(value_name = "FILE", default_value = "host.toml")]
     pub file: PathBuf,
+    /// Keep deployed components in this folder [default: $XDG_STATE_HOME/bolt-host or ~/.local/state/bolt-host]
+    #[arg(long, value_name = "DIR", env = "BOLT_HOST_VERSIONS")]
+    pub versions: Option<PathBuf>,
     #[command(flatten)]
     pub token: TokenArgs,
     #[command(flatten)]
@@ -169,6 +178,40 @@ pub struct Rollback {
     /// The app's name in the host file.
     #[arg(value_name = "APP")]
     pub app: String,
+    /// The start of a version's ID, or `file` for the file that the host file names [default: rollback: the version before; pin: the
+    /// one that is served]
+    #[arg(value_name = "VERSION")]
+    pub version: Option<String>,
+    #[command(flatten)]
+    pub operate: Operate,
+}
+
+#[derive(Debug, Args)]
+pub struct AppOf {
+    /// The app's name in the host file.
+    #[arg(value_name = "APP")]
+    pub app: String,
+    #[command(flatten)]
+    pub operate: Operate,
+}
+
+#[derive(Debug, Args)]
+pub struct Versions {
+    #[command(flatten)]
+    pub of: AppOf,
+    /// Remove the oldest ones until this many are left.
+    #[arg(long, value_name = "N")]
+    pub prune: Option<usize>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Apps {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub operate: Operate,
 }

@@ -1,15 +1,17 @@
-//! The commands for hosts of many apps: `serve`, `check`, `deploy`, `rollback` and `apps`.
+//! The commands for hosts of many apps: `serve` and `check`.
 
 use crate::apps::dormant::DormantApp;
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
+use crate::apps::version_store::VersionStore;
 use crate::builder::compiler;
-use crate::cli::args::{Check, Deploy, Operate, Rollback, Serve};
+use crate::cli::args::{Check, Serve};
 use crate::cli::steps::{begin, cores, pool, say, serve as serve_table};
+use crate::config::cache_folder::user_state;
 use crate::config::host_file::HostFile;
+use crate::config::origin::Tenant;
 use crate::util::blocking::block_on;
-use hyper::Method;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,9 +24,11 @@ pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
     let log = begin(&args.process)?;
     let engine = pool(&file.config)?;
     let hosts = file.hosts();
-    let slot = |tenant| {
-        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned());
-        reconciler::sweep(&stored);
+    let versions = args.versions.clone().map_or_else(user_state, Ok)?.join("versions");
+    let slot = |tenant: Tenant| {
+        let store = VersionStore::new(&versions, &args.file, &tenant.name);
+        store.sweep();
+        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned(), Some(store));
         Arc::new(Slot::dormant(stored))
     };
     let slots: Vec<_> = file.tenants.into_iter().map(slot).collect();
@@ -44,7 +48,7 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
     for tenant in file.tenants {
         let place =
             if tenant.mount.hosts.is_empty() { "any".to_owned() } else { tenant.mount.hosts.join(", ") };
-        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned());
+        let stored = DormantApp::new(tenant, engine.clone(), cache.to_owned(), None);
         let tenant = &stored.tenant;
         let outcome = stored.prepare().map_err(String::from).and_then(|version| {
             let app = stored.open(&version).map_err(|e| e.to_string())?;
@@ -62,28 +66,4 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
     }
     say(&table);
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
-}
-
-/// Send a component to a running host.
-pub fn deploy(args: &Deploy, cache: &Path) -> Result<(), String> {
-    let bytes = std::fs::read(&args.file).map_err(|e| format!("{}: {e}", args.file.display()))?;
-    let path = format!("/apps/{}/deploy", args.app);
-    let host = args.operate.client(cache)?;
-    say(&(block_on(host.ask(Method::POST, &path, bytes))?? + "\n"));
-    Ok(())
-}
-
-/// Roll an app of a running host back to its previous component.
-pub fn rollback(args: &Rollback, cache: &Path) -> Result<(), String> {
-    let path = format!("/apps/{}/rollback", args.app);
-    let host = args.operate.client(cache)?;
-    say(&(block_on(host.ask(Method::POST, &path, Vec::new()))?? + "\n"));
-    Ok(())
-}
-
-/// List the apps of a running host.
-pub fn apps(args: &Operate, cache: &Path) -> Result<(), String> {
-    let host = args.client(cache)?;
-    say(&(block_on(host.ask(Method::GET, "/apps", Vec::new()))?? + "\n"));
-    Ok(())
 }

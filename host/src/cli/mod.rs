@@ -6,12 +6,14 @@ mod child_args;
 mod fleet;
 mod inspect;
 mod limit_args;
+mod orders;
 mod parent;
 mod probe;
 mod run;
 mod scaffold;
 mod shutdown;
 mod steps;
+mod table;
 
 use crate::config::limit_name::{Reader, set_reader};
 use crate::util::{cache_files, memory_trim, progress};
@@ -49,9 +51,12 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Openapi(args) => run::openapi(args, &cache),
         Command::Serve(args) => fleet::serve(args, &cache),
         Command::Check(args) => fleet::check(args, &cache),
-        Command::Deploy(args) => fleet::deploy(args, &cache),
-        Command::Rollback(args) => fleet::rollback(args, &cache),
-        Command::Apps(args) => fleet::apps(args, &cache),
+        Command::Deploy(args) => orders::deploy(args, &cache),
+        Command::Rollback(args) => orders::rollback(args, &cache),
+        Command::Versions(args) => orders::versions(args, &cache),
+        Command::Pin(args) => orders::pin(args, &cache),
+        Command::Unpin(args) => orders::unpin(args, &cache),
+        Command::Apps(args) => orders::apps(args, &cache),
         Command::New(args) => run::new(args),
         Command::Sdk => run::sdk(&cache),
         Command::Prepare(args) => child::prepare(args, &cache),
@@ -70,7 +75,14 @@ pub fn main(trim: fn()) -> ExitCode {
 fn runs_from_cache(command: &Command) -> bool {
     !matches!(
         command,
-        Command::Deploy(_) | Command::Rollback(_) | Command::Apps(_) | Command::New(_) | Command::Confine(_)
+        Command::Deploy(_)
+            | Command::Rollback(_)
+            | Command::Versions(_)
+            | Command::Pin(_)
+            | Command::Unpin(_)
+            | Command::Apps(_)
+            | Command::New(_)
+            | Command::Confine(_)
     )
 }
 

@@ -58,6 +58,8 @@ pub struct Limits {
     pub max_manifest: usize,
     /// Maximum size of all files of a build, those of the app's folder and those it makes, in bytes.
     pub build_disk: usize,
+    /// Maximum number of deployed components that the host keeps.
+    pub kept_versions: usize,
     /// Time for an app to be built, compiled and described. Programs that embed the host do this in a thread of their own,
     /// without this limit and the next.
     pub build_timeout: Duration,
@@ -92,6 +94,7 @@ impl Default for Limits {
             max_component: 512 * MIB,
             max_manifest: 4 * MIB,
             build_disk: 1024 * MIB,
+            kept_versions: 10,
             build_timeout: Duration::from_secs(300),
             build_memory: 2048 * MIB,
         }

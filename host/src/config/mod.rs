@@ -8,6 +8,7 @@ pub(crate) mod egress;
 pub(crate) mod granted_folder;
 #[cfg(feature = "cli")]
 pub(crate) mod host_file;
+pub(crate) mod limit_kind;
 pub(crate) mod limit_name;
 pub(crate) mod limit_table;
 pub(crate) mod limits;
