@@ -146,7 +146,7 @@ class Schemas:
             if model.tag is not None:
                 properties[model.tag[0]] = {"const": model.tag[1], "type": "string"}
             properties.update(
-                {item.alias or item.name: self._property(item) for item in model.fields}
+                {item.alias or item.name: self._property(item) for item in model.sent}
             )
             schema.update({"type": "object", "title": cls.__name__, "properties": properties})
             required = [item.alias or item.name for item in model.fields if item.required]
@@ -163,6 +163,8 @@ class Schemas:
     def _property(self, item: Field) -> dict[str, Any]:
         schema = self.of(item.type, item.name)
         self.describe(schema, item.marker, None if item.required else item.default)
+        if item.computed and item.required:
+            schema["readOnly"] = True
         return schema
 
     def _name(self, cls: type) -> str:

@@ -19,7 +19,7 @@ from .._struct.validation_errors import explain
 from ..exceptions import RequestValidationError
 from ..requests import Request
 from ..responses import JSON, JSONResponse, Response
-from .router import Declaration
+from .router import Declaration, qualname
 
 __all__ = ["Route"]
 
@@ -117,12 +117,17 @@ class Route:
             invoke = self._explaining(invoke)
         self.invoke = invoke
 
+    @property
+    def shown(self) -> str:
+        """The handler, its file and line, as errors name it."""
+        return f"{qualname(self.handler)}, {self.file}:{self.line}"
+
     def _finish(self) -> Callable[[Any], Any] | None:
         """The function that converts the result of the handler, or None."""
         options = self.declared.options
         check = None
         if self.result is not None:
-            check = compile_result(self.result, Shape.of(options))
+            check = compile_result(self.result, Shape.of(options), self.shown)
         cls = options.get("response_class")
         if cls in (None, JSON, JSONResponse):
             return check

@@ -11,7 +11,7 @@ from .._errors import Unsupported
 from .annotations import model_kind, type_of
 from .constraints import checks_of, constrained
 from .param_functions import Marker
-from .types import MISSING, Type
+from .types import ANY, MISSING, Type
 
 __all__ = ["Field", "Model", "hints_of", "model_of", "walk_models"]
 
@@ -27,6 +27,7 @@ class Field:
     alias: its name in requests; "" when it is `name`.
     out: its name in responses; "" when it is `name`.
     marker: its `Field` declaration, or None.
+    computed: the constructor does not take it, so only results have it.
 
     A TypedDict key that may be absent has neither default nor factory.
     """
@@ -40,13 +41,15 @@ class Field:
     alias: str = ""
     out: str = ""
     marker: Any = None
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A record type: kind is "struct", "dataclass", "namedtuple", "attrs" or "typeddict".
 
-    fields: in wire order.
+    fields: those that requests have, in wire order.
+    sent: those that results have: also the fields that a constructor does not take.
     forbid: an unknown key is an error.
     tag: the key that discriminates this record in a union, and its value; or None.
     """
@@ -55,6 +58,7 @@ class Model:
     cls: Any
     name: str
     fields: tuple[Field, ...]
+    sent: tuple[Field, ...]
     forbid: bool = False
     tag: tuple[str, str] | None = None
 
@@ -73,13 +77,14 @@ def model_of(cls: type) -> Model:
     if model is None:
         kind = model_kind(cls)
         hints = hints_of(cls)
-        fields = _FIELDS[kind or ""](cls, hints)
+        sent = _FIELDS[kind or ""](cls, hints)
         record: Any = cls
         model = _MODELS[cls] = Model(
             kind or "",
             cls,
             cls.__name__,
-            fields,
+            tuple(item for item in sent if not item.computed),
+            sent,
             forbid=bool(getattr(record, "__struct_forbid__", False)),
             tag=getattr(record, "__struct_tag__", None),
         )
@@ -102,6 +107,14 @@ def _field_type(cls: type, name: str, annotation: Any) -> Type:
         return type_of(annotation)
     except Unsupported as error:
         raise Unsupported(f"field {name!r} of {cls.__qualname__}: {error}") from None
+
+
+def _computed_type(cls: type, name: str, annotation: Any) -> Type:
+    """The type of a field that requests do not have, so it need not have a wire form."""
+    try:
+        return _field_type(cls, name, annotation)
+    except Unsupported:
+        return ANY
 
 
 def _struct_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
@@ -156,8 +169,7 @@ def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
     generated = cls.__dataclass_params__.init
     fields = []
     for item in dataclasses.fields(cls):
-        if not item.init:
-            continue
+        read = _field_type if item.init else _computed_type
         default = MISSING if item.default is dataclasses.MISSING else item.default
         # Any: mypy cannot narrow by dataclasses.MISSING, whose class is private.
         made: Any = item.default_factory
@@ -165,12 +177,13 @@ def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
         fields.append(
             Field(
                 item.name,
-                _field_type(cls, item.name, hints[item.name]),
+                read(cls, item.name, hints[item.name]),
                 default is MISSING and factory is None,
                 default,
                 factory,
                 # A handwritten constructor may take the fields in another order.
                 bool(item.kw_only) or not generated,
+                computed=not item.init,
             )
         )
     return tuple(fields)
@@ -205,27 +218,28 @@ def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
 def _attrs_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
     fields = []
     for item in cls.__attrs_attrs__:
-        if not item.init:
-            continue
+        read = _field_type if item.init else _computed_type
         default, factory = item.default, None
         # Duck-typed, so that the SDK need not import attrs.
         if hasattr(default, "takes_self"):
-            if default.takes_self:
+            if default.takes_self and item.init:
                 raise Unsupported(
                     f"field {item.name!r} of {cls.__qualname__}: "
                     "a factory that takes the instance is not supported"
                 )
-            factory, default = default.factory, MISSING
+            factory = None if default.takes_self else default.factory
+            default = MISSING
         elif type(default).__name__ == "_Nothing":
             default = MISSING
         fields.append(
             Field(
-                item.alias or item.name,
-                _field_type(cls, item.name, hints.get(item.name, Any)),
+                (item.init and item.alias) or item.name,
+                read(cls, item.name, hints.get(item.name, Any)),
                 default is MISSING and factory is None,
                 default,
                 factory,
                 keyword=True,
+                computed=not item.init,
             )
         )
     return tuple(fields)
