@@ -4,11 +4,14 @@ FastAPI's answer is in the table as JSON; WRONG is a 500. Where bolt-host differ
 row is in a table of its own.
 """
 
-# ruff: noqa: E501
+# ruff: noqa: E501, F401 (the tables are evaluated)
 import dataclasses
 import marshal
+from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, NamedTuple, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from uuid import UUID
 
 import pytest
 

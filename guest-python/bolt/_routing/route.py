@@ -113,7 +113,7 @@ class Route:
         models: dict[type, Model] = {}
         for param in self.params:
             walk_models(param.type, models)
-        if any(getattr(cls, "__struct_validators__", ()) for cls in models):
+        if any(model.refuses for model in models.values()):
             invoke = self._explaining(invoke)
         self.invoke = invoke
 
@@ -134,7 +134,7 @@ class Route:
         return _in_class(cls, check)
 
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """`invoke`, with a 422 for values that a validator rejects."""
+        """`invoke`, with a 422 for values that a validator or a constructor rejects."""
 
         handlers = self.context.exception_handlers
 
