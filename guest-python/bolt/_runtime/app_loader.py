@@ -8,7 +8,7 @@ from typing import Any
 
 from .._app.application import BoltAPI
 from ..exceptions import BuildError
-from .tracebacks import is_sdk_file
+from .tracebacks import formatted, missing_variable
 
 __all__ = ["LoadError", "import_app"]
 
@@ -50,12 +50,16 @@ def _failure(exc: BaseException, module: str, attribute: str) -> str:
             f"{module} has no attribute {attribute}: give the BoltAPI this name, "
             f"or give --app {module}:attr"
         )
-    frames = traceback.TracebackException.from_exception(exc)
+    told = traceback.TracebackException.from_exception(exc)
     # Without the frames of the import system, and the two frames that called it.
-    inside = [
-        frame
-        for frame in frames.stack[2:]
-        if not frame.filename.startswith("<frozen") and not is_sdk_file(frame.filename)
-    ]
-    frames.stack = traceback.StackSummary.from_list(inside)
-    return "".join(frames.format()).rstrip()
+    inside = [frame for frame in told.stack[2:] if not frame.filename.startswith("<frozen")]
+    told.stack = traceback.StackSummary.from_list(inside)
+    text = formatted(told).rstrip()
+    name = missing_variable(exc)
+    if name is None:
+        return text
+    return (
+        f"{text}\nThe app reads {name} while it is imported, which happens when it is built, "
+        f"without the variables of `--env`: give this one with `--build-env {name}=...`, "
+        "or read it in a handler or in the lifespan"
+    )

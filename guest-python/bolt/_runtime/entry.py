@@ -41,7 +41,7 @@ from .late_imports import LateImporter
 from .loop import BoltLoop
 from .output import Output
 from .snapshot import fill_holes, immortalize
-from .tracebacks import app_traceback, keep_source_lines
+from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 
@@ -61,6 +61,8 @@ _RETURNED = 2
 
 _request: ContextVar[int] = ContextVar("bolt_request", default=0)
 _routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
+# Their handlers, as errors name them.
+_handlers: list[str] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
 _manifest = ""
 _lifespans: list[Lifespan] = []
@@ -95,7 +97,7 @@ def _complain(text: str) -> None:
 # Replies.
 
 
-def _failed(exc: BaseException) -> str:
+def _failed(exc: BaseException, route: int) -> str:
     """The reply for an exception. An HTTPException is a response; anything else is a logged 500."""
     if isinstance(exc, HTTPException):
         try:
@@ -104,7 +106,7 @@ def _failed(exc: BaseException) -> str:
             exc = unencodable
     if isinstance(exc, RequestValidationError):
         return encode_reply(422, {"detail": exc.errors()})
-    text = app_traceback(exc)
+    text = failure_text(exc, _handlers[route] if route < len(_handlers) else "")
     _complain(text)
     return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
 
@@ -161,11 +163,11 @@ def _forget(request: int) -> None:
 # `def` handlers.
 
 
-def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
+def _run(route: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
     try:
         reply = encode_reply(status, invoke(loads(args)))
     except BaseException as exc:
-        return _failed(exc)
+        return _failed(exc, route)
     if pending:
         _schedule_rest(_loop.serving_now)
     return reply
@@ -178,11 +180,11 @@ _starting = 0
 _early = ""
 
 
-def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
+def _start(request: int, route: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
     """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
     global _starting, _early
     _starting, _early = request, ""
-    answer = _answer(request, status, coroutine)
+    answer = _answer(request, route, status, coroutine)
     task = asyncio.Task(answer, loop=_loop, context=_base.copy(), eager_start=True)
     if not task.done():
         _tasks[request] = task
@@ -192,7 +194,9 @@ def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> st
     return _early
 
 
-async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+async def _answer(
+    request: int, route: int, status: int, coroutine: Coroutine[Any, Any, Any]
+) -> None:
     """A handler and its reply as one task, so that the end of a handler needs no callback."""
     global _early
     _request.set(request)
@@ -202,7 +206,7 @@ async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]
         # The host cancelled the request, or the handler cancelled itself.
         reply = encode_reply(500, _INTERNAL)
     except BaseException as exc:
-        reply = _failed(exc)
+        reply = _failed(exc, route)
     _tasks.pop(request, None)
     _forget(request)
     if pending:
@@ -290,11 +294,11 @@ class Handlers:
             _loop.serving_now = request
             invoke, status, is_async = _routes[route]
             if is_async:
-                return _start(request, status, invoke(loads(args)))
+                return _start(request, route, status, invoke(loads(args)))
             # Its own context: a request must not see the context variables that another one set.
-            reply = _base.copy().run(_run, status, invoke, args)
+            reply = _base.copy().run(_run, route, status, invoke, args)
         except BaseException as exc:
-            reply = _failed(exc)
+            reply = _failed(exc, route)
         _forget(request)
         return reply
 
@@ -377,6 +381,7 @@ def _import_app(module: str, attribute: str) -> BoltAPI:
         raise LoadError(str(exc)) from None
     for route in api.routes:
         _routes.append((route.invoke, route.status_code, route.is_async))
+        _handlers.append(route.shown)
     for handler in host_error_handlers(api):
         _routes.append((handler.invoke, handler.status_code, handler.is_async))
     for route in api.routes:
