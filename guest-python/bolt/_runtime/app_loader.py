@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from .._app.application import BoltAPI
 from ..exceptions import BuildError
 from .tracebacks import formatted, missing_variable
 
-__all__ = ["LoadError", "import_app"]
+__all__ = ["LoadError", "import_app", "refuse_build"]
+
+# The host looks for this mark before each line of a build error.
+_ERROR_MARK = "bolt-build-error:"
 
 # The attribute that the host passes when its user names none.
 _DEFAULT = "api"
@@ -36,6 +40,16 @@ def import_app(module: str, attribute: str) -> BoltAPI:
             f"{module}:{attribute} is a {type(api).__name__}, not a BoltAPI: give --app module:attr"
         )
     return api
+
+
+def refuse_build(text: str) -> NoReturn:
+    """End the build with an error for the developer."""
+    # The runtime may have written an incomplete line.
+    print(file=sys.stderr)
+    for line in text.splitlines():
+        print(_ERROR_MARK + line, file=sys.stderr)
+    sys.stderr.flush()
+    raise SystemExit(1)
 
 
 def _failure(exc: BaseException, module: str, attribute: str) -> str:

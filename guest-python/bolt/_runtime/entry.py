@@ -11,8 +11,10 @@ import gc
 import importlib
 import json
 import os
+import random
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from contextvars import Context, ContextVar, copy_context
 from marshal import loads
 from typing import Any
@@ -35,20 +37,20 @@ from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
-from .app_loader import LoadError, import_app
+from .app_loader import LoadError, import_app, refuse_build
 from .asyncio_patches import install_loop
+from .frozen import ImportWatch
 from .late_imports import LateImporter
 from .loop import BoltLoop
 from .output import Output
-from .snapshot import fill_holes, immortalize
+from .randomness import Generators
+from .snapshot import LastArguments, fill_holes, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 
 __all__ = ["Handlers", "Loader", "load", "load_runner"]
 
-# The host looks for this mark before each line of a build error.
-_ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
 # The preopened folder of the app, during the build or the load.
 APP_FOLDER = "/0"
@@ -334,15 +336,23 @@ class Handlers:
 
 _late_imports = LateImporter(refuse_sockets)
 _warmups: list[tuple[int, WarmupCall]] = []
+_generators = Generators()
 
 
-def load(module: str, attribute: str) -> None:
-    """Import the app and prepare everything that can be prepared before the snapshot is taken."""
+def load(module: str, attribute: str, variables: Mapping[str, str] | None = None) -> None:
+    """Import the app and prepare everything that can be prepared before the snapshot is taken.
+
+    variables: the environment of the import.
+    """
     _prepare()
+    _generators.watch()
     try:
-        api = _import_app(module, attribute)
+        api = _import_app(module, attribute, ImportWatch(APP_FOLDER, dict(variables or {})))
     except LoadError as exc:
-        _refuse(str(exc))
+        refuse_build(str(exc))
+    _generators.settle()
+    # The runtime keeps the function, to call it in each instance.
+    random.seed = _generators.seed
     compile_records()
     for route in api.routes:
         item = warmup_call(route)
@@ -368,15 +378,19 @@ def _prepare() -> None:
     install_loop(_loop)
     support.await_result = _await_result
     support.callback = _pump.resume
-    sys.argv = _Arguments([""])
+    sys.argv = LastArguments(_settle)
 
 
-def _import_app(module: str, attribute: str) -> BoltAPI:
+def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -> BoltAPI:
     """Import an app. Raises LoadError."""
     global _base, _manifest
-    api = import_app(module, attribute)
+    with watch or nullcontext():
+        api = import_app(module, attribute)
     try:
-        _manifest = json.dumps(manifest(api, f"{module}:{attribute}"))
+        described = manifest(api, f"{module}:{attribute}")
+        if watch is not None:
+            described["frozen"] = [one.as_json() for one in watch.findings()]
+        _manifest = json.dumps(described)
     except BuildError as exc:
         raise LoadError(str(exc)) from None
     for route in api.routes:
@@ -394,37 +408,19 @@ def _import_app(module: str, attribute: str) -> BoltAPI:
     return api
 
 
-class _Arguments(list[str]):
-    """`sys.argv`. Emptying it is the last thing that the runtime does before the snapshot is taken.
-
-    So `_settle` runs after the runtime has created all its objects.
-    """
-
-    def __delitem__(self, index: Any) -> None:
-        super().__delitem__(index)
-        _settle()
-
-
 def _settle() -> None:
+    random.seed = _generators.shared_seed
     http.install(host_http)
     uploads.install(host.upload)
     sys.stdout, sys.stderr = _stdout, _stderr
-    warm_up(Handlers(), _routes, _warmups, _pump, runtime, Err((1, 1)))
+    parked = Err((1, 1))
+    warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
     _warmups.clear()
     gc.collect()
     immortalize()
     gc.collect()
     fill_holes()
     gc.freeze()
-
-
-def _refuse(text: str) -> None:
-    # The runtime may have written an incomplete line.
-    print(file=sys.stderr)
-    for line in text.splitlines():
-        print(_ERROR_MARK + line, file=sys.stderr)
-    sys.stderr.flush()
-    raise SystemExit(1)
 
 
 # The runner.
