@@ -59,8 +59,7 @@ def _text(value: Any, place: Place) -> Any:
         strict()
     else:
         lax()
-    inner = value.value if isinstance(value, Enum) else value
-    words = _words(inner)
+    words = _words(value) if not isinstance(value, Enum) else str(value.value)
     if words is None:
         raise wrong(value, place, "str")
     return words
@@ -206,7 +205,7 @@ def _decimal(value: Any, place: Place) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise wrong(value, place, "Decimal")
         try:
-            made = Decimal(str.__str__(value) if isinstance(value, str) else str(value))
+            made = Decimal(int(value) if isinstance(value, int) else str(value))
         except ArithmeticError:
             raise wrong(value, place, "Decimal") from None
     if not made.is_finite():

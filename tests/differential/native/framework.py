@@ -18,7 +18,7 @@ from fastapi import (
     UploadFile,
 )
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 Struct = BaseModel
 
@@ -44,4 +44,6 @@ __all__ = [
     "Response",
     "Struct",
     "UploadFile",
+    "field_validator",
+    "model_validator",
 ]

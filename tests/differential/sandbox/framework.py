@@ -22,6 +22,8 @@ from bolt import (
     Response,
     Struct,
     UploadFile,
+    field_validator,
+    model_validator,
 )
 
 __all__ = [
@@ -46,4 +48,6 @@ __all__ = [
     "Response",
     "Struct",
     "UploadFile",
+    "field_validator",
+    "model_validator",
 ]
