@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bolt import BoltAPI
+from bolt import BoltAPI, Response
 from bolt._errors import ResultError
 from bolt._runtime.app_loader import LoadError, import_app
 from bolt._runtime.tracebacks import app_traceback, failure_text
@@ -246,6 +246,18 @@ def test_each_mistake_has_its_sentence(value: Any, advice: str) -> None:
     text = str(caught.value)
     assert text.startswith(f"cannot turn {type(value).__qualname__} into JSON: ")
     assert advice.replace("result", "result.a") in text
+
+
+def test_a_response_that_cannot_be_sent_names_its_handler() -> None:
+    try:
+        encode_reply(200, Response("x", headers={"x-bad": "a\r\nb"}))
+    except ValueError as exc:
+        exc.__traceback__ = exc.__traceback__ and exc.__traceback__.tb_next
+        text = failure_text(exc, "show, app.py:3")
+        assert text.startswith("show, app.py:3: ValueError: ")
+        assert "Traceback" in text
+    else:
+        raise AssertionError("it was sent")
 
 
 def test_an_error_of_the_sdk_keeps_its_frames() -> None:

@@ -38,13 +38,18 @@ def failure_text(exc: BaseException, handler: str = "") -> str:
 
     handler: the handler that was called, as "name, file:line".
     """
+    is_outside = not _has_app_code(exc)
     if isinstance(exc, ResultError):
         # An error in the author's own code, such as of `model_dump`, keeps its traceback.
-        if not exc.handler and not _has_app_code(exc):
+        if is_outside:
             exc.of(handler)
         if exc.handler:
             return str(exc)
-    return app_traceback(exc)
+    text = app_traceback(exc)
+    if is_outside and handler:
+        # The last line first: no frame of the traceback says what was called.
+        return f"{handler}: {text.rstrip().rpartition(chr(10))[2]}\n{text}"
+    return text
 
 
 def app_traceback(exc: BaseException) -> str:
