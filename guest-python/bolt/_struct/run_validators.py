@@ -6,28 +6,54 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from .._errors import ValidatorError
-from .validators import ValidationInfo
+from .validators import ValidationInfo, Validator
 
 __all__ = ["run_validators", "validate_fields", "validate_record"]
 
 
+# Of a class: its validated fields, each with its validators in order. Classes live as long as the
+# program, so entries are never removed.
+_Plan = list[tuple[str, list[Validator]]]
+_PLANS: dict[type, _Plan] = {}
+
+
+def _plan(cls: Any) -> _Plan:
+    made = []
+    for name in cls.__struct_fields__:
+        checks = [validator for validator in cls.__struct_validators__ if validator.checks(name)]
+        if checks:
+            made.append((name, checks))
+    _PLANS[cls] = made
+    return made
+
+
 def run_validators(made: Any, absent: tuple[str, ...] = ()) -> Any:
-    """Run the validators of a record. Raises ValidatorError from what they raise.
+    """Run the validators of a record. Raises ValidatorError from what the first of them raises.
 
     absent: the fields that the request does not have.
     """
     cls = type(made)
     try:
-        values = {name: getattr(made, name) for name in cls.__struct_fields__}
-        for name, value in validate_fields(cls, values, absent, _raise).items():
+        plan = _PLANS.get(cls)
+        for name, validators in _plan(cls) if plan is None else plan:
+            if name in absent:
+                continue
+            value = getattr(made, name)
+            for validator in validators:
+                if validator.wants_info:
+                    value = validator.call(cls, value, ValidationInfo(name, _before(made, name)))
+                else:
+                    value = validator.call(cls, value)
             setattr(made, name, value)
         return validate_record(cls, made)
     except (ValueError, AssertionError) as exc:
         raise ValidatorError from exc
 
 
-def _raise(name: str, value: Any, exc: BaseException) -> None:
-    raise exc
+def _before(made: Any, name: str) -> dict[str, Any]:
+    """The fields that the class declares before one."""
+    names = type(made).__struct_fields__
+    return {other: getattr(made, other) for other in names[: names.index(name)]}
 
 
 def validate_fields(
@@ -36,7 +62,9 @@ def validate_fields(
     absent: Collection[str],
     refuse: Callable[[str, Any, BaseException], None],
 ) -> dict[str, Any]:
-    """The values that the field validators return; `values` has all fields of the record.
+    """As `run_validators` for the fields, but it goes on after one is rejected.
+
+    Returns the values that changed. `values` has all fields of the record.
 
     refuse: takes a rejected field, its value and the exception.
     """
