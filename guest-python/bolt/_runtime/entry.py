@@ -62,7 +62,9 @@ _SUBTASK = 1
 _RETURNED = 2
 
 _request: ContextVar[int] = ContextVar("bolt_request", default=0)
-_routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
+_Invoke = Callable[[tuple[Any, ...]], Any]
+_Running = Coroutine[Any, Any, Any]
+_routes: list[tuple[_Invoke, int, bool]] = []
 # Their handlers, as errors name them.
 _handlers: list[str] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
@@ -182,7 +184,7 @@ _starting = 0
 _early = ""
 
 
-def _start(request: int, route: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
+def _start(request: int, route: int, status: int, coroutine: _Running) -> str:
     """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
     global _starting, _early
     _starting, _early = request, ""
@@ -196,9 +198,7 @@ def _start(request: int, route: int, status: int, coroutine: Coroutine[Any, Any,
     return _early
 
 
-async def _answer(
-    request: int, route: int, status: int, coroutine: Coroutine[Any, Any, Any]
-) -> None:
+async def _answer(request: int, route: int, status: int, coroutine: _Running) -> None:
     """A handler and its reply as one task, so that the end of a handler needs no callback."""
     global _early
     _request.set(request)
