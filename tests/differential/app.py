@@ -1,6 +1,7 @@
 """One app for two frameworks: only `framework` differs. The test compares their responses."""
 
 import asyncio
+import dataclasses
 import functools
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +32,8 @@ from framework import (
     Response,
     Struct,
     UploadFile,
+    field_validator,
+    model_validator,
 )
 from kinds import router as kinds
 
@@ -889,3 +892,270 @@ def get_refused(name: str) -> Any:
 @app.get("/refused-async/{name}")
 async def get_refused_async(name: str) -> Any:
     raise Refused(name)
+
+
+# Declared results: which arm of a union a value is sent as, and what does not match.
+
+
+class Dog(Struct):
+    name: str
+
+
+class Puppy(Dog):
+    age: int = 1
+
+
+class Owner(Struct):
+    name: str
+    city: str = "x"
+
+
+class Number(Struct):
+    n: int
+
+
+class Text(Struct):
+    n: str
+
+
+@dataclasses.dataclass
+class Made:
+    n: int
+    shown: str = dataclasses.field(init=False, default="s")
+    found: list[int] = dataclasses.field(init=False, default_factory=lambda: [1])
+
+
+KEY = UUID("12345678-1234-5678-1234-567812345678")
+RESULTS: dict[str, Any] = {
+    "one": 1,
+    "minus": -1,
+    "ten": 10,
+    "true": True,
+    "float": 1.0,
+    "half": 1.5,
+    "decimal": Decimal("1.50"),
+    "whole-decimal": Decimal("2"),
+    "number": "5",
+    "decimal-text": "1.5",
+    "nan-text": "nan",
+    "yes": "yes",
+    "red": "red",
+    "text": "abcdef",
+    "line": "ab\n",
+    "empty": "",
+    "member": Color.RED,
+    "level": Level.LOW,
+    "none": None,
+    "date": date(2024, 1, 2),
+    "midnight": datetime(2024, 1, 2),
+    "moment": datetime(2024, 1, 2, 3, 4),
+    "date-text": "2024-01-02",
+    "key": KEY,
+    "key-text": str(KEY),
+    "bytes": b"abc",
+    "ones": [1, 0],
+    "twice": [1, 1],
+    "texts": ["1", "2"],
+    "mixed": ["1", 2],
+    "flags": [True, 0],
+    "pair": (1, "a"),
+    "set": {1},
+    "nothing": [],
+    "dog": Dog(name="a"),
+    "puppy": Puppy(name="a", age=2),
+    "owner": Owner(name="a", city="b"),
+    "as-dog": {"name": "a"},
+    "as-owner": {"name": "a", "city": "b"},
+    "other-keys": {"name": "a", "z": 1},
+    "n": {"n": 5},
+    "n-text": {"n": "5"},
+    "owners": [Owner(name="a", city="b")],
+    "as-owners": [{"name": "a", "city": "b"}, {"name": "c"}],
+    "numbers": {"a": 1},
+    "number-texts": {"a": "1"},
+    "by-number": {1: 2},
+    "made": Made(3),
+    "as-made": {"n": 3, "shown": "z"},
+    "mades": [Made(1), Made(2)],
+}
+DECLARED: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "decimal": Decimal,
+    "date": date,
+    "datetime": datetime,
+    "uuid": UUID,
+    "color": Color,
+    "level": Level,
+    "literal": Literal["red", 1],
+    "int-str": int | str,
+    "str-int": str | int,
+    "int-float": int | float,
+    "float-int": float | int,
+    "float-str": float | str,
+    "bool-int": bool | int,
+    "int-bool": int | bool,
+    "bool-float": bool | float,
+    "decimal-str": Decimal | str,
+    "int-decimal": int | Decimal,
+    "date-datetime": date | datetime,
+    "datetime-date": datetime | date,
+    "date-str": date | str,
+    "uuid-str": UUID | str,
+    "color-str": Color | str,
+    "level-float": Level | float,
+    "literal-int": Literal["5"] | int,
+    "list": list[int],
+    "list-union": list[bool | int],
+    "lists": list[int] | list[str],
+    "list-or-int": list[int] | int,
+    "set": set[int],
+    "set-list": set[int] | list[int],
+    "tuple": tuple[int, str],
+    "dict": dict[str, int],
+    "dicts": dict[str, int] | dict[str, str],
+    "dict-int": dict[int, int],
+    "dog-owner": Dog | Owner,
+    "owner-dog": Owner | Dog,
+    "dog-puppy": Dog | Puppy,
+    "puppy-dog": Puppy | Dog,
+    "dog-none": Dog | None,
+    "dog-str": Dog | str,
+    "dog-dict": Dog | dict,
+    "dict-dog": dict | Dog,
+    "number-text": Number | Text,
+    "pets": list[Dog | Owner],
+    "pet-lists": list[Dog] | list[Owner],
+    "made": Made,
+    "mades": list[Made],
+    "bound": Annotated[int, Field(gt=0, lt=10)],
+    "bound-or-float": Annotated[int, Field(gt=3)] | float,
+    "bound-or-none": Annotated[int, Field(gt=3)] | None,
+    "bounds": list[Annotated[int, Field(gt=0)]],
+    "bounded-dict": dict[str, Annotated[int, Field(gt=1)]],
+    "length": Annotated[str, Field(min_length=1, max_length=3)],
+    "pattern": Annotated[str, Field(pattern="^[a-z]+$")],
+    "list-length": Annotated[list[int], Field(min_length=2)],
+    "set-length": Annotated[set[int], Field(min_length=2)],
+    "money": Annotated[Decimal, Field(multiple_of=Decimal("0.4"))],
+}
+
+
+def result(name: str) -> Any:
+    return RESULTS[name]
+
+
+for declared, annotation in DECLARED.items():
+    app.get(f"/results/{declared}/{{name}}", response_model=annotation)(result)
+
+
+# Validators and constructors: what they see, and what they refuse.
+
+
+class Validated(Struct):
+    a: str = "  a "
+    b: list[str] = ["x"]
+    c: Annotated[str, Field(validate_default=True)] = " c "
+    n: int = -5
+    f: list[int] = Field(default_factory=lambda: [3, 1])
+
+    @field_validator("a", "c")
+    @classmethod
+    def strip(cls, value: str) -> str:
+        return value.strip()
+
+    @field_validator("b")
+    @classmethod
+    def upper(cls, value: list[str]) -> list[str]:
+        return [item.upper() for item in value]
+
+    @field_validator("n")
+    @classmethod
+    def positive(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("negative")
+        return value
+
+    @field_validator("f")
+    @classmethod
+    def in_order(cls, value: list[int]) -> list[int]:
+        return sorted(value)
+
+
+class Overridden(Validated):
+    @field_validator("a")
+    @classmethod
+    def strip(cls, value: str) -> str:
+        return "sub" + value
+
+
+class Whole(Struct):
+    a: int = 1
+
+    @model_validator(mode="after")
+    def not_one(self) -> Any:
+        if self.a == 1:
+            raise ValueError("one")
+        return self
+
+
+@dataclasses.dataclass
+class Constructed:
+    a: int
+    b: int = 2
+
+    def __post_init__(self) -> None:
+        if self.a == 0:
+            raise ValueError("zero")
+        if self.a == 1:
+            raise AssertionError("one")
+        if self.a == 3:
+            raise TypeError("three")
+
+
+@dataclasses.dataclass
+class Nested:
+    one: Constructed
+    many: list[Constructed] = dataclasses.field(default_factory=list)
+    named: dict[str, Constructed] = dataclasses.field(default_factory=dict)
+
+
+def fields_of(value: Validated) -> Any:
+    return {name: getattr(value, name) for name in "abcnf"}
+
+
+@app.post("/validated/body")
+def validated_body(value: Validated) -> Any:
+    return fields_of(value)
+
+
+@app.get("/validated/query")
+def validated_query(value: Annotated[Validated, Query()]) -> Any:
+    return fields_of(value)
+
+
+@app.post("/validated/overridden")
+async def validated_overridden(value: Overridden) -> Any:
+    return fields_of(value)
+
+
+@app.post("/validated/whole")
+def validated_whole(value: Whole) -> Any:
+    return value.a
+
+
+@app.post("/validated/constructed")
+def validated_constructed(value: Constructed) -> Any:
+    return [value.a, value.b]
+
+
+@app.post("/validated/constructed-list")
+async def validated_constructed_list(values: list[Constructed]) -> Any:
+    return [value.a for value in values]
+
+
+@app.post("/validated/nested")
+def validated_nested(value: Nested, whole: Whole) -> Any:
+    return value.one.a

@@ -144,7 +144,7 @@ def _field(item: Field, ids: _Ids) -> dict[str, Any]:
         "type": type_json(item.type, ids),
         "required": item.required,
     }
-    if not item.required and is_host_default(item.type, item.default):
+    if item.host_fills:
         out["default"] = item.default
     return out
 

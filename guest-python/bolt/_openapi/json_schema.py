@@ -183,10 +183,12 @@ class Schemas:
             properties: dict[str, Any] = {}
             if model.tag is not None:
                 properties[model.tag[0]] = {"const": model.tag[1], "type": "string"}
-            for item in model.fields:
+            for item in model.sent:
                 name = _name(item, out)
                 field = properties[name] = self.of(item.type, name, out)
                 self.describe(field, item.marker, None if item.required else item.default)
+                if item.computed and item.required:
+                    field["readOnly"] = True
             schema.update({"type": "object", "title": cls.__name__, "properties": properties})
             required = [_name(item, out) for item in model.fields if item.required]
             if required:

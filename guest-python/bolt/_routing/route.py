@@ -19,7 +19,7 @@ from .._serialization.serialize_checked import to_plain
 from .._struct.validation_errors import explain
 from ..requests import Request
 from ..responses import JSON, JSONResponse, Response
-from .router import Declaration
+from .router import Declaration, qualname
 
 __all__ = ["Route"]
 
@@ -121,23 +121,28 @@ class Route:
         models: dict[type, Model] = {}
         for param in self.params:
             walk_models(param.type, models)
-        if any(getattr(cls, "__struct_validators__", ()) for cls in models):
+        if any(model.refuses for model in models.values()):
             invoke = self._explaining(invoke)
         self.invoke = invoke
+
+    @property
+    def shown(self) -> str:
+        """The handler, its file and line, as errors name it."""
+        return f"{qualname(self.handler)}, {self.file}:{self.line}"
 
     def _finish(self) -> Callable[[Any], Any] | None:
         """The function that converts the result of the handler, or None."""
         options = self.declared.options
         check = None
         if self.result is not None:
-            check = compile_result(self.result, Shape.of(options))
+            check = compile_result(self.result, Shape.of(options), self.shown)
         cls = options.get("response_class")
         if cls in (None, JSON, JSONResponse):
             return check
         return _in_class(cls, check)
 
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """`invoke`, with a 422 for values that a validator rejects."""
+        """`invoke`, with a 422 for values that a validator or a constructor rejects."""
 
         handlers = self.context.exception_handlers
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from .._app.application import BoltAPI
 from ..exceptions import BuildError
 from .hints import with_hint
-from .tracebacks import is_sdk_file
+from .tracebacks import formatted, missing_variable
 
-__all__ = ["LoadError", "import_app"]
+__all__ = ["LoadError", "import_app", "refuse_build"]
+
+# The host looks for this mark before each line of a build error.
+_ERROR_MARK = "bolt-build-error:"
 
 # The attribute that the host passes when its user names none.
 _DEFAULT = "api"
@@ -39,6 +43,16 @@ def import_app(module: str, attribute: str) -> BoltAPI:
     return api
 
 
+def refuse_build(text: str) -> NoReturn:
+    """End the build with an error for the developer."""
+    # The runtime may have written an incomplete line.
+    print(file=sys.stderr)
+    for line in text.splitlines():
+        print(_ERROR_MARK + line, file=sys.stderr)
+    sys.stderr.flush()
+    raise SystemExit(1)
+
+
 def _failure(exc: BaseException, module: str, attribute: str) -> str:
     if isinstance(exc, BuildError):
         return str(exc)
@@ -51,12 +65,16 @@ def _failure(exc: BaseException, module: str, attribute: str) -> str:
             f"{module} has no attribute {attribute}: give the BoltAPI this name, "
             f"or give --app {module}:attr"
         )
-    frames = traceback.TracebackException.from_exception(exc)
+    told = traceback.TracebackException.from_exception(exc)
     # Without the frames of the import system, and the two frames that called it.
-    inside = [
-        frame
-        for frame in frames.stack[2:]
-        if not frame.filename.startswith("<frozen") and not is_sdk_file(frame.filename)
-    ]
-    frames.stack = traceback.StackSummary.from_list(inside)
-    return with_hint("".join(frames.format()), exc).rstrip()
+    inside = [frame for frame in told.stack[2:] if not frame.filename.startswith("<frozen")]
+    told.stack = traceback.StackSummary.from_list(inside)
+    text = formatted(told).rstrip()
+    name = missing_variable(exc)
+    if name is None:
+        return with_hint(text, exc).rstrip()
+    return (
+        f"{text}\nThe app reads {name} while it is imported, which happens when it is built, "
+        f"without the variables of `--env`: give this one with `--build-env {name}=...`, "
+        "or read it in a handler or in the lifespan"
+    )

@@ -10,8 +10,10 @@ import asyncio
 import gc
 import importlib
 import json
+import random
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from contextvars import Context, ContextVar, copy_context
 from marshal import loads
 from typing import Any
@@ -34,21 +36,21 @@ from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
-from .app_loader import LoadError, import_app
+from .app_loader import LoadError, import_app, refuse_build
 from .app_log import AppLog
 from .asyncio_patches import install_loop
+from .frozen import ImportWatch
 from .hints import APP_FOLDER
 from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
-from .snapshot import fill_holes, immortalize
-from .tracebacks import app_traceback, keep_source_lines
+from .randomness import Generators
+from .snapshot import LastArguments, fill_holes, immortalize
+from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 
 __all__ = ["Handlers", "Loader", "load", "load_runner"]
 
-# The host looks for this mark before each line of a build error.
-_ERROR_MARK = "bolt-build-error:"
 _INTERNAL = {"detail": "Internal Server Error"}
 _SDK_FOLDER = __file__.rpartition("/bolt/")[0]
 _WAIT = 2
@@ -56,7 +58,11 @@ _SUBTASK = 1
 _RETURNED = 2
 
 _request: ContextVar[int] = ContextVar("bolt_request", default=0)
-_routes: list[tuple[Callable[[tuple[Any, ...]], Any], int, bool]] = []
+_Invoke = Callable[[tuple[Any, ...]], Any]
+_Running = Coroutine[Any, Any, Any]
+_routes: list[tuple[_Invoke, int, bool]] = []
+# Their handlers, as errors name them.
+_handlers: list[str] = []
 _tasks: dict[int, asyncio.Task[Any]] = {}
 # The requests among them that the host cancelled.
 _cancelled: set[int] = set()
@@ -89,7 +95,7 @@ _open_out, _open_err = _output.open_out, _output.open_err
 # Replies.
 
 
-def _failed(exc: BaseException) -> str:
+def _failed(exc: BaseException, route: int) -> str:
     """The reply for an exception. An HTTPException is a response; anything else is a logged 500."""
     if isinstance(exc, HTTPException):
         try:
@@ -98,7 +104,7 @@ def _failed(exc: BaseException) -> str:
             exc = unencodable
     if isinstance(exc, RequestValidationError):
         return encode_reply(422, {"detail": exc.errors()})
-    text = app_traceback(exc)
+    text = failure_text(exc, _handlers[route] if route < len(_handlers) else "")
     _complain(text)
     return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
 
@@ -157,11 +163,11 @@ def _forget(request: int) -> None:
 # `def` handlers.
 
 
-def _run(status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
+def _run(route: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args: bytes) -> str:
     try:
         reply = encode_reply(status, invoke(loads(args)))
     except BaseException as exc:
-        return _failed(exc)
+        return _failed(exc, route)
     if pending:
         _schedule_rest(_loop.serving_now)
     return reply
@@ -174,11 +180,11 @@ _starting = 0
 _early = ""
 
 
-def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> str:
+def _start(request: int, route: int, status: int, coroutine: _Running) -> str:
     """Run a handler up to its first wait. Returns its reply, or "" when it waits."""
     global _starting, _early
     _starting, _early = request, ""
-    answer = _answer(request, status, coroutine)
+    answer = _answer(request, route, status, coroutine)
     task = asyncio.Task(answer, loop=_loop, context=_base.copy(), eager_start=True)
     if not task.done():
         _tasks[request] = task
@@ -188,7 +194,7 @@ def _start(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> st
     return _early
 
 
-async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+async def _answer(request: int, route: int, status: int, coroutine: _Running) -> None:
     """A handler and its reply as one task, so that the end of a handler needs no callback."""
     global _early
     _request.set(request)
@@ -198,7 +204,7 @@ async def _answer(request: int, status: int, coroutine: Coroutine[Any, Any, Any]
         # Nobody waits for the reply of a request that the host cancelled. A CancelledError of the
         # app's own making, as that of another task that the handler awaits, is an exception.
         cancelled = isinstance(exc, asyncio.CancelledError) and request in _cancelled
-        reply = encode_reply(500, _INTERNAL) if cancelled else _failed(exc)
+        reply = encode_reply(500, _INTERNAL) if cancelled else _failed(exc, route)
     _tasks.pop(request, None)
     if _cancelled:
         _cancelled.discard(request)
@@ -288,11 +294,11 @@ class Handlers:
             _loop.serving_now = request
             invoke, status, is_async = _routes[route]
             if is_async:
-                return _start(request, status, invoke(loads(args)))
+                return _start(request, route, status, invoke(loads(args)))
             # Its own context: a request must not see the context variables that another one set.
-            reply = _base.copy().run(_run, status, invoke, args)
+            reply = _base.copy().run(_run, route, status, invoke, args)
         except BaseException as exc:
-            reply = _failed(exc)
+            reply = _failed(exc, route)
         _forget(request)
         return reply
 
@@ -329,15 +335,23 @@ class Handlers:
 
 _late_imports = LateImporter(refuse_sockets)
 _warmups: list[tuple[int, WarmupCall]] = []
+_generators = Generators()
 
 
-def load(module: str, attribute: str) -> None:
-    """Import the app and prepare everything that can be prepared before the snapshot is taken."""
+def load(module: str, attribute: str, variables: Mapping[str, str] | None = None) -> None:
+    """Import the app and prepare everything that can be prepared before the snapshot is taken.
+
+    variables: the environment of the import.
+    """
     _prepare()
+    _generators.watch()
     try:
-        api = _import_app(module, attribute)
+        api = _import_app(module, attribute, ImportWatch(APP_FOLDER, dict(variables or {})))
     except LoadError as exc:
-        _refuse(str(exc))
+        refuse_build(str(exc))
+    _generators.settle()
+    # The runtime keeps the function, to call it in each instance.
+    random.seed = _generators.seed
     compile_records()
     for route in api.routes:
         item = warmup_call(route)
@@ -366,19 +380,24 @@ def _prepare() -> None:
     _output.install()
     support.await_result = _await_result
     support.callback = _pump.resume
-    sys.argv = _Arguments([""])
+    sys.argv = LastArguments(_settle)
 
 
-def _import_app(module: str, attribute: str) -> BoltAPI:
+def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -> BoltAPI:
     """Import an app. Raises LoadError."""
     global _base, _manifest
-    api = import_app(module, attribute)
+    with watch or nullcontext():
+        api = import_app(module, attribute)
     try:
-        _manifest = json.dumps(manifest(api, f"{module}:{attribute}"))
+        described = manifest(api, f"{module}:{attribute}")
+        if watch is not None:
+            described["frozen"] = [one.as_json() for one in watch.findings()]
+        _manifest = json.dumps(described)
     except BuildError as exc:
         raise LoadError(str(exc)) from None
     for route in api.routes:
         _routes.append((route.invoke, route.status_code, route.is_async))
+        _handlers.append(route.shown)
     for handler in host_error_handlers(api):
         _routes.append((handler.invoke, handler.status_code, handler.is_async))
     for route in api.routes:
@@ -391,37 +410,19 @@ def _import_app(module: str, attribute: str) -> BoltAPI:
     return api
 
 
-class _Arguments(list[str]):
-    """`sys.argv`. Emptying it is the last thing that the runtime does before the snapshot is taken.
-
-    So `_settle` runs after the runtime has created all its objects.
-    """
-
-    def __delitem__(self, index: Any) -> None:
-        super().__delitem__(index)
-        _settle()
-
-
 def _settle() -> None:
+    random.seed = _generators.shared_seed
     http.install(host_http)
     uploads.install(host.upload)
     _output.begin_service()
-    warm_up(Handlers(), _routes, _warmups, _pump, runtime, Err((1, 1)))
+    parked = Err((1, 1))
+    warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
     _warmups.clear()
     gc.collect()
     immortalize()
     gc.collect()
     fill_holes()
     gc.freeze()
-
-
-def _refuse(text: str) -> None:
-    # The runtime may have written an incomplete line.
-    print(file=sys.stderr)
-    for line in text.splitlines():
-        print(_ERROR_MARK + line, file=sys.stderr)
-    sys.stderr.flush()
-    raise SystemExit(1)
 
 
 # The runner.

@@ -13,10 +13,11 @@ from __future__ import annotations
 import dis
 import gc
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["fill_holes", "immortalize"]
+__all__ = ["LastArguments", "fill_holes", "immortalize"]
 
 # The constants below describe the layout of CPython 3.14 on 32 bits.
 _VERSION, _WORDS = (3, 14), 2**31 - 1
@@ -37,6 +38,21 @@ _DEEPEST = 4
 _LARGE = 1 << 20
 
 _keep: list[Any] = []
+
+
+class LastArguments(list[str]):
+    """`sys.argv`. Emptying it is the last thing that the runtime does before the snapshot is taken.
+
+    settle: called then, after the runtime has created all its objects.
+    """
+
+    def __init__(self, settle: Callable[[], None]) -> None:
+        super().__init__([""])
+        self._settle = settle
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        self._settle()
 
 
 def immortalize() -> int:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import linecache
+import os
+import re
 import sys
 import traceback
+from typing import Any
 
+from .._errors import ResultError
 from .hints import with_hint
 
-__all__ = ["app_traceback", "is_sdk_code", "is_sdk_file", "keep_source_lines"]
+__all__ = [
+    "app_traceback",
+    "failure_text",
+    "formatted",
+    "is_sdk_code",
+    "keep_source_lines",
+    "missing_variable",
+]
 
 # The package's folder, so that every subpackage counts as the SDK's own code.
 _PACKAGE = __file__.rpartition("/_runtime/")[0] + "/"
+
+# The app's folder in the sandbox, where a traceback or an ImportError names a file: the path from
+# there on is the one that its author knows.
+_APP_PATH = re.compile(r"(File \"|\()/0/")
 
 
 def is_sdk_code(filename: str) -> bool:
@@ -19,13 +34,30 @@ def is_sdk_code(filename: str) -> bool:
     return filename.startswith(("<bolt", _PACKAGE))
 
 
-def is_sdk_file(filename: str) -> bool:
-    """Whether a file is a module of the SDK."""
-    return filename.startswith(_PACKAGE)
+def failure_text(exc: BaseException, handler: str = "") -> str:
+    """What the log says about an exception: its traceback, or a sentence about a result.
+
+    handler: the handler that was called, as "name, file:line".
+    """
+    is_outside = not _has_app_code(exc)
+    if isinstance(exc, ResultError):
+        # An error in the author's own code, such as of `model_dump`, keeps its traceback.
+        if is_outside:
+            exc.of(handler)
+        if exc.handler:
+            return str(exc)
+    text = app_traceback(exc)
+    if is_outside and handler:
+        # The last line first: no frame of the traceback says what was called.
+        return f"{handler}: {text.rstrip().rpartition(chr(10))[2]}\n{text}"
+    return text
 
 
 def app_traceback(exc: BaseException) -> str:
-    """The traceback from the handler on, as Python prints it, with a hint for a known mistake."""
+    """The traceback as Python prints it, with the frames and the paths of the application only.
+
+    Below it stands a hint for a known mistake.
+    """
     frame = exc.__traceback__
     while (
         frame is not None
@@ -39,7 +71,42 @@ def app_traceback(exc: BaseException) -> str:
         # takes 5 ms in an instance that is about to be discarded.
         for summary in told.stack:
             summary.colno = summary.end_colno = None
-    return with_hint("".join(told.format()), exc)
+    text, name = formatted(told), missing_variable(exc)
+    if name is None:
+        return with_hint(text, exc)
+    return f"{text}The app's environment has no {name}: give it with `--env {name}=...`\n"
+
+
+def formatted(told: traceback.TracebackException) -> str:
+    """A traceback as text, without frames of the SDK unless it has no others."""
+    pending: list[Any] = [told]
+    while pending:
+        one = pending.pop()
+        inside = [summary for summary in one.stack if not is_sdk_code(summary.filename)]
+        if inside:
+            one.stack = traceback.StackSummary.from_list(inside)
+        parts = (one.__cause__, one.__context__, *(one.exceptions or ()))
+        pending.extend(part for part in parts if part is not None)
+    return _APP_PATH.sub(r"\1", "".join(told.format()))
+
+
+def missing_variable(exc: BaseException) -> str | None:
+    """The variable whose absence in `os.environ` is the reason of a KeyError."""
+    if not isinstance(exc, KeyError) or exc.__traceback__ is None:
+        return None
+    frame = exc.__traceback__
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame.tb_frame.f_locals.get("self") is not os.environ:
+        return None
+    return str(exc.args[0])
+
+
+def _has_app_code(exc: BaseException) -> bool:
+    return any(
+        not is_sdk_code(frame.f_code.co_filename)
+        for frame, _ in traceback.walk_tb(exc.__traceback__)
+    )
 
 
 def keep_source_lines() -> None:

@@ -7,8 +7,7 @@ the snapshot, no instance has to write again, each into its own copy of the page
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from marshal import dumps
 from types import ModuleType
 from typing import Any
@@ -27,6 +26,7 @@ def warm_up(
     pump: Any,
     runtime: ModuleType,
     parked: object,
+    seed: Callable[[], None],
 ) -> None:
     """Execute the request path fifty times. It changes nothing but the interpreter's caches.
 
@@ -36,6 +36,7 @@ def warm_up(
     pump: drives the event loop.
     runtime: the module of the async imports, which cannot be called before the snapshot.
     parked: the runtime's result for an import that has to wait.
+    seed: seeds the generators of random numbers.
     """
 
     async def waitless(wire: tuple[Any, ...]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def warm_up(
             # What the runtime does at the first call of a new instance.
             os.environ["BOLT_WARMUP"] = ""
             del os.environ["BOLT_WARMUP"]
-            random.seed()
+            seed()
     finally:
         vars(runtime).update(real)
         del routes[first:]

@@ -65,10 +65,7 @@ def _sample(kind: Type, depth: int = 0) -> Any:
 
 def _record(cls: Any, depth: int) -> Any:
     model = model_of(cls)
-    runs_code = getattr(cls, "__struct_validators__", ()) or getattr(
-        cls, "__struct_custom_init__", False
-    )
-    if model.kind != "struct" or runs_code:
+    if model.kind != "struct" or model.refuses:
         raise _NoSample
     return tuple(_sample(item.type, depth + 1) for item in model.fields)
 

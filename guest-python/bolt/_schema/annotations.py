@@ -144,7 +144,7 @@ def _bare(annotation: Any) -> Type:
         if annotation is tuple:
             return Type("vartuple", (ANY,))
         if annotation in _MAPPINGS:
-            return Type("dict", (STR, ANY))
+            return Type("dict", (ANY, ANY))
         if issubclass(annotation, Enum):
             return _enum(annotation)
         if model_kind(annotation) is not None:

@@ -11,7 +11,7 @@ from .._errors import Unsupported
 from .annotations import model_kind, type_of
 from .constraints import checks_of, constrained
 from .param_functions import Marker
-from .types import MISSING, Type
+from .types import ANY, MISSING, Type, is_host_default
 
 __all__ = ["Field", "Model", "hints_of", "model_of", "walk_models"]
 
@@ -27,6 +27,8 @@ class Field:
     alias: its name in requests; "" when it is `name`.
     out: its name in responses; "" when it is `name`.
     marker: its `Field` declaration, or None.
+    computed: the constructor does not take it, so only results have it.
+    guarded: a validator sees its value only if the request has it.
 
     A TypedDict key that may be absent has neither default nor factory.
     """
@@ -40,23 +42,34 @@ class Field:
     alias: str = ""
     out: str = ""
     marker: Any = None
+    computed: bool = False
+    guarded: bool = False
+
+    @property
+    def host_fills(self) -> bool:
+        """Whether the host sends the default of an absent field. If not, it sends Ellipsis."""
+        return not (self.required or self.guarded) and is_host_default(self.type, self.default)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A record type: kind is "struct", "dataclass", "namedtuple", "attrs" or "typeddict".
 
-    fields: in wire order.
+    fields: those that requests have, in wire order.
+    sent: those that results have: also the fields that a constructor does not take.
     forbid: an unknown key is an error.
     tag: the key that discriminates this record in a union, and its value; or None.
+    refuses: creating it runs code of the application, which may reject the values.
     """
 
     kind: str
     cls: Any
     name: str
     fields: tuple[Field, ...]
+    sent: tuple[Field, ...]
     forbid: bool = False
     tag: tuple[str, str] | None = None
+    refuses: bool = False
 
 
 # Classes live as long as the program, so entries are never removed.
@@ -73,17 +86,41 @@ def model_of(cls: type) -> Model:
     if model is None:
         kind = model_kind(cls)
         hints = hints_of(cls)
-        fields = _FIELDS[kind or ""](cls, hints)
+        sent = _FIELDS[kind or ""](cls, hints)
         record: Any = cls
         model = _MODELS[cls] = Model(
             kind or "",
             cls,
             cls.__name__,
-            fields,
+            tuple(item for item in sent if not item.computed),
+            sent,
             forbid=bool(getattr(record, "__struct_forbid__", False)),
             tag=getattr(record, "__struct_tag__", None),
+            refuses=_refuses(kind or "", record),
         )
     return model
+
+
+def _refuses(kind: str, cls: Any) -> bool:
+    """Whether creating a record runs code of the application."""
+    match kind:
+        case "struct":
+            return bool(cls.__struct_validators__ or cls.__struct_custom_init__)
+        case "dataclass":
+            return hasattr(cls, "__post_init__") or not _is_generated(cls.__init__)
+        case "attrs":
+            hooks = ("__attrs_pre_init__", "__attrs_post_init__", "__attrs_init__")
+            return any(hasattr(cls, hook) for hook in hooks) or any(
+                item.validator is not None or item.converter is not None
+                for item in cls.__attrs_attrs__
+            )
+        case "namedtuple":
+            # The generated class, before which a subclass may have methods of its own.
+            made = next(base for base in cls.__mro__ if "_field_defaults" in base.__dict__)
+            return (
+                cls.__new__ is not made.__dict__["__new__"] or cls.__init__ is not object.__init__
+            )
+    return False
 
 
 def hints_of(cls: type) -> dict[str, Any]:
@@ -102,6 +139,20 @@ def _field_type(cls: type, name: str, annotation: Any) -> Type:
         return type_of(annotation)
     except Unsupported as error:
         raise Unsupported(f"field {name!r} of {cls.__qualname__}: {error}") from None
+
+
+def _is_generated(constructor: Any) -> bool:
+    """Whether `dataclasses` made it: a class may have its own, even without `init=False`."""
+    code = getattr(constructor, "__code__", None)
+    return code is not None and code.co_filename == "<string>"
+
+
+def _computed_type(cls: type, name: str, annotation: Any) -> Type:
+    """The type of a field that requests do not have, so it need not have a wire form."""
+    try:
+        return _field_type(cls, name, annotation)
+    except Unsupported:
+        return ANY
 
 
 def _struct_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
@@ -127,6 +178,8 @@ def _struct_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
                 alias="" if alias == name else alias,
                 out="" if out == name else out,
                 marker=marker,
+                guarded=not (marker and marker.validate_default)
+                and any(validator.checks(name) for validator in cls.__struct_validators__),
             )
         )
     return tuple(fields)
@@ -153,11 +206,10 @@ def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
     for name, annotation in hints.items():
         if isinstance(annotation, dataclasses.InitVar) or annotation is dataclasses.InitVar:
             raise Unsupported(f"field {name!r} of {cls.__qualname__}: InitVar is not supported")
-    generated = cls.__dataclass_params__.init
+    generated = _is_generated(cls.__init__)
     fields = []
     for item in dataclasses.fields(cls):
-        if not item.init:
-            continue
+        read = _field_type if item.init else _computed_type
         default = MISSING if item.default is dataclasses.MISSING else item.default
         # Any: mypy cannot narrow by dataclasses.MISSING, whose class is private.
         made: Any = item.default_factory
@@ -165,12 +217,13 @@ def _dataclass_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
         fields.append(
             Field(
                 item.name,
-                _field_type(cls, item.name, hints[item.name]),
+                read(cls, item.name, hints[item.name]),
                 default is MISSING and factory is None,
                 default,
                 factory,
                 # A handwritten constructor may take the fields in another order.
                 bool(item.kw_only) or not generated,
+                computed=not item.init,
             )
         )
     return tuple(fields)
@@ -205,27 +258,28 @@ def _namedtuple_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
 def _attrs_fields(cls: Any, hints: dict[str, Any]) -> tuple[Field, ...]:
     fields = []
     for item in cls.__attrs_attrs__:
-        if not item.init:
-            continue
+        read = _field_type if item.init else _computed_type
         default, factory = item.default, None
         # Duck-typed, so that the SDK need not import attrs.
         if hasattr(default, "takes_self"):
-            if default.takes_self:
+            if default.takes_self and item.init:
                 raise Unsupported(
                     f"field {item.name!r} of {cls.__qualname__}: "
                     "a factory that takes the instance is not supported"
                 )
-            factory, default = default.factory, MISSING
+            factory = None if default.takes_self else default.factory
+            default = MISSING
         elif type(default).__name__ == "_Nothing":
             default = MISSING
         fields.append(
             Field(
-                item.alias or item.name,
-                _field_type(cls, item.name, hints.get(item.name, Any)),
+                (item.init and item.alias) or item.name,
+                read(cls, item.name, hints.get(item.name, Any)),
                 default is MISSING and factory is None,
                 default,
                 factory,
                 keyword=True,
+                computed=not item.init,
             )
         )
     return tuple(fields)

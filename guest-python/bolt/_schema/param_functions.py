@@ -114,6 +114,7 @@ class Marker:
     allowed_types: Collection[str] | None = None
     max_files: int | None = None
     serialization_alias: str | None = None
+    validate_default: bool = False
 
     def given(self) -> Any:
         """The default, or MISSING. The default `...` also means that there is none."""
@@ -170,11 +171,19 @@ def Field(
     default: Any = MISSING,
     *,
     serialization_alias: str | None = None,
+    validate_default: bool = False,
     **options: Unpack[MarkerOptions],
 ) -> Any:
     """A field of a Struct: its default, its constraints, its name in JSON.
 
     alias: the name in JSON, in requests and in responses. serialization_alias overrides it for
         responses.
+    validate_default: the validators of the field also run on its default.
     """
-    return Marker("", default, serialization_alias=serialization_alias, **options)
+    return Marker(
+        "",
+        default,
+        serialization_alias=serialization_alias,
+        validate_default=validate_default,
+        **options,
+    )

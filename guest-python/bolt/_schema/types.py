@@ -89,7 +89,9 @@ def type_json(kind: Type, ref_id: Callable[[type], str]) -> dict[str, Any]:
     if tag in ("list", "set", "frozenset", "vartuple"):
         out["item"] = type_json(kind.args[0], ref_id)
     elif tag == "dict":
-        out["key"] = type_json(kind.args[0], ref_id)
+        # Keys of requests are text. Those of results may be anything that JSON has text for.
+        key = STR if kind.args[0].kind == "any" else kind.args[0]
+        out["key"] = type_json(key, ref_id)
         out["value"] = type_json(kind.args[1], ref_id)
     elif tag == "tuple":
         out["items"] = [type_json(arg, ref_id) for arg in kind.args]

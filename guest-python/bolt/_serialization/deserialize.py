@@ -14,8 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from .._datastructures.uploads import UploadFile
+from .._errors import ValidatorError
 from .._schema.models import Field, Model, model_of
-from .._schema.types import Type, is_host_default
+from .._schema.types import Type
 from .codegen import Source, is_identifier
 
 __all__ = ["Emitter", "converter", "model_converter"]
@@ -25,6 +26,9 @@ __all__ = ["Emitter", "converter", "model_converter"]
 _FIELD_BUDGET = 150
 
 _IMMUTABLE = (str, int, float, bool, bytes, type(None))
+
+# What pydantic turns into a 422 when a constructor raises it.
+_REFUSALS = (ValueError, AssertionError)
 
 _BUILDERS: dict[str, Callable[..., Any]] = {"set": set, "frozenset": frozenset, "vartuple": tuple}
 
@@ -270,7 +274,7 @@ class Emitter:
         def finish() -> str:
             self.stack = (*outer, cls)
             try:
-                return self._construct(model, [part[1] for part in parts])
+                return self._construct(model, parts)
             finally:
                 self.stack = outer
 
@@ -278,7 +282,7 @@ class Emitter:
         return f"({''.join(f'{target}, ' for target, _ in parts)})", finish
 
     def _bind_field(self, model: Model, item: Field) -> tuple[str, Callable[[], str]]:
-        if item.required or is_host_default(item.type, item.default):
+        if item.required or item.host_fills:
             return self.bind(item.type)
         if model.kind == "typeddict":
             name = self.source.local()
@@ -286,20 +290,22 @@ class Emitter:
             return name, lambda: name
         return self.bind_optional(item.type, lambda: self.default(item.default, item.factory))
 
-    def _construct(self, model: Model, finishers: list[Callable[[], str]]) -> str:
+    def _construct(self, model: Model, parts: list[tuple[str, Callable[[], str]]]) -> str:
+        finishers = [finish for _, finish in parts]
         if model.kind == "typeddict":
             return self._construct_dict(model, finishers)
         source = self.source
         cls = source.constant(model.cls)
+        out = source.local()
         if model.kind == "struct" and not model.cls.__struct_custom_init__:
+            absent = self._absent(model, parts)
             # Sets the slots as __init__ would, but without the cost of a call with keywords.
-            out = source.local()
             source.line(f"{out} = {source.constant(object.__new__)}({cls})")
             for item, finish in zip(model.fields, finishers, strict=True):
                 source.line(f"{out}.{item.name} = {finish()}")
-            if model.cls.__struct_validators__:
-                source.line(f"{out} = {source.constant(model.cls.__struct_run__)}({out})")
+            self._validate(model, out, absent)
             return out
+        absent = self._absent(model, parts)
         positional, keywords = [], []
         for item, finish in zip(model.fields, finishers, strict=True):
             expression = finish()
@@ -308,9 +314,38 @@ class Emitter:
             else:
                 positional.append(expression)
         # A statement of its own: the constructor may have side effects and must run once.
-        out = source.local()
-        source.line(f"{out} = {cls}({', '.join(positional + keywords)})")
+        made = f"{out} = {cls}({', '.join(positional + keywords)})"
+        if not model.refuses:
+            source.line(made)
+            return out
+        source.line("try:")
+        source.line(f"    {made}")
+        source.line(f"except {source.constant(_REFUSALS)} as refusal:")
+        source.line(f"    raise {source.constant(ValidatorError)} from refusal")
+        self._validate(model, out, absent)
         return out
+
+    def _absent(self, model: Model, parts: list[tuple[str, Callable[[], str]]]) -> str:
+        """The expression for the names of the fields that the request does not have.
+
+        Only of fields for whose validators that matters. It is written before they get defaults.
+        """
+        pairs = zip(model.fields, parts, strict=True)
+        asked = [(item.name, part[0]) for item, part in pairs if item.guarded and not item.required]
+        if not asked:
+            return "()"
+        source, absent = self.source, self.source.local()
+        source.line(f"{absent} = ()")
+        for name, target in asked:
+            # Ellipsis stands for an absent value, so its target is a single name.
+            source.line(f"if {target} is ...:")
+            source.line(f"    {absent} += ({name!r},)")
+        return absent
+
+    def _validate(self, model: Model, out: str, absent: str) -> None:
+        if model.kind == "struct" and model.cls.__struct_validators__:
+            run = self.source.constant(model.cls.__struct_run__)
+            self.source.line(f"{out} = {run}({out}, {absent})")
 
     def _construct_dict(self, model: Model, finishers: list[Callable[[], str]]) -> str:
         source = self.source

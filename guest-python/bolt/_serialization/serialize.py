@@ -21,7 +21,15 @@ from .._schema.models import Model, hints_of, model_of
 from .._schema.types import Type
 from .codegen import Source, is_identifier
 
-__all__ = ["RECORDS", "compile_exact", "compile_plain", "moment", "plain", "record_names"]
+__all__ = [
+    "FIELD_BUDGET",
+    "RECORDS",
+    "RECORD_KINDS",
+    "compile_plain",
+    "moment",
+    "plain",
+    "record_names",
+]
 
 RECORDS: dict[type, Callable[[Any], Any]] = {}
 """The compiled functions of the records that were serialized so far."""
@@ -31,11 +39,10 @@ RECORDS: dict[type, Callable[[Any], Any]] = {}
 _AS_IS = frozenset({"str", "int", "float", "bool", "none", "any", "literal"})
 # Without NamedTuple, which is sent as a tuple.
 RECORD_KINDS = frozenset({"struct", "dataclass", "attrs"})
-_EXACT: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _KEYS_AS_IS = frozenset({"str", "int", "float", "bool"})
 
-# The same limit as in deserialize.py, for the same reason.
-_FIELD_BUDGET = 150
+FIELD_BUDGET = 150
+"""Beyond this many fields no further records are inlined; as in deserialize.py."""
 
 
 def plain(value: Any) -> Any:
@@ -146,26 +153,13 @@ def compile_plain(cls: type) -> Callable[[Any], Any]:
     return made
 
 
-class NotExact(Exception):
-    """A value in a record does not have the exact type that its field declares."""
-
-
-def _not_exact(value: Any) -> Any:
-    raise NotExact
-
-
-def compile_exact(cls: type) -> Callable[[Any], Any]:
-    """As `compile_plain`, but the function raises for values that differ from their annotations."""
-    return _Writer(cls, exact=True).build()
-
-
 def _output_fields(cls: Any) -> list[tuple[str, str, Type]]:
     """Name, key and type of the fields; `unknown` where an annotation has no wire type."""
     try:
         model: Model | None = model_of(cls)
     except (Unsupported, NameError, TypeError):
         model = None
-    found = model.fields if model is not None else ()
+    found = model.sent if model is not None else ()
     declared = {item.name: item.type for item in found}
     names = record_names(cls)
     if len(declared) == len(names):
@@ -205,13 +199,10 @@ class _Writer:
     """Writes the expression that creates the dict of a record, with nested records inline.
 
     The inlined code of a record is guarded by a check that the object is of the declared class.
-
-    exact: raise NotExact for a value that does not have the exact type of its annotation.
     """
 
-    def __init__(self, cls: type, exact: bool = False) -> None:
+    def __init__(self, cls: type) -> None:
         self.cls = cls
-        self.exact = exact
         self.source = Source()
         self.fields = 0
 
@@ -237,12 +228,7 @@ class _Writer:
     def value(self, kind: Type, source: str, stack: tuple[type, ...]) -> str:
         """The expression for one value; `source` is a local or an attribute of one."""
         constant = self.source.constant
-        leaf = _EXACT.get(kind.kind) if self.exact else None
-        if leaf is not None:
-            name, test = self._named(source)
-            wrong = f"{constant(_not_exact)}({name})"
-            return f"({name} if {constant(type)}({test}) is {constant(leaf)} else {wrong})"
-        if _goes_as_is(kind) and not (self.exact and kind.args):
+        if _goes_as_is(kind):
             return source
         match kind.kind:
             case "list" | "vartuple":
@@ -271,23 +257,16 @@ class _Writer:
                 return f"{constant(Decimal.__str__)}({source})"
             case "ref" if model_kind(kind.data) in RECORD_KINDS:
                 return self._ref(kind.data, source, stack)
-        if self.exact and kind.kind not in ("unknown", "bytes"):
-            return f"{constant(_not_exact)}({source})"
         return f"{constant(plain)}({source})"
 
     def _ref(self, cls: type, source: str, stack: tuple[type, ...]) -> str:
-        if cls in stack or self.fields > _FIELD_BUDGET:
-            if self.exact:
-                return f"{self.source.constant(_not_exact)}({source})"
+        if cls in stack or self.fields > FIELD_BUDGET:
             if model_kind(cls) == "struct":
                 return f"{source}._to_plain()"
             return f"{self.source.constant(plain)}({source})"
         name, test = self._named(source)
         made = self.record(cls, name, (*stack, cls))
         constant = self.source.constant
-        if self.exact:
-            other = f"{constant(_not_exact)}({name})"
-            return f"({made} if {constant(type)}({test}) is {constant(cls)} else {other})"
         # An instance of a subclass is sent with the fields of the declared class only.
         other = f"{constant(plain)}({name})"
         return f"({made} if {constant(isinstance)}({test}, {constant(cls)}) else {other})"

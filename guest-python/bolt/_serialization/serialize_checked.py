@@ -10,10 +10,12 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from .._errors import Unsupported
+from .._errors import EndlessResult, ResultError, Unsupported
 from .._schema.annotations import model_kind
 from .._schema.models import model_of
 from .._schema.types import Type
+from .places import Place, show_place, step_of
+from .unsendable import advice
 
 __all__ = ["MAX_DEPTH", "to_plain"]
 
@@ -24,36 +26,20 @@ _RECORDS = ("struct", "dataclass", "attrs")
 _EXACT = frozenset({str, int, float, bool, type(None)})
 
 
-def to_plain(value: object) -> Any:
+def to_plain(value: object, root: str = "result") -> Any:
     """The value made of None, bool, int, float, str, list and dict only.
 
     Converted: Struct and dataclass instances and mappings to dict, enums to their values,
     datetime, date and time to ISO 8601, UUID and Decimal to str, lists, tuples and sets to list,
     UTF-8 bytes to str, instances of subclasses to the plain type.
 
-    Raises TypeError naming the place (`result.users[0].avatar`) for anything else, and ValueError
-    for values that contain themselves or are nested deeper than MAX_DEPTH.
+    root: what errors call the value.
+
+    Raises ResultError, a TypeError that names the place (`result.users[0].avatar`), for anything
+    else, and EndlessResult, a ValueError, for values that contain themselves or are nested deeper
+    than MAX_DEPTH.
     """
-    return _Walk().convert(value, None, 0)
-
-
-# Where a value is: the place of its container, and the step from there. A linked list, because only
-# an error needs the text.
-_Place = tuple[Any, str]
-
-
-def _show(place: _Place | None) -> str:
-    steps: list[str] = []
-    while place is not None:
-        place, step = place
-        steps.append(step)
-    return "result" + "".join(reversed(steps))
-
-
-def _step(key: object) -> str:
-    if isinstance(key, str) and key.isidentifier():
-        return f".{key}"
-    return f"[{key!r}]"
+    return _Walk().convert(value, root, 0)
 
 
 class _Walk:
@@ -62,9 +48,7 @@ class _Walk:
     def __init__(self) -> None:
         self.open: set[int] = set()
 
-    def convert(
-        self, value: Any, place: _Place | None, depth: int, kind: Type | None = None
-    ) -> Any:
+    def convert(self, value: Any, place: Place, depth: int, kind: Type | None = None) -> Any:
         """`kind`: the type that the enclosing field declares."""
         if isinstance(value, Enum):  # before str and int, of which its members may be instances
             value = value.value
@@ -72,9 +56,11 @@ class _Walk:
         if simple is not _NOT_SCALAR:
             return simple
         if id(value) in self.open:
-            raise ValueError(f"cannot turn the result into JSON: {_show(place)} contains itself")
+            raise EndlessResult(
+                f"cannot turn the result into JSON: {show_place(place)} contains itself"
+            )
         if depth >= MAX_DEPTH:
-            raise ValueError(
+            raise EndlessResult(
                 f"cannot turn the result into JSON: it is nested deeper than {MAX_DEPTH} levels"
             )
         self.open.add(id(value))
@@ -83,7 +69,7 @@ class _Walk:
         finally:
             self.open.discard(id(value))
 
-    def scalar(self, value: Any, place: _Place | None) -> Any:
+    def scalar(self, value: Any, place: Place) -> Any:
         if type(value) in _EXACT:
             return value
         if isinstance(value, str):
@@ -101,58 +87,58 @@ class _Walk:
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise TypeError(
-                    f"cannot turn bytes into JSON: {_show(place)} is not UTF-8 text"
+                raise ResultError(
+                    f"cannot turn bytes into JSON: {show_place(place)} is not UTF-8 text"
                 ) from None
         return _NOT_SCALAR
 
-    def container(self, value: Any, place: _Place | None, depth: int, declared: Type | None) -> Any:
+    def container(self, value: Any, place: Place, depth: int, declared: Type | None) -> Any:
         kind = None if isinstance(value, type) else model_kind(type(value))
         if kind in ("struct", "dataclass", "attrs"):
             return self.record(value, _keys(_sent_as(value, declared)), place, depth)
         item_type = _items_of(declared)
         if isinstance(value, Mapping):
             return {
-                self.key(key, place): self.convert(item, (place, _step(key)), depth, item_type)
+                self.key(key, place): self.convert(item, (place, step_of(key)), depth, item_type)
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple, set, frozenset)):
             return [
-                self.convert(item, (place, f"[{index}]"), depth, item_type)
+                self.convert(item, (place, (index,)), depth, item_type)
                 for index, item in enumerate(value)
             ]
-        raise TypeError(
-            f"cannot turn {type(value).__qualname__} into JSON: "
-            f"{_show(place)} has no JSON form; return a dict, a Struct, a dataclass or a Response"
+        raise ResultError(
+            f"cannot turn {type(value).__qualname__} into JSON: {advice(value, show_place(place))}"
         )
 
     def record(
         self,
         value: Any,
         names: list[tuple[str, str, Type | None]],
-        place: _Place | None,
+        place: Place,
         depth: int,
     ) -> dict[str, Any]:
         tag = getattr(value, "__struct_tag__", None)
         out = {} if tag is None else {tag[0]: tag[1]}
         for name, key, kind in names:
+            inside = (place, f".{name}")
             try:
                 item = getattr(value, name)
             except AttributeError:
                 # A slot that the class's own __init__ never set.
-                raise TypeError(
+                raise ResultError(
                     f"cannot turn {type(value).__qualname__} into JSON: "
-                    f"{_show((place, _step(name)))} is not set"
+                    f"{show_place(inside)} is not set"
                 ) from None
-            out[key] = self.convert(item, (place, _step(name)), depth, kind)
+            out[key] = self.convert(item, inside, depth, kind)
         return out
 
-    def key(self, key: Any, place: _Place | None) -> Any:
+    def key(self, key: Any, place: Place) -> Any:
         made = self.scalar(key.value if isinstance(key, Enum) else key, place)
         if type(made) not in _EXACT:
-            raise TypeError(
+            raise ResultError(
                 f"cannot turn {type(key).__qualname__} into JSON: "
-                f"it is a key of {_show(place)}, and keys must be text or numbers"
+                f"it is a key of {show_place(place)}, and keys must be text or numbers"
             )
         return made
 
@@ -187,7 +173,7 @@ def _items_of(declared: Type | None) -> Type | None:
 def _keys(cls: Any) -> list[tuple[str, str, Type | None]]:
     """The attributes of a record, their keys in the response, and their types."""
     try:
-        fields = model_of(cls).fields
+        fields = model_of(cls).sent
     except (Unsupported, NameError, TypeError):
         fields = ()
     types = {item.name: item.type for item in fields}

@@ -1,4 +1,4 @@
-"""Reads the class body of a Struct: annotations, validators, private attributes, `model_config`."""
+"""Reads the class body of a Struct: annotations, private attributes, `model_config`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ __all__ = [
     "own_annotations",
     "private_default",
     "read_model_config",
-    "validators_of",
 ]
 
 
@@ -33,24 +32,6 @@ def is_class_var(annotation: Any) -> bool:
     if isinstance(text, str):
         return text.startswith(("ClassVar", "typing.ClassVar", "t.ClassVar"))
     return annotation is ClassVar or get_origin(annotation) is ClassVar
-
-
-def validators_of(namespace: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
-    """The validators of a class body: their fields, and their function of class and value."""
-    found = []
-    for value in namespace.values():
-        function = getattr(value, "__func__", value)
-        fields = getattr(function, "__bolt_validates__", None)
-        if fields is None:
-            continue
-        if fields:
-            call = (lambda f: lambda cls, item: f(item))(function)
-            if not isinstance(value, staticmethod):
-                call = function
-        else:
-            call = (lambda f: lambda cls, item: f(item))(function)
-        found.append((fields, call))
-    return found
 
 
 _HARMLESS = frozenset({"arbitrary_types_allowed", "from_attributes", "json_schema_extra", "title"})

@@ -6,7 +6,6 @@ import reprlib
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
-from .._errors import ValidatorError
 from .._schema.param_functions import Field, Marker
 from .._schema.types import MISSING
 from .._serialization.codegen import Source, is_identifier
@@ -17,10 +16,11 @@ from .class_body import (
     own_annotations,
     private_default,
     read_model_config,
-    validators_of,
 )
 from .field_names import Rename, renamer
 from .model_dump import ModelDumpMixin
+from .run_validators import run_validators
+from .validators import Validator, validators_of
 
 __all__ = ["Struct", "StructMeta"]
 
@@ -97,21 +97,6 @@ def _filled_in(hint: Any, values: dict[Any, Any]) -> Any:
     if not parameters or isinstance(hint, type):
         return hint
     return hint[tuple(values.get(parameter, parameter) for parameter in parameters)]
-
-
-def run_validators(made: Any) -> Any:
-    """Run the validators of a record. Raises ValidatorError from what they raise."""
-    cls = type(made)
-    try:
-        for fields, call in cls.__struct_validators__:
-            for name in fields:
-                setattr(made, name, call(cls, getattr(made, name)))
-        for fields, call in cls.__struct_validators__:
-            if not fields:
-                made = call(cls, made)
-    except (ValueError, AssertionError) as exc:
-        raise ValidatorError from exc
-    return made
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
@@ -200,12 +185,10 @@ class StructMeta(type):
         namespace["__struct_factories__"] = factories
         namespace["__struct_markers__"] = markers
         namespace["__struct_custom_init__"] = custom_init
-        validators = validators_of(namespace)
-        if validators:
-            inherited = [
-                entry for base in bases for entry in getattr(base, "__struct_validators__", ())
-            ]
-            namespace["__struct_validators__"] = (*inherited, *validators)
+        inherited = [
+            entry for base in bases for entry in getattr(base, "__struct_validators__", ())
+        ]
+        namespace["__struct_validators__"] = tuple(validators_of(namespace, inherited))
         if rename is not None:
             namespace["__struct_rename__"] = staticmethod(renamer(rename))
         if forbid_unknown is not None:
@@ -267,9 +250,9 @@ class Struct(ModelDumpMixin, metaclass=StructMeta):
     __struct_factories__: ClassVar[dict[str, Callable[[], Any]]] = {}
     __struct_markers__: ClassVar[dict[str, Marker]] = {}
     __struct_custom_init__: ClassVar[bool] = False
-    # The fields of a validator (none for a model validator), and its function of class and value.
-    __struct_validators__: ClassVar[tuple[tuple[tuple[str, ...], Any], ...]] = ()
-    __struct_run__: ClassVar[Callable[[Any], Any]] = staticmethod(run_validators)
+    __struct_validators__: ClassVar[tuple[Validator, ...]] = ()
+    # Runs them on a record, except for the named fields, which the request does not have.
+    __struct_run__: ClassVar[Callable[[Any, tuple[str, ...]], Any]] = staticmethod(run_validators)
     __struct_rename__: ClassVar[Callable[[str], str]] = staticmethod(str)
     __struct_forbid__: ClassVar[bool] = False
     __struct_tag__: ClassVar[tuple[str, str] | None] = None

@@ -1,6 +1,6 @@
-"""Finds where in a request the values are that validators rejected, for the 422.
+"""Finds where in a request the values are that validators or constructors rejected, for the 422.
 
-Validators run inside compiled conversion code, which does not know where in the request it is. So
+They run inside compiled conversion code, which does not know where in the request it is. So
 `explain` converts the request a second time, step by step, and collects every rejected value with
 its location. Only rejected requests pay for that.
 """
@@ -16,6 +16,7 @@ from .._schema.models import Field, Model, model_of
 from .._schema.types import MISSING, Type
 from .._serialization.deserialize import converter
 from .._serialization.serialize_checked import to_plain
+from .run_validators import validate_fields, validate_record
 
 __all__ = ["explain"]
 
@@ -59,7 +60,7 @@ def _convert(kind: Type, wire: Any, loc: tuple[Any, ...], errors: list[dict[str,
         return _record(model_of(kind.data), wire, loc, errors)
     if tag == "union":
         arm, value = wire
-        return _convert(kind.args[arm], value, loc, errors)
+        return _convert(kind.args[arm], value, _in_arm(kind, arm, loc), errors)
     if tag in ("list", "set", "frozenset", "vartuple"):
         found = [
             _convert(kind.args[0], item, (*loc, index), errors) for index, item in enumerate(wire)
@@ -83,6 +84,15 @@ def _convert(kind: Type, wire: Any, loc: tuple[Any, ...], errors: list[dict[str,
     return wire if convert is None else convert(wire)
 
 
+def _in_arm(kind: Type, arm: int, loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The location in an arm of a union, which has the name of the record, as in the host."""
+    chosen, others = kind.args[arm], [one for one in kind.args if one.kind != "none"]
+    if len(others) < 2 or chosen.kind != "ref":
+        return loc
+    model = model_of(chosen.data)
+    return (*loc, model.name if model.tag is None else model.tag[1])
+
+
 def _container(tag: str) -> Callable[[list[Any]], Any]:
     if tag == "vartuple":
         return tuple
@@ -92,18 +102,25 @@ def _container(tag: str) -> Callable[[list[Any]], Any]:
 def _record(model: Model, wire: Any, loc: tuple[Any, ...], errors: list[dict[str, Any]]) -> Any:
     before = len(errors)
     values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for item, value in zip(model.fields, wire, strict=True):
         if value is ...:
             made = _default(item)
         else:
             made = _convert(item.type, value, (*loc, item.alias or item.name), errors)
+            given[item.alias or item.name] = made
         if made is not MISSING and made is not _BAD:
             values[item.name] = made
     if len(errors) > before:
         return _BAD
     if model.kind == "typeddict":
         return values
-    return _validated(model, values, loc, errors)
+    absent = [
+        item.name
+        for item in model.fields
+        if item.guarded and (item.alias or item.name) not in given
+    ]
+    return _validated(model, values, given, absent, loc, errors)
 
 
 def _default(item: Field) -> Any:
@@ -111,35 +128,35 @@ def _default(item: Field) -> Any:
 
 
 def _validated(
-    model: Model, values: dict[str, Any], loc: tuple[Any, ...], errors: list[dict[str, Any]]
+    model: Model,
+    values: dict[str, Any],
+    given: dict[str, Any],
+    absent: list[str],
+    loc: tuple[Any, ...],
+    errors: list[dict[str, Any]],
 ) -> Any:
+    """The record. `given`: what the request has of it, under the names there."""
     before = len(errors)
     cls = model.cls
-    validators = getattr(cls, "__struct_validators__", ())
-    for fields, call in validators:
-        for name in fields:
-            if name not in values:
-                continue
-            try:
-                values[name] = call(cls, values[name])
-            except (ValueError, AssertionError) as exc:
-                errors.append(_refusal(exc, (*loc, _alias(model, name)), values[name]))
-    if len(errors) > before:
-        return _BAD
-    made = cls(**values)
-    for fields, call in validators:
-        if not fields:
-            try:
-                made = call(cls, made)
-            except (ValueError, AssertionError) as exc:
-                refused = getattr(exc, "__bolt_fields__", None)
-                if refused is None:
-                    errors.append(_refusal(exc, loc, values))
-                for name, why in refused or ():
-                    place = (*loc, _alias(model, name))
-                    errors.append(_refusal(why, place, getattr(made, name)))
-                return _BAD
-    return made
+
+    def refuse(name: str, value: Any, exc: BaseException) -> None:
+        errors.append(_refusal(exc, (*loc, _alias(model, name)), value))
+
+    if model.kind == "struct" and not cls.__struct_custom_init__:
+        values.update(validate_fields(cls, values, absent, refuse))
+        if len(errors) > before:
+            return _BAD
+    try:
+        made = cls(**values)
+        if model.kind == "struct":
+            if cls.__struct_custom_init__:
+                found = {name: getattr(made, name) for name in cls.__struct_fields__}
+                for name, value in validate_fields(cls, found, absent, refuse).items():
+                    setattr(made, name, value)
+            made = made if len(errors) > before else validate_record(cls, made)
+    except (ValueError, AssertionError) as exc:
+        errors.append(_refusal(exc, loc, given))
+    return _BAD if len(errors) > before else made
 
 
 def _alias(model: Model, name: str) -> str:

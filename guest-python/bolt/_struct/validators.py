@@ -5,12 +5,11 @@ They run after the host has checked types and constraints; see also `validation_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import update_wrapper
 from typing import Any, Literal, TypeVar
 
-__all__ = ["ValidationInfo", "field_validator", "model_validator"]
+__all__ = ["ValidationInfo", "Validator", "field_validator", "model_validator", "validators_of"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -27,6 +26,45 @@ class ValidationInfo:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """A method of a Struct that validates.
+
+    name: that of the method; a subclass overrides it by this name.
+    fields: the names of fields, or "*"; none for a validator of the record.
+    call: of the class and the value, and of a ValidationInfo if `wants_info`.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    call: Callable[..., Any]
+    wants_info: bool = False
+
+    def checks(self, field: str) -> bool:
+        """Whether it validates a field."""
+        return field in self.fields or "*" in self.fields
+
+
+def validators_of(namespace: dict[str, Any], inherited: Iterable[Validator]) -> list[Validator]:
+    """The validators of a class, with those of its base that it does not override."""
+    found = {validator.name: validator for validator in inherited}
+    for name, value in namespace.items():
+        function = getattr(value, "__func__", value)
+        fields = getattr(function, "__bolt_validates__", None)
+        if fields is not None:
+            alone = not fields or isinstance(value, staticmethod)
+            call = _without_class(function) if alone else function
+            info = bool(fields) and _required(function) > (1 if alone else 2)
+            found[name] = Validator(name, fields, call, info)
+        elif name in found:
+            del found[name]
+    return list(found.values())
+
+
+def _without_class(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda cls, *arguments: function(*arguments)
+
+
 def field_validator(
     *fields: str, mode: Literal["after"] = "after"
 ) -> Callable[[_Function], _Function]:
@@ -36,8 +74,10 @@ def field_validator(
     ValueError or a failed assertion becomes a 422. There is no mode "before", because the host has
     converted the values already.
 
-    fields: names; "*" for all. A validator of "*" or with a ValidationInfo runs after the other
-        field validators, in order with the model validators.
+    It does not run for a field that the request does not have, so it does not see the default,
+    unless the field is declared with `Field(validate_default=True)`.
+
+    fields: names; "*" for all.
     """
     _only_after(mode)
     if not fields or not all(isinstance(name, str) for name in fields):
@@ -45,11 +85,6 @@ def field_validator(
 
     def mark(function: _Function) -> _Function:
         target: Any = getattr(function, "__func__", function)
-        alone = isinstance(function, staticmethod)
-        wants_info = _required(target) > (1 if alone else 2)
-        if wants_info or "*" in fields:
-            made: Any = _one_by_one(target, fields, alone, wants_info)
-            return made  # type: ignore[no-any-return]
         target.__bolt_validates__ = fields
         return function
 
@@ -72,40 +107,6 @@ def _required(function: Any) -> int:
     """The number of required arguments of a function."""
     code = getattr(function, "__code__", None)
     return 0 if code is None else code.co_argcount - len(function.__defaults__ or ())
-
-
-def _one_by_one(
-    function: Any, fields: tuple[str, ...], alone: bool, wants_info: bool
-) -> Callable[[Any], Any]:
-    """A model validator that calls the field validator `function` for each of `fields`.
-
-    Its exception has the attribute `__bolt_fields__`: the rejected fields, each with its exception.
-    """
-
-    def validate(record: Any) -> Any:
-        cls = type(record)
-        names = cls.__struct_fields__
-        rejected: list[tuple[str, BaseException]] = []
-        for name in names if "*" in fields else fields:
-            value = getattr(record, name)
-            arguments = [value] if alone else [cls, value]
-            if wants_info:
-                before = names[: names.index(name)]
-                data = {other: getattr(record, other) for other in before}
-                arguments.append(ValidationInfo(name, data))
-            try:
-                setattr(record, name, function(*arguments))
-            except (ValueError, AssertionError) as exc:
-                rejected.append((name, exc))
-        if rejected:
-            first: Any = rejected[0][1]
-            first.__bolt_fields__ = rejected
-            raise first
-        return record
-
-    update_wrapper(validate, function)
-    vars(validate)["__bolt_validates__"] = ()
-    return validate
 
 
 def _only_after(mode: str) -> None:

@@ -19,7 +19,7 @@ from fastapi import (
 )
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 from typing_extensions import TypedDict
 
 Struct = BaseModel
@@ -48,4 +48,6 @@ __all__ = [
     "Struct",
     "TypedDict",
     "UploadFile",
+    "field_validator",
+    "model_validator",
 ]

@@ -24,6 +24,8 @@ from bolt import (
     Response,
     Struct,
     UploadFile,
+    field_validator,
+    model_validator,
 )
 from bolt.exceptions import RequestValidationError
 
@@ -51,4 +53,6 @@ __all__ = [
     "Struct",
     "TypedDict",
     "UploadFile",
+    "field_validator",
+    "model_validator",
 ]
