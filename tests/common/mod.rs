@@ -39,9 +39,15 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// Run a program to its end, and show its output if it fails.
 pub fn run(command: &mut Command) {
+    said(command);
+}
+
+/// Run a program to its end; returns what it says.
+pub fn said(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}\n{said}");
+    said
 }
 
 /// The executables of a virtual environment with these packages; created once, even if several tests ask at a time.

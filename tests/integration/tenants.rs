@@ -1,9 +1,10 @@
 //! Many apps on one host: routing by host and path, limits, replacement under load, eviction of idle apps.
 
 use crate::common::tenants::{host, host_file, order, ready, shop, until};
-use crate::common::{BINARY, Connection, Response, Server, root, run, scratch};
+use crate::common::{BINARY, Connection, Response, Server, root, run, said, scratch};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -231,7 +232,6 @@ fn a_host_keeps_what_was_deployed() {
         server
     };
     let server = start();
-    let said = |server: &Server, words: &[&str]| order(server, words);
     let done = |server: &Server, words: &[&str]| {
         let (done, said) = order(server, words);
         assert!(done, "{words:?}: {said}");
@@ -242,7 +242,7 @@ fn a_host_keeps_what_was_deployed() {
     deploy(&server, &two);
     let newest = deploy(&server, &three);
     let newest = newest.trim().strip_prefix("shop is now ").unwrap().to_owned();
-    let told = run_out(Command::new(BINARY).args(["inspect"]).arg(&three));
+    let told = said(Command::new(BINARY).arg("inspect").arg(&three));
     assert!(told.contains(&newest), "{told}");
     // A restart serves what was deployed last; each rollback leads further back.
     drop(server);
@@ -252,7 +252,7 @@ fn a_host_keeps_what_was_deployed() {
         done(&server, &["rollback", "shop"]);
         assert_eq!(version(&server), json!(expected));
     }
-    let (is_done, told) = said(&server, &["rollback", "shop"]);
+    let (is_done, told) = order(&server, &["rollback", "shop"]);
     assert!(!is_done && told.contains("no version before it"), "{told}");
     done(&server, &["rollback", "shop", &newest[..6]]);
     assert_eq!(version(&server), json!(3));
@@ -261,7 +261,7 @@ fn a_host_keeps_what_was_deployed() {
 
     // A version that is pinned stays, also over a restart and a new file.
     done(&server, &["pin", "shop"]);
-    let (is_done, told) = said(&server, &["deploy", "shop", two.to_str().unwrap()]);
+    let (is_done, told) = order(&server, &["deploy", "shop", two.to_str().unwrap()]);
     assert!(!is_done && told.contains("bolt-host unpin shop"), "{told}");
     let put = |wasm: &Path| {
         fs::copy(wasm, source.with_extension("next")).unwrap();

@@ -13,9 +13,13 @@ use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
 use crate::util::cache_files;
 use crate::util::locks::lock;
+use crate::util::printable;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::SystemTime;
+
+/// Longest warning about an app, in bytes.
+pub const MOST_WARNED: usize = 500;
 
 /// A compiled version of an app.
 #[derive(Debug, Clone)]
@@ -167,7 +171,10 @@ impl DormantApp {
 
     fn version_of(&self, origin: &Origin, pace: Pace) -> Result<Version, Refusal> {
         let limits = &self.tenant.config.limits;
-        let Prepared { artifact, .. } = prepare(origin, &self.engine, limits, &self.cache, pace)?;
+        let Prepared { artifact, manifest, .. } = prepare(origin, &self.engine, limits, &self.cache, pace)?;
+        for text in manifest.frozen_values(&self.tenant.config.env) {
+            tracing::warn!(app = self.tenant.name, "{}", printable::line(&text, MOST_WARNED));
+        }
         // Map it now, so that the first request need not wait for the disk.
         if let Some(code) = artifact.shared() {
             self.engine.code(&code).map_err(Refusal::passing)?;

@@ -149,6 +149,7 @@ mod tests {
             file: "app.py".into(),
             package: None,
             left_out: vec!["uploads".into()],
+            build_env: Vec::new(),
         };
         fs::write(folder.path().join(IGNORE), "# not served\nnotes.md\n/drafts/\n!geo.db\n").unwrap();
         let of = |app: &AppRef| AppFiles::of(app).unwrap();

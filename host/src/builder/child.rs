@@ -117,6 +117,9 @@ fn words(origin: &Origin, limits: &Limits, cache: &Path, pace: Pace) -> Vec<OsSt
         Root::Own => add("root", origin.path.parent().unwrap_or(Path::new("")).join(".").into()),
         Root::Given(root) => add("root", root.into()),
     }
+    for (name, value) in &origin.build_env {
+        add("build-env", format!("{name}={value}").into());
+    }
     for folder in &origin.left_out {
         add("left-out", folder.into());
     }

@@ -36,7 +36,10 @@ impl Planned {
     /// taken for it.
     fn of_files(app: &AppRef, files: &str, linking: Linking, cache: &Path) -> Self {
         let (module, attribute, sdk) = (&app.module, &app.attribute, sdk_bundle::digest());
-        let all = format!("{}\0{sdk}\0{module}\0{attribute}\0{files}", python_env::COMPONENTIZE);
+        let mut all = format!("{}\0{sdk}\0{module}\0{attribute}\0{files}", python_env::COMPONENTIZE);
+        for (name, value) in &app.build_env {
+            all += &format!("\0{}={name}{value}", name.len());
+        }
         Self::new(all.into_bytes(), linking, cache)
     }
 

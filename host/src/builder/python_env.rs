@@ -116,10 +116,16 @@ impl Content<'_> {
     fn entry(&self) -> String {
         let exports = "Handlers = bolt._runtime.entry.Handlers\n";
         match self {
-            Self::App(app) => format!(
-                "import bolt._runtime.entry\n\nbolt._runtime.entry.load({:?}, {:?})\n{exports}",
-                app.module, app.attribute
-            ),
+            Self::App(app) => {
+                let variable =
+                    |(name, value): &(String, String)| format!("{}: {}, ", literal(name), literal(value));
+                let variables: String = app.build_env.iter().map(variable).collect();
+                format!(
+                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load({}, {}, {{{variables}}})\n{exports}",
+                    literal(&app.module),
+                    literal(&app.attribute)
+                )
+            }
             Self::Runner => {
                 format!(
                     "import bolt._runtime.entry\n\nbolt._runtime.entry.load_runner()\n{exports}Loader = bolt._runtime.entry.Loader\n"
@@ -127,6 +133,13 @@ impl Content<'_> {
             }
         }
     }
+}
+
+/// A Python string.
+fn literal(text: &str) -> String {
+    let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '\'' | '\\');
+    let part = |c: char| if plain(c) { c.to_string() } else { format!("\\U{:08x}", c as u32) };
+    format!("'{}'", text.chars().map(part).collect::<String>())
 }
 
 /// The guest's first folder: the copy of the app, or an empty one in the place where a runner later finds its app.

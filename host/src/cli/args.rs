@@ -241,6 +241,9 @@ pub struct Run {
     /// Choose when to build an app that changed.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "aside")]
     pub build: When,
+    /// Uvicorn's flag.
+    #[arg(long, hide = true)]
+    pub reload: bool,
     #[command(flatten)]
     pub serving: Serving,
 }
@@ -256,6 +259,9 @@ pub struct Dev {
     /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Set an environment variable while the app is imported, as in a build.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub build_env: Vec<(String, String)>,
     #[command(flatten)]
     pub serving: Serving,
 }
@@ -358,7 +364,7 @@ impl Serving {
 }
 
 /// `NAME=VALUE`.
-fn variable(text: &str) -> Result<(String, String), String> {
+pub fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not NAME=VALUE")),

@@ -1,5 +1,6 @@
 //! Arguments of the commands that the host starts itself, and how all commands name an app.
 
+use crate::cli::args::variable;
 use crate::cli::limit_args::LimitArgs;
 use crate::config::app_source::Root;
 use crate::config::limit_name::Reader;
@@ -26,6 +27,9 @@ pub struct Source {
     /// Leave the core modules of the component linked, instead of merging them into one.
     #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
     pub no_flatten: bool,
+    /// Set an environment variable while the app is imported, at build time; --env sets those at run time.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub build_env: Vec<(String, String)>,
     /// A folder that is no part of the app.
     #[arg(long, value_name = "DIR", hide = true)]
     pub left_out: Vec<PathBuf>,
@@ -38,9 +42,9 @@ impl Source {
     pub fn origin(&self) -> Origin {
         let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
         let root = root(self.root.as_ref());
-        let left_out = self.left_out.clone();
+        let (left_out, build_env) = (self.left_out.clone(), self.build_env.clone());
         let (path, app) = (self.path.clone(), self.app.clone());
-        Origin { path, app, root, linking, left_out, rebuild: self.rebuild }
+        Origin { path, app, root, linking, left_out, build_env, rebuild: self.rebuild }
     }
 }
 

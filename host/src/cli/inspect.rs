@@ -1,11 +1,13 @@
 //! Formats an app for people: the route table, and the report of `inspect`.
 
+use crate::apps::dormant::MOST_WARNED;
 use crate::cli::probe::{Cost, Probe};
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::{Absent, Manifest, Param, Route, Source};
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::component;
 use crate::sandbox::pagemap::{RUNS_IN_PLACE, Written};
+use crate::util::printable;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -45,7 +47,12 @@ pub fn report(
 ) -> Result<String, String> {
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", manifest.app, manifest.title);
-    let _ = writeln!(text, "Python {}, SDK {}\n\nroutes", manifest.interpreter, manifest.sdk);
+    let _ =
+        writeln!(text, "version {}, Python {}, SDK {}", artifact.id(), manifest.interpreter, manifest.sdk);
+    for value in manifest.frozen_values(&[]) {
+        let _ = writeln!(text, "warning: {}", printable::line(&value, MOST_WARNED));
+    }
+    text.push_str("\nroutes\n");
     for route in &manifest.routes {
         // The whole request is no value of it: a handler, a dependency, middleware or an exception handler asked for it.
         let values = route.params.iter().filter(|p| p.source != Source::Request);
@@ -108,12 +115,15 @@ fn tell_costs(text: &mut String, manifest: &Manifest, trial: &Probe) {
     for (route, cost) in manifest.routes.iter().zip(&trial.routes) {
         let _ = write!(text, "    {} {}  ", route.method.as_str(), route.path);
         let _ = match cost {
-            Ok(Cost { status, written: Written { pages, runs }, wiping }) => writeln!(
-                text,
-                "→  {status}  {pages} pages in {runs} runs{}, {} µs",
-                beyond(*runs),
-                wiping.as_micros()
-            ),
+            Ok(Cost { status, why, written: Written { pages, runs }, wiping }) => {
+                let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                writeln!(
+                    text,
+                    "→  {status}{why}  {pages} pages in {runs} runs{}, {} µs",
+                    beyond(*runs),
+                    wiping.as_micros()
+                )
+            }
             Err(why) => writeln!(text, "{why}"),
         };
     }

@@ -28,9 +28,11 @@ const SAMPLE: &str = "1";
 const REQUEST: u64 = 1;
 
 /// The cost of a fresh instance for a call of a route.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Cost {
     pub status: u16,
+    /// What an exception of the handler says.
+    pub why: Option<String>,
     pub written: Written,
     /// Time to reset the memory of the instance.
     pub wiping: Duration,
@@ -105,17 +107,18 @@ async fn cost(component: &LoadedComponent, route: usize, args: &[u8], limit: usi
         let mut guest = begin(component).await?;
         let text = call(&mut guest, route, args).await?;
         if first.is_none() {
-            first = Some((text, written(component)?));
+            first = Some((text, guest.last_error(), written(component)?));
         }
         let begun = Instant::now();
         drop(guest);
         times.push(begun.elapsed());
     }
     times.sort();
-    let (text, written) = first.ok_or("not tried")?;
+    let (text, why, written) = first.ok_or("not tried")?;
     let reply = reply::bytes(text).and_then(|data| reply::decode(&data, limit, &mut Work::alone()));
     let reply = reply.map_err(|error| Fault::from(error).logged())?;
-    Ok(Cost { status: reply.status, written, wiping: times[CALLS / 2] })
+    let why = why.filter(|_| reply.status >= 500);
+    Ok(Cost { status: reply.status, why, written, wiping: times[CALLS / 2] })
 }
 
 async fn call(guest: &mut Instance, route: usize, args: &[u8]) -> Result<String, String> {

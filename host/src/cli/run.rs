@@ -1,6 +1,7 @@
 //! The commands for one app: `run`, `dev`, `build`, `inspect`, `openapi`, `new` and `sdk`.
 
 use crate::apps::app::App;
+use crate::apps::dormant::MOST_WARNED;
 use crate::apps::loader;
 use crate::apps::registry::AppTable;
 use crate::apps::reloader::Reloader;
@@ -19,10 +20,12 @@ use crate::cli::steps::{Outcome, begin, cores, pool, say, serve};
 use crate::config::app_source::AppRef;
 use crate::config::origin::Origin;
 use crate::config::{AppConfig, Config, Limits};
+use crate::manifest::Manifest;
 use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::engine::Engine;
 use crate::util::blocking::block_on;
 use crate::util::cache_files;
+use crate::util::printable;
 use crate::util::progress;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,10 +37,15 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Build if necessary, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
+    if args.reload {
+        let app = args.source.path.display();
+        return Err(format!("there is no --reload: `bolt-host dev {app}` reloads the app after each edit"));
+    }
     let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config()?);
     let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
-    let origin = args.source.origin();
+    let mut origin = args.source.origin();
+    origin.left_out.extend(app_config.places());
     let slot = match unbuilt(args, &origin, &engine, &app_config, cache)? {
         None => {
             let app = loader::load(&origin, &engine, &app_config, cache)?;
@@ -54,6 +62,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     };
     if let Some(app) = slot.app() {
         say(&inspect::routes(&app.manifest));
+        warn_of_frozen(&app.manifest, &app_config.env);
     }
     serve(&config, AppTable::of_one(slot), cache)?;
     drop(log);
@@ -65,8 +74,16 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
         return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
-    let app = AppRef::new(&args.path, args.app.as_deref(), &root(args.root.as_ref()))?;
     let (config, app_config) = (args.serving.config(1)?, args.serving.app_config()?);
+    let origin = Origin {
+        path: args.path.clone(),
+        app: args.app.clone(),
+        root: root(args.root.as_ref()),
+        left_out: app_config.places(),
+        build_env: args.build_env.clone(),
+        ..Origin::default()
+    };
+    let app = origin.app_ref()?;
     let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
     let name = app.module.clone();
@@ -116,6 +133,7 @@ fn unbuilt(
 fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf, slot: Arc<Slot>) {
     std::thread::spawn(move || match loader::load(&origin, &engine, &config, &cache) {
         Ok(app) => {
+            warn_of_frozen(&app.manifest, &config.env);
             slot.replace(app);
             progress::tell("  the built app takes over");
         }
@@ -129,13 +147,21 @@ fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf
 
 /// Build an app into a file.
 pub fn build(args: &Build, cache: &Path) -> Outcome {
-    let Prepared { wasm, manifest, .. } = compiled(&args.source, &args.limits.app, cache)?;
+    let Prepared { wasm, artifact, manifest } = compiled(&args.source, &args.limits.app, cache)?;
     let output = args.output.display();
     let bytes = fs::read(&wasm).map_err(|e| format!("{}: {e}", wasm.display()))?;
     cache_files::write_atomically(&args.output, &bytes).map_err(|e| format!("{output}: {e}"))?;
     say(&inspect::routes(&manifest));
-    say(&format!("wrote {}\n", args.output.display()));
+    warn_of_frozen(&manifest, &[]);
+    say(&format!("wrote {}, version {}\n", args.output.display(), artifact.id()));
     Ok(())
+}
+
+/// Tell a developer what the build fixes that only run time knows. `env`: the variables at run time.
+fn warn_of_frozen(manifest: &Manifest, env: &[(String, String)]) {
+    for text in manifest.frozen_values(env) {
+        progress::tell(format_args!("  warning: {}", printable::line(&text, MOST_WARNED)));
+    }
 }
 
 /// Print the report on an app.

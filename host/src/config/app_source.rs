@@ -43,6 +43,8 @@ pub struct AppRef {
     pub package: Option<String>,
     /// Folders in the folder that are not, relative to it.
     pub left_out: Vec<PathBuf>,
+    /// Environment variables that it sees while it is imported.
+    pub build_env: Vec<(String, String)>,
 }
 
 impl AppRef {
@@ -91,6 +93,7 @@ impl AppRef {
             file,
             package,
             left_out: Vec::new(),
+            build_env: Vec::new(),
         })
     }
 

@@ -144,6 +144,8 @@ struct AppTable {
     limits: LimitsTable,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    #[serde(default, rename = "build-env")]
+    build_env: BTreeMap<String, String>,
     #[serde(default)]
     http: HttpTable,
     #[serde(default)]
@@ -406,7 +408,8 @@ impl AppTable {
             preopens,
             env: self.env.into_iter().collect(),
         };
-        let origin = Origin { path, app: self.app, root, left_out, ..Origin::default() };
+        let build_env = self.build_env.into_iter().collect();
+        let origin = Origin { path, app: self.app, root, left_out, build_env, ..Origin::default() };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
         (mistakes.found.len() == before).then_some(tenant)
     }

@@ -40,6 +40,13 @@ pub struct AppConfig {
     pub env: Vec<(String, String)>,
 }
 
+impl AppConfig {
+    /// The folders that are granted, by their paths on the host.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        self.preopens.iter().map(|folder| folder.place.clone()).collect()
+    }
+}
+
 /// Files in PEM format.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsFiles {

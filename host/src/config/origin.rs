@@ -17,6 +17,8 @@ pub struct Origin {
     pub linking: Linking,
     /// Folders that are granted to the app under names of their own: what is in them changes while it runs, and is no part of it.
     pub left_out: Vec<PathBuf>,
+    /// Environment variables of its build.
+    pub build_env: Vec<(String, String)>,
     /// Build again even when nothing changed.
     pub rebuild: bool,
 }
@@ -29,7 +31,7 @@ impl Origin {
 
     pub fn app_ref(&self) -> Result<AppRef, String> {
         let app = AppRef::new(&self.path, self.app.as_deref(), &self.root)?;
-        Ok(app.without(&self.left_out))
+        Ok(AppRef { build_env: self.build_env.clone(), ..app.without(&self.left_out) })
     }
 }
 

@@ -202,7 +202,7 @@ impl Host {
     ) -> Result<Plugin, LoadError> {
         let prefix = virtual_hosts::prefix(prefix).map_err(LoadError::Prefix)?;
         let mount = Mount { hosts: Vec::new(), prefix };
-        let left_out = config.preopens.iter().map(|folder| folder.place.clone()).collect();
+        let left_out = config.places();
         let origin = Origin { path: app.as_ref().to_owned(), left_out, ..Origin::default() };
         let inner = self.inner.clone();
         let loading = move || loader::load(&origin, &inner.engine, &config, &inner.cache);

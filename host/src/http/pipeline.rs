@@ -43,7 +43,7 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
     let (head, body) = http.into_parts();
     let mut line = access_log::Line::begin(id, &head);
     let outcome = answer(apps, &mut line, (id, peer), head, body).await;
-    let response = outcome.unwrap_or_else(|failure| {
+    let mut response = outcome.unwrap_or_else(|failure| {
         if let Failure::Faulted(fault) = &failure {
             tracing::error!(request = id, "{}", fault.logged());
         }
@@ -52,6 +52,10 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
         }
         response::from_failure(failure, id, apps.shows_errors())
     });
+    // Whoever asks about it can name the request that the log names.
+    if response.status().is_server_error() {
+        response.headers_mut().entry(response::REQUEST_ID).or_insert(HeaderValue::from(id));
+    }
     line.end(response.status().as_u16(), response.body().size_hint().lower());
     response
 }

@@ -25,6 +25,8 @@ pub use crate::manifest::wire::{Method, Source};
 
 /// The ABI version of this host; see `wit/bolt.wit`.
 pub const ABI: u32 = 4;
+/// Most sentences about frozen values.
+const MOST_FROZEN: usize = 20;
 /// The marshal version that host and guest use.
 const MARSHAL_VERSION: u32 = 4;
 
@@ -33,6 +35,15 @@ impl Manifest {
     pub fn refusal(&self, status: u16) -> Option<usize> {
         let position = self.refusals.iter().position(|refusal| refusal.status == status)?;
         Some(self.routes.len() + position)
+    }
+
+    /// Sentences about what the build fixes that only run time knows. `env`: the variables at run time.
+    pub fn frozen_values(&self, env: &[(String, String)]) -> impl Iterator<Item = String> {
+        self.frozen.iter().take(MOST_FROZEN).map(|value| {
+            let is_set = value.kind == "variable" && env.iter().any(|(name, _)| *name == value.name);
+            let vain = if is_set { " (it is set now, which has no effect)" } else { "" };
+            format!("{}{vain}", value.text)
+        })
     }
 
     /// Parse and validate a manifest. Errors are sentences for people.

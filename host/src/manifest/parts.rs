@@ -3,7 +3,7 @@
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::openapi_pages::OpenApiPages;
 use crate::manifest::types::{Absent, Model, Type};
-use crate::manifest::wire::{Method, Source};
+use crate::manifest::wire::{Frozen, Method, Source};
 
 /// An app's manifest, checked and resolved.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Manifest {
     pub lifespan: bool,
     /// Redirect a path that differs from a route only by a trailing slash.
     pub redirect_slashes: bool,
+    /// What the build fixes that only run time knows.
+    pub frozen: Vec<Frozen>,
     /// A request is written with the prefix that selected the app.
     pub takes_prefix: bool,
     /// Its documentation pages.

@@ -49,6 +49,7 @@ impl Resolver {
             lifespan: wire.lifespan,
             redirect_slashes: wire.redirect_slashes,
             takes_prefix: wire.takes_prefix,
+            frozen: wire.frozen.clone(),
             docs: wire.docs.clone(),
             sdk: wire.sdk.clone(),
             interpreter: wire.interpreter.clone(),

@@ -83,6 +83,9 @@ pub struct Manifest {
     /// The app's `Request` takes the prefix that the host removed from its path. Those of earlier SDKs do not.
     #[serde(default)]
     pub takes_prefix: bool,
+    /// What the build fixes that only run time knows.
+    #[serde(default)]
+    pub frozen: Vec<Frozen>,
     #[serde(default)]
     pub docs: Option<OpenApiPages>,
     #[serde(default)]
@@ -90,6 +93,16 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     #[serde(default)]
     pub refusals: Vec<Refusal>,
+}
+
+/// A value that the app read when it was built.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Frozen {
+    pub kind: String,
+    /// The variable, or "" for all of them.
+    pub name: String,
+    /// A sentence.
+    pub text: String,
 }
 
 /// A handler for requests that the host refuses.

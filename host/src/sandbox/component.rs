@@ -159,7 +159,12 @@ impl LoadedComponent {
     pub fn running(&self, source: Source) -> Result<Self, String> {
         let name = source.app.module.as_str().into();
         let preopens = Arc::new(with_own(&self.spec.preopens, &source.app.folder)?);
-        let spec = InstanceSpec { name, preopens, source: Some(Arc::new(source)), ..self.spec.clone() };
+        // Variables of a build are there as well, below those of run time.
+        let own = &self.spec.env;
+        let is_set = |name: &str| own.iter().any(|(known, _)| known == name);
+        let built = source.app.build_env.iter().filter(|(name, _)| !is_set(name));
+        let env = built.chain(own.iter()).cloned().collect();
+        let spec = InstanceSpec { name, preopens, env, source: Some(Arc::new(source)), ..self.spec.clone() };
         Ok(Self { spec, ..self.clone() })
     }
 }

@@ -22,6 +22,12 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// What the last exception says that its code did not catch.
+    #[cfg(feature = "cli")]
+    pub fn last_error(&self) -> Option<String> {
+        self.store.data().output.last_error()
+    }
+
     /// Instantiate, and run the one-time setup of a first call (environment, random seed), so that no request pays for
     /// it. About 1 ms. All of that is the guest's code, so it has a time limit.
     pub async fn new(

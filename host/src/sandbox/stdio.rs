@@ -17,6 +17,9 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 /// Longest text of one log entry, in bytes. Longer text is truncated: a guest must not fill the disk with one line.
 const MAX_TEXT: usize = 4 * 1024;
 
+/// Longest last line of a traceback that is kept, in bytes.
+const MAX_LAST_ERROR: usize = 200;
+
 /// Overhead of a log line besides the guest's text, in bytes.
 const LINE: u64 = 100;
 
@@ -62,13 +65,20 @@ impl LogRate {
 pub struct GuestOutput {
     app: Arc<str>,
     rate: Arc<LogRate>,
+    /// The last line of the last traceback, for those who read no log.
+    last_error: Arc<Mutex<Option<String>>>,
     /// The request that the instance started last; only exact for raw output in `def` pools.
     serving: Arc<AtomicU64>,
 }
 
 impl GuestOutput {
     pub fn new(app: Arc<str>, rate: Arc<LogRate>) -> Self {
-        Self { app, rate, serving: Arc::default() }
+        Self { app, rate, last_error: Arc::default(), serving: Arc::default() }
+    }
+
+    /// What the last exception says that nobody caught.
+    pub fn last_error(&self) -> Option<String> {
+        lock(&self.last_error).clone()
     }
 
     pub fn serving(&self, request: u64) {
@@ -87,6 +97,10 @@ impl GuestOutput {
         let whole = if cut { text.len() } else { part.len() } as u64;
         // What a guest prints is never a record: a client may have a hand in it.
         let record = if stream == GuestStream::Error { LogRecord::read(part) } else { None };
+        if stream == GuestStream::Error && record.is_none() {
+            let line = part.lines().rev().find(|line| !line.is_empty() && !line.starts_with("hint: "));
+            *lock(&self.last_error) = line.map(|line| printable::line(line, MAX_LAST_ERROR));
+        }
         if record.as_ref().is_some_and(|record| !is_logged(record.level)) {
             return;
         }
