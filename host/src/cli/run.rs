@@ -55,7 +55,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
             let runner = Runner::ready(&engine, &app_config, cache)?;
             let slot = Arc::new(Slot::new(&app.module, block_on(runner.load(&app, false))??));
             if args.build == When::Aside {
-                build_aside(origin, engine, app_config, cache.to_owned(), slot.clone());
+                build_aside(origin, engine, app_config.clone(), cache.to_owned(), slot.clone());
             }
             slot
         }
