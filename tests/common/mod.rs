@@ -47,7 +47,7 @@ pub fn said(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}\n{said}");
-    said
+    said.into_owned()
 }
 
 /// The executables of a virtual environment with these packages; created once, even if several tests ask at a time.
