@@ -5,8 +5,7 @@
 use crate::apps::app::App;
 use crate::builder::app_files::AppFiles;
 use crate::builder::compiler;
-use crate::builder::from_source::{self, Planned};
-use crate::builder::python_env::Content;
+use crate::builder::from_source;
 use crate::config::AppConfig;
 use crate::config::app_source::{AppRef, Source};
 use crate::manifest::Manifest;
@@ -28,14 +27,7 @@ pub struct Runner {
 impl Runner {
     /// Take the runner from the cache, or build it. The error is a user-facing message.
     pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
-        let wasm = from_source::component_of(
-            Content::Runner,
-            Planned::of_runner(cache),
-            &config.limits,
-            cache,
-            false,
-        )?;
-        let artifact = compiler::native(engine, &wasm, cache)?;
+        let (_, artifact) = from_source::runner(engine, &config.limits, cache)?;
         let component = LoadedComponent::open(engine, &artifact, "runner", config)?;
         Ok(Self { component, config: config.clone(), work: from_source::work(cache)? })
     }

@@ -20,13 +20,14 @@ impl AppFiles {
     /// The files of `app`'s folder, or of its package in there. Errors are sentences for people.
     pub fn of(app: &AppRef) -> Result<Self, String> {
         let tree = Tree::open(&app.folder)?;
-        let ignored = ignored(&tree)?;
+        let start = Path::new(app.package.as_deref().unwrap_or_default());
+        let ignored = ignored(&tree, start)?;
         let is_wanted = |entry: &Name<'_>| {
-            let is_ignored =
-                || ignored.matched_path_or_any_parents(entry.path, entry.is_folder()).is_ignore();
+            let path = entry.path.strip_prefix(start).unwrap_or(entry.path);
+            let is_ignored = || ignored.matched_path_or_any_parents(path, entry.is_folder()).is_ignore();
             is_wanted(entry) && !app.left_out.iter().any(|folder| folder == entry.path) && !is_ignored()
         };
-        let files = tree.files(Path::new(app.package.as_deref().unwrap_or_default()), is_wanted)?;
+        let files = tree.files(start, is_wanted)?;
         Ok(Self { tree, files })
     }
 
@@ -92,10 +93,10 @@ const MOST_IGNORE: u64 = 64 * 1024;
 /// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
 const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
-/// What the app's author leaves out.
-fn ignored(tree: &Tree) -> Result<Gitignore, String> {
+/// What the app's author leaves out, by paths from `start`.
+fn ignored(tree: &Tree, start: &Path) -> Result<Gitignore, String> {
     let mut text = String::new();
-    if let Ok(file) = tree.open_file(Path::new(IGNORE)) {
+    if let Ok(file) = tree.open_file(&start.join(IGNORE)) {
         let read = file.take(MOST_IGNORE + 1).read_to_string(&mut text);
         read.map_err(|e| format!("{IGNORE} cannot be read: {e}"))?;
         if text.len() as u64 > MOST_IGNORE {
@@ -160,12 +161,14 @@ mod tests {
         assert_eq!(names(&files), wanted);
         let digest = files.copy(copy.path(), 1000).unwrap();
         assert_eq!(digest, files.digest(1000).unwrap());
+        fs::write(copy.path().join(IGNORE), "!geo.db").unwrap();
         let copied = AppFiles::of(&AppRef { folder: copy.path().to_owned(), ..app.clone() }).unwrap();
         assert_eq!((names(&copied), copied.digest(1000).unwrap()), (names(&files), digest.clone()));
         assert!(files.digest(20).unwrap_err().contains("build_disk"));
         fs::write(folder.path().join("data.txt"), "other").unwrap();
         assert_ne!(of(&app).digest(1000).unwrap(), digest);
         app.package = Some("shop".to_owned());
-        assert_eq!(names(&of(&app)), ["shop/__init__.py", "shop/a.py"]);
+        fs::write(folder.path().join("shop").join(IGNORE), "/a.py").unwrap();
+        assert_eq!(names(&of(&app)), ["shop/__init__.py", "shop/notes.md"]);
     }
 }

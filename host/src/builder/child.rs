@@ -10,6 +10,7 @@ use crate::config::limit_table::{Limit, Place, TABLE};
 use crate::config::origin::{Linking, Origin};
 use crate::util::cache_files;
 use crate::util::child_process::{self, Bounds, End};
+use crate::util::progress;
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -45,11 +46,34 @@ pub fn prepare(
 ) -> Result<PathBuf, Refusal> {
     let mut command = Command::new(program);
     command.arg("prepare").args(words(origin, limits, cache, pace));
+    run(command, origin.name.clone(), limits, cache)
+}
+
+/// Build and compile the interpreter that loads apps from source, in the background.
+pub fn prepare_runner(program: &str, limits: &Limits, cache: &Path) -> Result<(), Refusal> {
+    let mut command = Command::new(program);
+    let origin = Origin { path: "runner".into(), ..Origin::default() };
+    command.arg("prepare").args(words(&origin, limits, cache, Pace::Background)).arg("--runner");
+    run(command, None, limits, cache).map(|_| ())
+}
+
+/// `name`: whose lines its messages are.
+fn run(
+    mut command: Command,
+    name: Option<String>,
+    limits: &Limits,
+    cache: &Path,
+) -> Result<PathBuf, Refusal> {
     // A pool of memory that counts as used although it is only reserved.
     command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0").env_remove("BOLT_HOST_NO_FLATTEN");
     command.env_remove("BOLT_ADMIN_TOKEN");
     let (mut said, answer) = std::io::pipe().map_err(started)?;
     command.stdin(Stdio::null()).stdout(answer);
+    if name.is_some() || progress::is_in_log() {
+        let (lines, told) = std::io::pipe().map_err(started)?;
+        command.stderr(told);
+        std::thread::spawn(move || progress::relay(lines, name.as_deref()));
+    }
     let bounds = Bounds { time: Some(limits.build_timeout), is_group: true, ..Bounds::default() };
     let end = child_process::run(&mut command, bounds).map_err(started)?;
     // Its end of the pipe: with it closed, what was said has an end.

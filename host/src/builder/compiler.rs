@@ -158,20 +158,27 @@ pub async fn ask(loaded: &LoadedComponent, limits: &Limits) -> Result<String, St
 }
 
 async fn asked(loaded: &LoadedComponent, limits: &Limits) -> Result<(String, Instance), String> {
+    match try_ask(loaded, limits).await {
+        Ok((json, instance)) => check_manifest(&json, limits).map(|()| (json, instance)),
+        Err(error) => Err(match error.downcast::<NotLoaded>() {
+            Ok(NotLoaded(text)) => text,
+            Err(error) if error.is::<TooLong>() => error.to_string(),
+            Err(error) => format!("it cannot describe its routes: {error:#}"),
+        }),
+    }
+}
+
+/// It had the time that a request has.
+#[derive(Debug, thiserror::Error)]
+#[error("it took longer than {} to import it and to list its routes", limit_name::of(Limit::Deadline))]
+struct TooLong;
+
+/// The manifest of a component, as the component says it. The error may be a [`NotLoaded`].
+pub async fn try_ask(loaded: &LoadedComponent, limits: &Limits) -> wasmtime::Result<(String, Instance)> {
     let asking = async {
         let client = HttpClient::new(Arc::default());
         let mut instance = Instance::new(loaded, Execution::alone(), client).await?;
         Ok((instance.describe().await?, instance))
     };
-    match tokio::time::timeout(limits.deadline, asking).await {
-        Ok(Ok((json, instance))) => check_manifest(&json, limits).map(|()| (json, instance)),
-        Ok(Err(error)) => Err(match wasmtime::Error::downcast::<NotLoaded>(error) {
-            Ok(NotLoaded(text)) => text,
-            Err(error) => format!("it cannot describe its routes: {error:#}"),
-        }),
-        Err(_) => Err(format!(
-            "it took longer than {} to import it and to list its routes",
-            limit_name::of(Limit::Deadline)
-        )),
-    }
+    tokio::time::timeout(limits.deadline, asking).await.unwrap_or_else(|_| Err(TooLong.into()))
 }

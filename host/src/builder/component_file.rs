@@ -2,15 +2,20 @@
 
 use crate::config::Limits;
 use crate::config::origin::Origin;
+use crate::sandbox::engine::Engine;
 use std::path::{Path, PathBuf};
 
 /// The file of the component. Errors are text for people.
-pub fn component_file(origin: &Origin, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
+pub fn component_file(
+    origin: &Origin,
+    engine: &Engine,
+    limits: &Limits,
+    cache: &Path,
+) -> Result<PathBuf, String> {
     let path = &origin.path;
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("py") => build(origin, limits, cache),
-        // The component before the last deployment has another name.
-        Some("wasm" | "previous") if path.is_file() => Ok(path.clone()),
+        Some("py") => build(origin, engine, limits, cache),
+        Some("wasm") if path.is_file() => Ok(path.clone()),
         Some("wasm") => Err(format!("{}: no such file", path.display())),
         _ => Err(format!(
             "{}: an app is a .py file, or a .wasm file made by `bolt-host build`",
@@ -20,9 +25,14 @@ pub fn component_file(origin: &Origin, limits: &Limits, cache: &Path) -> Result<
 }
 
 /// Where the component is, built or not; None if only a build can say.
-pub fn planned(origin: &Origin, limits: &Limits, cache: &Path) -> Result<Option<PathBuf>, String> {
+pub fn planned(
+    origin: &Origin,
+    engine: &Engine,
+    limits: &Limits,
+    cache: &Path,
+) -> Result<Option<PathBuf>, String> {
     if !origin.is_python() {
-        return component_file(origin, limits, cache).map(Some);
+        return component_file(origin, engine, limits, cache).map(Some);
     }
     #[cfg(feature = "build")]
     {
@@ -35,16 +45,16 @@ pub fn planned(origin: &Origin, limits: &Limits, cache: &Path) -> Result<Option<
 }
 
 #[cfg(feature = "build")]
-fn build(origin: &Origin, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
+fn build(origin: &Origin, engine: &Engine, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
     use crate::builder::from_source::{Planned, component_of};
     use crate::builder::python_env::Content;
     let app = origin.app_ref()?;
     let planned = Planned::of_app(&app, origin.linking, cache, limits.build_disk)?;
-    component_of(Content::App(&app), planned, limits, cache, origin.rebuild)
+    component_of(Content::App(&app), planned, (engine, limits), cache, origin.rebuild)
 }
 
 #[cfg(not(feature = "build"))]
-fn build(origin: &Origin, _: &Limits, _: &Path) -> Result<PathBuf, String> {
+fn build(origin: &Origin, _: &Engine, _: &Limits, _: &Path) -> Result<PathBuf, String> {
     Err(format!(
         "{}: this host was compiled without the cargo feature `build`: give it a .wasm file made by `bolt-host build`",
         origin.path.display()

@@ -5,8 +5,10 @@
 
 use crate::builder::app_archive;
 use crate::builder::app_files::AppFiles;
+use crate::builder::compiler;
 use crate::builder::python_env::{self, APP, Content, Python};
 use crate::builder::sdk_bundle;
+use crate::builder::trial_import;
 use crate::config::Limits;
 use crate::config::app_source::AppRef;
 use crate::config::origin::Linking;
@@ -57,6 +59,12 @@ impl Planned {
         Self { key, linking, wasm }
     }
 
+    /// Whether it is built and compiled, without a manifest.
+    pub fn is_compiled(&self, engine: &Engine, cache: &Path) -> bool {
+        let digest = cache_files::digest_of(&self.wasm, cache);
+        digest.is_ok_and(|digest| Artifact::locate(cache, &digest, engine).has_code())
+    }
+
     /// Whether it is built and compiled to native code.
     pub fn is_done(&self, engine: &Engine, cache: &Path) -> bool {
         let digest = cache_files::digest_of(&self.wasm, cache);
@@ -68,7 +76,7 @@ impl Planned {
 pub fn component_of(
     content: Content<'_>,
     planned: Planned,
-    limits: &Limits,
+    (engine, limits): (&Engine, &Limits),
     cache: &Path,
     rebuild: bool,
 ) -> Result<PathBuf, String> {
@@ -95,6 +103,11 @@ pub fn component_of(
     if is_built(&target) {
         return Ok(target);
     }
+    if let Content::App(app) = content
+        && let Some(mistake) = trial_import::mistake(app, &work.path().join(APP), engine, limits, cache)
+    {
+        return Err(mistake);
+    }
     let python = Python::ready(cache)?;
     let step = Progress::begin(&match content {
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
@@ -110,6 +123,14 @@ pub fn component_of(
     let size = fs::metadata(&target).map_or(0, |meta| meta.len()) / 1_000_000;
     step.done(&format!("{size} MB component"));
     Ok(target)
+}
+
+/// The runner, built and compiled once. Errors are text for people.
+pub fn runner(engine: &Engine, limits: &Limits, cache: &Path) -> Result<(PathBuf, Artifact), String> {
+    let planned = Planned::of_runner(cache);
+    let wasm = component_of(Content::Runner, planned, (engine, limits), cache, false)?;
+    let artifact = compiler::native(engine, &wasm, cache)?;
+    Ok((wasm, artifact))
 }
 
 /// Copy an app's files; returns which component they become, and their archive. It is made before the build, in which the app could

@@ -14,3 +14,5 @@ pub mod python_env;
 pub mod refusal;
 #[cfg(feature = "build")]
 pub mod sdk_bundle;
+#[cfg(feature = "build")]
+pub mod trial_import;

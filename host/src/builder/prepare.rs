@@ -30,7 +30,7 @@ pub fn prepare(
     pace: Pace,
 ) -> Result<Prepared, Refusal> {
     if !origin.rebuild
-        && let Some(wasm) = planned(origin, limits, cache).map_err(Refusal::lasting)?
+        && let Some(wasm) = planned(origin, engine, limits, cache).map_err(Refusal::lasting)?
         && let Some(done) = done(wasm, engine, limits, cache)?
     {
         return Ok(done);
@@ -72,7 +72,7 @@ fn made(
 /// Prepare an app in this process; returns its component. It is described without grants and variables of its own: apps with the
 /// same component share its manifest.
 pub fn here(origin: &Origin, engine: &Engine, limits: &Limits, cache: &Path) -> Result<PathBuf, Refusal> {
-    let wasm = component_file(origin, limits, cache).map_err(Refusal::lasting)?;
+    let wasm = component_file(origin, engine, limits, cache).map_err(Refusal::lasting)?;
     let config = AppConfig { limits: limits.clone(), ..AppConfig::default() };
     compiler::compile(engine, &wasm, cache, &config, origin.rebuild).map_err(Refusal::lasting)?;
     Ok(wasm)

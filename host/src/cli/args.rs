@@ -2,7 +2,7 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child_args::{Confine, Prepare, Source};
+use crate::cli::child_args::{Confine, Prepare, Source, variable};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
@@ -360,14 +360,6 @@ impl Serving {
             preopens: Preopens::new(preopens)?,
             env: self.env.clone(),
         })
-    }
-}
-
-/// `NAME=VALUE`.
-pub fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("{text:?} is not NAME=VALUE")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands that the host starts itself: `prepare`, which builds an app within limits, and `confine`, which runs a tool.
 
 use crate::builder::child::DONE;
+use crate::builder::from_source;
 use crate::builder::prepare;
 use crate::cli::child_args::{Confine, Prepare};
 use crate::cli::steps::{Outcome, pool, say};
@@ -17,6 +18,9 @@ const MOST_SAID: usize = 16 * 1024;
 pub fn prepare(args: &Prepare, cache: &Path) -> Outcome {
     let outcome = confine(args, cache).and_then(|()| {
         let engine = pool(&Config { most_instances: 1, ..Config::default() })?;
+        if args.runner {
+            return from_source::runner(&engine, &args.limits.app, cache).map(|(wasm, _)| wasm);
+        }
         prepare::here(&args.source.origin(), &engine, &args.limits.app, cache).map_err(|refusal| refusal.text)
     });
     match outcome {

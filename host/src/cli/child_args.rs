@@ -1,6 +1,5 @@
 //! Arguments of the commands that the host starts itself, and how all commands name an app.
 
-use crate::cli::args::variable;
 use crate::cli::limit_args::LimitArgs;
 use crate::config::app_source::Root;
 use crate::config::limit_name::Reader;
@@ -44,7 +43,8 @@ impl Source {
         let root = root(self.root.as_ref());
         let (left_out, build_env) = (self.left_out.clone(), self.build_env.clone());
         let (path, app) = (self.path.clone(), self.app.clone());
-        Origin { path, app, root, linking, left_out, build_env, rebuild: self.rebuild }
+        let rebuild = self.rebuild;
+        Origin { name: None, path, app, root, linking, left_out, build_env, rebuild }
     }
 }
 
@@ -53,10 +53,21 @@ pub fn root(given: Option<&PathBuf>) -> Root {
     given.map_or(Root::Package, |root| Root::Given(root.clone()))
 }
 
+/// `NAME=VALUE`.
+pub fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not NAME=VALUE")),
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Prepare {
     #[command(flatten)]
     pub source: Source,
+    /// Prepare the interpreter that loads apps from source, instead of an app.
+    #[arg(long)]
+    pub runner: bool,
     /// Who started it.
     #[arg(long)]
     pub parent: u32,

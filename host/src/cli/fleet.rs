@@ -1,20 +1,26 @@
 //! The commands for hosts of many apps: `serve` and `check`.
 
-use crate::apps::dormant::DormantApp;
+use crate::apps::dormant::{BuildState, DormantApp};
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::apps::version_store::VersionStore;
-use crate::builder::compiler;
+use crate::builder::{child, compiler};
 use crate::cli::args::{Check, Serve};
 use crate::cli::steps::{begin, cores, pool, say, serve as serve_table};
+use crate::config::Limits;
 use crate::config::cache_folder::user_state;
 use crate::config::host_file::HostFile;
 use crate::config::origin::Tenant;
+use crate::util::affinity;
 use crate::util::blocking::block_on;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the states of the apps are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serve every app of a host file, and drain at Ctrl-C or SIGTERM.
 pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
@@ -35,9 +41,31 @@ pub fn serve(args: &Serve, cache: &Path) -> Result<(), String> {
     say(&format!("{} apps of {}\n", slots.len(), args.file.display()));
     let apps = AppTable::new(slots, hosts, file.idle);
     reconciler::keep(apps.clone(), file.builders)?;
+    prepare_runner(apps.clone(), cache.to_owned());
     serve_table(&file.config, apps, cache)?;
     drop(log);
     Ok(())
+}
+
+/// Once every app is built, make what finds mistakes in their next versions before those are built. Without it they are found by the
+/// build, ten seconds later.
+fn prepare_runner(apps: AppTable, cache: PathBuf) {
+    let dormant =
+        |slot: &Arc<Slot>| slot.as_dormant().map(|app| (app.tenant.origin.is_python(), app.state()));
+    if !apps.slots().iter().filter_map(dormant).any(|(is_python, _)| is_python) {
+        return;
+    }
+    let Some(program) = child::program() else { return };
+    std::thread::spawn(move || {
+        affinity::enter_background();
+        let unbuilt = |(_, state)| matches!(state, BuildState::Unbuilt);
+        while apps.slots().iter().filter_map(dormant).any(unbuilt) {
+            std::thread::sleep(LOOK);
+        }
+        if let Err(why) = child::prepare_runner(program, &Limits::default(), &cache) {
+            tracing::warn!("mistakes in apps are found by their builds only: {why}");
+        }
+    });
 }
 
 /// Check that a host file is valid, and that every app of it builds.

@@ -409,7 +409,9 @@ impl AppTable {
             env: self.env.into_iter().collect(),
         };
         let build_env = self.build_env.into_iter().collect();
-        let origin = Origin { path, app: self.app, root, left_out, build_env, ..Origin::default() };
+        let name_of_app = Some(name.get_ref().clone());
+        let app = self.app;
+        let origin = Origin { name: name_of_app, path, app, root, left_out, build_env, ..Origin::default() };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
         (mistakes.found.len() == before).then_some(tenant)
     }

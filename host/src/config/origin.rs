@@ -8,6 +8,8 @@ use std::path::PathBuf;
 /// An app as an operator specifies it.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
+    /// The app's name in the log, if a host has several.
+    pub name: Option<String>,
     /// A `.py` file, or a component.
     pub path: PathBuf,
     /// The app's `module:attr` in it, if not the default.

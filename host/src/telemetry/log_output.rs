@@ -2,6 +2,7 @@
 
 use crate::telemetry::log_lines::Lines;
 use crate::telemetry::log_queue::{LogGuard, LogQueue};
+use crate::util::progress;
 use clap::ValueEnum;
 use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,7 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, String
         .with_filter_reloading();
     let filter = lines.reload_handle();
     lines.init();
+    progress::set_in_log(format == LogFormat::Json);
     let set = reloading(move |wanted| filter.reload(wanted));
     let _ = FILTER.set(set);
     Ok(guard)

@@ -1,6 +1,7 @@
 //! Log lines on their way to standard error, which a thread writes: a reader that stalls stops no worker, and what waits for it
 //! is bounded in bytes.
 
+use crate::util::progress;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -95,6 +96,8 @@ fn write_out(shared: &Shared, mut sink: impl Write) {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
+        // What is told from now on would wait for the log in vain.
+        progress::set_in_log(false);
         let mut state = self.0.locked();
         while state.is_writing || !state.waiting.is_empty() {
             let writes = state.writes;
