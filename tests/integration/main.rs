@@ -5,6 +5,7 @@
 mod common;
 
 mod admin;
+mod app_folder;
 mod asyncio;
 mod build_walls;
 mod cli;

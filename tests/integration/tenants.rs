@@ -50,7 +50,10 @@ hosts = ["*.example"]
     ready(&server);
     assert_eq!(get(&server, "shop.example", "/version").json(), json!(1));
     assert_eq!(get(&server, "SHOP.example:80", "/path/a/b").json(), json!(["a/b", "/path/a/b"]));
-    assert_eq!(get(&server, "shop.example", "/below/here/path/a").json(), json!(["a", "/path/a"]));
+    assert_eq!(get(&server, "shop.example", "/below/here/path/a").json(), json!(["a", "/below/here/path/a"]));
+    let addresses = get(&server, "shop.example", "/below/here/addresses").json();
+    let base = "http://shop.example/below/here/";
+    assert_eq!(addresses, json!([base, format!("{base}path/x"), "/below/here"]));
     assert_eq!(get(&server, "shop.example", "/below/here").status, 404);
     assert_eq!(get(&server, "a.b.example", "/version").json(), json!(1));
     assert_eq!(get(&server, "elsewhere", "/version").status, 404);
@@ -173,7 +176,7 @@ fn asked_meanwhile(server: &Server, work: impl FnOnce(&AtomicUsize)) -> usize {
 
 #[test]
 fn versions_change_under_load_without_a_failed_request() {
-    let (one, two) = (shop(1), shop(2));
+    let (one, two, three) = (shop(1), shop(2), shop(3));
     let folder = scratch("swap");
     let source = folder.join("shop.wasm");
     fs::copy(&one, &source).unwrap();
@@ -210,13 +213,13 @@ fn versions_change_under_load_without_a_failed_request() {
     assert_eq!(version(), json!(2));
 
     // A replaced file is deployed automatically, unless it is broken.
-    fs::copy(&one, folder.join("next")).unwrap();
+    fs::copy(&three, folder.join("next")).unwrap();
     fs::rename(folder.join("next"), &source).unwrap();
-    until(|| version() == json!(1));
+    until(|| version() == json!(3));
     fs::copy(&broken, folder.join("next")).unwrap();
     fs::rename(folder.join("next"), &source).unwrap();
     server.log_with("the old version goes on");
-    assert_eq!(version(), json!(1));
+    assert_eq!(version(), json!(3));
     assert!(!server.log().contains("panicked"));
 }
 

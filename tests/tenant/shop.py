@@ -23,6 +23,11 @@ def path(rest: str, request: Request) -> list[str]:
     return [rest, request.url.path]
 
 
+@api.get("/addresses")
+def addresses(request: Request) -> list[str]:
+    return [str(request.base_url), str(request.url_for("path", rest="x")), request.root_path]
+
+
 @api.get("/slashed/")
 def slashed() -> str:
     return "slashed"

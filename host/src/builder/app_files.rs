@@ -12,23 +12,29 @@ use std::path::{Path, PathBuf};
 
 /// The files of an app, as they were found.
 pub struct AppFiles {
+    /// Only what is in it may be linked to.
     tree: Tree,
+    /// The folder of the tree, relative to the app's.
+    start: PathBuf,
+    /// Relative to the app's folder.
     files: Vec<Found>,
 }
 
 impl AppFiles {
     /// The files of `app`'s folder, or of its package in there. Errors are sentences for people.
     pub fn of(app: &AppRef) -> Result<Self, String> {
-        let tree = Tree::open(&app.folder)?;
-        let start = Path::new(app.package.as_deref().unwrap_or_default());
-        let ignored = ignored(&tree, start)?;
+        let start = PathBuf::from(app.package.as_deref().unwrap_or_default());
+        let tree = Tree::open(&app.folder.join(&start))?;
+        let ignored = ignored(&tree)?;
         let is_wanted = |entry: &Name<'_>| {
-            let path = entry.path.strip_prefix(start).unwrap_or(entry.path);
-            let is_ignored = || ignored.matched_path_or_any_parents(path, entry.is_folder()).is_ignore();
-            is_wanted(entry) && !app.left_out.iter().any(|folder| folder == entry.path) && !is_ignored()
+            let is_ignored =
+                || ignored.matched_path_or_any_parents(entry.path, entry.is_folder()).is_ignore();
+            let is_left_out = || app.left_out.iter().any(|folder| *folder == start.join(entry.path));
+            is_wanted(entry) && !is_left_out() && !is_ignored()
         };
-        let files = tree.files(start, is_wanted)?;
-        Ok(Self { tree, files })
+        let found = tree.files(Path::new(""), is_wanted)?;
+        let files = found.into_iter().map(|file| Found { path: start.join(&file.path), ..file }).collect();
+        Ok(Self { tree, start, files })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Found> {
@@ -68,7 +74,8 @@ impl AppFiles {
         for file in &self.files {
             let failed = |e: io::Error| format!("{} cannot be copied: {e}", file.path.display());
             // A file that was removed meanwhile is no part of the app.
-            let Ok(open) = self.tree.open_file(&file.path) else { continue };
+            let inside = file.path.strip_prefix(&self.start).unwrap_or(&file.path);
+            let Ok(open) = self.tree.open_file(inside) else { continue };
             bytes.clear();
             open.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
             left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
@@ -93,10 +100,10 @@ const MOST_IGNORE: u64 = 64 * 1024;
 /// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
 const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
-/// What the app's author leaves out, by paths from `start`.
-fn ignored(tree: &Tree, start: &Path) -> Result<Gitignore, String> {
+/// What the app's author leaves out.
+fn ignored(tree: &Tree) -> Result<Gitignore, String> {
     let mut text = String::new();
-    if let Ok(file) = tree.open_file(&start.join(IGNORE)) {
+    if let Ok(file) = tree.open_file(Path::new(IGNORE)) {
         let read = file.take(MOST_IGNORE + 1).read_to_string(&mut text);
         read.map_err(|e| format!("{IGNORE} cannot be read: {e}"))?;
         if text.len() as u64 > MOST_IGNORE {

@@ -59,10 +59,10 @@ impl Planned {
         Self { key, linking, wasm }
     }
 
-    /// Whether it is built and compiled, without a manifest.
-    pub fn is_compiled(&self, engine: &Engine, cache: &Path) -> bool {
-        let digest = cache_files::digest_of(&self.wasm, cache);
-        digest.is_ok_and(|digest| Artifact::locate(cache, &digest, engine).has_code())
+    /// Its compiled code, if it is built and compiled. It may have no manifest.
+    fn compiled(&self, engine: &Engine, cache: &Path) -> Option<Artifact> {
+        let digest = cache_files::digest_of(&self.wasm, cache).ok()?;
+        Some(Artifact::locate(cache, &digest, engine)).filter(Artifact::has_code)
     }
 
     /// Whether it is built and compiled to native code.
@@ -104,7 +104,8 @@ pub fn component_of(
         return Ok(target);
     }
     if let Content::App(app) = content
-        && let Some(mistake) = trial_import::mistake(app, &work.path().join(APP), engine, limits, cache)
+        && let Some(runner) = Planned::of_runner(cache).compiled(engine, cache)
+        && let Some(mistake) = trial_import::mistake(app, &work.path().join(APP), &runner, engine, limits)
     {
         return Err(mistake);
     }
