@@ -141,11 +141,23 @@ pub enum Fault {
     Unreadable(String),
     /// The reply contains a value that JSON cannot represent.
     Unencodable(EncodeError),
+    /// The same, and which handler made it: its name, file and line.
+    UnencodableOf(EncodeError, String),
 }
 
 /// The kinds of faults, as they are counted.
 pub const FAULTS: [&str; 9] =
     ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply", "not_built"];
+
+impl Failure {
+    /// The failure of a call of this handler, for the log.
+    pub fn of_handler(self, handler: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Faulted(Fault::Unencodable(error)) => Self::Faulted(Fault::UnencodableOf(error, handler())),
+            other => other,
+        }
+    }
+}
 
 impl From<InvalidArgs> for Failure {
     fn from(bad: InvalidArgs) -> Self {
@@ -233,7 +245,11 @@ impl Fault {
             Self::Lost => 4,
             Self::NoInstance(_) => 5,
             Self::NotLoaded(_) => 6,
-            Self::BadReply(_) | Self::NoFolder(_) | Self::Unreadable(_) | Self::Unencodable(_) => 7,
+            Self::BadReply(_)
+            | Self::NoFolder(_)
+            | Self::Unreadable(_)
+            | Self::Unencodable(_)
+            | Self::UnencodableOf(..) => 7,
             Self::NotBuilt(_) => 8,
         }
     }
@@ -248,7 +264,8 @@ impl Fault {
             | Self::NoFolder(_)
             | Self::Unreadable(_)
             | Self::BadReply(_)
-            | Self::Unencodable(_) => 500,
+            | Self::Unencodable(_)
+            | Self::UnencodableOf(..) => 500,
         }
     }
 
@@ -304,6 +321,9 @@ impl Fault {
                 of(Limit::MaxResponse)
             ),
             Self::Unencodable(error) => format!("the handler's result cannot be sent: {error}"),
+            Self::UnencodableOf(error, handler) => {
+                format!("{handler}: {}", Self::Unencodable(error.clone()).logged())
+            }
         }
     }
 }

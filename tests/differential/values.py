@@ -45,6 +45,9 @@ FORMS: list[list[tuple[str, str | None, str]]] = [
     [("g", None, "x")],
     [("f", None, "x")],
     [("f", None, "")],
+    [("f", "\udcff.txt", "x")],
+    [("f", "é;b.txt", "x")],
+    [("f", "a%C3%A9.txt", "x")],
 ]
 """Forms of parts: their name, the name of a file, and the content."""
 
@@ -65,4 +68,4 @@ def form(parts: list[tuple[str, str | None, str]]) -> bytes:
         kind = "" if filename is None else "content-type: text/plain\r\n"
         head = f'content-disposition: form-data; name="{name}"{shown}\r\n{kind}'
         lines += f"--edge\r\n{head}\r\n{content}\r\n"
-    return (lines + "--edge--\r\n").encode()
+    return (lines + "--edge--\r\n").encode(errors="surrogateescape")

@@ -438,7 +438,7 @@ class Loader:
         try:
             _show_errors = show_errors
             importlib.invalidate_caches()
-            _import_app(module, attribute)
+            _import_app(module, attribute, ImportWatch(APP_FOLDER, {}))
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

@@ -133,7 +133,6 @@ fn unbuilt(
 fn build_aside(origin: Origin, engine: Engine, config: AppConfig, cache: PathBuf, slot: Arc<Slot>) {
     std::thread::spawn(move || match loader::load(&origin, &engine, &config, &cache) {
         Ok(app) => {
-            warn_of_frozen(&app.manifest, &config.env);
             slot.replace(app);
             progress::tell("  the built app takes over");
         }

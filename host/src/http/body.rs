@@ -4,6 +4,7 @@ use crate::apps::app::App;
 use crate::config::Limits;
 use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
+use crate::http::disposition;
 use crate::http::head::{self, BodyError, RequestBody};
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
@@ -97,8 +98,11 @@ async fn multipart(
         if count > MAX_PARTS {
             return Err(Rejection::Malformed(format!("The form has more than {MAX_PARTS} parts")).into());
         }
-        let name = part.name().unwrap_or_default().to_owned();
-        let Some(filename) = part.file_name().map(str::to_owned) else {
+        let named = |given: Option<&str>, parameter: &str| {
+            given.map(str::to_owned).or_else(|| disposition::latin1(part.headers(), parameter))
+        };
+        let name = named(part.name(), "name").unwrap_or_default();
+        let Some(filename) = named(part.file_name(), "filename") else {
             let mut text = Vec::new();
             while let Some(chunk) = part.chunk().await.map_err(malformed)? {
                 unread.store(0, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod body;
 pub mod connection;
+pub mod disposition;
 pub mod file_body;
 pub mod head;
 pub mod http1;

@@ -264,7 +264,17 @@ pub async fn call(
 ) -> Result<Reply, Failure> {
     let _permit = worker_app.admission.enter(deadline).await?;
     let text = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
-    worker_app.app.decoder().decode(text, deadline).await
+    let reply = worker_app.app.decoder().decode(text, deadline).await;
+    reply.map_err(|failure| failure.of_handler(|| handler(&worker_app.app, route)))
+}
+
+/// A handler as the log names it.
+fn handler(app: &App, route: usize) -> String {
+    let found = app.manifest.routes.get(route);
+    found.map_or_else(
+        || "an exception handler".to_owned(),
+        |route| format!("{}, {}", route.name, route.source),
+    )
 }
 
 #[cfg(test)]
