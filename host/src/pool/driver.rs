@@ -15,6 +15,7 @@ use crate::sandbox::execution::{CpuExhausted, Execution};
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::instance::Instance;
 use crate::util::locks::lock;
+use crate::util::self_wake::SelfWake;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -40,10 +41,13 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
                 () = signals.execution.overstayed.notified() => Some(InstanceEnd::Killed),
             }
         });
+        let mut own = None;
         poll_fn(|cx| {
+            let known = own.take().filter(|own: &SelfWake| own.is_of(cx.waker()));
+            let own = own.insert(known.unwrap_or_else(|| SelfWake::of(cx.waker())));
             signals.execution.resumed();
-            let poll = life.as_mut().poll(cx);
-            signals.execution.suspended();
+            let (poll, is_woken) = own.poll(|cx| life.as_mut().poll(cx));
+            signals.execution.suspended(is_woken);
             if poll.is_pending() {
                 pool.observe(&instance);
             }

@@ -104,6 +104,8 @@ pub struct Turn {
     /// The thread's processor time when the guest resumed after its last tick; 0 before the first tick of a job, so that
     /// short jobs read no clock.
     slice: AtomicU64,
+    /// How much of the slice it had used when its poll ended in the middle of a call, in microseconds.
+    paused: AtomicU64,
     /// It was interrupted, and counts as computing.
     is_counted: AtomicBool,
 }
@@ -116,6 +118,7 @@ impl Turn {
             level: AtomicU8::new(0),
             in_level: AtomicU64::new(0),
             slice: AtomicU64::new(0),
+            paused: AtomicU64::new(0),
             is_counted: AtomicBool::new(false),
         }
     }
@@ -167,6 +170,22 @@ impl Turn {
         self.seat.set(AWAY);
         if let Some(next) = policy.leave(self.share.id, used) {
             next.grant();
+        }
+    }
+
+    /// Its poll ends in the middle of a call: until [`resume`](Self::resume) other tasks use the thread.
+    pub fn pause(&self) {
+        let slice = self.slice.load(Ordering::Relaxed);
+        if slice > 0 {
+            self.paused.store(spent_since(slice).as_micros() as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub fn resume(&self) {
+        if self.slice.load(Ordering::Relaxed) > 0 {
+            let used = self.paused.load(Ordering::Relaxed);
+            let now = thread_time().as_micros() as u64;
+            self.slice.store(now.saturating_sub(used).max(1), Ordering::Relaxed);
         }
     }
 

@@ -11,5 +11,6 @@ pub mod locks;
 pub mod memory_trim;
 pub mod printable;
 pub mod progress;
+pub mod self_wake;
 pub mod tree;
 pub mod trust;
