@@ -95,8 +95,9 @@ impl AppFiles {
 
 /// The file in an app's folder that lists what is no part of the app, as `.gitignore` does.
 const IGNORE: &str = ".boltignore";
-/// Most bytes of it.
-const MOST_IGNORE: u64 = 64 * 1024;
+/// Most bytes of it, and most rules: the host reads it whenever it looks at the app's files.
+const MOST_IGNORE: u64 = 8 * 1024;
+const MOST_RULES: usize = 200;
 /// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
 const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
@@ -108,6 +109,9 @@ fn ignored(tree: &Tree) -> Result<Gitignore, String> {
         read.map_err(|e| format!("{IGNORE} cannot be read: {e}"))?;
         if text.len() as u64 > MOST_IGNORE {
             return Err(format!("{IGNORE} has more than {MOST_IGNORE} bytes"));
+        }
+        if text.lines().count() > MOST_RULES {
+            return Err(format!("{IGNORE} has more than {MOST_RULES} lines"));
         }
     }
     let mut rules = GitignoreBuilder::new("");

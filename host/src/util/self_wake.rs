@@ -51,8 +51,13 @@ mod tests {
 
     #[test]
     fn a_task_that_wakes_itself_is_noticed() {
-        let own = SelfWake::of(Waker::noop());
-        assert!(own.is_of(Waker::noop()));
+        struct Task;
+        impl Wake for Task {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (task, other) = (Waker::from(Arc::new(Task)), Waker::from(Arc::new(Task)));
+        let own = SelfWake::of(&task);
+        assert!(own.is_of(&task) && !own.is_of(&other));
         let wakes = own.poll(|cx| {
             cx.waker().wake_by_ref();
             Poll::<()>::Pending
