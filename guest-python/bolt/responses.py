@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ._datastructures.cookies import cookie_header
 from ._datastructures.headers import MutableHeaders, header_list, is_token
+from ._datastructures.urls import URL
 from ._serialization.serialize_checked import to_plain
 
 __all__ = [
@@ -220,13 +221,13 @@ class Redirect(Response):
 
     def __init__(
         self,
-        url: str,
+        url: str | URL,
         status_code: int = 307,
         headers: dict[str, str] | None = None,
         background: Any = None,
     ) -> None:
         super().__init__(b"", status_code, headers, None, background)
-        self.headers["location"] = quote(url, safe=":/%#?=@[]!$&'()*+,;")
+        self.headers["location"] = quote(str(url), safe=":/%#?=@[]!$&'()*+,;")
 
 
 class JSON(Response):

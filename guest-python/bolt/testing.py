@@ -26,7 +26,7 @@ import httpx
 
 from ._app.application import BoltAPI
 from ._testing.errors import HandlerError, ServerError
-from ._testing.sandboxed import arguments, is_plain, write_app
+from ._testing.sandboxed import applications, arguments, is_plain, write_app
 from ._testing.server_log import ServerLog
 
 __all__ = ["HandlerError", "ServerError", "TestClient"]
@@ -112,10 +112,14 @@ class TestClient(httpx.Client):
         super().__exit__(*exc)
         self._place.close()
 
-    def _overrides(self) -> list[tuple[Any, Any]]:
-        return (
-            list(self._app.dependency_overrides.items()) if isinstance(self._app, BoltAPI) else []
-        )
+    def _overrides(self) -> list[tuple[Any, ...]]:
+        if not isinstance(self._app, BoltAPI):
+            return []
+        return [
+            (id(one), *pair)
+            for one in applications(self._app)
+            for pair in one.dependency_overrides.items()
+        ]
 
     def _started(self) -> str:
         """The address of a new server."""

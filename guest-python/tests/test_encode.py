@@ -22,6 +22,7 @@ from bolt import (
     Response,
     Struct,
 )
+from bolt._datastructures.urls import URL
 from bolt._serialization.replies import encode_exception, encode_reply
 from bolt._serialization.serialize import compile_plain
 from bolt._serialization.serialize_checked import to_plain
@@ -347,6 +348,7 @@ def test_json_with_another_content_type():
         ("https://x.y/a?b=c&d=%20#e", "https://x.y/a?b=c&d=%20#e"),
         ("/a b/é", "/a%20b/%C3%A9"),
         ("/a\r\nset-cookie: x", "/a%0D%0Aset-cookie:%20x"),
+        (URL("http", "x.y", "/a b", "c=d"), "http://x.y/a%20b?c=d"),
     ],
 )
 def test_redirect(url, location):

@@ -63,10 +63,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
             del sys.modules[name]
 
 
-def results(app: object, place: Path) -> object:
+def results(app: object, place: Path, program: str = RUN) -> object:
     write_app(app, place)  # type: ignore[arg-type]
     done = subprocess.run(
-        [sys.executable, "-c", RUN],
+        [sys.executable, "-c", program],
         cwd=place,
         env={"PYTHONPATH": f"{place}:{Path(__file__).parents[1]}"},
         capture_output=True,
@@ -160,6 +160,19 @@ def test_overrides_of_one_file_share_its_globals(project: Project, tmp_path: Pat
     """
     shop, _ = project({"shop.py": APP, "test_it.py": test}, "shop", "test_it")
     assert results(shop.api, tmp_path / "place") == [1, 11]
+
+
+def test_overrides_of_mounted_applications_are_theirs(project: Project, tmp_path: Path) -> None:
+    outer = "from bolt import BoltAPI\nimport shop\napi = BoltAPI()\napi.mount('/shop', shop.api)\n"
+    test = """
+        import outer, shop
+        shop.api.dependency_overrides = {shop.one: lambda: "mounted"}
+    """
+    found, _ = project({"shop.py": APP, "outer.py": outer, "test_it.py": test}, "outer", "test_it")
+    assert not is_plain(found.api)
+    assert results(found.api, tmp_path / "place") == []
+    inner = RUN.replace("bolt_under_test.api.", "bolt_under_test.api.mounted[0][1].")
+    assert results(found.api, tmp_path / "other", inner) == ["mounted"]
 
 
 def test_modules_beside_the_app_and_beside_the_tests_are_there(

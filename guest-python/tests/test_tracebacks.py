@@ -65,6 +65,11 @@ async def declared() -> int:
     return load()
 
 
+@api.get("/record")
+async def record() -> Link:
+    return load()
+
+
 @api.get("/dump")
 def dump():
     return Link(url=5).text()
@@ -159,6 +164,9 @@ def test_a_forgotten_await_is_told(api: BoltAPI) -> None:
     )
     assert said(api, "/declared").endswith(
         "the handler declares int at result, but result is the coroutine of `load(...)`, " + advice
+    )
+    assert said(api, "/record").endswith(
+        "the handler declares Link at result, but result is the coroutine of `load(...)`, " + advice
     )
 
 

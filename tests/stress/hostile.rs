@@ -156,7 +156,7 @@ fn bodies_are_checked() {
         [("text/plain", &b"{\"x\":1}"[..]), ("application/octet-stream", b"\xff"), ("", b"{\"x\":1}")]
     {
         let response = connection.send("POST", "/models/dataclass", &[("content-type", content_type)], body);
-        assert_eq!(response.errors(), [("model_attributes_type".to_owned(), "body".to_owned())]);
+        assert_eq!(response.errors(), [("dataclass_type".to_owned(), "body".to_owned())]);
     }
     let invalid =
         connection.send("POST", "/models/any", &[("content-type", "application/json")], b"{\"a\":\"\xff\"}");

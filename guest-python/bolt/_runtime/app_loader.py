@@ -62,7 +62,7 @@ def _failure(exc: BaseException, module: str, attribute: str) -> str:
         and exc.__traceback__.tb_next is None
     ):
         return (
-            f"{module} has no attribute {attribute}: give the BoltAPI this name, "
+            f"{module} has no attribute {attribute}: call the BoltAPI `api` or `app`, "
             f"or give --app {module}:attr"
         )
     told = traceback.TracebackException.from_exception(exc)

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import importlib
 import json
+import os
 import random
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -52,6 +53,8 @@ from .warmup_samples import WarmupCall, compile_records, warmup_call
 __all__ = ["Handlers", "Loader", "load", "load_runner"]
 
 _INTERNAL = {"detail": "Internal Server Error"}
+# In the environment of an app that runs from source: the variables of its import, as JSON.
+_BUILD_ENV = "BOLT_HOST_BUILD_ENV"
 _SDK_FOLDER = __file__.rpartition("/bolt/")[0]
 _WAIT = 2
 _SUBTASK = 1
@@ -438,7 +441,15 @@ class Loader:
         try:
             _show_errors = show_errors
             importlib.invalidate_caches()
-            _import_app(module, attribute, ImportWatch(APP_FOLDER, {}))
+            given = json.loads(os.environ.pop(_BUILD_ENV, "{}"))
+            # As in a build, the import sees the variables of builds only.
+            later = dict(os.environ)
+            os.environ.clear()
+            try:
+                _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
+            finally:
+                os.environ.clear()
+                os.environ.update(later)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

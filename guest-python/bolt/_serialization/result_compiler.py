@@ -14,6 +14,7 @@ from .result_leaves import CLASSES, FINISH, LEAVES, Convert, enum_of, literal_of
 from .result_match import EXACT, MATCH, lax, strict, wrong
 from .result_shape import Shape, below, leaves_out, picks
 from .serialize_checked import to_plain
+from .unsendable import is_mistake
 
 __all__ = ["ResultCompiler"]
 
@@ -127,6 +128,8 @@ class ResultCompiler:
                 found = _computed(model, item, value)
             if found is MISSING:
                 if item.required:
+                    if is_mistake(value):
+                        raise wrong(value, place, model.name)
                     raise ResultMismatch(
                         f"the handler declares {model.name} at {show_place(place)}, "
                         f"and what it returned has no {item.name!r}"

@@ -10,6 +10,7 @@ import functools
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
@@ -30,7 +31,8 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
 def is_plain(app: BoltAPI) -> bool:
     """Whether the sandbox can import the application as it is."""
     module, _ = find_app(app)
-    return not app.dependency_overrides and not is_for_tests(module)
+    is_overridden = any(one.dependency_overrides for one in applications(app))
+    return not is_overridden and not is_for_tests(module)
 
 
 def arguments(app: BoltAPI) -> list[str]:
@@ -62,6 +64,17 @@ def write_app(app: BoltAPI, place: Path) -> list[str]:
     return [str(place / f"{_WRAPPER}.py"), f"--root={place}"]
 
 
+def applications(app: BoltAPI) -> Iterator[BoltAPI]:
+    """The application and all that are mounted in it, each once."""
+    seen, pending = [], [app]
+    while pending:
+        one = pending.pop()
+        if one not in seen:
+            seen.append(one)
+            yield one
+            pending.extend(inner for _, inner in one.mounted)
+
+
 class _Written:
     """The text of the wrapper, and the slices that it imports.
 
@@ -77,9 +90,13 @@ class _Written:
         self._imports: set[str] = set()
         api = self._global(self.module, attribute, None)
         lines = [f"api = {api}"]
-        for dependency, override in app.dependency_overrides.items():
-            old = self.expression(dependency, None)
-            lines.append(f"api.dependency_overrides[{old}] = {self.expression(override, None)}")
+        for one in applications(app):
+            if not one.dependency_overrides:
+                continue
+            name = "api" if one is app else self._global(*find_app(one), None)
+            for dependency, override in one.dependency_overrides.items():
+                old, new = self.expression(dependency, None), self.expression(override, None)
+                lines.append(f"{name}.dependency_overrides[{old}] = {new}")
         for part in self.slices.values():
             for name in part.modules():
                 self._check(name, part.module)

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub struct Runner {
     component: LoadedComponent,
     config: AppConfig,
-    /// Has the copies of packages.
+    /// Has the copies of apps.
     work: PathBuf,
 }
 
@@ -39,13 +39,10 @@ impl Runner {
         App::new(Manifest::parse(&json)?, Arc::new(component), &self.config)
     }
 
-    /// The folder of a package has more in it, so its interpreters see a copy of the package.
+    /// Its folder has more in it than the app, so interpreters see a copy of what a build would have.
     fn source(&self, app: &AppRef, show_errors: bool) -> Result<Source, String> {
-        if app.package.is_none() {
-            return Ok(Source { app: app.clone(), show_errors, _copy: None });
-        }
-        let copy = cache_files::scratch(&self.work, "package")
-            .map_err(|e| format!("the package cannot be copied: {e}"))?;
+        let copy = cache_files::scratch(&self.work, "source")
+            .map_err(|e| format!("the app cannot be copied: {e}"))?;
         AppFiles::of(app)?.copy(copy.path(), self.config.limits.build_disk as u64)?;
         let app = AppRef { folder: copy.path().to_owned(), left_out: Vec::new(), ..app.clone() };
         Ok(Source { app, show_errors, _copy: Some(Arc::new(copy)) })

@@ -259,6 +259,9 @@ pub struct Dev {
     /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Uvicorn's flag for what this command does anyway.
+    #[arg(long, hide = true)]
+    pub reload: bool,
     /// Set an environment variable while the app is imported, as in a build.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub build_env: Vec<(String, String)>,

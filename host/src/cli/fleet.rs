@@ -1,6 +1,6 @@
 //! The commands for hosts of many apps: `serve` and `check`.
 
-use crate::apps::dormant::{BuildState, DormantApp};
+use crate::apps::dormant::{BuildState, DormantApp, MOST_WARNED};
 use crate::apps::reconciler;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
@@ -14,6 +14,7 @@ use crate::config::host_file::HostFile;
 use crate::config::origin::Tenant;
 use crate::util::affinity;
 use crate::util::blocking::block_on;
+use crate::util::{printable, progress};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,6 +82,13 @@ pub fn check(args: &Check, cache: &Path) -> Result<(), String> {
         let outcome = stored.prepare().map_err(String::from).and_then(|version| {
             let app = stored.open(&version).map_err(|e| e.to_string())?;
             block_on(compiler::ask(&app.component, &tenant.config.limits))??;
+            for text in app.manifest.frozen_values(&tenant.config.env) {
+                progress::tell(format_args!(
+                    "  warning: {}: {}",
+                    tenant.name,
+                    printable::line(&text, MOST_WARNED)
+                ));
+            }
             Ok(app.manifest.routes.len())
         });
         let prefix = if tenant.mount.prefix.is_empty() { "/" } else { &tenant.mount.prefix };

@@ -38,8 +38,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// Build if necessary, serve, and drain at Ctrl-C or SIGTERM.
 pub fn run(args: &Run, cache: &Path) -> Outcome {
     if args.reload {
-        let app = args.source.path.display();
-        return Err(format!("there is no --reload: `bolt-host dev {app}` reloads the app after each edit"));
+        return Err("there is no --reload: `bolt-host dev app.py` reloads the app after each edit".to_owned());
     }
     let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config()?);
     let log = begin(&args.serving.process)?;

@@ -14,6 +14,7 @@ use crate::sandbox::engine::{CodeUse, Engine, TABLE_ELEMENTS};
 use crate::sandbox::host_functions;
 use crate::sandbox::host_state::{HostState, InstanceSpec};
 use crate::sandbox::stdio::LogRate;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use wasmparser::{Parser, Payload};
@@ -107,6 +108,9 @@ pub struct LoadedComponent {
     pub spec: InstanceSpec,
 }
 
+/// The variable in which a runner finds those that an app sees while it is imported; the app does not see it.
+const BUILD_ENV: &str = "BOLT_HOST_BUILD_ENV";
+
 impl LoadedComponent {
     /// Map a compiled artifact, link it and check that it fits the pool. The error is a user-facing message.
     pub fn open(
@@ -159,11 +163,9 @@ impl LoadedComponent {
     pub fn running(&self, source: Source) -> Result<Self, String> {
         let name = source.app.module.as_str().into();
         let preopens = Arc::new(with_own(&self.spec.preopens, &source.app.folder)?);
-        // Variables of a build are there as well, below those of run time.
-        let own = &self.spec.env;
-        let is_set = |name: &str| own.iter().any(|(known, _)| known == name);
-        let built = source.app.build_env.iter().filter(|(name, _)| !is_set(name));
-        let env = built.chain(own.iter()).cloned().collect();
+        let built: BTreeMap<_, _> = source.app.build_env.iter().cloned().collect();
+        let built = serde_json::to_string(&built).map_err(|e| e.to_string())?;
+        let env = self.spec.env.iter().cloned().chain([(BUILD_ENV.to_owned(), built)]).collect();
         let spec = InstanceSpec { name, preopens, env, source: Some(Arc::new(source)), ..self.spec.clone() };
         Ok(Self { spec, ..self.clone() })
     }

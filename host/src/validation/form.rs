@@ -23,12 +23,13 @@ impl Form {
     }
 
     fn files_of<'f>(&'f self, name: &str) -> impl Iterator<Item = (usize, &'f FilePart)> {
-        self.files.iter().enumerate().filter(move |(_, file)| file.name == name && !file.is_nothing())
+        self.files.iter().enumerate().filter(move |(_, file)| file.name == name)
     }
 
     /// What stands for a file where a parameter takes text, which no file is.
     pub fn file_as_value(&self, param: &Param) -> Option<JsonValue<'static>> {
-        let file = self.files_of(&param.alias).next().map(|_| JsonValue::Object(Default::default()))?;
+        let mut files = self.files_of(&param.alias).filter(|(_, file)| !file.is_nothing());
+        let file = files.next().map(|_| JsonValue::Object(Default::default()))?;
         Some(if takes_many(&param.ty) { JsonValue::Array(vec![file].into()) } else { file })
     }
 }
@@ -80,14 +81,18 @@ pub fn write_files<'m>(
     let errors = &mut validator.errors;
     let (ty, tagged) = wanted(&param.ty);
     let is_list = matches!(ty, Type::List(_));
-    let mut given: Vec<_> =
-        form.files_of(&param.alias).map(|(index, file)| Given::File(index, file)).collect();
+    // Of several files for one, the last counts, also if it is none.
+    let files = form.files_of(&param.alias).filter(|(_, file)| !is_list || !file.is_nothing());
+    let mut given: Vec<_> = files.map(|(index, file)| Given::File(index, file)).collect();
     if given.is_empty() {
         let texts = form.fields.iter().filter(|(name, _)| *name == param.alias);
         given.extend(texts.map(|(_, text)| Given::Text(text)));
     }
     // As in every form, one text that is empty is absent.
-    let last = given.last().filter(|last| is_list || !matches!(last, Given::Text("")));
+    let last = given.last().filter(|last| match last {
+        Given::Text(text) => is_list || !text.is_empty(),
+        Given::File(_, file) => !file.is_nothing(),
+    });
     let Some(last) = last else {
         return match &param.absent {
             Absent::Refuse => errors.push("missing", &loc, "Field required", &JsonValue::Null),
