@@ -2,6 +2,7 @@
 //! build had them, read-only.
 
 use crate::util::cache_files;
+use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path};
@@ -81,6 +82,7 @@ fn section(wasm: &[u8]) -> Result<Option<&[u8]>, String> {
 fn unpack(archive: &[u8], folder: &Path) -> Result<(), String> {
     let damaged = |e: io::Error| format!("the files in it are damaged: {e}");
     let mut archive = Archive::new(archive);
+    let mut folders = BTreeSet::new();
     for (number, entry) in archive.entries().map_err(damaged)?.enumerate() {
         let mut entry = entry.map_err(damaged)?;
         if number >= MOST_FILES {
@@ -89,6 +91,10 @@ fn unpack(archive: &[u8], folder: &Path) -> Result<(), String> {
         let path = entry.path().map_err(damaged)?.into_owned();
         if entry.header().entry_type() != EntryType::Regular || !is_plain(&path) {
             return Err(format!("it has a file that no app has: {:?}", path.display().to_string()));
+        }
+        folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+        if number + folders.len() > MOST_FILES {
+            return Err(format!("it has more than {MOST_FILES} files and folders"));
         }
         let modified = entry.header().mtime().map_err(damaged)?;
         write(&mut entry, &folder.join(&path), modified).map_err(damaged)?;
@@ -111,7 +117,8 @@ fn write(content: &mut impl Read, path: &Path, modified: u64) -> io::Result<()> 
 /// Whether a path only goes down.
 fn is_plain(path: &Path) -> bool {
     let mut parts = path.components();
-    parts.all(|part| matches!(part, Component::Normal(_)))
+    path.to_str().is_some()
+        && parts.all(|part| matches!(part, Component::Normal(_)))
         && (1..=MOST_DEPTH).contains(&path.components().count())
 }
 
@@ -190,6 +197,7 @@ mod tests {
             ("/out", EntryType::Regular, 1),
             ("a/../../out", EntryType::Regular, 1),
             (&deep, EntryType::Regular, 1),
+            ("not\u{0}plain", EntryType::Symlink, 1),
             ("link", EntryType::Symlink, 1),
             ("link", EntryType::Link, 1),
             ("pipe", EntryType::Fifo, 1),

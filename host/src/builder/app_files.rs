@@ -6,8 +6,9 @@ use crate::config::limit_table::Limit;
 use crate::util::cache_files;
 use crate::util::tree::{Found, Name, Tree};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::cell::Cell;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The files of an app, as they were found.
@@ -25,14 +26,21 @@ impl AppFiles {
     pub fn of(app: &AppRef) -> Result<Self, String> {
         let start = PathBuf::from(app.package.as_deref().unwrap_or_default());
         let tree = Tree::open(&app.folder.join(&start))?;
-        let ignored = ignored(&tree)?;
+        let (ignored, rules) = ignored(&tree)?;
+        let effort = Cell::new(0_u64);
         let is_wanted = |entry: &Name<'_>| {
-            let is_ignored =
-                || ignored.matched_path_or_any_parents(entry.path, entry.is_folder()).is_ignore();
+            let is_ignored = || {
+                effort.set(effort.get() + (rules * entry.path.as_os_str().len()) as u64);
+                // Folders above it were not, or the walk would not be here.
+                effort.get() <= MOST_EFFORT && ignored.matched(entry.path, entry.is_folder()).is_ignore()
+            };
             let is_left_out = || app.left_out.iter().any(|folder| *folder == start.join(entry.path));
             is_wanted(entry) && !is_left_out() && !is_ignored()
         };
         let found = tree.files(Path::new(""), is_wanted)?;
+        if effort.get() > MOST_EFFORT {
+            return Err(format!("the app's folder has too many files for the rules of its {IGNORE}"));
+        }
         let files = found.into_iter().map(|file| Found { path: start.join(&file.path), ..file }).collect();
         Ok(Self { tree, start, files })
     }
@@ -58,35 +66,50 @@ impl AppFiles {
 
     /// Copy them below a folder; returns the hash of the copy.
     pub fn copy(&self, folder: &Path, most: u64) -> Result<String, String> {
-        self.read(most, |path, bytes| {
+        self.read(most, |path, part| {
             let copy = folder.join(path);
-            fs::create_dir_all(copy.parent().unwrap_or(folder))?;
-            fs::write(copy, bytes)
+            if part.is_empty() {
+                fs::create_dir_all(copy.parent().unwrap_or(folder))?;
+            }
+            fs::File::options().create(true).append(true).open(copy)?.write_all(part)
         })
     }
 
+    /// `each` gets the parts of each file, the first of which may be empty.
     fn read(
         &self,
         most: u64,
         mut each: impl FnMut(&Path, &[u8]) -> io::Result<()>,
     ) -> Result<String, String> {
-        let (mut all, mut left, mut bytes) = (Vec::new(), most, Vec::new());
+        let too_much = || {
+            format!(
+                "the app's folder has more files than a build may have: move the app into a folder of its own, list what is \
+                 not part of it in {IGNORE}, or raise {}",
+                limit_name::of(Limit::BuildDisk)
+            )
+        };
+        // A file may be large and cost its author nothing.
+        if self.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.size)) > most {
+            return Err(too_much());
+        }
+        let (mut all, mut left) = (Vec::new(), most);
         for file in &self.files {
             let failed = |e: io::Error| format!("{} cannot be copied: {e}", file.path.display());
             // A file that was removed meanwhile is no part of the app.
             let inside = file.path.strip_prefix(&self.start).unwrap_or(&file.path);
             let Ok(open) = self.tree.open_file(inside) else { continue };
-            bytes.clear();
-            open.take(left.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-            left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
-                format!(
-                    "the app's folder has more files than a build may have: move the app into a folder of its own, list what is \
-                     not part of it in {IGNORE}, or raise {}",
-                    limit_name::of(Limit::BuildDisk)
-                )
-            })?;
-            each(&file.path, &bytes).map_err(failed)?;
-            let line = format!("{}\0{}\0", file.path.display(), cache_files::digest(&bytes));
+            each(&file.path, &[]).map_err(failed)?;
+            let mut is_over = false;
+            let digest = cache_files::digest_in_parts(open.take(left.saturating_add(1)), |part| {
+                // It may have grown since.
+                is_over = left < part.len() as u64;
+                left = left.saturating_sub(part.len() as u64);
+                if is_over { Err(io::ErrorKind::FileTooLarge.into()) } else { each(&file.path, part) }
+            });
+            if is_over {
+                return Err(too_much());
+            }
+            let line = format!("{}\0{}\0", file.path.display(), digest.map_err(failed)?);
             all.extend_from_slice(line.as_bytes());
         }
         Ok(cache_files::digest(&all))
@@ -98,11 +121,15 @@ const IGNORE: &str = ".boltignore";
 /// Most bytes of it, and most rules: the host reads it whenever it looks at the app's files.
 const MOST_IGNORE: u64 = 8 * 1024;
 const MOST_RULES: usize = 200;
+/// Most wildcards of a rule: each may double the states of the automaton that all rules become.
+const MOST_WILD: usize = 4;
+/// Most bytes of paths times bytes of rules: in the worst case each step takes some nanoseconds, of the host's time.
+const MOST_EFFORT: u64 = 200_000_000;
 /// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
 const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
-/// What the app's author leaves out.
-fn ignored(tree: &Tree) -> Result<Gitignore, String> {
+/// What the app's author leaves out, and how many bytes of rules that are.
+fn ignored(tree: &Tree) -> Result<(Gitignore, usize), String> {
     let mut text = String::new();
     if let Ok(file) = tree.open_file(Path::new(IGNORE)) {
         let read = file.take(MOST_IGNORE + 1).read_to_string(&mut text);
@@ -113,12 +140,17 @@ fn ignored(tree: &Tree) -> Result<Gitignore, String> {
         if text.lines().count() > MOST_RULES {
             return Err(format!("{IGNORE} has more than {MOST_RULES} lines"));
         }
+        let wild = |line: &str| line.matches(['*', '?', '[', '{']).count();
+        if text.lines().any(|line| wild(line) > MOST_WILD) {
+            return Err(format!("a line of {IGNORE} has more than {MOST_WILD} of * ? [ {{"));
+        }
     }
     let mut rules = GitignoreBuilder::new("");
     for line in DATABASES.into_iter().chain(text.lines()) {
         rules.add_line(None, line).map_err(|e| format!("{IGNORE}: {e}"))?;
     }
-    rules.build().map_err(|e| format!("{IGNORE}: {e}"))
+    let rules = rules.build().map_err(|e| format!("{IGNORE}: {e}"))?;
+    Ok((rules, DATABASES.len() * 8 + text.len()))
 }
 
 /// Leaves out what no build needs: hidden files, caches, virtual environments, components, and the files by which a package would
@@ -137,6 +169,7 @@ fn is_wanted(entry: &Name<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::app_source::Root;
 
     #[test]
     fn a_copy_has_what_the_app_may_import_and_read() {
@@ -176,10 +209,35 @@ mod tests {
         let copied = AppFiles::of(&AppRef { folder: copy.path().to_owned(), ..app.clone() }).unwrap();
         assert_eq!((names(&copied), copied.digest(1000).unwrap()), (names(&files), digest.clone()));
         assert!(files.digest(20).unwrap_err().contains("build_disk"));
+        // A file of holes costs its author nothing, and the host reads none of it.
+        let holes = fs::File::create(folder.path().join("holes.bin")).unwrap();
+        holes.set_len(1 << 40).unwrap();
+        assert!(of(&app).digest(1 << 30).unwrap_err().contains("build_disk"));
+        fs::remove_file(folder.path().join("holes.bin")).unwrap();
         fs::write(folder.path().join("data.txt"), "other").unwrap();
         assert_ne!(of(&app).digest(1000).unwrap(), digest);
         app.package = Some("shop".to_owned());
         fs::write(folder.path().join("shop").join(IGNORE), "/a.py").unwrap();
         assert_eq!(names(&of(&app)), ["shop/__init__.py", "shop/notes.md"]);
+        for (rules, why) in [
+            ("*a?????b".to_owned(), "more than 4 of"),
+            ("a\n".repeat(MOST_RULES + 1), "lines"),
+            ("a".repeat(MOST_IGNORE as usize + 1), "bytes"),
+        ] {
+            fs::write(folder.path().join("shop").join(IGNORE), rules).unwrap();
+            assert!(AppFiles::of(&app).err().unwrap().contains(why), "{why}");
+        }
+    }
+
+    /// Rules and paths that a hostile author has chosen: they are refused before they cost much.
+    #[test]
+    fn rules_cost_what_their_bound_says() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("app.py"), "").unwrap();
+        fs::write(folder.path().join(IGNORE), "*a??zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\n".repeat(200)).unwrap();
+        let name = |number: usize| format!("{}{number:04}", "ac".repeat(100));
+        (0..3000).for_each(|number| fs::write(folder.path().join(name(number)), "").unwrap());
+        let app = AppRef::new(&folder.path().join("app.py"), None, &Root::Own).unwrap();
+        assert!(AppFiles::of(&app).err().unwrap().contains("too many files for the rules"));
     }
 }

@@ -43,10 +43,18 @@ pub fn compile(
     let bytes = fs::read(wasm).map_err(|e| format!("{shown}: {e}"))?;
     component::check(&bytes).map_err(refused)?;
     let artifact = Artifact::locate(cache, &cache_files::digest(&bytes), engine);
-    let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    to_native(engine, wasm, &bytes, cache, &artifact)?;
+    // First: what is refused for its files costs no compilation, and leaves nothing.
     app_archive::extract(&bytes, &artifact.files).map_err(refused)?;
-    let (json, manifest) = describe(engine, &artifact, &name, config).map_err(refused)?;
+    let name = wasm.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let described = to_native(engine, wasm, &bytes, cache, &artifact)
+        .and_then(|()| describe(engine, &artifact, &name, config).map_err(refused));
+    let (json, manifest) = match described {
+        Ok(described) => described,
+        Err(why) => {
+            artifact.remove_unused();
+            return Err(why);
+        }
+    };
     cache_files::write_private(&artifact.manifest, json.as_bytes()).map_err(unstored)?;
     Ok((artifact, manifest))
 }

@@ -148,6 +148,13 @@ impl Artifact {
         lock(&SOUND).insert(self.code.clone(), stamp);
     }
 
+    /// Remove what was refused, so that it takes no room. An artifact with a manifest is another app's as well.
+    pub fn remove_unused(&self) {
+        if !self.manifest.is_file() {
+            let _ = fs::remove_dir_all(self.folder());
+        }
+    }
+
     /// Store compiled code, and a reference to the code that it shares.
     pub fn store(&self, code: &[u8], shared: Option<&Self>) -> io::Result<()> {
         private_folder(self.folder())?;

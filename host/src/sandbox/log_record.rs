@@ -60,7 +60,11 @@ impl<'t> LogRecord<'t> {
 
     /// The size of its fields in a line, besides message and traceback.
     pub fn field_bytes(&self) -> usize {
-        self.logger.len() + self.extra.as_ref().map_or(0, String::len)
+        // What is not shown is escaped, with up to eight characters.
+        let shown = |text: &str| -> usize {
+            text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { 1 } else { 8 }).sum()
+        };
+        shown(&self.logger) + self.extra.as_deref().map_or(0, shown)
     }
 }
 

@@ -94,12 +94,22 @@ fn digest_of_file(path: &Path) -> io::Result<String> {
     if !meta.is_file() || meta.len() > LARGEST {
         return Err(io::Error::other(format!("it is no file of at most {LARGEST} bytes")));
     }
-    let (mut file, mut hasher, mut buffer) = (file.take(LARGEST), Sha256::new(), vec![0; 1 << 18]);
+    digest_in_parts(file.take(LARGEST), |_| Ok(()))
+}
+
+/// The digest of what a reader has, of which `each` gets every part. No more than a part is in memory.
+pub fn digest_in_parts(
+    mut from: impl Read,
+    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<String> {
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
-        match file.read(&mut buffer)? {
+        let part = match from.read(&mut buffer)? {
             0 => return Ok(shown(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
+            read => &buffer[..read],
+        };
+        hasher.update(part);
+        each(part)?;
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most entries below a folder, wanted or not.
 const MOST_ENTRIES: usize = 20_000;
+/// Most bytes of all their paths: whoever looks for changes keeps them.
+const MOST_NAMED: usize = 4 << 20;
 /// Most folders in each other.
 const MOST_DEPTH: usize = 32;
 
@@ -50,7 +52,7 @@ impl Tree {
     pub fn files(&self, start: &Path, wanted: impl Fn(&Name<'_>) -> bool) -> Result<Vec<Found>, String> {
         let failed = |e: Errno| format!("{}: {}", self.shown.join(start).display(), io::Error::from(e));
         let mut pending = vec![Pending { path: start.to_owned(), chain: Vec::new() }];
-        let (mut found, mut seen) = (Vec::new(), 0);
+        let (mut found, mut seen, mut named) = (Vec::new(), 0, 0);
         while let Some(Pending { path, mut chain }) = pending.pop() {
             let folder = match self.open_below(&path, OFlags::DIRECTORY) {
                 Ok(folder) => folder,
@@ -74,6 +76,10 @@ impl Tree {
                     return Err(self.too_much(&format!("more than {MOST_ENTRIES} files and folders")));
                 }
                 let below = path.join(name);
+                named += below.as_os_str().len();
+                if named > MOST_NAMED {
+                    return Err(self.too_much(&format!("paths of more than {MOST_NAMED} bytes")));
+                }
                 let Some((kind, stat)) = self.look(&folder, name, &below) else { continue };
                 let name = Name { name, path: &below, kind, folder: &folder };
                 match kind {

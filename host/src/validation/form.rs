@@ -28,9 +28,11 @@ impl Form {
 
     /// What stands for a file where a parameter takes text, which no file is.
     pub fn file_as_value(&self, param: &Param) -> Option<JsonValue<'static>> {
-        let mut files = self.files_of(&param.alias).filter(|(_, file)| !file.is_nothing());
-        let file = files.next().map(|_| JsonValue::Object(Default::default()))?;
-        Some(if takes_many(&param.ty) { JsonValue::Array(vec![file].into()) } else { file })
+        let is_list = takes_many(&param.ty);
+        let files = self.files_of(&param.alias).filter(|(_, file)| !is_list || !file.is_nothing());
+        files.last().filter(|(_, file)| !file.is_nothing())?;
+        let file = JsonValue::Object(Default::default());
+        Some(if is_list { JsonValue::Array(vec![file].into()) } else { file })
     }
 }
 
