@@ -28,7 +28,8 @@ pub fn mistake(
     let component = runner.running(Source { app, show_errors: false, _copy: None }).ok()?;
     let error = block_on(compiler::try_ask(&component, limits)).ok()?.err()?;
     let NotLoaded(text) = error.downcast::<NotLoaded>().ok()?;
-    let is_elsewhere = |line: &str| line.starts_with("FileNotFoundError") && !line.contains(APP_FOLDER);
+    let own = format!("'{APP_FOLDER}/");
+    let is_elsewhere = |line: &str| line.starts_with("FileNotFoundError") && !line.contains(&own);
     let is_allowed = |line: &str| ALLOWED_IN_BUILDS.iter().any(|kind| line.starts_with(kind));
     let is_of_place = |line: &str| is_allowed(line) || is_elsewhere(line);
     if text.lines().any(is_of_place) { None } else { Some(text) }
