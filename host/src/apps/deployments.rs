@@ -43,10 +43,7 @@ pub fn deploy(slot: &Slot, incoming: &Path) -> Result<Version, String> {
     let app = tried(dormant, &version).map_err(unnamed)?;
     store.keep(incoming, &version.id)?;
     let replaced = record.current.clone().unwrap_or_else(|| FILE.to_owned());
-    record.add(&version.id, now());
-    let gone = record.prune(dormant.tenant.config.limits.kept_versions);
-    settle(dormant, store, &mut record)?;
-    store.remove(&gone);
+    add(dormant, store, &mut record, &version.id)?;
     *seen = FileStamps::of_origin(&dormant.tenant.origin);
     tracing::info!(app = slot.name, version = version.id, replaced, "a version was deployed");
     publish(slot, dormant, version, app)
@@ -79,20 +76,24 @@ pub fn pin(slot: &Slot, version: Option<&str>) -> Result<String, String> {
     if target != record.current {
         change(slot, (dormant, store), &mut record, target)?;
     }
+    record.pinned = true;
     let id = match &record.current {
-        Some(id) => id.clone(),
+        Some(id) => {
+            let id = id.clone();
+            // The file that it was chosen beside stays known: one that replaced it meanwhile is served after `unpin`.
+            store.write(&record)?;
+            id
+        }
         None => {
             // The operator may replace the file, so the store gets a copy of it.
             let own = dormant.own_file()?;
             let incoming = incoming(slot)?;
             std::fs::copy(&dormant.tenant.origin.path, &incoming).map_err(|e| e.to_string())?;
             store.keep(&incoming, &own)?;
-            record.add(&own, now());
+            add(dormant, store, &mut record, &own)?;
             own
         }
     };
-    record.pinned = true;
-    settle(dormant, store, &mut record)?;
     *seen = FileStamps::of_origin(&dormant.tenant.origin);
     tracing::info!(app = slot.name, version = id, "the app is pinned to a version");
     Ok(id)
@@ -151,6 +152,15 @@ fn change(
     record.current = target;
     settle(dormant, store, record)?;
     publish(slot, dormant, version, app)
+}
+
+/// Choose a version that was put into the store, in which the oldest make room for it.
+fn add(dormant: &DormantApp, store: &VersionStore, record: &mut Record, id: &str) -> Result<(), String> {
+    record.add(id, now());
+    let gone = record.prune(dormant.tenant.config.limits.kept_versions);
+    settle(dormant, store, record)?;
+    store.remove(&gone);
+    Ok(())
 }
 
 /// Store a record in which a version was chosen.

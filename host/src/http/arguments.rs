@@ -53,22 +53,21 @@ pub async fn check_again(
         let found = own.router.find(head::method(&head.method), head.uri.path()).ok()?;
         let arrival = Arrival { id, peer, prefix: &prefix };
         match check(&own, arrival, &found, &head, &sent, work) {
-            Ok(values) => Some(Ok((values, sent))),
+            Ok(values) => Some((Ok((values, sent)), kept)),
             Err(invalid) => {
                 if let Some(seen) = &mut kept {
                     seen.add_body(&own, arrival, &found, &head, sent);
                 }
-                Some(Err((invalid, kept)))
+                Some((Err(invalid), kept))
             }
         }
     };
-    match app.checking.run(app.bodies.reserve(), deadline, check).await?.ok_or(Fault::Lost)? {
-        Ok((values, sent)) => call_args(values, sent),
-        Err((invalid, kept)) => {
-            *seen = kept;
-            Err(invalid.into())
-        }
-    }
+    let (checked, kept) =
+        app.checking.run(app.bodies.reserve(), deadline, check).await?.ok_or(Fault::Lost)?;
+    // Also what is valid may still be refused, such as for a file that is not there.
+    *seen = kept;
+    let (values, sent) = checked?;
+    call_args(values, sent)
 }
 
 /// A call's arguments, with what they keep of the request.

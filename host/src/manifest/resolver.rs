@@ -10,7 +10,7 @@ use crate::manifest::type_label::label;
 use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type, Union};
 use crate::manifest::wire::{self, Source};
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ use std::sync::Arc;
 const MAX_TYPE_DEPTH: usize = 64;
 /// Maximum memory of all compiled patterns of an app, in bytes.
 const MAX_COMPILED: usize = 32 << 20;
+/// Most bytes of what errors call the arms of all unions of an app.
+const MAX_LABELS: usize = 4 << 20;
 /// Most different patterns of an app: each keeps some states for the next search.
 const MAX_PATTERNS: usize = 1000;
 
@@ -26,6 +28,8 @@ pub struct Resolver {
     index: HashMap<String, usize>,
     tags: Vec<Option<Tag>>,
     names: Vec<String>,
+    /// Bytes of the labels of all unions so far.
+    labelled: Cell<usize>,
     /// The patterns so far: one that is declared again is not compiled again.
     patterns: RefCell<Patterns>,
 }
@@ -36,6 +40,7 @@ impl Resolver {
             index: wire.defs.keys().enumerate().map(|(i, id)| (id.clone(), i)).collect(),
             tags: wire.defs.values().map(|def| def.tag.clone()).collect(),
             names: wire.defs.values().map(|def| def.name.clone()).collect(),
+            labelled: Cell::default(),
             patterns: RefCell::default(),
         }
     }
@@ -165,13 +170,25 @@ impl Resolver {
                 let arms = many(of)?;
                 let tagged = arms.iter().any(Type::needs_conversion);
                 let by = Discriminator::of(&arms, &self.tags);
-                let labels = arms.iter().map(|arm| label(arm, &self.names)).collect();
+                let labels = arms.iter().map(|arm| self.label(arm)).collect::<Result<_, _>>()?;
                 Type::Union(Box::new(Union { arms, tagged, by, labels }))
             }
             W::Ref { id } => {
                 Type::Model(*self.index.get(id).ok_or_else(|| format!("type {id} is not in the manifest"))?)
             }
         })
+    }
+
+    /// A short type may have a long label, the name of a model.
+    fn label(&self, arm: &Type) -> Result<String, String> {
+        let label = label(arm, &self.names);
+        self.labelled.set(self.labelled.get() + label.len());
+        if self.labelled.get() > MAX_LABELS {
+            return Err(format!(
+                "the names of the alternatives of all unions have more than {MAX_LABELS} bytes"
+            ));
+        }
+        Ok(label)
     }
 
     fn check(&self, limits: &wire::Constraints) -> Result<Constraints, String> {
