@@ -42,6 +42,7 @@ pub async fn set_log(mut body: Incoming) -> Result<(), String> {
     let mut filter = Vec::new();
     while let Some(data) = next_part(&mut body).await? {
         if filter.len() + data.len() > LONGEST_FILTER {
+            discard(body).await;
             return Err(format!("a log filter has at most {LONGEST_FILTER} bytes"));
         }
         filter.extend_from_slice(&data);
@@ -51,10 +52,18 @@ pub async fn set_log(mut body: Incoming) -> Result<(), String> {
 
 /// Write a body of at most so many bytes to a file.
 pub async fn receive(mut body: Incoming, path: &Path, most: usize) -> Result<(), String> {
+    let outcome = write_to(path, &mut body, most).await;
+    if outcome.is_err() {
+        discard(body).await;
+    }
+    outcome
+}
+
+async fn write_to(path: &Path, body: &mut Incoming, most: usize) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{} cannot be stored: {e}", path.display());
     let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut size = 0;
-    while let Some(data) = next_part(&mut body).await? {
+    while let Some(data) = next_part(body).await? {
         size += data.len();
         if size > most {
             let limit = limit_name::of(Limit::MaxComponent);
