@@ -1,8 +1,9 @@
 //! What reads foreign bytes, against random ones: nothing panics, and bounds hold.
 
 use crate::codec::json_string::write_string;
+use crate::codec::latin1::latin1_bytes;
 use crate::codec::marshal::Writer;
-use crate::codec::reply::{self, Body, latin1_bytes};
+use crate::codec::reply::{self, Body, Flow};
 use crate::codec::transcode::Reader;
 use crate::codec::work::Work;
 use crate::config::host_file::HostFile;
@@ -105,6 +106,8 @@ fn size(body: &Body) -> usize {
     match body {
         Body::Bytes(bytes) => bytes.len(),
         Body::File(path) => path.len(),
+        Body::Stream(Flow::Plain) => 0,
+        Body::Stream(Flow::Events { last, .. }) => last.len(),
     }
 }
 

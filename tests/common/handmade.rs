@@ -15,6 +15,8 @@ use wit_parser::Resolve;
 /// - `$http-begin` (head i32 i32, body i32 i32, more i32) → i64, `$http-write` (exchange i64, chunk i32 i32, more i32) → i32,
 ///   `$http-response` (exchange i64, result i32), `$http-read` (exchange i64, result i32), `$http-close` (exchange i64),
 ///   `$http-wait` (exchange i64), `$http-news` (result i32);
+/// - `$stream-open` (request i64) → i32, `$stream-write` (request i64, chunk i32 i32) → i32, `$stream-close` (request i64,
+///   failed i32), `$stream-read` (request i64, result i32), `$stream-wait` (request i64), `$stream-news` (result i32);
 /// - `$set-new` () → i32, `$join` (waitable i32, set i32), `$drop-subtask` (subtask i32);
 /// - `$ok` () → i32: what a handler returns to answer with 200 and `null`;
 /// - `$spin` (): never returns. `$sleep` (nanoseconds i64): blocks.
@@ -41,6 +43,8 @@ pub struct Handmade<'t> {
     pub lifespan: bool,
     /// In pages of 64 KiB.
     pub memory: u32,
+    /// The version of the contract. Those before 0.4.1 have no streams.
+    pub abi: &'t str,
 }
 
 impl Default for Handmade<'_> {
@@ -58,6 +62,7 @@ impl Default for Handmade<'_> {
             more: nothing,
             lifespan: false,
             memory: 64,
+            abi: "0.4.1",
         }
     }
 }
@@ -72,34 +77,40 @@ const WASI_CLOCKS: &str = "package wasi:clocks@0.2.6; interface monotonic-clock 
     subscribe-duration: func(when: u64) -> pollable;
 }";
 const WORLD: &str = "package test:handmade; world handmade {
-    include bolt:host/app@0.4.0;
+    include bolt:host/app@0.4.1;
     import wasi:io/poll@0.2.6;
     import wasi:clocks/monotonic-clock@0.2.6;
 }";
 
 const FIXED: &str = r#"
-  (import "bolt:host/host@0.4.0" "log" (func $log (param i64 i32 i32 i32)))
-  (import "bolt:host/host@0.4.0" "reply" (func $reply (param i64 i32 i32)))
-  (import "bolt:host/host@0.4.0" "serving" (func $serving (param i64)))
-  (import "bolt:host/host@0.4.0" "linger" (func $linger (param i64 i32)))
-  (import "bolt:host/host@0.4.0" "upload" (func $upload (param i64 i32 i64 i32 i32)))
-  (import "bolt:host/host@0.4.0" "alarm" (func $alarm (param i64)))
-  (import "bolt:host/host@0.4.0" "park" (func $park))
+  (import "bolt:host/host@0.4.1" "log" (func $log (param i64 i32 i32 i32)))
+  (import "bolt:host/host@0.4.1" "reply" (func $reply (param i64 i32 i32)))
+  (import "bolt:host/host@0.4.1" "serving" (func $serving (param i64)))
+  (import "bolt:host/host@0.4.1" "linger" (func $linger (param i64 i32)))
+  (import "bolt:host/host@0.4.1" "upload" (func $upload (param i64 i32 i64 i32 i32)))
+  (import "bolt:host/host@0.4.1" "alarm" (func $alarm (param i64)))
+  (import "bolt:host/host@0.4.1" "park" (func $park))
   (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $subscribe-duration (param i64) (result i32)))
   (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
   (import "wasi:io/poll@0.2.6" "[resource-drop]pollable" (func $drop-pollable (param i32)))
-  (import "bolt:host/host@0.4.0" "[async-lower]park" (func $park-begin (result i32)))
-  (import "bolt:host/http@0.4.0" "begin" (func $http-begin (param i32 i32 i32 i32 i32) (result i64)))
-  (import "bolt:host/http@0.4.0" "write" (func $http-write (param i64 i32 i32 i32) (result i32)))
-  (import "bolt:host/http@0.4.0" "response" (func $http-response (param i64 i32)))
-  (import "bolt:host/http@0.4.0" "read" (func $http-read (param i64 i32)))
-  (import "bolt:host/http@0.4.0" "close" (func $http-close (param i64)))
-  (import "bolt:host/http@0.4.0" "wait" (func $http-wait (param i64)))
-  (import "bolt:host/http@0.4.0" "news" (func $http-news (param i32)))
+  (import "bolt:host/host@0.4.1" "[async-lower]park" (func $park-begin (result i32)))
+  (import "bolt:host/http@0.4.1" "begin" (func $http-begin (param i32 i32 i32 i32 i32) (result i64)))
+  (import "bolt:host/http@0.4.1" "write" (func $http-write (param i64 i32 i32 i32) (result i32)))
+  (import "bolt:host/http@0.4.1" "response" (func $http-response (param i64 i32)))
+  (import "bolt:host/http@0.4.1" "read" (func $http-read (param i64 i32)))
+  (import "bolt:host/http@0.4.1" "close" (func $http-close (param i64)))
+  (import "bolt:host/http@0.4.1" "wait" (func $http-wait (param i64)))
+  (import "bolt:host/http@0.4.1" "news" (func $http-news (param i32)))
+  (import "bolt:host/streams@0.4.1" "open" (func $stream-open (param i64) (result i32)))
+  (import "bolt:host/streams@0.4.1" "write" (func $stream-write (param i64 i32 i32) (result i32)))
+  (import "bolt:host/streams@0.4.1" "close" (func $stream-close (param i64 i32)))
+  (import "bolt:host/streams@0.4.1" "read" (func $stream-read (param i64 i32)))
+  (import "bolt:host/streams@0.4.1" "wait" (func $stream-wait (param i64)))
+  (import "bolt:host/streams@0.4.1" "news" (func $stream-news (param i32)))
   (import "$root" "[waitable-set-new]" (func $set-new (result i32)))
   (import "$root" "[waitable-join]" (func $join (param i32 i32)))
   (import "$root" "[subtask-drop]" (func $drop-subtask (param i32)))
-  (import "[export]bolt:host/handlers@0.4.0" "[task-return]run" (func $run-returns))
+  (import "[export]bolt:host/handlers@0.4.1" "[task-return]run" (func $run-returns))
   (global $set (mut i32) (i32.const 0))
   (global $top (mut i32) (i32.const 0x20000))
   (func $sleep (param $nanoseconds i64) (local $pollable i32)
@@ -123,10 +134,10 @@ const FIXED: &str = r#"
     (if (i32.gt_u (global.get $top) (i32.mul (memory.size) (i32.const 65536)))
       (then (drop (memory.grow (i32.const 16)))))
     (local.get $at))
-  (func (export "bolt:host/handlers@0.4.0#cancel") (param $request i64) (call $cancel (local.get $request)))
-  (func (export "bolt:host/handlers@0.4.0#leave") (result i32) (call $leave))
-  (func (export "[async-lift]bolt:host/handlers@0.4.0#run") (result i32) (call $run))
-  (func (export "[callback][async-lift]bolt:host/handlers@0.4.0#run") (param $event i32) (param $waitable i32) (param $code i32)
+  (func (export "bolt:host/handlers@0.4.1#cancel") (param $request i64) (call $cancel (local.get $request)))
+  (func (export "bolt:host/handlers@0.4.1#leave") (result i32) (call $leave))
+  (func (export "[async-lift]bolt:host/handlers@0.4.1#run") (result i32) (call $run))
+  (func (export "[callback][async-lift]bolt:host/handlers@0.4.1#run") (param $event i32) (param $waitable i32) (param $code i32)
     (result i32)
     (if (i32.eq (local.get $event) (i32.const 1)) (then (call $drop-subtask (local.get $waitable))))
     (call $resumed (local.get $event) (local.get $waitable) (local.get $code)))
@@ -144,14 +155,31 @@ impl Handmade<'_> {
         let mut resolve = Resolve::default();
         resolve.push_str("wasi-io.wit", WASI_IO).unwrap();
         resolve.push_str("wasi-clocks.wit", WASI_CLOCKS).unwrap();
-        resolve.push_path(root().join("wit")).unwrap();
-        let package = resolve.push_str("handmade.wit", WORLD).unwrap();
+        let contract = std::fs::read_to_string(root().join("wit/bolt.wit")).unwrap();
+        resolve.push_str("bolt.wit", &self.of_its_version(&contract)).unwrap();
+        let package = resolve.push_str("handmade.wit", &self.of_its_version(WORLD)).unwrap();
         let world = resolve.select_world(&[package], Some("handmade")).unwrap();
-        let text = self.module();
+        let text = self.of_its_version(&self.module());
         let mut module = wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let mut encoder = ComponentEncoder::default().validate(true).module(&module).unwrap();
         encoder.encode().unwrap()
+    }
+
+    /// What this text was in its version of the contract.
+    fn of_its_version(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        if self.abi == "0.4.0" {
+            if let (Some(begin), Some(end)) =
+                (text.find("interface streams {"), text.find("interface handlers {"))
+            {
+                text.replace_range(begin..end, "");
+            }
+            let is_earlier =
+                |line: &&str| !line.contains("bolt:host/streams@") && !line.contains("import streams;");
+            text = text.lines().filter(is_earlier).map(|line| format!("{line}\n")).collect();
+        }
+        text.replace("@0.4.1", &format!("@{}", self.abi))
     }
 
     fn manifest(&self) -> String {
@@ -182,7 +210,7 @@ impl Handmade<'_> {
         assert!(manifest.len() < 0x10000 - 4096);
         let _ = writeln!(text, " (data (i32.const 4096) \"{quoted}\")");
         let _ =
-            writeln!(text, " (func (export \"bolt:host/handlers@0.4.0#describe\") (result i32) {describe}");
+            writeln!(text, " (func (export \"bolt:host/handlers@0.4.1#describe\") (result i32) {describe}");
         let _ = writeln!(text, "  (i32.store (i32.const 1056) (i32.const 4096))");
         let _ = writeln!(text, "  (i32.store (i32.const 1060) (i32.const {}))", manifest.len());
         let _ = writeln!(text, "  (i32.const 1056))");
@@ -199,7 +227,7 @@ impl Handmade<'_> {
                  $request))) (else {chosen}))"
             );
         }
-        let call = "bolt:host/handlers@0.4.0#call";
+        let call = "bolt:host/handlers@0.4.1#call";
         let params = "(param $request i64) (param $route i32) (param $args i32) (param $length i32)";
         let _ = writeln!(text, " (func (export \"{call}\") {params} (result i32) {chosen})");
         if !start.is_empty() {

@@ -133,6 +133,6 @@ async fn call(guest: &mut Instance, route: usize, args: &[u8]) -> Result<String,
             stopped = app.bolt_host_handlers().call_run(guest) => stopped.map(|()| None),
         }
     });
-    let text = done.await.map_err(|trap| format!("{trap:#}"))?;
-    text.ok_or_else(|| "it does not reply".to_owned())
+    let reply = done.await.map_err(|trap| format!("{trap:#}"))?;
+    reply.map(|reply| reply.text).ok_or_else(|| "it does not reply".to_owned())
 }

@@ -4,6 +4,7 @@
 
 pub mod encode_error;
 pub mod json_string;
+pub mod latin1;
 mod long_integer;
 pub mod marshal;
 pub mod reply;

@@ -1,17 +1,25 @@
-//! Decodes a guest's reply: `(status, value)`, `(status, content type, headers, value)`, or the latter followed by
-//! `"file"`, where the value is the path of a file.
+//! Decodes a guest's reply: `(status, value)`, `(status, content type, headers, value)`, or the latter followed by how the
+//! host gets the body: `"file"`, where the value is the path of a file; `"stream"`, where the handler sends it afterwards; or
+//! `"events", heartbeat in milliseconds, last event`, a stream of server-sent events.
 //!
 //! A value without a content type becomes JSON. All input comes from a guest, so everything is checked.
 
 use crate::codec::encode_error::EncodeError;
+use crate::codec::latin1::latin1_bytes;
 use crate::codec::transcode::Reader;
 use crate::codec::work::Work;
 use bytes::Bytes;
+use std::time::Duration;
 
 /// Maximum number of headers in a reply.
 const MAX_HEADERS: usize = 100;
 /// Maximum total size of their names and values, in bytes. Clients and proxies accept less.
 const MAX_HEADERS_SIZE: usize = 64 * 1024;
+
+/// Longest event that the host sends by itself at the end of a stream, in bytes.
+const MAX_LAST_EVENT: usize = 64 * 1024;
+/// Shortest time between two heartbeats.
+const MIN_HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A handler's reply, ready to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +35,19 @@ pub enum Body {
     Bytes(Bytes),
     /// The path, as the app sees it, of a file for the host to send.
     File(String),
+    /// The handler sends it in parts.
+    Stream(Flow),
+}
+
+/// A body that its handler sends in parts.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Flow {
+    Plain,
+    /// Server-sent events, with a comment of the host when there was none for `heartbeat`, and `last` when the host drains.
+    Events {
+        heartbeat: Option<Duration>,
+        last: Bytes,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +76,7 @@ pub fn bytes(text: String) -> Result<Vec<u8>, DecodeError> {
 pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, DecodeError> {
     let mut reader = Reader::new(data, limit, work);
     let parts = reader.tuple()?;
-    if !matches!(parts, 2 | 4 | 5) {
+    if !matches!(parts, 2 | 4 | 5 | 7) {
         return Err(malformed(&format!("it has {parts} parts")));
     }
     let status = reader.int()?;
@@ -74,8 +95,10 @@ pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, Decod
     } else {
         read_response(&mut reader, &mut reply, limit)?;
     }
-    if parts == 5 {
-        reply.body = file(&mut reader, reply.body)?;
+    match parts {
+        5 => reply.body = elsewhere(&mut reader, reply.body)?,
+        7 => reply.body = Body::Stream(events(&mut reader)?),
+        _ => {}
     }
     if !reader.at_end() {
         return Err(malformed("it has trailing data"));
@@ -110,18 +133,32 @@ fn json(reader: &mut Reader<'_, '_>, limit: usize) -> Result<Body, DecodeError> 
     Ok(Body::Bytes(body.into()))
 }
 
-/// The body of a reply with `"file"` is a path.
-fn file(reader: &mut Reader<'_, '_>, body: Body) -> Result<Body, DecodeError> {
-    if text(reader)?.as_deref() != Some("file") {
-        return Err(malformed("its last part is unknown"));
-    }
-    match body {
-        Body::Bytes(path) => {
+/// The body of a reply whose last part says that it is not in the reply.
+fn elsewhere(reader: &mut Reader<'_, '_>, value: Body) -> Result<Body, DecodeError> {
+    match (text(reader)?.as_deref(), value) {
+        (Some("stream"), _) => Ok(Body::Stream(Flow::Plain)),
+        (Some("file"), Body::Bytes(path)) => {
             let path = String::from_utf8(path.into());
             path.map(Body::File).map_err(|_| malformed("the path of a file is not text"))
         }
-        Body::File(_) => Ok(body),
+        _ => Err(malformed("its last part is unknown")),
     }
+}
+
+fn events(reader: &mut Reader<'_, '_>) -> Result<Flow, DecodeError> {
+    if text(reader)?.as_deref() != Some("events") {
+        return Err(malformed("its fifth part is unknown"));
+    }
+    let heartbeat = match u64::try_from(reader.int()?) {
+        Ok(0) => None,
+        Ok(millis) => Some(Duration::from_millis(millis).max(MIN_HEARTBEAT)),
+        Err(_) => return Err(malformed("its heartbeat is negative")),
+    };
+    let last = reader.raw()?.unwrap_or_default();
+    if last.len() > MAX_LAST_EVENT {
+        return Err(malformed(&format!("its last event has more than {MAX_LAST_EVENT} bytes")));
+    }
+    Ok(Flow::Events { heartbeat, last: Bytes::copy_from_slice(last) })
 }
 
 fn headers(reader: &mut Reader<'_, '_>, reply: &mut Reply) -> Result<(), DecodeError> {
@@ -149,28 +186,4 @@ fn headers(reader: &mut Reader<'_, '_>, reply: &mut Reply) -> Result<(), DecodeE
 fn text(reader: &mut Reader<'_, '_>) -> Result<Option<String>, DecodeError> {
     let Some(raw) = reader.raw()? else { return Ok(None) };
     String::from_utf8(raw.to_vec()).map(Some).map_err(|_| malformed("a header is not text"))
-}
-
-/// Encode a reply as latin-1 in place: each character becomes the byte with its code point.
-/// `None` if a character is above U+00FF, which the SDK never sends.
-pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
-    let mut bytes = text.into_bytes();
-    // Bytes before the first character above U+007F stay in place.
-    let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
-    let mut read = write;
-    while read < bytes.len() {
-        let byte = bytes[read];
-        if byte < 0x80 {
-            bytes[write] = byte;
-            read += 1;
-        } else if byte <= 0xc3 {
-            bytes[write] = (byte << 6) | (bytes[read + 1] & 0x3f);
-            read += 2;
-        } else {
-            return None;
-        }
-        write += 1;
-    }
-    bytes.truncate(write);
-    Some(bytes)
 }

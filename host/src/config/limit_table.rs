@@ -28,6 +28,9 @@ pub enum Limit {
     BodyTimeout,
     MaxUpload,
     MaxResponse,
+    MaxStreams,
+    StreamIdle,
+    StreamMax,
     Transit,
     MaxComponent,
     MaxManifest,
@@ -82,7 +85,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 33] = [
+pub const TABLE: [Row; 36] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -242,6 +245,30 @@ pub const TABLE: [Row; 33] = [
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_response as u64), set: |l, v| l.max_response = v as usize },
         help: "Refuse to send a larger response body; the client gets 500",
+    },
+    Row {
+        limit: Limit::MaxStreams,
+        flag: "max-streams",
+        key: "streams",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.max_streams as u64), set: |l, v| l.max_streams = v as usize },
+        help: "Let the app have at most this many streamed responses that have not ended, over all workers; more get 503",
+    },
+    Row {
+        limit: Limit::StreamIdle,
+        flag: "stream-idle",
+        key: "stream-idle",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.stream_idle.as_millis() as u64), set: |l, v| l.stream_idle = Duration::from_millis(v) },
+        help: "Break off a streamed response, other than one of events, when its handler sends nothing for this long",
+    },
+    Row {
+        limit: Limit::StreamMax,
+        flag: "stream-max",
+        key: "stream-max",
+        kind: Kind::Time,
+        place: Place::App { get: |l| Some(l.stream_max.as_millis() as u64), set: |l, v| l.stream_max = Duration::from_millis(v) },
+        help: "End a streamed response after this long",
     },
     Row {
         limit: Limit::Transit,

@@ -50,6 +50,12 @@ pub struct Limits {
     pub max_upload: usize,
     /// Maximum size of a response body, in bytes.
     pub max_response: usize,
+    /// Maximum number of streamed responses that have not ended, over all workers.
+    pub max_streams: usize,
+    /// Time between two chunks of a streamed response.
+    pub stream_idle: Duration,
+    /// Time for all of a streamed response.
+    pub stream_max: Duration,
     /// Memory for large bodies in transit, in both directions, over all workers, in bytes.
     pub transit: usize,
     /// Maximum size of the component, in bytes.
@@ -90,6 +96,9 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
+            max_streams: 10_000,
+            stream_idle: Duration::from_secs(60),
+            stream_max: Duration::from_secs(24 * 3600),
             transit: 256 * MIB,
             max_component: 512 * MIB,
             max_manifest: 4 * MIB,

@@ -38,8 +38,8 @@ pub fn arguments(
     if let Some(name) = args.keys().find(|name| !route.params.iter().any(|param| takes(param, name))) {
         return wrong(format!("{function} has no parameter {name}"));
     }
-    if route.params.iter().any(|param| param.source == Source::File) {
-        return wrong(format!("{function} takes files, which only HTTP requests can carry"));
+    if route.params.iter().any(|param| matches!(param.source, Source::File | Source::Stream)) {
+        return wrong(format!("{function} takes files or a stream, which only HTTP requests can carry"));
     }
     let parts = Parts::of(&route.params, args, route.needs.body);
     let raw: Vec<_> =
@@ -55,6 +55,7 @@ pub fn arguments(
     };
     let input = Input {
         query: Some(&parts.query),
+        is_body_flowing: false,
         body: &parts.body,
         is_json: true,
         headers: &parts.headers,
@@ -110,7 +111,7 @@ impl Parts {
                 Source::Body => {
                     keys.insert(param.alias.clone(), value.clone());
                 }
-                Source::Path | Source::File | Source::Request => {}
+                Source::Path | Source::File | Source::Stream | Source::Request => {}
             }
         }
         if !keys.is_empty() {

@@ -52,7 +52,8 @@
 mod call_args;
 mod plugin;
 
-pub use crate::http::response::{HttpResponse, ResponseBody};
+pub use crate::http::response::HttpResponse;
+pub use crate::http::response_body::ResponseBody;
 pub use plugin::{CallError, Plugin};
 
 use crate::apps::loader;

@@ -116,9 +116,11 @@ async fn run(
         }
         .map_err(refused)?;
     let id = pipeline::next_request();
-    let reply = pipeline::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
+    let pipeline::Answer { reply, .. } =
+        pipeline::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
     match reply.body {
         Body::Bytes(body) => Ok((reply.status, body)),
+        Body::Stream(_) => Err(CallError::Mismatch(format!("{function} answers with a stream"))),
         Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),
     }
 }

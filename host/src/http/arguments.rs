@@ -30,6 +30,7 @@ pub fn check(
     let input = Input {
         query: head.uri.query(),
         body: &sent.bytes,
+        is_body_flowing: sent.flow.is_some(),
         is_json: head::is_json(&head.headers),
         headers: &headers,
         form: parsed.as_ref().or(sent.form.as_ref()),
@@ -75,5 +76,5 @@ pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Fail
     let mut reservation = sent.reservation;
     // Defaults may make more of a body than it was.
     reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
-    Ok(CallArgs { values, uploads: sent.uploads, reservation: Some(reservation) })
+    Ok(CallArgs { values, uploads: sent.uploads, body: sent.flow, reservation: Some(reservation) })
 }

@@ -6,16 +6,18 @@ use crate::config::limit_table::Limit;
 use crate::error::{Failure, Rejection};
 use crate::http::disposition;
 use crate::http::head::{self, BodyError, RequestBody};
+use crate::http::request_stream;
 use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::files::FileQuota;
+use crate::sandbox::body_stream::BodyStream;
 use crate::sandbox::uploads::{Refused, Spool, Uploads};
 use crate::validation::form::{FilePart, Form};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, EXPECT};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +36,8 @@ pub struct ReceivedBody {
     /// The bytes are a form.
     pub is_url_encoded: bool,
     pub uploads: Option<Arc<Uploads>>,
+    /// What the handler reads in parts.
+    pub flow: Option<BodyStream>,
     /// Body budget of what is in memory.
     pub reservation: BodyReservation,
 }
@@ -46,6 +50,11 @@ pub async fn receive(
     route: usize,
 ) -> Result<ReceivedBody, Failure> {
     let (route, limits, mut reservation) = (&app.manifest.routes[route], &app.limits, app.bodies.reserve());
+    if flows(app, route, headers, &body) {
+        let flow = Some(request_stream::flow(body, limits)?);
+        let (bytes, form, uploads) = Default::default();
+        return Ok(ReceivedBody { bytes, form, is_url_encoded: false, uploads, flow, reservation });
+    }
     let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
     if let FormKind::Multipart(boundary) = kind {
         let spec = &app.component.spec;
@@ -56,7 +65,19 @@ pub async fn receive(
     }
     let bytes = head::read_body(body, limits.max_body, limits.body_timeout, &mut reservation).await?;
     let is_url_encoded = matches!(kind, FormKind::UrlEncoded);
-    Ok(ReceivedBody { bytes, form: None, is_url_encoded, uploads: None, reservation })
+    Ok(ReceivedBody { bytes, form: None, is_url_encoded, uploads: None, flow: None, reservation })
+}
+
+/// Whether the handler reads the body in parts. A `def` handler does so only if it says so: an interpreter would wait for each
+/// slow client.
+fn flows(app: &App, route: &Route, headers: &HeaderMap, body: &impl RequestBody) -> bool {
+    match route.needs.body {
+        BodyKind::Stream => true,
+        BodyKind::None if app.manifest.reads_streams && route.handler_is_async && route.needs.request => {
+            !request_stream::is_read_first(body, headers.contains_key(EXPECT))
+        }
+        _ => false,
+    }
 }
 
 enum FormKind {
@@ -145,6 +166,7 @@ async fn multipart(
         form: Some(form),
         is_url_encoded: false,
         uploads: Some(Arc::new(uploads)),
+        flow: None,
         reservation: left.reservation,
     })
 }

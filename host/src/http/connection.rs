@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll};
 use tokio::sync::watch;
 
 /// A connection, apart from its bytes.
@@ -17,6 +18,20 @@ pub struct Connection {
     pub leaving: Arc<AtomicBool>,
     /// Becomes true when idle connections have to close. The worker waits for all holders.
     pub closing: watch::Receiver<bool>,
+}
+
+/// Becomes ready when the host drains.
+pub struct Draining(Pin<Box<dyn Future<Output = ()> + Send + Sync>>);
+
+impl Draining {
+    pub fn of(closing: &watch::Receiver<bool>) -> Self {
+        let mut closing = closing.clone();
+        Self(Box::pin(async move { drop(closing.wait_for(|closing| *closing).await) }))
+    }
+
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
 }
 
 /// Drive a connection. When the host drains, it finishes the requests in flight and takes no more.

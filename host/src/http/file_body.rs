@@ -187,8 +187,8 @@ impl FileBody {
     }
 
     /// Keep the connection in use until all of it is sent.
-    pub fn hold(&mut self, connection: InUse) {
-        self.connection = Some(connection);
+    pub fn hold(&mut self, connection: Option<InUse>) {
+        self.connection = connection;
     }
 }
 

@@ -176,7 +176,7 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static> Req
 
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-const NOT_WELL_FORMED: &str = "The request body is not well formed";
+pub const NOT_WELL_FORMED: &str = "The request body is not well formed";
 
 /// Bytes of a body that are read before the task yields.
 const AT_ONCE: usize = 32 * 1024;

@@ -8,8 +8,7 @@ use crate::http::connection::{Connection, drive};
 use crate::http::head::Peer;
 use crate::http::io::{ClientIo, Framing, InUse};
 use crate::http::pipeline;
-use crate::http::response::ResponseBody;
-use http_body_util::Either;
+use crate::http::response_body::ResponseBody;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -87,11 +86,11 @@ fn service(
     connection: &Connection,
     framing: &Arc<Framing>,
 ) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Unpin + use<> {
-    let Connection { apps, leaving, peer, is_secure, .. } = connection;
-    let (apps, leaving, framing) = (apps.clone(), leaving.clone(), framing.clone());
+    let Connection { apps, leaving, peer, is_secure, closing } = connection;
+    let (apps, leaving, framing, closing) = (apps.clone(), leaving.clone(), framing.clone(), closing.clone());
     let (address, is_secure) = (*peer, *is_secure);
     service_fn(move |request: Request<Incoming>| {
-        let (apps, leaving) = (apps.clone(), leaving.clone());
+        let (apps, leaving, closing) = (apps.clone(), leaving.clone(), closing.clone());
         let in_use = InUse::of(framing.clone());
         // Boxed, because hyper reserves room for it between requests too.
         Box::pin(async move {
@@ -101,9 +100,7 @@ fn service(
             if leaving.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            if let Either::Right(file) = response.body_mut() {
-                file.hold(in_use);
-            }
+            response.body_mut().on(Some(in_use), &closing);
             Ok::<_, Infallible>(response)
         })
     })

@@ -18,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Most concurrent requests of a connection.
 const MAX_STREAMS: u32 = 100;
+/// Most bytes of a response that hyper holds for a client that does not take them.
+const MAX_UNSENT: usize = 64 * 1024;
 /// Most headers of a request, as over HTTP/1.1. A reference to an earlier header has one byte, and takes 100 in memory.
 const MAX_HEADERS: usize = 100;
 
@@ -34,16 +36,20 @@ where
     http.timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buf_size(MAX_UNSENT)
         .keep_alive_interval(limits.header_timeout)
         .keep_alive_timeout(limits.write_timeout);
     let (apps, address, is_secure) = (connection.apps, connection.peer, connection.is_secure);
+    let closing = connection.closing.clone();
     let service = service_fn(move |request| {
-        let apps = apps.clone();
+        let (apps, closing) = (apps.clone(), closing.clone());
         async move {
             if request.headers().len() > MAX_HEADERS {
                 return Ok(response::without_body(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
             }
-            Ok::<_, Infallible>(answer(&apps, address, is_secure, request).await)
+            let mut response = answer(&apps, address, is_secure, request).await;
+            response.body_mut().on(None, &closing);
+            Ok::<_, Infallible>(response)
         }
     });
     drive(pin!(http.serve_connection(TokioIo::new(stream), service)), &mut connection.closing).await

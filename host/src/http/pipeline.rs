@@ -5,19 +5,22 @@
 
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
-use crate::codec::reply::{self, Reply};
+use crate::codec::reply::{self, Flow, Reply};
 use crate::codec::work::{Stop, Work};
-use crate::error::{Failure, Rejection};
+use crate::error::{Failure, Fault, Rejection};
 use crate::http::arguments;
 use crate::http::body;
 use crate::http::file_body::{self, Wanted};
 use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
+use crate::http::response_body::ResponseBody;
 use crate::http::seen_request::SeenRequest;
+use crate::http::stream_body::StreamBody;
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::pool::call::CallArgs;
+use crate::sandbox::stream::StreamReader;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
 use crate::validation::arguments::InvalidArgs;
@@ -56,7 +59,11 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
     if response.status().is_server_error() {
         response.headers_mut().entry(response::REQUEST_ID).or_insert(HeaderValue::from(id));
     }
-    line.end(response.status().as_u16(), response.body().size_hint().lower());
+    let status = response.status().as_u16();
+    match response.body_mut() {
+        ResponseBody::Stream(stream) => stream.log(line, status),
+        body => line.end(status, body.size_hint().lower()),
+    }
     response
 }
 
@@ -157,11 +164,11 @@ async fn serve(
             arguments::call_args(values, sent)?
         }
     };
-    let mut reply = call(worker_app, arrival.id, route, args, deadline).await?;
-    if is_one_of_many && let reply::Body::Bytes(body) = &mut reply.body {
+    let mut answer = call(worker_app, arrival.id, route, args, deadline).await?;
+    if is_one_of_many && let reply::Body::Bytes(body) = &mut answer.reply.body {
         *body = app.bodies.keep_among_many(std::mem::take(body))?;
     }
-    respond(app, reply, wanted).await
+    respond(worker_app, answer, wanted).await
 }
 
 /// The conditional and range headers of a request. Only an app with folders can send files.
@@ -171,10 +178,22 @@ fn wanted(app: &App, head: &Parts) -> Wanted {
     if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() }
 }
 
-async fn respond(app: &App, reply: Reply, wanted: Wanted) -> Result<HttpResponse, Failure> {
-    let reply::Body::File(path) = &reply.body else { return Ok(response::from_reply(reply)?) };
-    let file = file_body::open(&app.component.spec, path).await?;
-    Ok(response::from_file(reply, file, wanted)?)
+async fn respond(worker_app: &WorkerApp, answer: Answer, wanted: Wanted) -> Result<HttpResponse, Failure> {
+    let Answer { id, route, mut reply, stream } = answer;
+    let app = &*worker_app.app;
+    match (&mut reply.body, stream) {
+        (reply::Body::Bytes(_), None) => Ok(response::from_reply(reply)?),
+        (reply::Body::File(path), None) => {
+            let file = file_body::open(&app.component.spec, path).await?;
+            Ok(response::from_file(reply, file, wanted)?)
+        }
+        (reply::Body::Stream(flow), Some(reader)) => {
+            let open = worker_app.counters.stream(route);
+            let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), reader, open);
+            Ok(response::from_stream(reply, stream)?)
+        }
+        _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
+    }
 }
 
 /// Let the app answer a request that was refused, if it has a handler for that.
@@ -194,8 +213,8 @@ async fn refuse(
     };
     let args = seen.into_args(&rejection.told_to_app());
     let deadline = Instant::now() + app.limits.deadline;
-    let reply = call(worker_app, id, route, args, deadline).await?;
-    let mut response = respond(app, reply, Wanted::default()).await?;
+    let answer = call(worker_app, id, route, args, deadline).await?;
+    let mut response = respond(worker_app, answer, Wanted::default()).await?;
     // RFC 9110, 15.5.6: a 405 says what is allowed, whoever answers it.
     if let (Some(allow), StatusCode::METHOD_NOT_ALLOWED) = (allow, response.status()) {
         response.headers_mut().entry(ALLOW).or_insert(allow);
@@ -254,18 +273,29 @@ fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
     Some(Rejection::Elsewhere { location })
 }
 
-/// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance.
+/// What a handler answered.
+pub struct Answer {
+    id: u64,
+    route: usize,
+    pub reply: Reply,
+    /// The reply's body, if it flows.
+    stream: Option<StreamReader>,
+}
+
+/// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance, and counts
+/// from when the handler last read a part of the body, if it does.
 pub async fn call(
     worker_app: &WorkerApp,
     id: u64,
     route: usize,
     args: CallArgs,
     deadline: Instant,
-) -> Result<Reply, Failure> {
+) -> Result<Answer, Failure> {
     let _permit = worker_app.admission.enter(deadline).await?;
-    let text = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
-    let reply = worker_app.app.decoder().decode(text, deadline).await;
-    reply.map_err(|failure| failure.of_handler(|| handler(&worker_app.app, route)))
+    let (answered, deadline) = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
+    let reply = worker_app.app.decoder().decode(answered.text, deadline).await;
+    let reply = reply.map_err(|failure| failure.of_handler(|| handler(&worker_app.app, route)))?;
+    Ok(Answer { id, route, reply, stream: answered.stream })
 }
 
 /// A handler as the log names it.

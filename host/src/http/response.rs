@@ -3,15 +3,14 @@
 use crate::codec::json_string::write_string;
 use crate::codec::reply::{Body, ContentType, Reply};
 use crate::error::{Failure, Fault, Overload, Rejection};
-use crate::http::file_body::{FileBody, Opened, Sent, Wanted};
+use crate::http::file_body::{Opened, Sent, Wanted};
+use crate::http::response_body::ResponseBody;
+use crate::http::stream_body::StreamBody;
 use crate::manifest::openapi_pages::Page;
 use bytes::Bytes;
-use http_body_util::{Either, Full};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-/// A body in memory, or a file.
-pub type ResponseBody = Either<Full<Bytes>, FileBody>;
 pub type HttpResponse = Response<ResponseBody>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -80,7 +79,7 @@ pub fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpRespo
     };
     *response.status_mut() = status;
     match body {
-        Some(body) => *response.body_mut() = Either::Right(body),
+        Some(body) => *response.body_mut() = ResponseBody::File(body),
         None => {
             response.headers_mut().remove(CONTENT_TYPE);
         }
@@ -88,8 +87,18 @@ pub fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpRespo
     Ok(response)
 }
 
+/// Turn a handler's reply into a response whose body it sends in parts.
+pub fn from_stream(reply: Reply, stream: StreamBody) -> Result<HttpResponse, Fault> {
+    let is_bodiless = matches!(reply.status, 204 | 205 | 304);
+    let mut response = from_reply(reply)?;
+    if !is_bodiless {
+        *response.body_mut() = ResponseBody::Stream(Box::new(stream));
+    }
+    Ok(response)
+}
+
 fn whole(body: Bytes) -> HttpResponse {
-    Response::new(Either::Left(Full::new(body)))
+    Response::new(body.into())
 }
 
 /// A page of the app's API documentation.
@@ -119,7 +128,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
         Failure::Faulted(fault) => {
             let mut response = detail(fault.status(), fault.told());
             if in_full {
-                *response.body_mut() = Either::Left(Full::new(fault.told_in_full().into()));
+                *response.body_mut() = Bytes::from(fault.told_in_full()).into();
                 response.headers_mut().insert(CONTENT_TYPE, TEXT);
             }
             let headers = response.headers_mut();
@@ -142,7 +151,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
             let mut response = detail(rejection.status(), &rejection.told());
             match rejection {
                 Rejection::Elsewhere { location } => {
-                    *response.body_mut() = Either::Left(Full::default());
+                    *response.body_mut() = Bytes::new().into();
                     response.headers_mut().remove(CONTENT_TYPE);
                     if let Ok(location) = HeaderValue::try_from(location) {
                         response.headers_mut().insert(LOCATION, location);

@@ -42,7 +42,7 @@ impl SeenRequest {
     /// The arguments of the handler that answers; `told`: why it was refused.
     pub fn into_args(self, told: &JsonValue<'_>) -> CallArgs {
         let values = arguments::refusal(told, &self.request);
-        CallArgs { values, uploads: None, reservation: self.reservation }
+        CallArgs { values, uploads: None, body: None, reservation: self.reservation }
     }
 }
 

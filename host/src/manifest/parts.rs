@@ -18,6 +18,8 @@ pub struct Manifest {
     pub frozen: Vec<Frozen>,
     /// A request is written with the prefix that selected the app.
     pub takes_prefix: bool,
+    /// A request may be written without its body, which its handler then reads in parts.
+    pub reads_streams: bool,
     /// Its documentation pages.
     pub docs: Option<OpenApiPages>,
     pub sdk: String,
@@ -70,6 +72,8 @@ pub enum BodyKind {
     /// Each parameter takes one key of the body.
     Keys,
     Form,
+    /// The handler reads it in parts.
+    Stream,
 }
 
 /// One argument of a handler.

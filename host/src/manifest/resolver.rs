@@ -54,6 +54,7 @@ impl Resolver {
             lifespan: wire.lifespan,
             redirect_slashes: wire.redirect_slashes,
             takes_prefix: wire.takes_prefix,
+            reads_streams: wire.reads_streams,
             frozen: wire.frozen.clone(),
             docs: wire.docs.clone(),
             sdk: wire.sdk.clone(),
@@ -266,6 +267,12 @@ fn needs(params: &[Param]) -> Result<Needs, String> {
     let count = |wanted: &[Source]| params.iter().filter(|param| wanted.contains(&param.source)).count();
     let (bodies, forms) = (count(&[Source::Body]), count(&[Source::Form, Source::File]));
     let body = match (bodies, forms) {
+        _ if count(&[Source::Stream]) > 0 => {
+            if bodies + forms > 0 || count(&[Source::Stream]) > 1 {
+                return Err("reads the body in parts, and in another way as well".to_owned());
+            }
+            BodyKind::Stream
+        }
         (0, 0) => BodyKind::None,
         (0, _) => BodyKind::Form,
         (_, 1..) => return Err("reads the body both as JSON and as a form".to_owned()),

@@ -51,6 +51,8 @@ pub enum Source {
     Body,
     /// The whole request, for handlers that ask for it.
     Request,
+    /// The body, which the handler reads in parts.
+    Stream,
 }
 
 impl Source {
@@ -61,7 +63,7 @@ impl Source {
             Self::Query => "query",
             Self::Header => "header",
             Self::Cookie => "cookie",
-            Self::Form | Self::File | Self::Body => "body",
+            Self::Form | Self::File | Self::Body | Self::Stream => "body",
             Self::Request => "request",
         }
     }
@@ -83,6 +85,9 @@ pub struct Manifest {
     /// The app's `Request` takes the prefix that the host removed from its path. Those of earlier SDKs do not.
     #[serde(default)]
     pub takes_prefix: bool,
+    /// The app's `Request` can read a body in parts. Those of earlier SDKs cannot.
+    #[serde(default)]
+    pub reads_streams: bool,
     /// What the build fixes that only run time knows.
     #[serde(default)]
     pub frozen: Vec<Frozen>,

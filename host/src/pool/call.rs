@@ -6,7 +6,9 @@
 
 use crate::error::Fault;
 use crate::quota::body_budget::BodyReservation;
+use crate::sandbox::body_stream::{BodyClock, BodyStream};
 use crate::sandbox::execution::Execution;
+use crate::sandbox::host_state::GuestReply;
 use crate::sandbox::uploads::Uploads;
 use crate::util::locks::lock;
 use crate::validation::arguments::ValidArgs;
@@ -27,7 +29,7 @@ pub struct Call {
     pub route: u32,
     pub args: CallArgs,
     pub state: Arc<CallState>,
-    pub reply: oneshot::Sender<String>,
+    pub reply: oneshot::Sender<GuestReply>,
 }
 
 /// The arguments of a handler.
@@ -37,13 +39,15 @@ pub struct CallArgs {
     pub values: ValidArgs,
     /// Uploaded files of the request.
     pub uploads: Option<Arc<Uploads>>,
+    /// The body, if the handler reads it in parts.
+    pub body: Option<BodyStream>,
     /// Body budget of the arguments while the host holds them.
     pub reservation: Option<BodyReservation>,
 }
 
 impl From<ValidArgs> for CallArgs {
     fn from(args: ValidArgs) -> Self {
-        Self { values: args, uploads: None, reservation: None }
+        Self { values: args, uploads: None, body: None, reservation: None }
     }
 }
 
@@ -139,8 +143,10 @@ impl InstanceSignals {
 pub struct PendingCall {
     request: u64,
     state: Arc<CallState>,
-    reply: Option<oneshot::Receiver<String>>,
+    reply: Option<oneshot::Receiver<GuestReply>>,
     deadline: Instant,
+    /// Set while the handler may read the body.
+    reads: Option<Arc<BodyClock>>,
     cancel: CancelPolicy,
 }
 
@@ -155,19 +161,29 @@ impl PendingCall {
     ) -> (Call, Self) {
         let (reply, inbox) = oneshot::channel();
         let state = Arc::new(CallState::default());
+        let reads = args.body.as_ref().map(|body| body.clock.clone());
         let call = Call { request, route: route as u32, args, state: state.clone(), reply };
-        (call, Self { request, state, reply: Some(inbox), deadline, cancel })
+        (call, Self { request, state, reply: Some(inbox), deadline, reads, cancel })
     }
 
-    /// The reply, as the guest encoded it.
-    pub async fn reply(mut self) -> Result<String, Fault> {
-        let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+    /// The handler's reply, and its deadline.
+    pub async fn reply(mut self) -> Result<(GuestReply, Instant), Fault> {
         // The instance runs first. A handler that never waits has then replied, and needs no timer.
         line_up().await;
-        match tokio::time::timeout_at(self.deadline, reply).await {
-            Ok(Ok(text)) => {
+        let replied = loop {
+            let Some(reply) = self.reply.as_mut() else { return Err(Fault::Lost) };
+            match (tokio::time::timeout_at(self.deadline, reply).await, &self.reads) {
+                // A client may take long to send a body that the handler reads.
+                (Err(_), Some(clock)) if clock.due(self.cancel.deadline) > self.deadline => {
+                    self.deadline = clock.due(self.cancel.deadline);
+                }
+                (replied, _) => break replied,
+            }
+        };
+        match replied {
+            Ok(Ok(reply)) => {
                 self.reply = None;
-                Ok(text)
+                Ok((reply, self.deadline))
             }
             Ok(Err(_)) => {
                 self.reply = None;
@@ -253,7 +269,7 @@ impl CancelPolicy {
     async fn ends(
         self,
         execution: &Execution,
-        reply: &mut oneshot::Receiver<String>,
+        reply: &mut oneshot::Receiver<GuestReply>,
         mut heard: oneshot::Receiver<()>,
         deadline: Instant,
     ) -> bool {

@@ -11,3 +11,4 @@ pub mod outbound;
 pub mod processor;
 pub mod rate_limit;
 pub mod storage;
+pub mod streams;

@@ -6,6 +6,7 @@ wasmtime::component::bindgen!({
     imports: {
         "bolt:host/host.park": async | store | trappable,
         "bolt:host/http.wait": async | trappable,
+        "bolt:host/streams.wait": async | trappable,
         default: trappable,
     },
     exports: { default: async | store },

@@ -8,6 +8,7 @@ use crate::config::{AppConfig, Limits};
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::{StorageQuota, Stored};
+use crate::quota::streams::StreamQuota;
 use crate::sandbox::bindings::AppPre;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::engine::{CodeUse, Engine, TABLE_ELEMENTS};
@@ -24,7 +25,9 @@ use wasmtime::{ExternType, Module};
 
 /// The interface that every SDK app exports, without its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.4.0";
+const ABI_VERSION: &str = "0.4.1";
+/// Earlier versions lack what was added since, and are served.
+const SERVED: [&str; 2] = ["0.4.0", ABI_VERSION];
 
 /// The unit in which a component declares its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
@@ -47,7 +50,7 @@ pub fn check(wasm: &[u8]) -> Result<(), String> {
             "it is a component of another world: it exports {shown}, and an app exports {HANDLERS}{ABI_VERSION}"
         ));
     };
-    if handlers != ABI_VERSION {
+    if !SERVED.contains(&handlers) {
         return Err(format!(
             "it was built for ABI {handlers} and this host speaks {ABI_VERSION}: build it again with this version"
         ));
@@ -147,6 +150,7 @@ impl LoadedComponent {
                 memory_limit: limits.memory,
                 files: FileQuota::new(limits.max_files),
                 storage: storage(name, config),
+                streams: StreamQuota::new(limits.max_streams, limits.transit),
                 uploads: BodyBudget::new(limits.files_quota),
                 max_exchanges: limits.max_exchanges,
                 linger: limits.deadline,

@@ -5,13 +5,12 @@ use crate::config::limit_table::Limit;
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::outbound::Window;
 use crate::sandbox::http_client::{self, Chunks, HttpClient, Sending};
+use crate::sandbox::news::News;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::request_head::RequestHead;
-use crate::sandbox::timer::GuestTimer;
 use crate::util::locks::lock;
 use bytes::Bytes;
 use hyper::Request;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,23 +19,6 @@ use tokio::task::AbortHandle;
 
 /// Largest part of a response that a guest reads at a time, in bytes.
 const MOST_PART: usize = 64 * 1024;
-
-/// The exchanges of an instance that have changed since its guest last asked. Closed ones are not among them.
-pub struct News {
-    numbers: Mutex<BTreeSet<u64>>,
-    timer: Arc<GuestTimer>,
-}
-
-impl News {
-    /// `timer` rings when there are news.
-    pub fn new(timer: Arc<GuestTimer>) -> Arc<Self> {
-        Arc::new(Self { numbers: Mutex::default(), timer })
-    }
-
-    pub fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *lock(&self.numbers)).into_iter().collect()
-    }
-}
 
 /// Shared by an exchange's tasks and its instance.
 struct Shared {
@@ -62,14 +44,9 @@ struct State {
 impl Shared {
     /// Notify the guest that this exchange has changed.
     fn tell(&self) {
-        let mut numbers = lock(&self.news.numbers);
-        if self.is_closed.load(Ordering::Relaxed) {
-            return;
+        if self.news.tell(self.number, || !self.is_closed.load(Ordering::Relaxed)) {
+            self.changed.notify_one();
         }
-        numbers.insert(self.number);
-        drop(numbers);
-        self.changed.notify_one();
-        self.news.timer.ring_now();
     }
 
     fn respond(&self, json: String) {
@@ -136,10 +113,8 @@ struct Outgoing {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut numbers = lock(&self.shared.news.numbers);
-        self.shared.is_closed.store(true, Ordering::Relaxed);
-        numbers.remove(&self.shared.number);
-        drop(numbers);
+        let shared = &self.shared;
+        shared.news.forget(shared.number, || shared.is_closed.store(true, Ordering::Relaxed));
         for task in [&self.task, &self.waiting].into_iter().flatten() {
             task.abort();
         }

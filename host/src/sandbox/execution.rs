@@ -220,6 +220,17 @@ impl Execution {
         self.serve(request);
     }
 
+    /// The budget of `request` begins anew.
+    pub fn renew(&self, request: u64) {
+        if let Some(meter) = &self.meter {
+            let mut meter = lock(meter);
+            meter.read();
+            if let Some(used) = meter.used.get_mut(&request) {
+                *used = Duration::ZERO;
+            }
+        }
+    }
+
     /// The work on `request` is over. What the guest computes from now on is its own.
     pub fn settle(&self, request: u64) {
         if self.serving() == request {

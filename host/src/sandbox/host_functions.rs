@@ -3,6 +3,7 @@
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
+use crate::sandbox::bindings::bolt::host::streams::{self, Part, Progress, Taken};
 use crate::sandbox::guest_files::CountedFiles;
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::stdio::GuestStream;
@@ -18,7 +19,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, CountedFiles>(linker, HostState::files)?;
     linker.allow_shadowing(false);
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
-    bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)
+    bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)
 }
 
 struct HostData;
@@ -116,5 +118,34 @@ impl http::Host for HostState {
 
     fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
         Ok(self.exchanges.take_news())
+    }
+}
+
+impl streams::Host for HostState {
+    fn open(&mut self, request: u64) -> wasmtime::Result<bool> {
+        Ok(self.open_stream(request))
+    }
+
+    fn write(&mut self, request: u64, chunk: String) -> wasmtime::Result<Taken> {
+        Ok(self.write_stream(request, chunk))
+    }
+
+    fn close(&mut self, request: u64, failed: bool) -> wasmtime::Result<()> {
+        self.close_stream(request, failed);
+        Ok(())
+    }
+
+    fn read(&mut self, request: u64) -> wasmtime::Result<Part> {
+        Ok(self.streams.read(request))
+    }
+
+    async fn wait(&mut self, request: u64) -> wasmtime::Result<()> {
+        self.streams.ready(request).await;
+        self.execution.turn().await;
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<Progress>> {
+        Ok(self.streams.take_news())
     }
 }

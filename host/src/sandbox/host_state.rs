@@ -10,12 +10,17 @@ use crate::config::preopens::Preopens;
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::StorageQuota;
+use crate::quota::streams::StreamQuota;
+use crate::sandbox::bindings::bolt::host::streams::Taken;
+use crate::sandbox::body_stream::BodyStream;
 use crate::sandbox::engine::{Engine, TABLE_ELEMENTS};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
+use crate::sandbox::stream::StreamReader;
+use crate::sandbox::streams_host::Streams;
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::uploads::Uploads;
 use async_trait::async_trait;
@@ -52,6 +57,8 @@ pub struct InstanceSpec {
     pub files: FileQuota,
     /// What they may store.
     pub storage: Arc<StorageQuota>,
+    /// Responses that flow, of all instances together.
+    pub streams: StreamQuota,
     /// Room on the disk for uploaded files of requests in progress.
     pub uploads: BodyBudget,
     /// Most outbound requests that an instance may have open.
@@ -70,6 +77,15 @@ pub struct InstanceSpec {
     pub source: Option<Arc<Source>>,
 }
 
+/// What a handler replies.
+#[derive(Debug)]
+pub struct GuestReply {
+    /// As the guest encoded it.
+    pub text: String,
+    /// The response's body, if it flows.
+    pub stream: Option<StreamReader>,
+}
+
 /// The data of an instance's store.
 pub struct HostState {
     /// The app's name in the log.
@@ -83,7 +99,7 @@ pub struct HostState {
     pub execution: Arc<Execution>,
     timer: Arc<GuestTimer>,
     /// Reply channels of the handlers in progress, by request.
-    replies: HashMap<u64, oneshot::Sender<String>>,
+    replies: HashMap<u64, oneshot::Sender<GuestReply>>,
     /// Uploaded files of those requests.
     uploads: HashMap<u64, Arc<Uploads>>,
     /// Requests with work left after their reply, each with the timer that bounds it.
@@ -93,6 +109,7 @@ pub struct HostState {
     is_leaving: bool,
     pub(super) output: GuestOutput,
     pub exchanges: Exchanges,
+    pub streams: Streams,
 }
 
 impl HostState {
@@ -131,6 +148,7 @@ impl HostState {
             grown: 0,
             execution,
             exchanges: Exchanges::new(client, spec.max_exchanges, timer.clone()),
+            streams: Streams::new(spec.streams.clone(), spec.linger, timer.clone()),
             timer,
             replies: HashMap::new(),
             uploads: HashMap::new(),
@@ -170,21 +188,35 @@ impl HostState {
     }
 
     /// A handler is about to start; its reply goes to `reply`.
-    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<String>, uploads: Option<Arc<Uploads>>) {
+    pub fn begin(
+        &mut self,
+        request: u64,
+        reply: oneshot::Sender<GuestReply>,
+        uploads: Option<Arc<Uploads>>,
+        body: Option<BodyStream>,
+    ) {
         self.replies.insert(request, reply);
         self.uploads.extend(uploads.map(|uploads| (request, uploads)));
+        if let Some(body) = body {
+            self.streams.receive(request, body);
+        }
         self.output.serving(request);
         self.execution.begin(request);
         self.count();
     }
 
     fn count(&self) {
-        self.execution.set_in_flight(self.replies.len() + self.lingering.len());
+        self.execution.set_in_flight(self.replies.len() + self.lingering.len() + self.streams.count());
     }
 
     /// Whether the instance has begun `request` and not finished it. Guests name requests; they own these only.
     pub fn owns(&self, request: u64) -> bool {
-        self.replies.contains_key(&request) || self.lingering.contains_key(&request)
+        self.replies.contains_key(&request) || self.is_unfinished(request)
+    }
+
+    /// Whether there is work left for `request` after its reply.
+    fn is_unfinished(&self, request: u64) -> bool {
+        self.lingering.contains_key(&request) || self.streams.is_open(request)
     }
 
     /// The guest now works on `request`, or on none of its own.
@@ -195,17 +227,45 @@ impl HostState {
     }
 
     /// A handler has replied. The caller may be gone: the client hung up, or the deadline passed.
-    pub fn answer(&mut self, request: u64, reply: String) {
+    pub fn answer(&mut self, request: u64, text: String) {
         let Some(waiting) = self.replies.remove(&request) else { return };
         self.uploads.remove(&request);
-        if !self.lingering.contains_key(&request) {
+        let stream = self.streams.answered(request);
+        if !self.is_unfinished(request) {
             self.execution.settle(request);
         }
         self.count();
         // Whoever stopped waiting for a handler holds this channel until it ends, or ends the instance.
-        if waiting.send(reply).is_err() {
+        if waiting.send(GuestReply { text, stream }).is_err() {
             self.execution.condemn();
         }
+    }
+
+    /// The response to `request`, which has none yet, will flow. It counts as in flight until it ends.
+    pub fn open_stream(&mut self, request: u64) -> bool {
+        let may_open = self.replies.contains_key(&request) && self.streams.open(request, &self.execution);
+        if may_open {
+            self.execution.lingers.notify_one();
+            self.count();
+        }
+        may_open
+    }
+
+    /// Send a chunk. A handler may stream for ever, so its processor budget is for the time between two chunks.
+    pub fn write_stream(&mut self, request: u64, chunk: String) -> Taken {
+        let taken = self.streams.write(request, chunk);
+        if matches!(taken, Taken::More | Taken::Pause) {
+            self.execution.renew(request);
+        }
+        taken
+    }
+
+    /// A response has ended.
+    pub fn close_stream(&mut self, request: u64, has_failed: bool) {
+        if self.streams.close(request, has_failed) && !self.owns(request) {
+            self.execution.settle(request);
+        }
+        self.count();
     }
 
     /// The instance is told to leave: it may linger once for that.
@@ -216,10 +276,12 @@ impl HostState {
     /// A request starts or finishes work after its reply. The deadline bounds such work, from its beginning.
     pub fn linger_for(&mut self, request: u64, is_done: bool) {
         if is_done {
-            if self.lingering.remove(&request).is_some() && !self.replies.contains_key(&request) {
+            if self.lingering.remove(&request).is_some() && !self.owns(request) {
                 self.execution.settle(request);
             }
-        } else if self.replies.contains_key(&request) || request == 0 && std::mem::take(&mut self.is_leaving)
+        } else if self.replies.contains_key(&request)
+            || self.streams.is_open(request)
+            || request == 0 && std::mem::take(&mut self.is_leaving)
         {
             let (execution, linger) = (self.execution.clone(), self.linger);
             execution.lingers.notify_one();

@@ -3,8 +3,9 @@
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::sandbox::bindings::bolt::host::http::Chunk;
-use crate::sandbox::exchange::{Exchange, News, Part};
+use crate::sandbox::exchange::{Exchange, Part};
 use crate::sandbox::http_client::HttpClient;
+use crate::sandbox::news::News;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::timer::GuestTimer;
 use std::collections::HashMap;

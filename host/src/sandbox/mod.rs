@@ -3,6 +3,7 @@
 //! Apart from the driver and the compiler, only this folder uses wasmtime. Every host function is here with its bounds.
 
 pub mod bindings;
+pub mod body_stream;
 pub mod code_seal;
 pub mod compile_cache;
 pub mod component;
@@ -17,6 +18,7 @@ pub mod http_client;
 pub mod http_host;
 pub mod instance;
 pub mod log_record;
+pub mod news;
 pub mod pagemap;
 pub mod problem;
 #[cfg(any(test, feature = "internals"))]
@@ -24,6 +26,8 @@ pub mod random_calls;
 pub mod request_head;
 pub mod resolver;
 pub mod stdio;
+pub mod stream;
+pub mod streams_host;
 pub mod this_machine;
 pub mod timer;
 pub mod turn;

@@ -16,6 +16,8 @@ pub struct AppCounters {
     /// By route; the last is for requests that matched none.
     pub routes: Vec<RouteCounters>,
     pub in_flight: AtomicUsize,
+    /// Responses that flow.
+    pub streams: AtomicUsize,
     /// Indexed like [`FAULTS`].
     pub faults: [AtomicU64; FAULTS.len()],
     /// Requests refused because of overload, indexed like [`OVERLOADS`].
@@ -28,6 +30,8 @@ pub struct RouteCounters {
     pub outcomes: [AtomicU64; OUTCOMES.len()],
     pub times: [AtomicU64; BOUNDS.len() + 1],
     pub micros: AtomicU64,
+    /// Responses that flow now, and those that did.
+    pub streams: [AtomicU64; 2],
 }
 
 impl AppCounters {
@@ -35,6 +39,7 @@ impl AppCounters {
         Self {
             routes: std::iter::repeat_with(RouteCounters::default).take(routes + 1).collect(),
             in_flight: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
             faults: Default::default(),
             overloads: Default::default(),
         }
@@ -50,14 +55,23 @@ impl AppCounters {
                 add(&into.outcomes, &route.outcomes);
                 add(&into.times, &route.times);
                 add(std::slice::from_ref(&into.micros), std::slice::from_ref(&route.micros));
+                add(&into.streams, &route.streams);
             }
         }
         Some(whole)
     }
 
-    /// Whether no request is in flight.
+    /// Whether no request is in flight, and no response flows.
     pub fn is_idle(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) == 0
+        self.in_flight.load(Ordering::Relaxed) + self.streams.load(Ordering::Relaxed) == 0
+    }
+
+    /// The response of a route begins to flow. It is counted until this is dropped.
+    pub fn stream(self: &Arc<Self>, route: usize) -> OpenStream {
+        let route = route.min(self.routes.len() - 1);
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        self.routes[route].streams[0].fetch_add(1, Ordering::Relaxed);
+        OpenStream { stats: self.clone(), route }
     }
 
     /// Begin a request for this app.
@@ -70,6 +84,21 @@ impl AppCounters {
 fn add(into: &[AtomicU64], counted: &[AtomicU64]) {
     for (into, counted) in into.iter().zip(counted) {
         into.fetch_add(counted.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// A response that flows.
+pub struct OpenStream {
+    stats: Arc<AppCounters>,
+    route: usize,
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let [open, ended] = &self.stats.routes[self.route].streams;
+        open.fetch_sub(1, Ordering::Relaxed);
+        ended.fetch_add(1, Ordering::Relaxed);
+        self.stats.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

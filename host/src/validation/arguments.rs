@@ -40,6 +40,8 @@ impl From<Stop> for InvalidArgs {
 pub struct Input<'r> {
     pub query: Option<&'r str>,
     pub body: &'r [u8],
+    /// The handler reads the body in parts.
+    pub is_body_flowing: bool,
     /// `application/json` or `application/…+json`.
     pub is_json: bool,
     /// Empty if the route needs none.
@@ -107,6 +109,10 @@ pub fn validate(
             }
             Source::File => {
                 form::write_files(param, form, input.head.id, &mut validator, &mut out);
+                continue;
+            }
+            Source::Stream => {
+                out.none();
                 continue;
             }
             Source::Request => {
@@ -233,7 +239,11 @@ fn write_request(
         out.str(text);
     }
     out.end_dict();
-    out.bytes(input.body);
+    if input.is_body_flowing {
+        out.none()
+    } else {
+        out.bytes(input.body)
+    }
     if manifest.takes_prefix {
         out.str(input.head.prefix);
     }

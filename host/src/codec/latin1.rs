@@ -1,0 +1,25 @@
+//! Bytes of a guest: they leave it as text, with one character per byte.
+
+/// Encode text as latin-1 in place: each character becomes the byte with its code point.
+/// `None` if a character is above U+00FF, which the SDK never sends.
+pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
+    let mut bytes = text.into_bytes();
+    // Bytes before the first character above U+007F stay in place.
+    let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());
+    let mut read = write;
+    while read < bytes.len() {
+        let byte = bytes[read];
+        if byte < 0x80 {
+            bytes[write] = byte;
+            read += 1;
+        } else if byte <= 0xc3 {
+            bytes[write] = (byte << 6) | (bytes[read + 1] & 0x3f);
+            read += 2;
+        } else {
+            return None;
+        }
+        write += 1;
+    }
+    bytes.truncate(write);
+    Some(bytes)
+}

@@ -1,0 +1,213 @@
+//! A response that its handler sends in parts, with its clocks: how long the handler may send nothing, how long all of it may
+//! take, and the heartbeats of server-sent events.
+
+use crate::apps::app::App;
+use crate::codec::reply::Flow;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::http::connection::Draining;
+use crate::http::io::InUse;
+use crate::sandbox::stream::{StreamEnd, StreamReader};
+use crate::telemetry::access_log;
+use crate::telemetry::counters::OpenStream;
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// A comment, which clients of server-sent events skip.
+const HEARTBEAT: Bytes = Bytes::from_static(b": ping\n\n");
+
+/// A streamed response.
+pub struct StreamBody {
+    reader: Option<StreamReader>,
+    clocks: Clocks,
+    /// What the host sends at the end when it drains.
+    last: Bytes,
+    /// The last bytes that were sent end an event, so a comment may follow.
+    is_between_events: bool,
+    draining: Option<Draining>,
+    record: Record,
+    _connection: Option<InUse>,
+}
+
+/// What is told of it: the app and request in log lines, the line of the access log, and the gauge of open streams.
+struct Record {
+    app: Arc<str>,
+    request: u64,
+    line: Option<(access_log::Line, u16)>,
+    sent: u64,
+    _open: OpenStream,
+}
+
+struct Clocks {
+    /// The next of the clocks below may have run out.
+    timer: Pin<Box<Sleep>>,
+    /// When something was last sent.
+    since: Instant,
+    idle: Option<Duration>,
+    heartbeat: Option<Duration>,
+    end: Instant,
+}
+
+/// A clock that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    End,
+    Idle,
+    Heartbeat,
+}
+
+impl Clocks {
+    /// The next clock, and when it runs out.
+    fn next(&self) -> (Instant, Due) {
+        let waits = [(self.idle, Due::Idle), (self.heartbeat, Due::Heartbeat)];
+        let waits = waits.into_iter().filter_map(|(wait, due)| Some((self.since + wait?, due)));
+        waits.fold((self.end, Due::End), |first, other| if other.0 < first.0 { other } else { first })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
+        loop {
+            let (at, due) = self.next();
+            if at <= Instant::now() {
+                return Poll::Ready(due);
+            }
+            if self.timer.deadline() != at {
+                self.timer.as_mut().reset(at);
+            }
+            std::task::ready!(self.timer.as_mut().poll(cx));
+        }
+    }
+}
+
+impl StreamBody {
+    /// The response to `request`, which `reader` gets from its handler.
+    pub fn new(app: &App, request: u64, flow: Flow, reader: StreamReader, open: OpenStream) -> Self {
+        let (limits, now) = (&app.limits, Instant::now());
+        let (idle, heartbeat, last) = match flow {
+            Flow::Plain => (Some(limits.stream_idle), None, Bytes::new()),
+            // Its heartbeats find out whether the client is there.
+            Flow::Events { heartbeat, last } => (None, heartbeat, last),
+        };
+        let end = now + limits.stream_max;
+        let timer = Box::pin(tokio::time::sleep_until(end));
+        Self {
+            reader: Some(reader),
+            clocks: Clocks { timer, since: now, idle, heartbeat, end },
+            last,
+            is_between_events: true,
+            draining: None,
+            record: Record {
+                app: app.component.spec.name.clone(),
+                request,
+                line: None,
+                sent: 0,
+                _open: open,
+            },
+            _connection: None,
+        }
+    }
+
+    /// The connection that sends it.
+    pub fn on(&mut self, connection: Option<InUse>, closing: &watch::Receiver<bool>) {
+        self._connection = connection;
+        // Clients of events connect again by themselves. All others need what they asked for.
+        self.draining = self.clocks.idle.is_none().then(|| Draining::of(closing));
+    }
+
+    /// Log it when it has ended.
+    pub fn log(&mut self, line: access_log::Line, status: u16) {
+        self.record.line = Some((line, status));
+    }
+
+    fn send(&mut self, part: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.clocks.since = Instant::now();
+        self.is_between_events = part.ends_with(b"\n\n") || part.ends_with(b"\r\n\r\n");
+        self.record.sent += part.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(part))))
+    }
+
+    /// Nothing follows. A client that gets an error knows that it does not have all.
+    fn end(&mut self, outcome: Result<(), &str>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.reader = None;
+        Poll::Ready(outcome.err().map(|why| Err(io::Error::other(why.to_owned()))))
+    }
+
+    fn due(&mut self, due: Due) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let (app, request) = (&*self.record.app, self.record.request);
+        match due {
+            Due::Heartbeat if self.is_between_events => self.send(HEARTBEAT),
+            Due::Heartbeat => {
+                self.clocks.since = Instant::now();
+                self.send(Bytes::new())
+            }
+            Due::Idle => {
+                let limit = limit_name::of(Limit::StreamIdle);
+                tracing::error!(
+                    app,
+                    request,
+                    "the handler sent nothing for too long, and its response was broken off ({limit})"
+                );
+                self.end(Err("the handler sent nothing for too long"))
+            }
+            // Clients of events connect again.
+            Due::End if self.clocks.idle.is_none() => self.end(Ok(())),
+            Due::End => {
+                let limit = limit_name::of(Limit::StreamMax);
+                tracing::error!(app, request, "the response took too long, and was broken off ({limit})");
+                self.end(Err("the response took too long"))
+            }
+        }
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let Some(reader) = &this.reader else {
+            return match std::mem::take(&mut this.last) {
+                last if last.is_empty() => Poll::Ready(None),
+                last => this.send(last),
+            };
+        };
+        match reader.poll(cx) {
+            // A handler that never stops sending has a clock as well.
+            Poll::Ready(Ok(_)) if this.clocks.end <= Instant::now() => return this.due(Due::End),
+            Poll::Ready(Ok(part)) => return this.send(part),
+            Poll::Ready(Err(StreamEnd::Complete)) => {
+                this.last = Bytes::new();
+                return this.end(Ok(()));
+            }
+            Poll::Ready(Err(StreamEnd::Failed)) => return this.end(Err("the handler failed")),
+            Poll::Ready(Err(StreamEnd::Lost)) => return this.end(Err("the instance ended")),
+            Poll::Pending => {}
+        }
+        if let Some(draining) = &mut this.draining
+            && this.is_between_events
+            && draining.poll(cx).is_ready()
+        {
+            this.reader = None;
+            return Pin::new(this).poll_frame(cx);
+        }
+        match this.clocks.poll(cx) {
+            Poll::Ready(due) => this.due(due),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if let Some((line, status)) = self.line.take() {
+            line.end(status, self.sent);
+        }
+    }
+}

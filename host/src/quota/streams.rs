@@ -1,0 +1,142 @@
+//! What an app may use for streams: how many are open, and how many bytes lie between its handlers and their clients.
+//!
+//! The bytes have half as much memory as the app's bodies, on top of it, as windows of outbound requests do: handlers that
+//! each hold a large body must not wait for each other's clients.
+
+use crate::util::locks::lock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+/// Most bytes that one stream holds for a client that does not take them.
+pub const WINDOW: usize = 128 * 1024;
+/// A stream that holds nothing may always hold this much, in bytes: a busy app's clients all make progress.
+const LEAST: usize = 4 * 1024;
+
+/// The share of one app, over all workers.
+#[derive(Debug, Clone)]
+pub struct StreamQuota(Arc<Share>);
+
+#[derive(Debug)]
+struct Share {
+    most: usize,
+    open: AtomicUsize,
+    budget: usize,
+    held: AtomicUsize,
+    /// Streams that wait for the budget.
+    waiting: Mutex<Vec<Waker>>,
+}
+
+/// The right to be open; dropping it gives it back.
+#[derive(Debug)]
+pub struct StreamPlace(StreamQuota);
+
+impl StreamQuota {
+    /// `most`: streams. `transit`: the size of the app's memory for bodies.
+    pub fn new(most: usize, transit: usize) -> Self {
+        Self(Arc::new(Share {
+            most,
+            open: AtomicUsize::new(0),
+            budget: transit / 2,
+            held: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+        }))
+    }
+
+    /// A place for another stream, if there is one.
+    pub fn open(&self) -> Option<StreamPlace> {
+        let open = &self.0.open;
+        let more = |count: usize| (count < self.0.most).then_some(count + 1);
+        open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(StreamPlace(self.clone()))
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that all of them hold.
+    pub fn held(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// Hold `bytes` more for a stream that holds `own`. False if the stream or the app holds enough.
+    pub fn hold(&self, own: usize, bytes: usize) -> bool {
+        if own > 0 && own + bytes > WINDOW {
+            return false;
+        }
+        let is_little = own == 0 && bytes <= LEAST;
+        let more = |held: usize| (is_little || held + bytes <= self.0.budget).then_some(held + bytes);
+        self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Bytes were taken by a client, or will not be.
+    pub fn give_back(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.0.held.fetch_sub(bytes, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Wake a stream when some of the budget is given back. One that needs more then waits again.
+    pub fn wait(&self, stream: Waker) {
+        lock(&self.0.waiting).push(stream);
+        // It may have been given back since.
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if self.0.held.load(Ordering::SeqCst) < self.0.budget {
+            let waiting = std::mem::take(&mut *lock(&self.0.waiting));
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Whether a chunk was refused because of the app's share, not the stream's own.
+    pub fn is_short(own: usize, bytes: usize) -> bool {
+        own == 0 || own + bytes <= WINDOW
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Wake;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn streams_and_their_bytes_are_bounded_and_given_back() {
+        let quota = StreamQuota::new(2, 4 * WINDOW);
+        let (first, second) = (quota.open().unwrap(), quota.open().unwrap());
+        assert!(quota.open().is_none());
+        drop(first);
+        assert_eq!(quota.count(), 1);
+        drop((quota.open().unwrap(), second));
+
+        assert!(quota.hold(0, WINDOW) && quota.hold(0, WINDOW / 2) && !quota.hold(WINDOW, 1));
+        assert!(quota.hold(WINDOW / 2, WINDOW / 2));
+        // The app's share is used up; who holds nothing still gets a little.
+        assert!(!quota.hold(0, LEAST + 1) && quota.hold(0, LEAST) && !quota.hold(LEAST, 1));
+        let woken = Arc::new(Count(AtomicUsize::new(0)));
+        quota.wait(Waker::from(woken.clone()));
+        quota.give_back(LEAST);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        quota.give_back(WINDOW);
+        assert_eq!((woken.0.load(Ordering::Relaxed), quota.held()), (1, WINDOW));
+    }
+}

@@ -1,0 +1,346 @@
+//! A response that flows: the guest's end, which the instance holds, and the client's end, which the connection holds.
+//!
+//! Small chunks are joined, so a guest that sends a byte at a time costs a byte at a time.
+
+use crate::codec::latin1::latin1_bytes;
+use crate::quota::streams::{StreamPlace, StreamQuota};
+use crate::sandbox::execution::Execution;
+use crate::sandbox::news::News;
+use crate::util::locks::lock;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Largest chunk, in bytes.
+const MOST_CHUNK: usize = 64 * 1024;
+/// Chunks of this size are not copied to join them, in bytes.
+const LARGE: usize = 8 * 1024;
+/// A guest that has computed for this long should let its other requests run.
+const LONG: Duration = Duration::from_millis(5);
+
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    More,
+    Pause,
+    Full,
+    Gone,
+}
+
+/// How a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEnd {
+    Complete,
+    /// Its handler failed, or the guest broke the rules.
+    Failed,
+    /// Its instance ended.
+    Lost,
+}
+
+/// Shared by both ends.
+struct Pipe {
+    request: u64,
+    buffer: Mutex<Buffer>,
+    /// The guest's end is closed: it gets no news.
+    is_closed: AtomicBool,
+    /// The client's end is.
+    is_gone: AtomicBool,
+    /// It waits for room in the app's share.
+    is_waiting: AtomicBool,
+    quota: StreamQuota,
+    news: Arc<News>,
+    _place: StreamPlace,
+}
+
+#[derive(Default)]
+struct Buffer {
+    parts: VecDeque<Bytes>,
+    /// Small chunks, joined; they come after `parts`.
+    last: BytesMut,
+    /// Bytes in both.
+    size: usize,
+    reader: Option<Waker>,
+    end: Option<StreamEnd>,
+    /// The guest was told that there is no room.
+    is_awaited: bool,
+}
+
+impl Buffer {
+    fn push(&mut self, chunk: Vec<u8>) {
+        self.size += chunk.len();
+        if chunk.len() < LARGE {
+            self.last.extend_from_slice(&chunk);
+            return;
+        }
+        if !self.last.is_empty() {
+            self.parts.push_back(std::mem::take(&mut self.last).freeze());
+        }
+        self.parts.push_back(chunk.into());
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let part = match self.parts.pop_front() {
+            Some(part) => part,
+            None if self.last.is_empty() => return None,
+            None => std::mem::take(&mut self.last).freeze(),
+        };
+        self.size -= part.len();
+        Some(part)
+    }
+}
+
+impl Pipe {
+    fn tell(&self) {
+        self.news.tell(self.request, || !self.is_closed.load(Ordering::Relaxed));
+    }
+}
+
+/// Waits for room in the app's share, which keeps no stream open.
+struct Waiting(Weak<Pipe>);
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        if let Some(pipe) = self.0.upgrade() {
+            pipe.is_waiting.store(false, Ordering::Relaxed);
+            pipe.tell();
+        }
+    }
+}
+
+/// The guest's end. Dropping it without an end means that the instance has ended.
+pub struct Outlet {
+    pipe: Arc<Pipe>,
+    execution: Arc<Execution>,
+}
+
+/// The client's end. Dropping it tells the guest that its client is gone.
+pub struct StreamReader {
+    pipe: Arc<Pipe>,
+    /// How long the guest may take to end then.
+    patience: Duration,
+    execution: Arc<Execution>,
+}
+
+impl std::fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamReader").field("request", &self.pipe.request).finish_non_exhaustive()
+    }
+}
+
+/// Both ends of the response to `request`; `None` if the app has too many streams.
+pub fn pipe(
+    request: u64,
+    quota: &StreamQuota,
+    news: &Arc<News>,
+    execution: &Arc<Execution>,
+    patience: Duration,
+) -> Option<(Outlet, StreamReader)> {
+    let pipe = Arc::new(Pipe {
+        request,
+        buffer: Mutex::default(),
+        is_closed: AtomicBool::new(false),
+        is_gone: AtomicBool::new(false),
+        is_waiting: AtomicBool::new(false),
+        _place: quota.open()?,
+        quota: quota.clone(),
+        news: news.clone(),
+    });
+    let outlet = Outlet { pipe: pipe.clone(), execution: execution.clone() };
+    Some((outlet, StreamReader { pipe, patience, execution: execution.clone() }))
+}
+
+impl Outlet {
+    /// Take a chunk of the guest, in which each character stands for a byte.
+    pub fn write(&mut self, chunk: String) -> Taken {
+        if self.is_gone() {
+            return Taken::Gone;
+        }
+        let pipe = &self.pipe;
+        let Some(chunk) = latin1_bytes(chunk).filter(|chunk| chunk.len() <= MOST_CHUNK) else {
+            self.end(StreamEnd::Failed);
+            return Taken::Gone;
+        };
+        let (mut buffer, length) = (lock(&pipe.buffer), chunk.len());
+        if buffer.end.is_some() {
+            return Taken::Gone;
+        }
+        if !pipe.quota.hold(buffer.size, length) {
+            buffer.is_awaited = true;
+            let is_short = StreamQuota::is_short(buffer.size, length);
+            drop(buffer);
+            if is_short && !pipe.is_waiting.swap(true, Ordering::Relaxed) {
+                pipe.quota.wait(Waker::from(Arc::new(Waiting(Arc::downgrade(pipe)))));
+            }
+            return Taken::Full;
+        }
+        if length > 0 {
+            buffer.push(chunk);
+            let reader = buffer.reader.take();
+            drop(buffer);
+            reader.inspect(Waker::wake_by_ref);
+        }
+        if self.execution.held() >= LONG { Taken::Pause } else { Taken::More }
+    }
+
+    /// The response ends so. The first end counts.
+    pub fn end(&mut self, end: StreamEnd) {
+        let mut buffer = lock(&self.pipe.buffer);
+        buffer.end.get_or_insert(end);
+        let reader = buffer.reader.take();
+        drop(buffer);
+        reader.inspect(Waker::wake_by_ref);
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.pipe.is_gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.end(StreamEnd::Lost);
+        let pipe = &self.pipe;
+        pipe.news.forget(pipe.request, || pipe.is_closed.store(true, Ordering::Relaxed));
+    }
+}
+
+impl StreamReader {
+    /// The next bytes, or the end.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
+        let pipe = &self.pipe;
+        let mut buffer = lock(&pipe.buffer);
+        let Some(part) = buffer.pop() else {
+            return match buffer.end {
+                Some(end) => Poll::Ready(Err(end)),
+                None => {
+                    buffer.reader = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            };
+        };
+        let is_awaited = std::mem::take(&mut buffer.is_awaited);
+        drop(buffer);
+        pipe.quota.give_back(part.len());
+        if is_awaited {
+            pipe.tell();
+        }
+        Poll::Ready(Ok(part))
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        let pipe = &self.pipe;
+        pipe.is_gone.store(true, Ordering::Relaxed);
+        let mut buffer = lock(&pipe.buffer);
+        let left = std::mem::take(&mut buffer.size);
+        (buffer.parts, buffer.last) = Default::default();
+        drop(buffer);
+        pipe.quota.give_back(left);
+        if pipe.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        pipe.tell();
+        // As for work after a reply: the guest may take its time to end, and no longer.
+        let (patience, execution, pipe) = (self.patience, self.execution.clone(), Arc::downgrade(pipe));
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(patience).await;
+                if pipe.upgrade().is_some() {
+                    execution.overstayed.notify_one();
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::streams::WINDOW;
+    use crate::sandbox::timer::GuestTimer;
+    use std::future::poll_fn;
+
+    fn ends(quota: &StreamQuota) -> (Outlet, StreamReader, Arc<News>) {
+        let news = News::new(Arc::<GuestTimer>::default());
+        let (outlet, reader) = pipe(7, quota, &news, &Execution::alone(), Duration::from_millis(1)).unwrap();
+        (outlet, reader, news)
+    }
+
+    async fn next(reader: &StreamReader) -> Result<Bytes, StreamEnd> {
+        poll_fn(|cx| reader.poll(cx)).await
+    }
+
+    #[tokio::test]
+    async fn chunks_arrive_in_order_and_small_ones_are_joined() {
+        let (mut outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
+        let large = "é".repeat(LARGE);
+        for chunk in ["a", "b", "", &large, "c"] {
+            assert_eq!(outlet.write(chunk.to_owned()), Taken::More);
+        }
+        outlet.end(StreamEnd::Complete);
+        assert_eq!(next(&reader).await.unwrap(), "ab");
+        assert_eq!(next(&reader).await.unwrap(), vec![0xe9; LARGE]);
+        assert_eq!(next(&reader).await.unwrap(), "c");
+        assert_eq!(next(&reader).await, Err(StreamEnd::Complete));
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_stops_the_guest_and_wakes_it() {
+        let quota = StreamQuota::new(1, 1 << 20);
+        let (mut outlet, reader, news) = ends(&quota);
+        let chunk = "x".repeat(MOST_CHUNK);
+        let written = (0..).take_while(|_| outlet.write(chunk.clone()) == Taken::More).count();
+        assert_eq!((written, quota.held()), (WINDOW / MOST_CHUNK, WINDOW));
+        assert!(news.take().is_empty());
+        next(&reader).await.unwrap();
+        assert_eq!(news.take(), [7]);
+        assert_eq!(outlet.write(chunk), Taken::More);
+        drop(reader);
+        assert_eq!((quota.held(), outlet.write("x".to_owned())), (0, Taken::Gone));
+        assert_eq!((news.take(), quota.count()), (vec![7], 1));
+        drop(outlet);
+        assert_eq!(quota.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn streams_that_wait_for_the_apps_share_are_woken() {
+        let quota = StreamQuota::new(2, 4 * MOST_CHUNK);
+        let (mut first, reader, _) = ends(&quota);
+        let (mut second, _reader, news) = ends(&quota);
+        let chunk = "x".repeat(MOST_CHUNK);
+        assert_eq!([(); 2].map(|()| first.write(chunk.clone())), [Taken::More; 2]);
+        assert_eq!(second.write(chunk.clone()), Taken::Full);
+        assert_eq!(second.write("x".to_owned()), Taken::More, "a little is always taken");
+        drop(reader);
+        assert_eq!(news.take(), [7]);
+        assert_eq!(second.write(chunk), Taken::More);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_chunk_and_an_instance_that_ends_break_the_response() {
+        for chunk in ["x".repeat(MOST_CHUNK + 1), "\u{100}".to_owned()] {
+            let (mut outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
+            assert_eq!((outlet.write(chunk), outlet.write("x".to_owned())), (Taken::Gone, Taken::Gone));
+            outlet.end(StreamEnd::Complete);
+            assert_eq!(next(&reader).await, Err(StreamEnd::Failed));
+        }
+        let (outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
+        drop(outlet);
+        assert_eq!(next(&reader).await, Err(StreamEnd::Lost));
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_does_not_end_after_its_client_loses_its_instance() {
+        let news = News::new(Arc::<GuestTimer>::default());
+        let execution = Execution::alone();
+        let quota = StreamQuota::new(1, 0);
+        let (_outlet, reader) = pipe(7, &quota, &news, &execution, Duration::from_millis(1)).unwrap();
+        drop(reader);
+        execution.overstayed.notified().await;
+    }
+}
