@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod build_queue;
+#[cfg(feature = "cli")]
+pub mod cache_keeper;
 pub mod deployments;
 pub mod dormant;
 pub mod file_stamps;

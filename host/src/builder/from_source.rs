@@ -15,6 +15,7 @@ use crate::config::origin::Linking;
 use crate::sandbox::compile_cache::Artifact;
 use crate::sandbox::engine::Engine;
 use crate::util::cache_files;
+use crate::util::cache_room::note_use;
 use crate::util::progress::{self, Progress};
 use crate::util::trust;
 use std::fs::{self, File};
@@ -82,6 +83,7 @@ pub fn component_of(
 ) -> Result<PathBuf, String> {
     let is_built = |wasm: &Path| trust::open_own(wasm).is_ok() && !rebuild;
     if is_built(&planned.wasm) {
+        note_use(&planned.wasm);
         return Ok(planned.wasm);
     }
     let io = |what: &str| {

@@ -2,6 +2,7 @@
 
 use crate::admin::endpoint::{Admin, Endpoint};
 use crate::admin::token_file::TokenFile;
+use crate::apps::cache_keeper;
 use crate::apps::registry::AppTable;
 use crate::cli::args::ProcessArgs;
 use crate::cli::parent;
@@ -47,6 +48,7 @@ pub fn pool(config: &Config) -> Result<Engine, String> {
 pub fn serve(config: &Config, apps: AppTable, cache: &Path) -> Outcome {
     let shutdown = Shutdown::watch(config.limits.drain)?;
     let server = Server::start(config, &apps)?;
+    cache_keeper::keep(apps.clone(), cache.to_owned(), config.limits.cache_size as u64)?;
     let draining = Arc::<AtomicBool>::default();
     let admin = Admin { apps, draining: draining.clone() };
     let token = start_admin(config, admin, cache)?;

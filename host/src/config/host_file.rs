@@ -116,6 +116,7 @@ struct ServerTable {
     builders: Option<Spanned<usize>>,
     drain: Option<LimitValue>,
     keep_resident: Option<LimitValue>,
+    cache_size: Option<LimitValue>,
     max_head: Option<LimitValue>,
     header_timeout: Option<LimitValue>,
     write_timeout: Option<LimitValue>,
@@ -209,7 +210,7 @@ fn app_limits(table: LimitsTable, base: &Limits, mistakes: &mut Mistakes<'_>) ->
     limits
 }
 
-fn server_limits(given: [(Limit, Option<LimitValue>); 6], mistakes: &mut Mistakes<'_>) -> ServerLimits {
+fn server_limits(given: [(Limit, Option<LimitValue>); 7], mistakes: &mut Mistakes<'_>) -> ServerLimits {
     let mut limits = ServerLimits::default();
     for (limit, value) in given {
         let (Some(value), Place::Server { set, .. }) = (value, &limit.row().place) else { continue };
@@ -318,6 +319,7 @@ impl ServerTable {
                 (Limit::Connections, self.connections),
                 (Limit::Drain, self.drain),
                 (Limit::KeepResident, self.keep_resident),
+                (Limit::CacheSize, self.cache_size),
             ],
             mistakes,
         );

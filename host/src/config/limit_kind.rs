@@ -12,6 +12,8 @@ pub enum Kind {
     Millis,
     /// `1MiB`
     Size,
+    /// The same, of a disk.
+    DiskSize,
     Count {
         least: u64,
         most: u64,
@@ -25,6 +27,7 @@ impl Kind {
         match self {
             Self::Time => units::duration(text).map(|time| time.as_millis() as u64),
             Self::Size => units::size(text).map(|bytes| bytes as u64),
+            Self::DiskSize => units::disk_size(text).map(|bytes| bytes as u64),
             Self::Millis => within(number()?, 1, u64::MAX),
             Self::Count { least, most } => within(number()?, least, most),
         }
@@ -50,7 +53,7 @@ impl Kind {
     pub fn show(self, value: u64) -> String {
         match self {
             Self::Time => units::show_duration(Duration::from_millis(value)),
-            Self::Size => units::show_size(value),
+            Self::Size | Self::DiskSize => units::show_size(value),
             Self::Millis | Self::Count { .. } => value.to_string(),
         }
     }
@@ -59,7 +62,7 @@ impl Kind {
     pub fn expected(self) -> &'static str {
         match self {
             Self::Time | Self::Millis => "a time is a string, like \"30s\"",
-            Self::Size => "a size is a string, like \"1MiB\"",
+            Self::Size | Self::DiskSize => "a size is a string, like \"1MiB\"",
             Self::Count { .. } => "a count is a whole number, like 100",
         }
     }
@@ -69,7 +72,7 @@ impl Kind {
         match self {
             Self::Time => "TIME",
             Self::Millis => "MS",
-            Self::Size => "SIZE",
+            Self::Size | Self::DiskSize => "SIZE",
             Self::Count { .. } => "N",
         }
     }

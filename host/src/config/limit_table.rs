@@ -44,6 +44,7 @@ pub enum Limit {
     Connections,
     Drain,
     KeepResident,
+    CacheSize,
 }
 
 impl Limit {
@@ -85,7 +86,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 36] = [
+pub const TABLE: [Row; 37] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -373,6 +374,14 @@ pub const TABLE: [Row; 36] = [
         kind: Kind::Size,
         place: Place::Server { get: |l| Some(l.keep_resident as u64), set: |l, v| l.keep_resident = v as usize },
         help: "Wipe up to this much of an ended instance's memory in place; the rest goes back to the system, which takes longer",
+    },
+    Row {
+        limit: Limit::CacheSize,
+        flag: "cache-size",
+        key: "cache-size",
+        kind: Kind::DiskSize,
+        place: Place::Server { get: |l| Some(l.cache_size as u64), set: |l, v| l.cache_size = v as usize },
+        help: "Keep at most this much of built and compiled apps in the cache folder; what was used longest ago goes first",
     },
 ];
 

@@ -134,6 +134,8 @@ pub(crate) struct ServerLimits {
     /// which costs page faults later and interrupts the other threads now. It is an upper bound: unwritten memory costs
     /// nothing, and small replies reach 15 000 a second with any value from 256 KiB to 16 MiB.
     pub keep_resident: usize,
+    /// Size of the cache folder, in bytes.
+    pub cache_size: usize,
 }
 
 impl Default for ServerLimits {
@@ -145,6 +147,7 @@ impl Default for ServerLimits {
             connections: 10_000,
             drain: Duration::from_secs(30),
             keep_resident: 4 * MIB,
+            cache_size: 20 * 1024 * MIB,
         }
     }
 }

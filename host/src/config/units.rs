@@ -18,11 +18,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// `65536`, `64KiB`, `1MiB`. Errors are sentences for people.
 pub fn size(text: &str) -> Result<usize, String> {
+    within(text, 2, "2GiB")
+}
+
+/// A size on a disk.
+pub fn disk_size(text: &str) -> Result<usize, String> {
+    within(text, 16 << 10, "16TiB")
+}
+
+fn within(text: &str, most_gib: usize, shown: &str) -> Result<usize, String> {
     let bytes: ByteSize =
         text.parse().map_err(|_| format!("{text:?}: a size is a number and KiB, MiB or GiB, like 1MiB"))?;
     match usize::try_from(bytes.as_u64()) {
-        Ok(bytes @ 8192..=2_147_483_648) => Ok(bytes),
-        _ => Err("a size is between 8KiB and 2GiB".to_owned()),
+        Ok(bytes) if (8192..=most_gib << 30).contains(&bytes) => Ok(bytes),
+        _ => Err(format!("a size is between 8KiB and {shown}")),
     }
 }
 

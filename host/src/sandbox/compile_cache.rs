@@ -9,6 +9,7 @@
 use crate::sandbox::code_seal::SealKey;
 use crate::sandbox::pagemap::{Maps, PAGE, Runs};
 use crate::util::cache_files::{FileState, private_folder, write, write_private};
+use crate::util::cache_room::note_use;
 use crate::util::locks::lock;
 use crate::util::trust::{check_folder, open_own, read_own};
 use rustix::fs::fadvise;
@@ -62,7 +63,8 @@ impl Artifact {
         Self::at(&cache.join("aot").join(format!("{content}-{:016x}", hasher.finish())))
     }
 
-    fn at(folder: &Path) -> Self {
+    /// The artifact in this folder.
+    pub fn at(folder: &Path) -> Self {
         Self {
             code: folder.join("code.bin"),
             manifest: folder.join("manifest.json"),
@@ -141,11 +143,17 @@ impl Artifact {
         }
         file.rewind()?;
         self.is_sound_as(stamp);
+        self.note_use();
         Ok(file)
     }
 
     fn is_sound_as(&self, stamp: FileState) {
         lock(&SOUND).insert(self.code.clone(), stamp);
+    }
+
+    /// It is used: others go first when the cache is full.
+    pub fn note_use(&self) {
+        note_use(&self.seal);
     }
 
     /// Remove what was refused, so that it takes no room. An artifact with a manifest is another app's as well.

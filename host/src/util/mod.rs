@@ -3,6 +3,7 @@
 pub mod affinity;
 pub mod blocking;
 pub mod cache_files;
+pub mod cache_room;
 #[cfg(feature = "build")]
 pub mod child_process;
 #[cfg(feature = "cli")]
