@@ -25,6 +25,7 @@ from .requests import Request
 from .responses import (
     HTML,
     JSON,
+    EventSourceResponse,
     FileResponse,
     HTMLResponse,
     JSONResponse,
@@ -33,7 +34,9 @@ from .responses import (
     Redirect,
     RedirectResponse,
     Response,
+    StreamingResponse,
 )
+from .sse import ServerSentEvent
 
 APIRouter = Router
 field = Field
@@ -50,6 +53,7 @@ __all__ = [
     "BoltAPI",
     "Cookie",
     "Depends",
+    "EventSourceResponse",
     "FastAPI",
     "Field",
     "File",
@@ -71,6 +75,8 @@ __all__ = [
     "Router",
     "Security",
     "SecurityScopes",
+    "ServerSentEvent",
+    "StreamingResponse",
     "Struct",
     "UploadFile",
     "ValidationInfo",

@@ -1,12 +1,14 @@
-"""`run_in_threadpool`, under the path that FastAPI gives it."""
+"""`run_in_threadpool` and its like, under the path that FastAPI gives them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import ParamSpec, TypeVar
 
-__all__ = ["run_in_threadpool"]
+from ._streams.chunks import Chunks
+
+__all__ = ["iterate_in_threadpool", "run_in_threadpool"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -17,3 +19,8 @@ async def run_in_threadpool(
 ) -> _R:
     """Call the function and return its result. The sandbox has no threads: the call blocks."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def iterate_in_threadpool(iterable: Iterable[_R]) -> AsyncIterator[_R]:
+    """The items of an iterable as an async iterator. Each step blocks, as there are no threads."""
+    return Chunks(iterable)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from ._datastructures.cookies import parse_cookies
 from ._datastructures.headers import Headers
 from ._datastructures.urls import URL, QueryParams
+from ._streams import progress
+from ._streams.inflow import block_parts, read_parts
 
 __all__ = ["Request"]
 
@@ -37,6 +40,12 @@ class Request:
     user: what an authentication dependency set; the same as `state.user`.
     app: the application.
     """
+
+    # The whole body has been asked for, so `_body` has it, and `stream` yields it.
+    _is_kept = False
+    # `stream` has yielded the whole body, which is not kept.
+    _is_consumed = False
+    _is_gone = False
 
     def __init__(self, wire: tuple[Any, ...], app: Any = None) -> None:
         (
@@ -131,17 +140,67 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """The body. The host reads all of it before the handler starts."""
-        body: bytes = self._body
-        return body
+        """The body, in a `def` handler.
+
+        In an `async def` handler, `await request.body()` lets other requests run while a large body
+        arrives; this does not. Raises as `body` does.
+        """
+        if not self._is_kept:
+            self._check_unread()
+            if self._body is None:
+                self._body = b"".join(block_parts())
+            self._is_kept = True
+        return self._body  # type: ignore[no-any-return]
 
     async def body(self) -> bytes:
-        """The body, for code that is written for Starlette: `await request.body()`."""
-        return self.content
+        """The body. A second call returns it again.
+
+        Raises RuntimeError after `stream`, and HTTPException if the client does not send it all.
+        """
+        if not self._is_kept:
+            self._check_unread()
+            if self._body is None:
+                self._body = b"".join([part async for part in read_parts()])
+            self._is_kept = True
+        return self._body  # type: ignore[no-any-return]
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """The body in parts, as they arrive, and an empty part at the end.
+
+        Raises RuntimeError the second time, unless `body` has been called before: then it yields
+        the whole body. Raises HTTPException if the client does not send it all.
+        """
+        if self._is_kept:
+            yield self._body
+        else:
+            self._check_unread()
+            if self._body is None:
+                async for part in read_parts():
+                    yield part
+                self._is_consumed = True
+            else:
+                self._is_consumed = True
+                if self._body:
+                    yield self._body
+        yield b""
+
+    def _check_unread(self) -> None:
+        if self._is_consumed:
+            raise RuntimeError("Stream consumed")
 
     async def json(self) -> Any:
-        """The body parsed as JSON. Raises ValueError when it is not JSON."""
-        return json.loads(self.content)
+        """The body parsed as JSON. Raises ValueError when it is not JSON, or as `body` does."""
+        return json.loads(await self.body())
+
+    async def is_disconnected(self) -> bool:
+        """Whether the client of a response that is being streamed has left.
+
+        A stream rarely has to ask: an iterable whose client has left is closed, and a handler that
+        has not responded yet is cancelled.
+        """
+        if not self._is_gone:
+            self._is_gone = progress.is_gone(progress.current())
+        return self._is_gone
 
     @property
     def user(self) -> Any:

@@ -90,18 +90,40 @@ class TestClient(httpx.Client):
                 self.base_url = httpx.URL(address)
         return super().build_request(*args, **options)
 
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request; see httpx. Raises HandlerError unless `raise_server_exceptions=False`."""
+    def send(
+        self, request: httpx.Request, *, stream: bool = False, **options: Any
+    ) -> httpx.Response:
+        """Send a request; see httpx.
+
+        Raises HandlerError unless `raise_server_exceptions=False`. A response that breaks off while
+        it is read, after `stream`, raises httpx.RemoteProtocolError.
+        """
         before = len(self._log)
-        response = super().send(request, **options)
+        response = super().send(request, stream=True, **options)
         if self._raises and response.status_code == 500:
-            sent = response.request
-            path = sent.url.raw_path.partition(b"?")[0].decode("ascii")
-            failure = self._log.failure(sent.method, path, before)
-            if failure is not None:
-                response.close()
-                raise HandlerError(f"{sent.method} {path}: {failure.rstrip()}", response)
+            self._raise_failure(response, before)
+        if stream:
+            return response
+        try:
+            response.read()
+        except httpx.RemoteProtocolError:
+            response.close()
+            if self._raises:
+                self._raise_failure(response, before)
+            raise
+        except BaseException:
+            response.close()
+            raise
         return response
+
+    def _raise_failure(self, response: httpx.Response, before: int) -> None:
+        """Raise HandlerError if the log has a failure of this response."""
+        sent = response.request
+        path = sent.url.raw_path.partition(b"?")[0].decode("ascii")
+        failure = self._log.failure(sent.method, path, before, response.status_code)
+        if failure is not None:
+            response.close()
+            raise HandlerError(f"{sent.method} {path}: {failure.rstrip()}", response)
 
     def close(self) -> None:
         """Close the client and stop the server."""

@@ -351,6 +351,9 @@ def test_the_error_of_a_request_is_found_in_a_log_of_json() -> None:
     ]
     log = lines_of("\n".join(["{ not JSON", *map(json.dumps, lines)]))
     assert log.failure("GET", "/é", 0) == "failed"
+    # A response that broke off has the status that it began with.
+    lines[-1]["status"] = 200
+    assert lines_of("\n".join(map(json.dumps, lines))).failure("GET", "/é", 0, 200) == "failed"
 
 
 def test_without_an_access_log_the_last_error_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 //! Test support: the real binary on a free port, and a small HTTP client over real sockets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod chunked;
 pub mod handmade;
 pub mod http2;
 pub mod pair;
@@ -300,6 +301,25 @@ impl Connection {
     }
 
     pub fn finish(&mut self, method: &str) -> Response {
+        let mut response = self.head();
+        let bodiless = method == "HEAD" || matches!(response.status, 204 | 304);
+        if bodiless {
+            return response;
+        }
+        if response.is_chunked() {
+            while let Some(chunk) = self.chunk().expect("the connection broke in a body") {
+                response.body.extend(chunk);
+            }
+            return response;
+        }
+        let length = response.headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        response.body = vec![0; length];
+        self.stream.read_exact(&mut response.body).unwrap();
+        response
+    }
+
+    /// The head of a response.
+    pub fn head(&mut self) -> Response {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
         let status =
@@ -311,11 +331,7 @@ impl Connection {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-        let bodiless = method == "HEAD" || matches!(status, 204 | 304);
-        let mut body = vec![0; if bodiless { 0 } else { length }];
-        self.stream.read_exact(&mut body).unwrap();
-        Response { status, headers, body }
+        Response { status, headers, body: Vec::new() }
     }
 }
 

@@ -34,7 +34,10 @@ def invalid_request(errors: Sequence[Any], request: Request | None) -> RequestVa
 
 def _sent(request: Request) -> Any:
     """The body as FastAPI tells it: JSON or a form in its parsed form, else bytes, or None."""
-    body = request.content
+    body = request._body
+    if body is None:
+        # Its handler reads it in parts.
+        return None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return QueryParams(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

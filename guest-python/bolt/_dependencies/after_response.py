@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from ..background import BackgroundTask, BackgroundTasks
-from ..responses import JSON, Response
+from ..responses import JSON, Response, StreamingResponse
 
-__all__ = ["Exits", "note_rest", "pending"]
+__all__ = ["Exits", "note_rest", "note_stream", "pending"]
 
 pending: list[Exits] = []
 """The remaining work of replies that were just encoded, until the entry schedules it."""
@@ -19,7 +19,11 @@ class Exits:
 
     Each generator runs to its `yield` before the handler. If the handler raises, the exception is
     thrown into the generators in reverse order; otherwise they are resumed after the response.
+
+    stream: the StreamingResponse that is sent before, or None.
     """
+
+    stream: Any = None
 
     def __init__(self) -> None:
         self._open: list[Generator[Any] | AsyncGenerator[Any]] = []
@@ -68,9 +72,15 @@ class Exits:
                 exc = _yielded_twice()
         return exc
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is any work."""
+        return bool(self._open or self.background.tasks)
+
     def hold(self, result: Any) -> Any:
         """The result; as a Response that refers to the remaining work when there is any."""
-        if not self._open and not self.background.tasks:
+        # A stream adds background tasks while it is sent.
+        if not self.is_needed and not isinstance(result, StreamingResponse):
             return result
         response = result if isinstance(result, Response) else JSON(result)
         response.after = self
@@ -113,6 +123,13 @@ def note_rest(response: Response) -> None:
         exits.background = BackgroundTasks([BackgroundTask(background)])
     if exits is not None:
         pending.append(exits)
+
+
+def note_stream(response: Response) -> None:
+    """Put a stream before the work that was noted for its response, in `pending`."""
+    if not pending:
+        pending.append(Exits())
+    pending[-1].stream = response
 
 
 def _swallowed(exc: BaseException) -> BaseException:

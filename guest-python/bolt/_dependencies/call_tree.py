@@ -9,6 +9,7 @@ from typing import Any
 
 from .._callables import kind_of
 from .._errors import Unsupported
+from .._streams.inflow import read_parts
 from .depends import Dependency, SecurityScopes
 from .injected import injected_kind
 from .params import Declared, Param, declared, make_param
@@ -108,9 +109,11 @@ class _Tree:
             )
         finally:
             self.open.pop()
+        kind = kind_of(function)
+        _check_streams(kind, arguments)
         if view is not None:
-            return Call(function.__name__, kind_of(function), arguments, view)
-        return Call(function, kind_of(function), arguments, scopes=scopes)
+            return Call(function.__name__, kind, arguments, view)
+        return Call(function, kind, arguments, scopes=scopes)
 
     def given(self, item: Declared, scopes: tuple[str, ...]) -> Any:
         wanted = _dependency(item)
@@ -161,11 +164,35 @@ def call_tree(
         before.append(tree.dependency(wanted, ()))
     call = tree.call(handler, (), view)
     call.before = before
+    _refuse_two_bodies(call)
     names = {param.name for param in call.params() if param.source == "path"}
     for name in path_names:
         if name not in names:
             _refuse_unused(handler, name, call)
     return call
+
+
+def _check_streams(kind: str, arguments: tuple[Argument, ...]) -> None:
+    """Refuse an iterator of the body that the function cannot iterate, or that would block it."""
+    is_async = kind in ("async", "async generator")
+    for item in arguments:
+        if not isinstance(item.given, Param) or item.given.source != "stream":
+            continue
+        if (item.given.factory is read_parts) != is_async:
+            fitting = "AsyncIterator[bytes]" if is_async else "Iterator[bytes]"
+            what = "an `async def`" if is_async else "a `def`"
+            raise Unsupported(f"parameter {item.name!r}: {what} function takes an {fitting}")
+
+
+def _refuse_two_bodies(call: Call) -> None:
+    readers = [one for one in call.params() if one.source in ("stream", "body", "form", "file")]
+    streams = [one for one in readers if one.source == "stream"]
+    if streams and len(readers) > 1:
+        other = next(one for one in readers if one is not streams[0])
+        raise Unsupported(
+            f"the body is read in parts by {streams[0].name!r}, and once: "
+            f"it cannot be {other.name!r} as well"
+        )
 
 
 def _refuse_unused(handler: Any, name: str, call: Call) -> None:

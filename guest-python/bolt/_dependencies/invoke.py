@@ -8,7 +8,6 @@ from typing import Any
 
 from .._app.lifespan import Lifespan
 from .._datastructures.headers import MutableHeaders
-from .._errors import Unsupported
 from .._schema.types import Type, is_host_default
 from .._serialization.codegen import Source
 from .._serialization.deserialize import Emitter
@@ -91,19 +90,19 @@ class _Writer:
         self.params = params
         self.made: dict[int, str] = {}
         self.finishers: dict[int, Callable[[], str]] = {}
-        kinds = {call.kind for call in plan.root.walk()}
+        # A handler that yields is no dependency: its generator is the body of the response.
+        others = {call.kind for call in plan.root.walk() if call is not plan.root}
         specials = {
             item.given
             for call in plan.root.walk()
             for item in call.arguments
             if isinstance(item.given, str)
         }
-        self.generators = bool(kinds & {"generator", "async generator"})
+        self.generators = bool(others & {"generator", "async generator"})
         self.exits = self.generators or "background" in specials
         self.response = "response" in specials
         # When nothing runs after the handler, `invoke` can return its coroutine instead of awaiting
         # it, which saves a frame.
-        others = {call.kind for call in plan.root.walk() if call is not plan.root}
         wrapped = plan.middleware or plan.on_error or plan.finish or plan.lifespans
         plain = not (self.exits or self.response or wrapped)
         self.hands_over = plain and not others & {"async", "async generator"}
@@ -111,8 +110,6 @@ class _Writer:
 
     def write(self) -> None:
         plan, source = self.plan, self.source
-        if plan.root.kind in ("generator", "async generator"):
-            raise Unsupported("a handler that yields is not supported")
         if plan.asks_for_request:
             # The request is the last value.
             app = source.constant(plan.app)
@@ -152,6 +149,10 @@ class _Writer:
         for param in self.params:
             if param is REQUEST:
                 parts.append("_")
+                continue
+            if param.source == "stream":
+                parts.append("_")
+                self.finishers[id(param)] = _reader(self.source, param)
                 continue
             target, finish = self.emitter.bind_optional(param.type, _default(self.emitter, param))
             parts.append(target)
@@ -239,6 +240,10 @@ class _Writer:
         name = self.made[id(call)] = self.source.local()
         self.source.line(f"{name} = {expression}")
         return name
+
+
+def _reader(source: Source, param: Param) -> Callable[[], str]:
+    return lambda: f"{source.constant(param.factory)}()"
 
 
 def _default(emitter: Emitter, param: Param) -> Callable[[], str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -21,11 +21,13 @@ from .._schema.types import (
     STR,
     Type,
 )
+from .._streams.inflow import block_parts, read_parts
 
 __all__ = ["Declared", "Param", "declared", "field_name", "hints_of_function", "make_param"]
 
 _SEQUENCES = frozenset({"list", "set", "frozenset", "vartuple"})
 _NO_MARKER = Marker("")
+_BYTES = Type("bytes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,11 +51,12 @@ class Declared:
 class Param:
     """A value that the host extracts from a request.
 
-    source: "path", "query", "header", "cookie", "form", "file", "body" or "request".
+    source: "path", "query", "header", "cookie", "form", "file", "body", "request", or "stream" for
+        the body in parts, of which the host sends nothing.
     alias: the name in the request.
     required: the host rejects requests without it.
     default: the Python default, or MISSING.
-    factory: creates the default, or None.
+    factory: creates the default, or the iterator of a stream; or None.
     spread: the type is a record, and each of its fields is a value of the source.
     marker: its declaration, for the OpenAPI description and the limits of files.
     """
@@ -101,6 +104,15 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
     """The value that a parameter declares. Raises Unsupported with a sentence."""
     marker, default = _marker(item)
     written = item.annotation
+    parts = _parts_of(written)
+    if parts is not None and (marker is None or marker.source == "body"):
+        if item.name in path_names or default is not MISSING:
+            raise Unsupported(
+                f"parameter {item.name!r} is the body in parts: "
+                "it is not part of the path and has no default"
+            )
+        used = marker or _NO_MARKER
+        return Param(item.name, "stream", item.name, _BYTES, True, MISSING, parts, False, used)
     try:
         kind = STR if written is inspect.Parameter.empty else type_of(written)
         for extra in item.metadata:
@@ -121,6 +133,16 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
     return Param(
         item.name, source, alias, kind, required, default, used.default_factory, spread, used
     )
+
+
+def _parts_of(annotation: Any) -> Callable[[], Any] | None:
+    """The function that reads the body in parts, for `AsyncIterator[bytes]` and its like."""
+    if get_args(annotation)[:1] != (bytes,):
+        return None
+    origin = get_origin(annotation)
+    if origin in (AsyncIterator, AsyncIterable):
+        return read_parts
+    return block_parts if origin in (Iterator, Iterable) else None
 
 
 def _marker(item: Declared) -> tuple[Marker | None, Any]:

@@ -15,9 +15,11 @@ from .._schema.annotations import type_of
 from ..responses import (
     HTML,
     JSON,
+    EventSourceResponse,
     PlainText,
     Redirect,
     Response,
+    StreamingResponse,
 )
 from ..security import SecurityScheme
 from .json_schema import Schemas
@@ -142,7 +144,12 @@ def _responses(route: Route, schemas: Schemas, may_refuse: bool) -> dict[str, An
         "description": options.get("response_description") or "Successful Response"
     }
     if route.status_code not in _BODILESS and not issubclass(cls, Redirect):
-        if issubclass(cls, JSON) or cls is Response:
+        if route.yields and (cls is JSON or issubclass(cls, EventSourceResponse)):
+            main["content"] = _items(route, schemas, cls)
+        elif cls is StreamingResponse:
+            # Nothing is known about it.
+            pass
+        elif issubclass(cls, JSON) or cls is Response:
             schema = {} if route.result is None else schemas.of(route.result, "", out=True)
             if not schema.get("$ref") and route.result is not None:
                 schema.setdefault("title", f"Response {route.name.replace('_', ' ').title()}")
@@ -157,6 +164,32 @@ def _responses(route: Route, schemas: Schemas, may_refuse: bool) -> dict[str, An
     if may_refuse:
         out.setdefault("422", refusal(schemas))
     return out
+
+
+# The fields of an event.
+_EVENT = {
+    "data": {"type": "string"},
+    "event": {"type": "string"},
+    "id": {"type": "string"},
+    "retry": {"type": "integer", "minimum": 0},
+}
+
+
+def _items(route: Route, schemas: Schemas, cls: type[Response]) -> dict[str, Any]:
+    """The content of a response that is a sequence of items."""
+    schema: dict[str, Any] = {}
+    if route.item is not None:
+        schema = schemas.of(route.item, "", out=True)
+        if "$ref" not in schema:
+            schema.setdefault("title", f"Streamitem {route.name.replace('_', ' ').title()}")
+    if not issubclass(cls, EventSourceResponse):
+        return {"application/jsonl": {"itemSchema": schema}}
+    event: dict[str, Any] = {"type": "object", "properties": dict(_EVENT)}
+    if route.item is not None:
+        data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+        event["properties"]["data"] = data
+        event["required"] = ["data"]
+    return {"text/event-stream": {"itemSchema": event}}
 
 
 def _described(code: int | str, more: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:

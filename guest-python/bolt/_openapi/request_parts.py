@@ -16,6 +16,7 @@ from .json_schema import Schemas
 
 __all__ = ["described_body", "described_parameters"]
 
+_BINARY = {"type": "string", "format": "binary"}
 _FROM_PARTS = ("path", "query", "header", "cookie")
 
 
@@ -76,6 +77,11 @@ def described_body(route: Route, schemas: Schemas) -> dict[str, Any] | None:
             schema = _keys(route, forms, schemas)
         required = any(param.required or param.spread for param in forms)
         return {"content": {media: {"schema": schema}}, "required": required}
+    for param in _shown(route, "stream"):
+        # The default of `Body()` is no statement about bytes.
+        told = param.marker.media_type
+        media = "application/octet-stream" if told in (None, "application/json") else told
+        return {"content": {media: {"schema": dict(_BINARY)}}, "required": True}
     if not bodies:
         return None
     first = bodies[0]

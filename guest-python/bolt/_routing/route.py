@@ -16,9 +16,10 @@ from .._errors import ValidatorError
 from .._schema.models import Model, walk_models
 from .._serialization.response_model import Shape, compile_result, declared_result
 from .._serialization.serialize_checked import to_plain
+from .._serialization.stream_items import compile_stream, item_type
 from .._struct.validation_errors import explain
 from ..requests import Request
-from ..responses import JSON, JSONResponse, Response
+from ..responses import JSON, EventSourceResponse, JSONResponse, Response, StreamingResponse
 from .router import Declaration, qualname
 
 __all__ = ["Route"]
@@ -39,6 +40,10 @@ class Route:
     status_code: the status of results that do not set their own.
     is_async: `invoke` returns a coroutine.
     doc: the first paragraph of its docstring on one line, or "".
+    result: the declared type of the result, or None.
+    yields: the handler is a generator function, whose items are the body of the response.
+    item: the declared type of these items, or None.
+    streams: whatever the handler returns or yields is sent in parts.
     isolation, max_concurrency, max_requests: how the host uses its instances; see `BoltAPI`.
     params: in the order of the wire tuple.
     invoke: takes the wire tuple, one value for each parameter, and calls the handler. Returns the
@@ -90,7 +95,11 @@ class Route:
         on_error = None
         if handlers:
             on_error = handlers.handle_async if handlers.waits else handlers.handle
-        self.result = declared_result(self.handler, options)
+        self.yields = root.kind in ("generator", "async generator")
+        self.item = item_type(self.handler, options) if self.yields else None
+        cls = options.get("response_class")
+        self.streams = self.yields or (cls is not None and issubclass(cls, StreamingResponse))
+        self.result = None if self.yields else declared_result(self.handler, options)
         self.plan = Plan(
             root,
             context.app,
@@ -133,10 +142,13 @@ class Route:
     def _finish(self) -> Callable[[Any], Any] | None:
         """The function that converts the result of the handler, or None."""
         options = self.declared.options
+        cls = options.get("response_class")
+        shape = Shape.of(options)
+        if self.yields or (cls is not None and issubclass(cls, EventSourceResponse)):
+            return compile_stream(cls, self.item, shape, self.shown)
         check = None
         if self.result is not None:
-            check = compile_result(self.result, Shape.of(options), self.shown)
-        cls = options.get("response_class")
+            check = compile_result(self.result, shape, self.shown)
         if cls in (None, JSON, JSONResponse):
             return check
         return _in_class(cls, check)

@@ -24,6 +24,7 @@ import componentize_py_runtime as runtime
 from componentize_py_types import Err, Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
+from wit_world.imports import streams as host_streams
 
 from .. import http
 from .._app.application import BoltAPI
@@ -33,6 +34,8 @@ from .._app.manifest import manifest
 from .._datastructures import uploads
 from .._dependencies.after_response import Exits, pending
 from .._serialization.replies import encode_exception, encode_reply
+from .._streams import progress
+from .._streams.progress import flows
 from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
@@ -44,6 +47,7 @@ from .frozen import ImportWatch
 from .hints import APP_FOLDER
 from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
+from .outflow import Outflows
 from .randomness import Generators
 from .snapshot import LastArguments, fill_holes, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
@@ -107,18 +111,26 @@ def _failed(exc: BaseException, route: int) -> str:
             exc = unencodable
     if isinstance(exc, RequestValidationError):
         return encode_reply(422, {"detail": exc.errors()})
-    text = failure_text(exc, _handlers[route] if route < len(_handlers) else "")
+    text = failure_text(exc, _shown(route))
     _complain(text)
     return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
 
 
-def _schedule_rest(request: int) -> None:
-    """Schedule the remaining work of the reply that was just encoded."""
+def _shown(route: int) -> str:
+    return _handlers[route] if route < len(_handlers) else ""
+
+
+def _schedule_rest(request: int, route: int, reply: str) -> str:
+    """Schedule the remaining work of the reply that was just encoded, and return the reply."""
     for exits in pending:
+        if exits.stream is not None:
+            reply = _outflows.open(request, exits, reply, _shown(route))
+            continue
         host.linger(request, False)
         _loop.call_later(0, _begin_rest, request, exits)
     pending.clear()
     _loop.rouse()
+    return reply
 
 
 def _begin_rest(request: int, exits: Exits) -> None:
@@ -170,9 +182,9 @@ def _run(route: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args
     try:
         reply = encode_reply(status, invoke(loads(args)))
     except BaseException as exc:
-        return _failed(exc, route)
+        reply = _failed(exc, route)
     if pending:
-        _schedule_rest(_loop.serving_now)
+        reply = _schedule_rest(_loop.serving_now, route, reply)
     return reply
 
 
@@ -181,6 +193,14 @@ def _run(route: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args
 _loop = BoltLoop(host.alarm, _complain, _request, host.serving)  # type: ignore[abstract]
 _starting = 0
 _early = ""
+_outflows = Outflows(
+    _loop,
+    _request,
+    host.linger,
+    lambda exc, handler: _complain(failure_text(exc, handler)),
+    _forget,
+    lambda request: request == _starting,
+)
 
 
 def _start(request: int, route: int, status: int, coroutine: _Running) -> str:
@@ -213,7 +233,7 @@ async def _answer(request: int, route: int, status: int, coroutine: _Running) ->
         _cancelled.discard(request)
     _forget(request)
     if pending:
-        _schedule_rest(request)
+        reply = _schedule_rest(request, route, reply)
     # During `call` the reply is its return value, which is cheaper than a call of the host.
     if request == _starting:
         _early = reply
@@ -222,9 +242,11 @@ async def _answer(request: int, route: int, status: int, coroutine: _Running) ->
 
 
 def _wake() -> None:
-    """The host's alarm fired: for a timer, for the progress of an exchange, or for both."""
+    """The host's alarm fired: for a timer, for the progress of an exchange or a stream."""
     if waiting():
         on_news()
+    if flows:
+        progress.on_news()
     _loop.tick()
 
 
@@ -417,6 +439,7 @@ def _settle() -> None:
     random.seed = _generators.shared_seed
     http.install(host_http)
     uploads.install(host.upload)
+    progress.install(host_streams, _current)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)

@@ -38,6 +38,7 @@ SAME_PARTS = frozenset(
         "requests",
         "responses",
         "security",
+        "sse",
         "status",
         "testclient",
     }
@@ -50,10 +51,13 @@ _STARTUP = (
     "write `BoltAPI(lifespan=f)` with an async context manager `f(app)`: "
     "what is before its `yield` runs at the start, and what is after it at the end."
 )
-_SOCKET = "there are no WebSockets: let the client ask again after some time (polling)."
-_STREAMING = (
-    "a response is sent whole: return `Response(content, media_type=...)`, "
-    "or `FileResponse` for a large file, which the host sends in parts."
+_SOCKET = (
+    "there are no WebSockets: send the client server-sent events with bolt.sse, "
+    "and let it send requests."
+)
+_EVENTS = (
+    "write `from bolt.sse import EventSourceResponse, ServerSentEvent`, "
+    "and yield events from the handler."
 )
 _STATIC = (
     'grant the folder with `--files /static=FOLDER`, and return `FileResponse(f"/static/{path}")` '
@@ -83,7 +87,6 @@ FRAMEWORK_PARTS = {
     "staticfiles": _STATIC,
     "templating": _TEMPLATES,
     "websockets": _SOCKET,
-    "sse": _STREAMING,
     "datastructures": "write `from bolt import UploadFile`; `request.headers`, `request.url` and "
     "`request.cookies` have the methods of Starlette.",
     "routing": "write `from bolt import APIRouter`.",
@@ -96,8 +99,6 @@ FRAMEWORK_PARTS = {
 
 # Names that an app imports from the SDK because FastAPI, Starlette or pydantic have them.
 NAMES = {
-    "StreamingResponse": _STREAMING,
-    "EventSourceResponse": _STREAMING,
     "ORJSONResponse": _JSON,
     "UJSONResponse": _JSON,
     "WebSocket": _SOCKET,
@@ -172,11 +173,9 @@ OF_STRUCT = {
 }
 OF_REQUEST = {
     "form": _DETAIL,
-    "stream": "read `await request.body()`, or declare an `UploadFile`, which is read in parts.",
     "session": "keep the session in a cookie (`response.set_cookie`) or in a database: "
     "interpreters share no memory.",
     "auth": "declare a dependency of `bolt.security`.",
-    "is_disconnected": "leave it out: the host cancels a handler whose client hangs up.",
 }
 
 # The server, and other programs.
@@ -235,7 +234,7 @@ MODULES = {
         "_cffi_backend greenlet uvloop grpc",
         PROCESSES: "_multiprocessing _posixsubprocess _posixshmem celery",
         _TEMPLATES: "jinja2",
-        _STREAMING: "sse_starlette",
+        _EVENTS: "sse_starlette",
         "keep tests in files that the app does not import.": "pytest",
     }.items()
     for name in names.split()

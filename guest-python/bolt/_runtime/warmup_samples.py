@@ -96,6 +96,8 @@ def warmup_call(route: Route) -> WarmupCall | None:
     namespace = getattr(invoke, "__globals__", {})
     if plan.middleware or plan.on_error or plan.lifespans or plan.asks_for_request:
         return None
+    if route.streams or any(param.source == "stream" for param in route.params):
+        return None
     try:
         wire = tuple(_sample(param.type) for param in route.params)
         result = None

@@ -2,7 +2,9 @@
 
 A reply is a marshal (version 4) of `(status, value)` or `(status, content_type, headers, value)`,
 as latin-1 text. The host encodes `value` as JSON when content_type is None or absent. A fifth item
-"file" means that `value` is the path of a file.
+"file" means that `value` is the path of a file, and "stream" that the body follows in chunks. With
+the items "events", milliseconds and bytes, these chunks are server-sent events: the host sends a
+comment after so long without one (0: never), and the bytes when it shuts down.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .._datastructures.headers import header_list
-from .._dependencies.after_response import note_rest
+from .._dependencies.after_response import note_rest, note_stream
 from ..exceptions import HTTPException
-from ..responses import JSON, FileResponse, Response
+from ..responses import JSON, EventSourceResponse, FileResponse, Response, StreamingResponse
 from .serialize import RECORDS, plain
 from .serialize_checked import to_plain
 
@@ -91,10 +93,8 @@ def _encode_response(status: int, response: Response) -> str:
         note_rest(response)
     if response.written or not isinstance(response, JSON):
         content_type, pairs = response.reply_type()
-        if isinstance(response, FileResponse) and not response.written:
-            return dumps((code, content_type, pairs, response.path, "file"), _VERSION).decode(
-                "latin-1"
-            )
+        if isinstance(response, (FileResponse, StreamingResponse)) and not response.written:
+            return _encode_elsewhere((code, content_type, pairs), response)
         body = response.content
         body = str.__str__(body) if isinstance(body, str) else bytes(body)
         return dumps((code, content_type, pairs, body), _VERSION).decode("latin-1")
@@ -108,3 +108,15 @@ def _encode_response(status: int, response: Response) -> str:
         to_plain(response.data), separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return dumps((code, content_type, pairs, text), _VERSION).decode("latin-1")
+
+
+def _encode_elsewhere(head: tuple[Any, ...], response: FileResponse | StreamingResponse) -> str:
+    """The reply for a response whose body is not in it. head: status, content type, headers."""
+    if isinstance(response, FileResponse):
+        return dumps((*head, response.path, "file"), _VERSION).decode("latin-1")
+    kind: tuple[Any, ...] = ("stream",)
+    if isinstance(response, EventSourceResponse):
+        kind = ("events", int((response.ping or 0) * 1000), response.last)
+    reply = dumps((*head, b"", *kind), _VERSION).decode("latin-1")
+    note_stream(response)
+    return reply

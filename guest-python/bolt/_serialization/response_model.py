@@ -41,12 +41,13 @@ def declared_result(handler: Callable[..., Any], options: Mapping[str, Any]) -> 
 
 
 def compile_result(
-    kind: Type, shape: Shape, handler: str = "", checks: bool = True
+    kind: Type, shape: Shape, handler: str = "", checks: bool = True, root: str = "result"
 ) -> Callable[[Any], Any] | None:
     """The function that converts a result to what is sent; None when no conversion is needed.
 
     handler: names the handler in errors.
     checks: the values must satisfy the constraints.
+    root: what errors call the value.
 
     Raises Unsupported or NameError for a record that cannot be resolved.
     """
@@ -58,7 +59,7 @@ def compile_result(
         if isinstance(result, Response):
             return result
         try:
-            return convert(result, "result")
+            return convert(result, root)
         except ResultError as error:
             raise error.of(handler) from None
 

@@ -25,7 +25,7 @@ def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, An
     """The errors of all validators, in the format of FastAPI."""
     errors: list[dict[str, Any]] = []
     for param, value in zip(params, wire, strict=True):
-        if value is ... or param.source == "request":
+        if value is ... or param.source in ("request", "stream"):
             continue
         place: tuple[Any, ...] = ("body" if param.source in ("form", "file") else param.source,)
         if not param.spread and not (param.source == "body" and _whole_body(params, param)):

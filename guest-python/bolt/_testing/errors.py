@@ -14,7 +14,7 @@ class ServerError(RuntimeError):
 class HandlerError(RuntimeError):
     """A handler has raised an exception. The text is its traceback, from the server's log.
 
-    response: the response with status 500.
+    response: the response with status 500, or the one that broke off.
     """
 
     def __init__(self, message: str, response: httpx.Response) -> None:

@@ -66,10 +66,11 @@ class ServerLog:
     def __str__(self) -> str:
         return "\n".join(self._lines)
 
-    def failure(self, method: str, path: str, since: int) -> str | None:
-        """What the server says of a request that has got a 500, or None: the app meant the 500.
+    def failure(self, method: str, path: str, since: int, status: int = 500) -> str | None:
+        """What the server says of a request that has failed, or None: the app meant its response.
 
         since: how many lines there were before the request.
+        status: that of its response; another one than 500 if the response broke off.
         """
         deadline = monotonic() + _PATIENCE
         with self._news:
@@ -77,7 +78,7 @@ class ServerLog:
                 said = list(_told(self._lines[since:]))
                 failures = [one for one in said if isinstance(one, _Failure)]
                 for one in said:
-                    if isinstance(one, _Served) and _is_same(one, method, path):
+                    if isinstance(one, _Served) and _is_same(one, method, path, status):
                         texts = [item.text for item in failures if item.request == one.request]
                         return "\n".join(texts) or None
                 left = deadline - monotonic()
@@ -86,8 +87,8 @@ class ServerLog:
                     return failures[-1].text if failures else None
 
 
-def _is_same(served: _Served, method: str, path: str) -> bool:
-    return (served.method, served.status) == (method, 500) and (
+def _is_same(served: _Served, method: str, path: str, status: int) -> bool:
+    return (served.method, served.status) == (method, status) and (
         served.path == path or (len(path) > _PATH and served.path.startswith(path[:_PATH]))
     )
 

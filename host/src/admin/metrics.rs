@@ -231,6 +231,24 @@ impl Collector for Counted {
                 (counts.label(), now.sum())
             }),
         )?;
+        writer.gauge(
+            ("streams_open", "Responses that flow now, by route"),
+            apps().flat_map(|counts| {
+                let open = |route: &&RouteCounters| load(&route.streams[0]);
+                counts.routes().map(move |(label, stats)| (label, stats.iter().map(open).sum()))
+            }),
+        )?;
+        writer.counter(
+            ("streams", "Responses that have flowed to their end, by route"),
+            apps().flat_map(|counts| {
+                let ended = |stats: Vec<&RouteCounters>| sum(stats.iter().map(|route| &route.streams[1]));
+                counts.routes().map(move |(label, stats)| (label, ended(stats) as f64))
+            }),
+        )?;
+        writer.gauge(
+            ("stream_bytes", "Bytes between handlers and the clients of their streams"),
+            apps().map(|counts| (counts.label(), counts.app.component.spec.streams.held() as u64)),
+        )?;
         writer.counter(
             ("faults", "Requests that failed in the app or the host, by cause"),
             apps().flat_map(|counts| {

@@ -31,6 +31,8 @@ pub struct StreamBody {
     last: Bytes,
     /// The last bytes that were sent end an event, so a comment may follow.
     is_between_events: bool,
+    /// Why it breaks off.
+    failure: Option<&'static str>,
     draining: Option<Draining>,
     record: Record,
     _connection: Option<InUse>,
@@ -101,6 +103,7 @@ impl StreamBody {
             clocks: Clocks { timer, since: now, idle, heartbeat, end },
             last,
             is_between_events: true,
+            failure: None,
             draining: None,
             record: Record {
                 app: app.component.spec.name.clone(),
@@ -133,12 +136,20 @@ impl StreamBody {
     }
 
     /// Nothing follows. A client that gets an error knows that it does not have all.
-    fn end(&mut self, outcome: Result<(), &str>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn end(
+        &mut self,
+        outcome: Result<(), &'static str>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.reader = None;
-        Poll::Ready(outcome.err().map(|why| Err(io::Error::other(why.to_owned()))))
+        let Err(why) = outcome else { return Poll::Ready(None) };
+        // hyper sends what it has before it asks again. After an error it sends nothing.
+        self.failure = Some(why);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    fn due(&mut self, due: Due) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn due(&mut self, due: Due, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let (app, request) = (&*self.record.app, self.record.request);
         match due {
             Due::Heartbeat if self.is_between_events => self.send(HEARTBEAT),
@@ -153,14 +164,17 @@ impl StreamBody {
                     request,
                     "the handler sent nothing for too long, and its response was broken off ({limit})"
                 );
-                self.end(Err("the handler sent nothing for too long"))
+                self.end(Err("the handler sent nothing for too long"), cx)
             }
             // Clients of events connect again.
-            Due::End if self.clocks.idle.is_none() => self.end(Ok(())),
+            Due::End if self.clocks.idle.is_none() => {
+                self.last = Bytes::new();
+                self.end(Ok(()), cx)
+            }
             Due::End => {
                 let limit = limit_name::of(Limit::StreamMax);
                 tracing::error!(app, request, "the response took too long, and was broken off ({limit})");
-                self.end(Err("the response took too long"))
+                self.end(Err("the response took too long"), cx)
             }
         }
     }
@@ -173,6 +187,9 @@ impl Body for StreamBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let Some(reader) = &this.reader else {
+            if let Some(why) = this.failure {
+                return Poll::Ready(Some(Err(io::Error::other(why))));
+            }
             return match std::mem::take(&mut this.last) {
                 last if last.is_empty() => Poll::Ready(None),
                 last => this.send(last),
@@ -180,14 +197,14 @@ impl Body for StreamBody {
         };
         match reader.poll(cx) {
             // A handler that never stops sending has a clock as well.
-            Poll::Ready(Ok(_)) if this.clocks.end <= Instant::now() => return this.due(Due::End),
+            Poll::Ready(Ok(_)) if this.clocks.end <= Instant::now() => return this.due(Due::End, cx),
             Poll::Ready(Ok(part)) => return this.send(part),
             Poll::Ready(Err(StreamEnd::Complete)) => {
                 this.last = Bytes::new();
-                return this.end(Ok(()));
+                return this.end(Ok(()), cx);
             }
-            Poll::Ready(Err(StreamEnd::Failed)) => return this.end(Err("the handler failed")),
-            Poll::Ready(Err(StreamEnd::Lost)) => return this.end(Err("the instance ended")),
+            Poll::Ready(Err(StreamEnd::Failed)) => return this.end(Err("the handler failed"), cx),
+            Poll::Ready(Err(StreamEnd::Lost)) => return this.end(Err("the instance ended"), cx),
             Poll::Pending => {}
         }
         if let Some(draining) = &mut this.draining
@@ -198,7 +215,7 @@ impl Body for StreamBody {
             return Pin::new(this).poll_frame(cx);
         }
         match this.clocks.poll(cx) {
-            Poll::Ready(due) => this.due(due),
+            Poll::Ready(due) => this.due(due, cx),
             Poll::Pending => Poll::Pending,
         }
     }

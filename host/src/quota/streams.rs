@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 /// Most bytes that one stream holds for a client that does not take them.
-pub const WINDOW: usize = 128 * 1024;
+pub const WINDOW: usize = 64 * 1024;
 /// A stream that holds nothing may always hold this much, in bytes: a busy app's clients all make progress.
 const LEAST: usize = 4 * 1024;
 
@@ -63,7 +63,7 @@ impl StreamQuota {
 
     /// Hold `bytes` more for a stream that holds `own`. False if the stream or the app holds enough.
     pub fn hold(&self, own: usize, bytes: usize) -> bool {
-        if own > 0 && own + bytes > WINDOW {
+        if !Self::fits(own, bytes) {
             return false;
         }
         let is_little = own == 0 && bytes <= LEAST;
@@ -94,8 +94,8 @@ impl StreamQuota {
         }
     }
 
-    /// Whether a chunk was refused because of the app's share, not the stream's own.
-    pub fn is_short(own: usize, bytes: usize) -> bool {
+    /// Whether a stream that holds `own` has room of its own for a chunk.
+    pub fn fits(own: usize, bytes: usize) -> bool {
         own == 0 || own + bytes <= WINDOW
     }
 }

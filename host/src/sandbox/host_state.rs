@@ -243,12 +243,20 @@ impl HostState {
 
     /// The response to `request`, which has none yet, will flow. It counts as in flight until it ends.
     pub fn open_stream(&mut self, request: u64) -> bool {
-        let may_open = self.replies.contains_key(&request) && self.streams.open(request, &self.execution);
-        if may_open {
+        if !self.replies.contains_key(&request) {
+            return false;
+        }
+        let is_open = self.streams.open(request, &self.execution);
+        if is_open {
             self.execution.lingers.notify_one();
             self.count();
+        } else {
+            let limit = limit_name::of(Limit::MaxStreams);
+            let told = format!("another streamed response was refused: the app has too many ({limit})");
+            // As the app's own output, so that it counts against its rate.
+            self.output.write(request, GuestStream::Error, &told);
         }
-        may_open
+        is_open
     }
 
     /// Send a chunk. A handler may stream for ever, so its processor budget is for the time between two chunks.

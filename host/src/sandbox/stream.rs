@@ -19,6 +19,8 @@ use tokio::runtime::Handle;
 const MOST_CHUNK: usize = 64 * 1024;
 /// Chunks of this size are not copied to join them, in bytes.
 const LARGE: usize = 8 * 1024;
+/// Largest part for the client, in bytes: hyper takes another one while it has less than 64 KiB.
+const MOST_PART: usize = 32 * 1024;
 /// A guest that has computed for this long should let its other requests run.
 const LONG: Duration = Duration::from_millis(5);
 
@@ -65,8 +67,8 @@ struct Buffer {
     size: usize,
     reader: Option<Waker>,
     end: Option<StreamEnd>,
-    /// The guest was told that there is no room.
-    is_awaited: bool,
+    /// The size of the chunk for which the guest was told that there is no room.
+    awaited: Option<usize>,
 }
 
 impl Buffer {
@@ -84,6 +86,11 @@ impl Buffer {
 
     fn pop(&mut self) -> Option<Bytes> {
         let part = match self.parts.pop_front() {
+            Some(mut long) if long.len() > MOST_PART => {
+                let part = long.split_to(MOST_PART);
+                self.parts.push_front(long);
+                part
+            }
             Some(part) => part,
             None if self.last.is_empty() => return None,
             None => std::mem::take(&mut self.last).freeze(),
@@ -169,8 +176,8 @@ impl Outlet {
             return Taken::Gone;
         }
         if !pipe.quota.hold(buffer.size, length) {
-            buffer.is_awaited = true;
-            let is_short = StreamQuota::is_short(buffer.size, length);
+            buffer.awaited = Some(length);
+            let is_short = StreamQuota::fits(buffer.size, length);
             drop(buffer);
             if is_short && !pipe.is_waiting.swap(true, Ordering::Relaxed) {
                 pipe.quota.wait(Waker::from(Arc::new(Waiting(Arc::downgrade(pipe)))));
@@ -222,10 +229,11 @@ impl StreamReader {
                 }
             };
         };
-        let is_awaited = std::mem::take(&mut buffer.is_awaited);
+        let size = buffer.size;
+        let has_room = buffer.awaited.take_if(|chunk| StreamQuota::fits(size, *chunk)).is_some();
         drop(buffer);
         pipe.quota.give_back(part.len());
-        if is_awaited {
+        if has_room {
             pipe.tell();
         }
         Poll::Ready(Ok(part))
@@ -296,8 +304,9 @@ mod tests {
         let chunk = "x".repeat(MOST_CHUNK);
         let written = (0..).take_while(|_| outlet.write(chunk.clone()) == Taken::More).count();
         assert_eq!((written, quota.held()), (WINDOW / MOST_CHUNK, WINDOW));
-        assert!(news.take().is_empty());
-        next(&reader).await.unwrap();
+        assert_eq!(next(&reader).await.unwrap().len(), MOST_PART);
+        assert!(news.take().is_empty(), "the chunk has no room yet");
+        assert_eq!(next(&reader).await.unwrap().len(), MOST_PART);
         assert_eq!(news.take(), [7]);
         assert_eq!(outlet.write(chunk), Taken::More);
         drop(reader);
@@ -309,15 +318,16 @@ mod tests {
 
     #[tokio::test]
     async fn streams_that_wait_for_the_apps_share_are_woken() {
-        let quota = StreamQuota::new(2, 4 * MOST_CHUNK);
+        let quota = StreamQuota::new(2, 2 * MOST_CHUNK);
         let (mut first, reader, _) = ends(&quota);
-        let (mut second, _reader, news) = ends(&quota);
+        let (mut second, other, news) = ends(&quota);
         let chunk = "x".repeat(MOST_CHUNK);
-        assert_eq!([(); 2].map(|()| first.write(chunk.clone())), [Taken::More; 2]);
+        assert_eq!(first.write(chunk.clone()), Taken::More);
         assert_eq!(second.write(chunk.clone()), Taken::Full);
         assert_eq!(second.write("x".to_owned()), Taken::More, "a little is always taken");
         drop(reader);
         assert_eq!(news.take(), [7]);
+        next(&other).await.unwrap();
         assert_eq!(second.write(chunk), Taken::More);
     }
 

@@ -1,0 +1,1 @@
+"""The base of responses, and those whose body is sent in parts."""
