@@ -20,7 +20,11 @@ from ._struct.struct import Struct
 from ._struct.validators import ValidationInfo, field_validator, model_validator
 from ._version import __version__
 from .background import BackgroundTask, BackgroundTasks
-from .exceptions import HTTPException, RequestValidationError
+from .exceptions import (
+    HTTPException,
+    RequestValidationError,
+    WebSocketException,
+)
 from .requests import Request
 from .responses import (
     HTML,
@@ -37,6 +41,7 @@ from .responses import (
     StreamingResponse,
 )
 from .sse import ServerSentEvent
+from .websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 APIRouter = Router
 field = Field
@@ -81,6 +86,10 @@ __all__ = [
     "UploadFile",
     "ValidationInfo",
     "ViewSet",
+    "WebSocket",
+    "WebSocketDisconnect",
+    "WebSocketException",
+    "WebSocketState",
     "__version__",
     "action",
     "field",

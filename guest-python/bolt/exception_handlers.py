@@ -6,11 +6,20 @@ They are coroutine functions, as they are in FastAPI.
 from __future__ import annotations
 
 from ._app.exception_handling import http_error
-from .exceptions import HTTPException, RequestValidationError
+from .exceptions import (
+    HTTPException,
+    RequestValidationError,
+    WebSocketRequestValidationError,
+)
 from .requests import Request
 from .responses import JSONResponse, Response
+from .websockets import WebSocket
 
-__all__ = ["http_exception_handler", "request_validation_exception_handler"]
+__all__ = [
+    "http_exception_handler",
+    "request_validation_exception_handler",
+    "websocket_request_validation_exception_handler",
+]
 
 
 async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
@@ -23,3 +32,10 @@ async def request_validation_exception_handler(
 ) -> Response:
     """The response to an invalid request: status 422, and the list of errors."""
     return JSONResponse({"detail": exc.errors()}, status_code=422)
+
+
+async def websocket_request_validation_exception_handler(
+    websocket: WebSocket, exc: WebSocketRequestValidationError
+) -> None:
+    """Refuse an invalid request for a WebSocket: the status is 403."""
+    await websocket.close(1008, str(exc.errors()))

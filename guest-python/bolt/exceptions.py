@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-__all__ = ["BuildError", "HTTPException", "RequestValidationError"]
+__all__ = [
+    "BuildError",
+    "HTTPException",
+    "RequestValidationError",
+    "WebSocketException",
+    "WebSocketRequestValidationError",
+]
 
 
 class HTTPException(Exception):
@@ -76,6 +82,37 @@ class RequestValidationError(ValueError):
         super().__init__(list(errors))
         self._errors = list(errors)
         self.body = body
+
+    def errors(self) -> list[Any]:
+        """What is invalid, and where in the request."""
+        return self._errors
+
+
+class WebSocketException(Exception):
+    """Raise it in a websocket handler to close the WebSocket, or to refuse it with 403.
+
+    code: 1000 to 1014 without those that are never sent (1004, 1005, 1006), or 3000 to 4999.
+    reason: what the client is told, at most 123 bytes; what is longer is cut.
+    """
+
+    def __init__(self, code: int, reason: str | None = None) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason or ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"WebSocketException(code={self.code!r}, reason={self.reason!r})"
+
+
+class WebSocketRequestValidationError(ValueError):
+    """A handshake that a validator or a constructor refuses; see `RequestValidationError`."""
+
+    def __init__(self, errors: Sequence[Any] = ()) -> None:
+        super().__init__(list(errors))
+        self._errors = list(errors)
 
     def errors(self) -> list[Any]:
         """What is invalid, and where in the request."""

@@ -1,4 +1,4 @@
-"""`Request`: the whole request. The host sends it only for routes that ask for it."""
+"""`Request`: the whole request, which the host sends only for routes that ask for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._datastructures.urls import URL, QueryParams
 from ._streams import progress
 from ._streams.inflow import block_parts, read_parts
 
-__all__ = ["Request"]
+__all__ = ["HTTPConnection", "Request"]
 
 
 class Address(NamedTuple):
@@ -30,10 +30,9 @@ class State:
         raise AttributeError(f"the state has no {name!r}; nothing set it for this request")
 
 
-class Request:
-    """One request.
+class HTTPConnection:
+    """What a Request and a WebSocket have in common; a dependency that takes it serves both.
 
-    method: upper case.
     path_params: the path parameters as text, by name.
     client: the Address of the client; None where the host does not know it.
     state: attributes that middleware, dependencies and the lifespan set for this request.
@@ -41,11 +40,7 @@ class Request:
     app: the application.
     """
 
-    # The whole body has been asked for, so `_body` has it, and `stream` yields it.
-    _is_kept = False
-    # `stream` has yielded the whole body, which is not kept.
-    _is_consumed = False
-    _is_gone = False
+    _kind = "http"
 
     def __init__(self, wire: tuple[Any, ...], app: Any = None) -> None:
         (
@@ -98,17 +93,21 @@ class Request:
     def url_for(self, name: str, /, **path_params: Any) -> URL:
         """The URL of the route with this name, with the host name from the `Host` header.
 
-        Raises as `BoltAPI.url_path_for` does.
+        Its scheme is that of the route: "ws" or "wss" for a websocket route. Raises as
+        `BoltAPI.url_path_for` does.
         """
+        is_socket = self.app.find_route(name, path_params).is_socket
         path = self.root_path + self.app.url_path_for(name, **path_params)
-        return URL(self._scheme, self.headers.get("host", ""), path, "")
+        scheme = "ws" if is_socket else "http"
+        if self._scheme in ("https", "wss"):
+            scheme += "s"
+        return URL(scheme, self.headers.get("host", ""), path, "")
 
     @property
     def scope(self) -> dict[str, Any]:
         """A new ASGI scope of the request. Nothing reads changes to it."""
         return {
-            "type": "http",
-            "method": self.method,
+            "type": self._kind,
             "scheme": self._scheme,
             "path": self._prefix + self.path,
             "raw_path": (self._prefix + self._raw_path).encode("latin-1", "replace"),
@@ -137,6 +136,33 @@ class Request:
     def cookies(self) -> dict[str, str]:
         """The cookies."""
         return parse_cookies(self.headers.getlist("cookie"))
+
+    @property
+    def user(self) -> Any:
+        """The authenticated user, once an authentication dependency has set it."""
+        return self.state.user
+
+    @user.setter
+    def user(self, user: Any) -> None:
+        self.state.user = user
+
+
+class Request(HTTPConnection):
+    """One request; see also `HTTPConnection`.
+
+    method: upper case.
+    """
+
+    # The whole body has been asked for, so `_body` has it, and `stream` yields it.
+    _is_kept = False
+    # `stream` has yielded the whole body, which is not kept.
+    _is_consumed = False
+    _is_gone = False
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """A new ASGI scope of the request. Nothing reads changes to it."""
+        return {**super().scope, "method": self.method}
 
     @property
     def content(self) -> bytes:
@@ -201,15 +227,6 @@ class Request:
         if not self._is_gone:
             self._is_gone = progress.is_gone(progress.current())
         return self._is_gone
-
-    @property
-    def user(self) -> Any:
-        """The authenticated user, once an authentication dependency has set it."""
-        return self.state.user
-
-    @user.setter
-    def user(self, user: Any) -> None:
-        self.state.user = user
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self._raw_path}>"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from ._dependencies.depends import SecurityScopes
 from ._schema.param_functions import Form
 from .exceptions import HTTPException
-from .requests import Request
+from .requests import HTTPConnection
 
 __all__ = [
     "APIKeyCookie",
@@ -70,7 +70,7 @@ class SecurityScheme:
             raise HTTPException(401, detail, {"WWW-Authenticate": challenge})
 
 
-def _authorization(request: Request) -> tuple[str, str]:
+def _authorization(request: HTTPConnection) -> tuple[str, str]:
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     return scheme, rest.strip()
 
@@ -89,7 +89,7 @@ class HTTPBearer(SecurityScheme):
         super().__init__(scheme_name, description, auto_error)
         self.bearer_format = bearerFormat
 
-    def __call__(self, request: Request) -> HTTPAuthorizationCredentials | None:
+    def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
         scheme, token = _authorization(request)
         if not token or scheme.lower() != "bearer":
             self._missing("Bearer")
@@ -117,7 +117,7 @@ class HTTPBasic(SecurityScheme):
         super().__init__(scheme_name, description, auto_error)
         self.challenge = f'Basic realm="{realm}"' if realm else "Basic"
 
-    def __call__(self, request: Request) -> HTTPBasicCredentials | None:
+    def __call__(self, request: HTTPConnection) -> HTTPBasicCredentials | None:
         scheme, encoded = _authorization(request)
         if not encoded or scheme.lower() != "basic":
             self._missing(self.challenge)
@@ -151,10 +151,10 @@ class _APIKey(SecurityScheme):
         super().__init__(scheme_name, description, auto_error)
         self.name = name
 
-    def _find(self, request: Request) -> str | None:
+    def _find(self, request: HTTPConnection) -> str | None:
         raise NotImplementedError
 
-    def __call__(self, request: Request) -> str | None:
+    def __call__(self, request: HTTPConnection) -> str | None:
         key = self._find(request)
         if not key:
             self._missing("APIKey")
@@ -170,7 +170,7 @@ class APIKeyHeader(_APIKey):
 
     place = "header"
 
-    def _find(self, request: Request) -> str | None:
+    def _find(self, request: HTTPConnection) -> str | None:
         return request.headers.get(self.name)
 
 
@@ -179,7 +179,7 @@ class APIKeyQuery(_APIKey):
 
     place = "query"
 
-    def _find(self, request: Request) -> str | None:
+    def _find(self, request: HTTPConnection) -> str | None:
         return request.query_params.get(self.name)
 
 
@@ -188,7 +188,7 @@ class APIKeyCookie(_APIKey):
 
     place = "cookie"
 
-    def _find(self, request: Request) -> str | None:
+    def _find(self, request: HTTPConnection) -> str | None:
         return request.cookies.get(self.name)
 
 
@@ -207,7 +207,7 @@ class OAuth2PasswordBearer(SecurityScheme):
         self.token_url = tokenUrl
         self.scopes = dict(scopes or {})
 
-    def __call__(self, request: Request) -> str | None:
+    def __call__(self, request: HTTPConnection) -> str | None:
         scheme, token = _authorization(request)
         if not token or scheme.lower() != "bearer":
             self._missing("Bearer")

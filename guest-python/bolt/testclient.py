@@ -1,5 +1,5 @@
 """`TestClient`, under the path that FastAPI gives it; see `bolt.testing`."""
 
-from .testing import TestClient
+from .testing import TestClient, WebSocketDenialResponse, WebSocketTestSession
 
-__all__ = ["TestClient"]
+__all__ = ["TestClient", "WebSocketDenialResponse", "WebSocketTestSession"]

@@ -28,12 +28,20 @@ from ._app.application import BoltAPI
 from ._testing.errors import HandlerError, ServerError
 from ._testing.sandboxed import applications, arguments, is_plain, write_app
 from ._testing.server_log import ServerLog
+from ._testing.websocket_session import WebSocketDenialResponse, WebSocketTestSession
 
-__all__ = ["HandlerError", "ServerError", "TestClient"]
+__all__ = [
+    "HandlerError",
+    "ServerError",
+    "TestClient",
+    "WebSocketDenialResponse",
+    "WebSocketTestSession",
+]
 
 
 # What pytest shows is what an app's author imports.
 HandlerError.__module__ = ServerError.__module__ = __name__
+WebSocketDenialResponse.__module__ = __name__
 
 
 class TestClient(httpx.Client):
@@ -115,6 +123,31 @@ class TestClient(httpx.Client):
             response.close()
             raise
         return response
+
+    def websocket_connect(
+        self, url: str, subprotocols: Sequence[str] | None = None, **options: Any
+    ) -> WebSocketTestSession:
+        """A WebSocket, which is connected by `with`. It has the methods of Starlette's.
+
+        url: a path.
+        subprotocols: those to offer.
+        options: `headers`, `params`, `cookies` and others of `httpx.Client.get`.
+
+        `with` raises WebSocketDenialResponse if it is refused, which is a WebSocketDisconnect and
+        an httpx.Response. Whatever waits for the server has the timeout of the client.
+        """
+        if url.startswith(("ws:", "wss:")):
+            url = url.replace("ws", "http", 1)
+        request = self.build_request("GET", url, **options)
+        if subprotocols is not None:
+            request.headers["sec-websocket-protocol"] = ", ".join(subprotocols)
+        before = len(self._log)
+
+        def raise_failure(response: httpx.Response) -> None:
+            if self._raises:
+                self._raise_failure(response, before)
+
+        return WebSocketTestSession(request, self.timeout.read, raise_failure)
 
     def _raise_failure(self, response: httpx.Response, before: int) -> None:
         """Raise HandlerError if the log has a failure of this response."""

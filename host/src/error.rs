@@ -9,6 +9,7 @@ use crate::config::limit_name::{of, pick};
 use crate::config::limit_table::Limit;
 use crate::validation::arguments::InvalidArgs;
 use crate::validation::error_list::ErrorList;
+use crate::websocket::handshake::Refusal;
 use jiter::JsonValue;
 use std::time::Duration;
 
@@ -107,6 +108,12 @@ pub enum Rejection {
     },
     BodyTimeout,
     Invalid(ErrorList),
+    /// The request is no valid handshake of a WebSocket.
+    Handshake(Refusal),
+    /// 403: a page of another origin may not open the WebSocket.
+    Origin,
+    /// 403: the handshake of a WebSocket has invalid parameters.
+    Unacceptable(ErrorList),
 }
 
 /// Most bytes of a path in a message.
@@ -332,7 +339,7 @@ impl Rejection {
     /// The reason for an app's own refusal handler: the errors of a 422, or a sentence.
     pub fn told_to_app(self) -> JsonValue<'static> {
         match self {
-            Self::Invalid(errors) => errors.into_values(),
+            Self::Invalid(errors) | Self::Unacceptable(errors) => errors.into_values(),
             other => JsonValue::Str(other.told().into()),
         }
     }
@@ -357,6 +364,8 @@ impl Rejection {
             Self::Unstored { .. } => 507,
             Self::BodyTimeout => 408,
             Self::Invalid(_) => 422,
+            Self::Handshake(refusal) => refusal.status(),
+            Self::Origin | Self::Unacceptable(_) => 403,
         }
     }
 
@@ -371,6 +380,9 @@ impl Rejection {
             Self::Unstored { .. } => "Insufficient Storage".to_owned(),
             Self::BodyTimeout => "The request body did not arrive in time".to_owned(),
             Self::Invalid(_) => "Unprocessable Entity".to_owned(),
+            Self::Handshake(refusal) => refusal.to_string(),
+            Self::Origin => "Pages of this origin may not open this WebSocket".to_owned(),
+            Self::Unacceptable(_) => "Forbidden".to_owned(),
         }
     }
 }

@@ -74,5 +74,6 @@ mod sandbox;
 mod telemetry;
 mod util;
 mod validation;
+mod websocket;
 #[cfg(test)]
 mod work_properties;

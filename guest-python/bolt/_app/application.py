@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from .._errors import Unsupported
@@ -193,9 +193,16 @@ class BoltAPI(Routes):
 
         Raises LookupError when there is none, and ValueError for an invalid value.
         """
+        return fill_path(self.find_route(name, path_params).path, path_params)
+
+    def find_route(self, name: str, path_params: Collection[str]) -> Route:
+        """The first route of that name that has exactly these path parameters.
+
+        Raises LookupError when there is none.
+        """
         for route in self.routes:
-            if route.name == name and path_params.keys() == set(route.path_names):
-                return fill_path(route.path, path_params)
+            if route.name == name and set(path_params) == set(route.path_names):
+                return route
         taken = ", ".join(path_params) or "nothing"
         raise LookupError(f"no route is called {name!r} and takes {taken} in its path")
 

@@ -91,6 +91,16 @@ class ExceptionHandlers:
                 return found
         return None if answers else self.by_status.get(500)
 
+    def find_for_socket(self, exc: BaseException) -> Handler | None:
+        """As `find`, for an exception of a websocket handler.
+
+        As in FastAPI, handlers of Exception and of the status 500 are for HTTP only.
+        """
+        found = self.find(exc)
+        general = (self.by_class.get(Exception), self.by_status.get(500))
+        is_http_500 = isinstance(exc, HTTPException)
+        return None if found in general and not is_http_500 else found
+
     def handle(self, request: Request, exc: BaseException) -> Any:
         """Call the handler for an exception. Without a handler, raise the exception again."""
         handler = None if isinstance(exc, ValidatorError) else self.find(exc)

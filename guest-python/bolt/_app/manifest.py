@@ -151,7 +151,7 @@ def _field(item: Field, ids: _Ids) -> dict[str, Any]:
 
 
 def _route(route: Route, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:
-    return {
+    out = {
         "id": route.id,
         "method": route.method,
         "path": route.path,
@@ -167,6 +167,11 @@ def _route(route: Route, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:
         "doc": route.doc,
         "params": [_param(param, ids, defs) for param in route.params],
     }
+    if route.is_socket:
+        # Without a list, only pages of the host that they connect to.
+        origins = route.declared.options.get("origins")
+        out["origins"] = None if origins is None else list(origins)
+    return out
 
 
 def _param(param: Param, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:

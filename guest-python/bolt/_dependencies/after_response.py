@@ -72,6 +72,28 @@ class Exits:
                 exc = _yielded_twice()
         return exc
 
+    async def aleave(self) -> None:
+        """Resume the generators while the connection of the handler is still open.
+
+        Raises what one of them raises, after the others have seen it.
+        """
+        while self._open:
+            generator: Any = self._open.pop()
+            try:
+                if hasattr(generator, "__anext__"):
+                    await anext(generator)
+                else:
+                    next(generator)
+            except (StopIteration, StopAsyncIteration):
+                continue
+            except GeneratorExit:
+                raise
+            except BaseException as exc:
+                raised = exc
+            else:
+                raised = _yielded_twice()
+            raise await self.afail(raised)
+
     @property
     def is_needed(self) -> bool:
         """Whether there is any work."""

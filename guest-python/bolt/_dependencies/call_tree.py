@@ -10,6 +10,8 @@ from typing import Any
 from .._callables import kind_of
 from .._errors import Unsupported
 from .._streams.inflow import read_parts
+from ..requests import Request
+from ..websockets import WebSocket
 from .depends import Dependency, SecurityScopes
 from .injected import injected_kind
 from .params import Declared, Param, declared, make_param
@@ -90,9 +92,10 @@ Overrides = Mapping[Any, Callable[..., Any]]
 class _Tree:
     """One tree under construction: the finished calls by dependency, and the calls in progress."""
 
-    def __init__(self, path_names: tuple[str, ...], overrides: Overrides) -> None:
+    def __init__(self, path_names: tuple[str, ...], overrides: Overrides, is_socket: bool) -> None:
         self.path_names = path_names
         self.overrides = overrides
+        self.is_socket = is_socket
         self.cache: dict[tuple[Any, tuple[str, ...]], Call] = {}
         self.open: list[Any] = []
 
@@ -121,9 +124,15 @@ class _Tree:
             return self.dependency(wanted, scopes, item.annotation)
         if item.annotation is SecurityScopes:
             return SecurityScopes(scopes)
-        special = injected_kind(item.annotation)
-        if special is None and item.name == "request" and item.annotation is _EMPTY:
-            special = "request"
+        annotation = item.annotation
+        if annotation is _EMPTY and item.name == "request":
+            annotation = Request
+        elif annotation is _EMPTY and item.name == "websocket" and self.is_socket:
+            annotation = WebSocket
+        try:
+            special = injected_kind(annotation, self.is_socket)
+        except Unsupported as error:
+            raise Unsupported(f"parameter {item.name!r}: {error}") from None
         return special or make_param(item, self.path_names)
 
     def dependency(
@@ -151,12 +160,15 @@ def call_tree(
     dependencies: Sequence[Any] = (),
     overrides: Overrides | None = None,
     view: type | None = None,
+    is_socket: bool = False,
 ) -> Call:
     """The calls of a request: `dependencies` first, then the dependencies of the handler.
 
+    is_socket: the handler is that of a websocket route.
+
     Raises Unsupported with a sentence about the first parameter that cannot be served.
     """
-    tree = _Tree(path_names, overrides or {})
+    tree = _Tree(path_names, overrides or {}, is_socket)
     before = []
     for wanted in dependencies:
         if not isinstance(wanted, Dependency):
@@ -164,6 +176,8 @@ def call_tree(
         before.append(tree.dependency(wanted, ()))
     call = tree.call(handler, (), view)
     call.before = before
+    if is_socket:
+        _check_socket(call)
     _refuse_two_bodies(call)
     names = {param.name for param in call.params() if param.source == "path"}
     for name in path_names:
@@ -182,6 +196,18 @@ def _check_streams(kind: str, arguments: tuple[Argument, ...]) -> None:
             fitting = "AsyncIterator[bytes]" if is_async else "Iterator[bytes]"
             what = "an `async def`" if is_async else "a `def`"
             raise Unsupported(f"parameter {item.name!r}: {what} function takes an {fitting}")
+
+
+def _check_socket(call: Call) -> None:
+    """Refuse what a websocket route cannot serve."""
+    if call.kind != "async":
+        raise Unsupported("the handler of a WebSocket is an `async def` that yields nothing")
+    for param in call.params():
+        if param.source in ("stream", "body", "form", "file"):
+            raise Unsupported(
+                f"parameter {param.name!r} is read from the body of a request, and a WebSocket "
+                "has none: receive it as a message"
+            )
 
 
 def _refuse_two_bodies(call: Call) -> None:

@@ -35,6 +35,8 @@ class Plan:
     on_error: takes a request and an exception, and returns a response or raises; or None.
     lifespans: entered before the first request of an interpreter, in this order.
     waits: `on_error` is async.
+    is_socket: the call is that of a websocket route. The last wire value is then the WebSocket, and
+        the result is the work that is left after the handler, or None.
     """
 
     root: Call
@@ -44,6 +46,7 @@ class Plan:
     on_error: Callable[..., Any] | None = None
     lifespans: tuple[Lifespan, ...] = ()
     waits: bool = False
+    is_socket: bool = False
 
     @property
     def is_async(self) -> bool:
@@ -55,7 +58,7 @@ class Plan:
     @property
     def asks_for_request(self) -> bool:
         """Whether the call needs the whole request."""
-        if self.middleware is not None or self.on_error is not None:
+        if self.middleware is not None or self.on_error is not None or self.is_socket:
             return True
         return any(item.given == "request" for call in self.root.walk() for item in call.arguments)
 
@@ -101,16 +104,19 @@ class _Writer:
         self.generators = bool(others & {"generator", "async generator"})
         self.exits = self.generators or "background" in specials
         self.response = "response" in specials
+        self.merges = self.response and not plan.is_socket
         # When nothing runs after the handler, `invoke` can return its coroutine instead of awaiting
         # it, which saves a frame.
         wrapped = plan.middleware or plan.on_error or plan.finish or plan.lifespans
-        plain = not (self.exits or self.response or wrapped)
+        plain = not (self.exits or self.response or wrapped or plan.is_socket)
         self.hands_over = plain and not others & {"async", "async generator"}
         self.word = "async def" if plan.is_async and not self.hands_over else "def"
 
     def write(self) -> None:
         plan, source = self.plan, self.source
-        if plan.asks_for_request:
+        if plan.is_socket:
+            source.line("request = wire[-1]")
+        elif plan.asks_for_request:
             # The request is the last value.
             app = source.constant(plan.app)
             source.line(f"request = {source.constant(Request)}(wire[-1], {app})")
@@ -191,9 +197,15 @@ class _Writer:
         result = self.called(plan.root)
         if plan.root.kind == "async" and not self.hands_over:
             result = f"await {result}"
+        if plan.is_socket:
+            source.line(result)
+            if self.generators:
+                source.line("await exits.aleave()")
+            source.line(f"return {'exits' if self.exits else 'None'}")
+            return
         if plan.finish is not None:
             result = f"{source.constant(plan.finish)}({result})"
-        if self.response:
+        if self.merges:
             result = f"{source.constant(_merged)}({result}, response)"
         if self.exits:
             result = f"exits.hold({result})"

@@ -39,7 +39,7 @@ def openapi(api: BoltAPI) -> dict[str, Any]:
     schemes: dict[str, Any] = {}
     used: set[str] = set()
     for route in api.routes:
-        if route.declared.options.get("include_in_schema") is False:
+        if route.is_socket or route.declared.options.get("include_in_schema") is False:
             continue
         operation = _operation(route, schemas, schemes, used)
         paths.setdefault(_path(route.path), {})[route.method.lower()] = operation

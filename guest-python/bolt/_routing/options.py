@@ -6,7 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Literal, TypedDict, get_args
 
-__all__ = ["Isolation", "RouteOptions", "combined", "wrong_options", "wrong_rules"]
+from .._websockets.origins import wrong_origins
+
+__all__ = [
+    "WEBSOCKET",
+    "Isolation",
+    "RouteOptions",
+    "SocketOptions",
+    "combined",
+    "wrong_options",
+    "wrong_rules",
+    "wrong_socket_options",
+]
+
+WEBSOCKET = "WEBSOCKET"
+"""What stands for the method of a websocket route."""
+
 
 Isolation = Literal["fresh", "serial", "concurrent"]
 
@@ -52,6 +67,22 @@ class RouteOptions(TypedDict, total=False):
     openapi_extra: Mapping[str, Any] | None
 
 
+class SocketOptions(TypedDict, total=False):
+    """What the decorators of websocket routes take besides the path and the name.
+
+    origins: whose pages may connect. None: pages of the host that they connect to. "*": all.
+        "https://example.com", "https://*.example.com": that site, all below it. A client that is no
+        browser sends no origin, and may always connect.
+    dependencies, isolation, max_concurrency, max_requests: as in `RouteOptions`.
+    """
+
+    origins: Sequence[str] | None
+    dependencies: Sequence[Any] | None
+    isolation: Isolation
+    max_concurrency: int
+    max_requests: int
+
+
 def combined(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
     """The effective options of a route: those of the router, overridden by its own."""
     # None means "not given", except for `response_model`.
@@ -82,6 +113,17 @@ def wrong_options(options: Mapping[str, Any]) -> Iterator[str]:
     status = options.get("status_code")
     if status is not None and not 100 <= int(status) <= 599:
         yield f"an HTTP status lies between 100 and 599, not {status}"
+    yield from wrong_rules(
+        options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")
+    )
+
+
+def wrong_socket_options(options: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each invalid option of a websocket route."""
+    unknown = options.keys() - SocketOptions.__annotations__.keys() - {"name"}
+    if unknown:
+        yield f"a websocket route has no option {', '.join(sorted(unknown))}"
+    yield from wrong_origins(options.get("origins"))
     yield from wrong_rules(
         options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")
     )

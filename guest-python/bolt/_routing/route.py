@@ -9,7 +9,7 @@ from typing import Any
 
 from .._app.context import AppContext, around_all
 from .._app.exception_handling import invalid_request
-from .._dependencies.call_tree import call_tree
+from .._dependencies.call_tree import Call, call_tree
 from .._dependencies.invoke import Plan, compile_invoke, wire_params
 from .._dependencies.params import Param
 from .._errors import ValidatorError
@@ -18,8 +18,11 @@ from .._serialization.response_model import Shape, compile_result, declared_resu
 from .._serialization.serialize_checked import to_plain
 from .._serialization.stream_items import compile_stream, item_type
 from .._struct.validation_errors import explain
+from .._websockets.session import serve
+from ..exceptions import WebSocketRequestValidationError
 from ..requests import Request
 from ..responses import JSON, EventSourceResponse, JSONResponse, Response, StreamingResponse
+from ..websockets import WebSocket
 from .router import Declaration, qualname
 
 __all__ = ["Route"]
@@ -34,7 +37,8 @@ class Route:
         it is in, the outermost first.
     context: that of its own application. Its exception handlers and overrides count, but the
         middleware and the lifespans of all.
-    method: upper case.
+    method: upper case; "WEBSOCKET" for a websocket route.
+    is_socket: it is a websocket route.
     path: the template as declared.
     name: the option `name`, or the name of the function.
     status_code: the status of results that do not set their own.
@@ -72,7 +76,8 @@ class Route:
         self.line = declared.line
         given = getattr(declared.handler, "__name__", type(declared.handler).__name__)
         self.name = str(options.get("name") or given)
-        self.status_code = int(options.get("status_code") or 200)
+        self.is_socket = declared.is_socket
+        self.status_code = 101 if self.is_socket else int(options.get("status_code") or 200)
         self.doc = _first_paragraph(declared.handler)
         self.isolation: str | None = options.get("isolation")
         self.max_concurrency: int | None = options.get("max_concurrency")
@@ -90,7 +95,11 @@ class Route:
             options.get("dependencies") or (),
             context.dependency_overrides,
             self.declared.view,
+            self.is_socket,
         )
+        if self.is_socket:
+            self._prepare_socket(root)
+            return
         handlers = context.exception_handlers
         on_error = None
         if handlers:
@@ -111,6 +120,15 @@ class Route:
         self.is_async = self.plan.is_async
         self.params: tuple[Param, ...] = wire_params(self.plan)
 
+    def _prepare_socket(self, root: Call) -> None:
+        """As `prepare`: of what routes have, a websocket route has dependencies and lifespans."""
+        self.yields = self.streams = False
+        self.item = self.result = None
+        lifespans = tuple(one.lifespan for one in self.contexts if one.lifespan is not None)
+        self.plan = Plan(root, self.context.app, lifespans=lifespans, is_socket=True)
+        self.is_async = True
+        self.params = wire_params(self.plan)
+
     def _first_invoke(self, wire: tuple[Any, ...]) -> Any:
         self.compile()
         return self.invoke(wire)
@@ -123,14 +141,17 @@ class Route:
         if self.source:
             return
         self.prepare()
-        finish = self._finish()
+        finish = None if self.is_socket else self._finish()
         if finish is not None:
             self.plan = replace(self.plan, finish=finish)
         invoke, self.source = compile_invoke(self.plan, self.params, self.name)
         models: dict[type, Model] = {}
         for param in self.params:
             walk_models(param.type, models)
-        if any(model.refuses for model in models.values()):
+        refuses = any(model.refuses for model in models.values())
+        if self.is_socket:
+            invoke = self._with_socket(invoke)
+        elif refuses:
             invoke = self._explaining(invoke)
         self.invoke = invoke
 
@@ -152,6 +173,26 @@ class Route:
         if cls in (None, JSON, JSONResponse):
             return check
         return _in_class(cls, check)
+
+    def _with_socket(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function that runs a whole WebSocket."""
+        find = self.context.exception_handlers.find_for_socket
+
+        async def call(wire: tuple[Any, ...]) -> Any:
+            try:
+                return await invoke(wire)
+            except ValidatorError as exc:
+                errors = explain(self.params, wire)
+                if not errors:
+                    # The rejected record is not from the request; the handler created it.
+                    raise exc.__cause__ or exc from None
+                raise WebSocketRequestValidationError(errors) from exc.__cause__
+
+        def with_socket(wire: tuple[Any, ...]) -> Any:
+            socket = WebSocket(wire[-1], self.context.app)
+            return serve(socket, call((*wire[:-1], socket)), find, self.shown)
+
+        return with_socket
 
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """`invoke`, with a 422 for values that a validator or a constructor rejects."""

@@ -12,7 +12,14 @@ from .._callables import function_in
 from .._dependencies.call_tree import call_tree
 from .._errors import Unsupported
 from ..exceptions import BuildError
-from .options import RouteOptions, combined, wrong_options
+from .options import (
+    WEBSOCKET,
+    RouteOptions,
+    SocketOptions,
+    combined,
+    wrong_options,
+    wrong_socket_options,
+)
 from .path_templates import PathError, parse_path
 from .views import view_methods
 
@@ -38,6 +45,11 @@ class Declaration:
     file: str
     line: int
     view: type | None = None
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is a websocket route."""
+        return self.method == WEBSOCKET
 
     def below(self, prefix: str, options: dict[str, Any]) -> Declaration:
         """The same route inside a router with this prefix and these options."""
@@ -110,6 +122,38 @@ class Routes:
         """As `api_route`, without a decorator."""
         self._route(_methods(methods), path, options)(endpoint)
 
+    def websocket(
+        self, path: str, name: str | None = None, **options: Unpack[SocketOptions]
+    ) -> Callable[[_Handler], _Handler]:
+        """Register an `async def` handler for WebSockets; see `get` and `WebSocket`.
+
+        name: for `url_path_for`; by default that of the function.
+        options: see `SocketOptions`.
+
+        A page of another site cannot connect, unless `origins` allows it.
+        """
+
+        def register(handler: _Handler) -> _Handler:
+            given = {**options, "name": name}
+            self._declare(WEBSOCKET, path, given, handler)
+            return handler
+
+        return register
+
+    websocket_route = websocket
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        **options: Unpack[SocketOptions],
+    ) -> None:
+        """As `websocket`, without a decorator."""
+        self.websocket(path, name, **options)(endpoint)
+
+    add_websocket_route = add_api_websocket_route
+
     def view(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[type], type]:
         """Register a class whose methods `get`, `post`, ... are handlers; see `APIView`."""
         return self._view(path, options)
@@ -141,7 +185,8 @@ class Routes:
     ) -> None:
         file, line = _location(handler)
         route = Declaration(method, path, dict(options), handler, file, line, view)
-        for problem in wrong_options(options):
+        wrong = wrong_socket_options if route.is_socket and view is None else wrong_options
+        for problem in wrong(options):
             raise route.failure(problem)
         self.declare(route)
 
@@ -177,9 +222,8 @@ class Router(Routes):
         # Errors that are visible without the application are raised at the declaration.
         try:
             names = parse_path(inside.path or "/").names
-            call_tree(
-                route.handler, names, inside.options.get("dependencies") or (), None, route.view
-            )
+            dependencies = inside.options.get("dependencies") or ()
+            call_tree(route.handler, names, dependencies, None, route.view, route.is_socket)
         except (PathError, Unsupported) as error:
             raise route.failure(str(error)) from None
         self.declared.append(inside)
@@ -188,7 +232,10 @@ class Router(Routes):
 def _methods(methods: Collection[str] | None) -> tuple[str, ...]:
     # A set has no defined order, and the order determines the numbers of the routes.
     given = sorted(methods) if isinstance(methods, (set, frozenset)) else methods or ("GET",)
-    return tuple(dict.fromkeys(method.upper() for method in given))
+    upper = tuple(dict.fromkeys(method.upper() for method in given))
+    if WEBSOCKET in upper:
+        raise ValueError("a websocket route is declared with `websocket(path)`")
+    return upper
 
 
 def qualname(handler: Any) -> str:

@@ -11,11 +11,12 @@ __all__ = ["APIView", "ViewSet", "action", "view_methods"]
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
-_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "websocket")
 
 
 class APIView:
-    """A view: its methods `get`, `post`, `put`, `patch`, `delete`, `head`, `options` are handlers.
+    """A view: its methods `get`, `post`, `put`, `patch`, `delete`, `head`, `options`, `websocket`
+    are handlers.
 
     Each takes `self` and the parameters of a handler. Register it with `@api.view("/path")`.
     """

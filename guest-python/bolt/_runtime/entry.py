@@ -24,6 +24,7 @@ import componentize_py_runtime as runtime
 from componentize_py_types import Err, Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
+from wit_world.imports import sockets as host_sockets
 from wit_world.imports import streams as host_streams
 
 from .. import http
@@ -36,6 +37,8 @@ from .._dependencies.after_response import Exits, pending
 from .._serialization.replies import encode_exception, encode_reply
 from .._streams import progress
 from .._streams.progress import flows
+from .._websockets import line
+from .._websockets.session import SocketEnded
 from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
@@ -193,14 +196,17 @@ def _run(route: int, status: int, invoke: Callable[[tuple[Any, ...]], Any], args
 _loop = BoltLoop(host.alarm, _complain, _request, host.serving)  # type: ignore[abstract]
 _starting = 0
 _early = ""
-_outflows = Outflows(
-    _loop,
-    _request,
-    host.linger,
-    lambda exc, handler: _complain(failure_text(exc, handler)),
-    _forget,
-    lambda request: request == _starting,
-)
+
+
+def _complain_of(exc: BaseException, handler: str) -> None:
+    _complain(failure_text(exc, handler))
+
+
+def _is_unsent(request: int) -> bool:
+    return request == _starting
+
+
+_outflows = Outflows(_loop, _request, host.linger, _complain_of, _forget, _is_unsent)
 
 
 def _start(request: int, route: int, status: int, coroutine: _Running) -> str:
@@ -223,6 +229,10 @@ async def _answer(request: int, route: int, status: int, coroutine: _Running) ->
     _request.set(request)
     try:
         reply = encode_reply(status, await coroutine)
+    except SocketEnded:
+        _tasks.pop(request, None)
+        _cancelled.discard(request)
+        return
     except BaseException as exc:
         # Nobody waits for the reply of a request that the host cancelled. A CancelledError of the
         # app's own making, as that of another task that the handler awaits, is an exception.
@@ -241,6 +251,15 @@ async def _answer(request: int, route: int, status: int, coroutine: _Running) ->
         host.reply(request, reply)
 
 
+def _reply_to_socket(request: int, reply: str) -> None:
+    """Give the host the reply of a handler that goes on."""
+    global _early
+    if request == _starting:
+        _early = reply
+    else:
+        host.reply(request, reply)
+
+
 def _wake() -> None:
     """The host's alarm fired: for a timer, for the progress of an exchange or a stream."""
     if waiting():
@@ -248,6 +267,11 @@ def _wake() -> None:
     if flows:
         progress.on_news()
     _loop.tick()
+
+
+_sockets = line.Service(
+    _reply_to_socket, _is_unsent, _cancelled.__contains__, host.linger, _complain_of, _forget
+)
 
 
 class _Parked:
@@ -440,6 +464,7 @@ def _settle() -> None:
     http.install(host_http)
     uploads.install(host.upload)
     progress.install(host_streams, _current)
+    line.install(host_sockets, _sockets)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)

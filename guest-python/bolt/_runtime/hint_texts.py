@@ -41,6 +41,7 @@ SAME_PARTS = frozenset(
         "sse",
         "status",
         "testclient",
+        "websockets",
     }
 )
 _MIDDLEWARE = (
@@ -50,10 +51,6 @@ _MIDDLEWARE = (
 _STARTUP = (
     "write `BoltAPI(lifespan=f)` with an async context manager `f(app)`: "
     "what is before its `yield` runs at the start, and what is after it at the end."
-)
-_SOCKET = (
-    "there are no WebSockets: send the client server-sent events with bolt.sse, "
-    "and let it send requests."
 )
 _EVENTS = (
     "write `from bolt.sse import EventSourceResponse, ServerSentEvent`, "
@@ -86,7 +83,6 @@ FRAMEWORK_PARTS = {
     "middleware": _MIDDLEWARE,
     "staticfiles": _STATIC,
     "templating": _TEMPLATES,
-    "websockets": _SOCKET,
     "datastructures": "write `from bolt import UploadFile`; `request.headers`, `request.url` and "
     "`request.cookies` have the methods of Starlette.",
     "routing": "write `from bolt import APIRouter`.",
@@ -101,9 +97,6 @@ FRAMEWORK_PARTS = {
 NAMES = {
     "ORJSONResponse": _JSON,
     "UJSONResponse": _JSON,
-    "WebSocket": _SOCKET,
-    "WebSocketDisconnect": _SOCKET,
-    "WebSocketException": _SOCKET,
     "StaticFiles": _STATIC,
     "Jinja2Templates": _TEMPLATES,
     "Middleware": _MIDDLEWARE,
@@ -135,10 +128,6 @@ OF_APP = {
     "add_event_handler": _STARTUP,
     "on_startup": _STARTUP,
     "on_shutdown": _STARTUP,
-    "websocket": _SOCKET,
-    "websocket_route": _SOCKET,
-    "add_websocket_route": _SOCKET,
-    "add_api_websocket_route": _SOCKET,
     "add_route": 'write `api.add_api_route(path, handler, methods=["GET"])`.',
     "route": 'write `@api.api_route(path, methods=["GET"])`.',
     "openapi": "`bolt-host openapi app.py` prints the description, and `/openapi.json` serves it.",

@@ -4,7 +4,8 @@ A reply is a marshal (version 4) of `(status, value)` or `(status, content_type,
 as latin-1 text. The host encodes `value` as JSON when content_type is None or absent. A fifth item
 "file" means that `value` is the path of a file, and "stream" that the body follows in chunks. With
 the items "events", milliseconds and bytes, these chunks are server-sent events: the host sends a
-comment after so long without one (0: never), and the bytes when it shuts down.
+comment after so long without one (0: never), and the bytes when it shuts down. "socket" accepts a
+WebSocket: the status is then 101, and the content type is the subprotocol.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..responses import JSON, EventSourceResponse, FileResponse, Response, Strea
 from .serialize import RECORDS, plain
 from .serialize_checked import to_plain
 
-__all__ = ["encode_exception", "encode_reply"]
+__all__ = ["encode_acceptance", "encode_exception", "encode_reply"]
 
 # Types that marshal accepts. Whether it accepts their contents is found out by trying, because a
 # check would cost more than the encoding.
@@ -73,6 +74,12 @@ def encode_exception(exc: HTTPException) -> str:
     value = {"detail": exc.detail}
     headers = header_list(exc.headers)
     return _encode(int(exc.status_code), value, (None, headers) if headers else ())
+
+
+def encode_acceptance(subprotocol: str, headers: list[tuple[str, str]]) -> str:
+    """The reply that accepts a WebSocket. The subprotocol is "" for none."""
+    reply = (101, subprotocol, headers, b"", "socket")
+    return dumps(reply, _VERSION).decode("latin-1")
 
 
 def _encode(status: int, result: object, head: tuple[Any, ...]) -> str:

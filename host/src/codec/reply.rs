@@ -1,11 +1,11 @@
 //! Decodes a guest's reply: `(status, value)`, `(status, content type, headers, value)`, or the latter followed by how the
 //! host gets the body: `"file"`, where the value is the path of a file; `"stream"`, where the handler sends it afterwards; or
-//! `"events", heartbeat in milliseconds, last event`, a stream of server-sent events.
+//! `"events", heartbeat in milliseconds, last event`, a stream of server-sent events. With `"socket"` it accepts a WebSocket.
 //!
 //! A value without a content type becomes JSON. All input comes from a guest, so everything is checked.
 
 use crate::codec::encode_error::EncodeError;
-use crate::codec::latin1::latin1_bytes;
+use crate::codec::latin1::latin1_in_place;
 use crate::codec::transcode::Reader;
 use crate::codec::work::Work;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ const MAX_HEADERS: usize = 100;
 /// Maximum total size of their names and values, in bytes. Clients and proxies accept less.
 const MAX_HEADERS_SIZE: usize = 64 * 1024;
 
+/// The status of a reply that accepts a WebSocket, whatever the protocol of the connection.
+pub const SWITCHING_PROTOCOLS: u16 = 101;
 /// Longest event that the host sends by itself at the end of a stream, in bytes.
 const MAX_LAST_EVENT: usize = 64 * 1024;
 /// Shortest time between two heartbeats.
@@ -37,6 +39,8 @@ pub enum Body {
     File(String),
     /// The handler sends it in parts.
     Stream(Flow),
+    /// None: the reply accepts a WebSocket. Its content type is the chosen subprotocol, or empty.
+    Socket,
 }
 
 /// A body that its handler sends in parts.
@@ -69,7 +73,7 @@ pub enum DecodeError {
 
 /// The bytes of a reply. The guest sends them as text, with one character per byte.
 pub fn bytes(text: String) -> Result<Vec<u8>, DecodeError> {
-    latin1_bytes(text).ok_or_else(|| malformed("it has a character above U+00FF"))
+    latin1_in_place(text).ok_or_else(|| malformed("it has a character above U+00FF"))
 }
 
 /// Decode a reply. `limit` bounds the body, in bytes, and thereby the work.
@@ -81,7 +85,7 @@ pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, Decod
     }
     let status = reader.int()?;
     let status = match u16::try_from(status) {
-        Ok(status @ 200..=599) => status,
+        Ok(status @ (SWITCHING_PROTOCOLS | 200..=599)) => status,
         _ => return Err(malformed(&format!("its status is {status}"))),
     };
     let mut reply = Reply {
@@ -102,6 +106,9 @@ pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, Decod
     }
     if !reader.at_end() {
         return Err(malformed("it has trailing data"));
+    }
+    if (reply.status == SWITCHING_PROTOCOLS) != (reply.body == Body::Socket) {
+        return Err(malformed("its status is 101 and it accepts no WebSocket, or the other way round"));
     }
     Ok(reply)
 }
@@ -137,6 +144,7 @@ fn json(reader: &mut Reader<'_, '_>, limit: usize) -> Result<Body, DecodeError> 
 fn elsewhere(reader: &mut Reader<'_, '_>, value: Body) -> Result<Body, DecodeError> {
     match (text(reader)?.as_deref(), value) {
         (Some("stream"), _) => Ok(Body::Stream(Flow::Plain)),
+        (Some("socket"), _) => Ok(Body::Socket),
         (Some("file"), Body::Bytes(path)) => {
             let path = String::from_utf8(path.into());
             path.map(Body::File).map_err(|_| malformed("the path of a file is not text"))

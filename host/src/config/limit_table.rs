@@ -29,6 +29,7 @@ pub enum Limit {
     MaxUpload,
     MaxResponse,
     MaxStreams,
+    MaxMessage,
     StreamIdle,
     StreamMax,
     Transit,
@@ -86,7 +87,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 37] = [
+pub const TABLE: [Row; 38] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -253,7 +254,15 @@ pub const TABLE: [Row; 37] = [
         key: "streams",
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::App { get: |l| Some(l.max_streams as u64), set: |l, v| l.max_streams = v as usize },
-        help: "Let the app have at most this many streamed responses that have not ended, over all workers; more get 503",
+        help: "Let the app have at most this many streamed responses and WebSockets open, over all workers; more get 503",
+    },
+    Row {
+        limit: Limit::MaxMessage,
+        flag: "max-message",
+        key: "message",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.max_message as u64), set: |l, v| l.max_message = v as usize },
+        help: "Close a WebSocket with 1009 for a larger message, in either direction",
     },
     Row {
         limit: Limit::StreamIdle,
@@ -269,7 +278,7 @@ pub const TABLE: [Row; 37] = [
         key: "stream-max",
         kind: Kind::Time,
         place: Place::App { get: |l| Some(l.stream_max.as_millis() as u64), set: |l, v| l.stream_max = Duration::from_millis(v) },
-        help: "End a streamed response after this long",
+        help: "End a streamed response or a WebSocket after this long",
     },
     Row {
         limit: Limit::Transit,

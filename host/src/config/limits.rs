@@ -50,8 +50,10 @@ pub struct Limits {
     pub max_upload: usize,
     /// Maximum size of a response body, in bytes.
     pub max_response: usize,
-    /// Maximum number of streamed responses that have not ended, over all workers.
+    /// Maximum number of streamed responses and WebSockets that have not ended, over all workers.
     pub max_streams: usize,
+    /// Maximum size of a WebSocket's message, in bytes.
+    pub max_message: usize,
     /// Time between two chunks of a streamed response.
     pub stream_idle: Duration,
     /// Time for all of a streamed response.
@@ -97,6 +99,7 @@ impl Default for Limits {
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
             max_streams: 10_000,
+            max_message: MIB,
             stream_idle: Duration::from_secs(60),
             stream_max: Duration::from_secs(24 * 3600),
             transit: 256 * MIB,

@@ -4,7 +4,7 @@
 
 use crate::codec::work::Work;
 use crate::manifest::router::{RouteMatch, Router};
-use crate::manifest::{BodyKind, Manifest, Param, Source};
+use crate::manifest::{BodyKind, Manifest, Method, Param, Source};
 use crate::validation::arguments::{self, Head, Input, InvalidArgs, ValidArgs};
 use crate::validation::form::Form;
 use crate::validation::named_values::Pair;
@@ -35,6 +35,9 @@ pub fn arguments(
         return wrong(format!("the app has no function {function}"));
     };
     let route = &manifest.routes[index];
+    if route.method == Method::WebSocket {
+        return wrong(format!("{function} is a WebSocket, which only HTTP requests can open"));
+    }
     if let Some(name) = args.keys().find(|name| !route.params.iter().any(|param| takes(param, name))) {
         return wrong(format!("{function} has no parameter {name}"));
     }

@@ -66,6 +66,7 @@ use crate::config::{AppConfig, Config};
 use crate::http::head::Peer;
 use crate::http::head::RequestBody;
 use crate::http::pipeline;
+use crate::http::upgrade;
 use crate::pool::reclaim::Reclaim;
 use crate::pool::worker::Worker;
 use crate::sandbox::engine::{self, Engine};
@@ -309,13 +310,18 @@ impl<B: RequestBody> Service<Request<B>> for Host {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Answering {
+    fn call(&mut self, mut request: Request<B>) -> Answering {
         let apps = lock(&self.inner.apps).clone();
         let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let address = request.extensions().get::<SocketAddr>().copied().unwrap_or(unknown);
         let peer =
             Peer { address, is_secure: request.uri().scheme_str() == Some("https"), is_ambiguous: false };
-        Box::pin(async move { Ok(pipeline::handle(&apps, peer, request).await) })
+        let connection = upgrade::connection(request.extensions_mut());
+        Box::pin(async move {
+            let mut response = pipeline::handle(&apps, peer, request).await;
+            upgrade::hand_over(&mut response, connection, None);
+            Ok(response)
+        })
     }
 }
 

@@ -120,7 +120,9 @@ async fn run(
         pipeline::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
     match reply.body {
         Body::Bytes(body) => Ok((reply.status, body)),
-        Body::Stream(_) => Err(CallError::Mismatch(format!("{function} answers with a stream"))),
+        Body::Stream(_) | Body::Socket => {
+            Err(CallError::Mismatch(format!("{function} answers with a stream")))
+        }
         Body::File(_) => Err(CallError::Mismatch(format!("{function} answers with a file"))),
     }
 }

@@ -9,6 +9,7 @@ use crate::http::head::{self, Arrival};
 use crate::http::seen_request::SeenRequest;
 use crate::manifest::router::RouteMatch;
 use crate::pool::call::CallArgs;
+use crate::sandbox::host_state::Attachments;
 use crate::validation::arguments::{self, Input, InvalidArgs, ValidArgs};
 use hyper::http::request::Parts;
 use std::sync::Arc;
@@ -76,5 +77,6 @@ pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Fail
     let mut reservation = sent.reservation;
     // Defaults may make more of a body than it was.
     reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
-    Ok(CallArgs { values, uploads: sent.uploads, body: sent.flow, reservation: Some(reservation) })
+    let attachments = Attachments { uploads: sent.uploads, body: sent.flow, socket: sent.socket };
+    Ok(CallArgs { values, attachments, reservation: Some(reservation) })
 }

@@ -11,6 +11,7 @@ use crate::manifest::{BodyKind, Param, Route, Source, Type};
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::files::FileQuota;
 use crate::sandbox::body_stream::BodyStream;
+use crate::sandbox::socket::SocketTerms;
 use crate::sandbox::uploads::{Refused, Spool, Uploads};
 use crate::validation::form::{FilePart, Form};
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub struct ReceivedBody {
     pub uploads: Option<Arc<Uploads>>,
     /// What the handler reads in parts.
     pub flow: Option<BodyStream>,
+    /// If the request is the handshake of a WebSocket.
+    pub socket: Option<SocketTerms>,
     /// Body budget of what is in memory.
     pub reservation: BodyReservation,
 }
@@ -53,7 +56,15 @@ pub async fn receive(
     if flows(app, route, headers, &body) {
         let flow = Some(request_stream::flow(body, limits)?);
         let (bytes, form, uploads) = Default::default();
-        return Ok(ReceivedBody { bytes, form, is_url_encoded: false, uploads, flow, reservation });
+        return Ok(ReceivedBody {
+            bytes,
+            form,
+            is_url_encoded: false,
+            uploads,
+            flow,
+            socket: None,
+            reservation,
+        });
     }
     let kind = if route.needs.body == BodyKind::Form { form_kind(headers) } else { FormKind::None };
     if let FormKind::Multipart(boundary) = kind {
@@ -65,7 +76,15 @@ pub async fn receive(
     }
     let bytes = head::read_body(body, limits.max_body, limits.body_timeout, &mut reservation).await?;
     let is_url_encoded = matches!(kind, FormKind::UrlEncoded);
-    Ok(ReceivedBody { bytes, form: None, is_url_encoded, uploads: None, flow: None, reservation })
+    Ok(ReceivedBody {
+        bytes,
+        form: None,
+        is_url_encoded,
+        uploads: None,
+        flow: None,
+        socket: None,
+        reservation,
+    })
 }
 
 /// Whether the handler reads the body in parts. A `def` handler does so only if it says so: an interpreter would wait for each
@@ -167,6 +186,7 @@ async fn multipart(
         is_url_encoded: false,
         uploads: Some(Arc::new(uploads)),
         flow: None,
+        socket: None,
         reservation: left.reservation,
     })
 }

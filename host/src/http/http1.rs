@@ -4,11 +4,14 @@
 //! we take an idle connection from hyper after a while, and give it back with the first bytes of the next request.
 
 use crate::config::limits::ServerLimits;
-use crate::http::connection::{Connection, drive};
+use crate::http::connection::{Connection, Draining, drive};
 use crate::http::head::Peer;
 use crate::http::io::{ClientIo, Framing, InUse};
 use crate::http::pipeline;
 use crate::http::response_body::ResponseBody;
+use crate::http::socket::Socket;
+use crate::http::upgrade::Upgrade;
+use crate::util::locks::lock;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -17,8 +20,8 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -42,14 +45,33 @@ where
     let framing = Arc::new(Framing::default());
     let mut wire = ClientIo::new(stream, framing.clone());
     let mut may_rest = true;
+    // Filled by the response to the handshake of a WebSocket, after which hyper is done.
+    let upgraded = Arc::new(Mutex::new(None));
     loop {
-        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), service(&connection, &framing)));
+        let answering = service(&connection, &framing, &upgraded);
+        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), answering));
         let speaking = drive(Pin::new(&mut *spoken), &mut connection.closing);
-        tokio::select! {
-            done = speaking => return done,
-            () = rests(&framing), if may_rest => {}
-        }
+        let is_done = tokio::select! {
+            done = speaking => {
+                done?;
+                true
+            }
+            () = rests(&framing), if may_rest => false,
+        };
+        let socket = lock(&upgraded).take();
         let Parts { io, read_buf, .. } = spoken.into_parts();
+        if let Some(socket) = socket {
+            let (stream, ahead) = io.into_inner().into_parts();
+            let ahead = [&*ahead, &*read_buf].concat().into();
+            // Even empty it keeps 8 KiB.
+            drop(read_buf);
+            let draining = Some(Draining::of(&connection.closing));
+            Box::pin(socket.run(stream, ahead, draining)).await;
+            return Ok(());
+        }
+        if is_done {
+            return Ok(());
+        }
         wire = io.into_inner();
         if !read_buf.is_empty() {
             // An incomplete pipelined head. It has had its time to arrive, so the connection may not idle again.
@@ -85,17 +107,25 @@ async fn rests(framing: &Framing) {
 fn service(
     connection: &Connection,
     framing: &Arc<Framing>,
+    upgraded: &Arc<Mutex<Option<Box<Socket>>>>,
 ) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Unpin + use<> {
     let Connection { apps, leaving, peer, is_secure, closing } = connection;
     let (apps, leaving, framing, closing) = (apps.clone(), leaving.clone(), framing.clone(), closing.clone());
+    let upgraded = upgraded.clone();
     let (address, is_secure) = (*peer, *is_secure);
     service_fn(move |request: Request<Incoming>| {
         let (apps, leaving, closing) = (apps.clone(), leaving.clone(), closing.clone());
+        let upgraded = upgraded.clone();
         let in_use = InUse::of(framing.clone());
         // Boxed, because hyper reserves room for it between requests too.
         Box::pin(async move {
             let peer = Peer { address, is_secure, is_ambiguous: in_use.framing().is_ambiguous() };
             let mut response = pipeline::handle(&apps, peer, request).await;
+            if let Some(socket) = Upgrade::take(&mut response) {
+                *lock(&upgraded) = Some(socket);
+                response.body_mut().on(Some(in_use), &closing);
+                return Ok(response);
+            }
             in_use.framing().answered();
             if leaving.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -7,6 +7,8 @@ use crate::http::head::Peer;
 use crate::http::head::RequestBody;
 use crate::http::pipeline;
 use crate::http::response::{self, HttpResponse};
+use crate::http::upgrade;
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
@@ -38,17 +40,21 @@ where
         .max_concurrent_streams(MAX_STREAMS)
         .max_send_buf_size(MAX_UNSENT)
         .keep_alive_interval(limits.header_timeout)
-        .keep_alive_timeout(limits.write_timeout);
+        .keep_alive_timeout(limits.write_timeout)
+        // WebSockets: RFC 8441.
+        .enable_connect_protocol();
     let (apps, address, is_secure) = (connection.apps, connection.peer, connection.is_secure);
     let closing = connection.closing.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (apps, closing) = (apps.clone(), closing.clone());
         async move {
             if request.headers().len() > MAX_HEADERS {
                 return Ok(response::without_body(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
             }
+            let connection = upgrade::connection(request.extensions_mut());
             let mut response = answer(&apps, address, is_secure, request).await;
             response.body_mut().on(None, &closing);
+            upgrade::hand_over(&mut response, connection, Some(&closing));
             Ok::<_, Infallible>(response)
         }
     });

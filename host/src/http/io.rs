@@ -172,6 +172,11 @@ impl<S> ClientIo<S> {
         Self { stream, ahead: Bytes::new(), framing }
     }
 
+    /// The stream, and what was put back.
+    pub fn into_parts(self) -> (S, Bytes) {
+        (self.stream, self.ahead)
+    }
+
     /// Return `bytes` before all others.
     pub fn put_back(&mut self, bytes: Bytes) {
         self.ahead = bytes;

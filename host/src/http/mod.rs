@@ -17,5 +17,8 @@ pub mod response;
 pub mod response_body;
 pub mod seen_request;
 pub mod server;
+pub mod socket;
 pub mod stream_body;
+pub mod stream_record;
 pub mod tls;
+pub mod upgrade;

@@ -15,12 +15,14 @@ use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
 use crate::http::response_body::ResponseBody;
 use crate::http::seen_request::SeenRequest;
+use crate::http::socket::Socket;
 use crate::http::stream_body::StreamBody;
+use crate::http::upgrade::{self, Offer, Upgrade};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::pool::call::CallArgs;
-use crate::sandbox::stream::StreamReader;
+use crate::sandbox::streams_host::Flowing;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
 use crate::validation::arguments::InvalidArgs;
@@ -60,9 +62,12 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
         response.headers_mut().entry(response::REQUEST_ID).or_insert(HeaderValue::from(id));
     }
     let status = response.status().as_u16();
-    match response.body_mut() {
-        ResponseBody::Stream(stream) => stream.log(line, status),
-        body => line.end(status, body.size_hint().lower()),
+    if let Some(socket) = Upgrade::of(&response) {
+        socket.log(line, status);
+    } else if let ResponseBody::Stream(stream) = response.body_mut() {
+        stream.log(line, status);
+    } else {
+        line.end(status, response.body().size_hint().lower());
     }
     response
 }
@@ -141,7 +146,9 @@ async fn serve(
     let app = &*worker_app.app;
     let found = route(app, &head, arrival.prefix)?;
     served.found(found.route);
-    let sent = body::receive(body, &head.headers, app, found.route).await?;
+    let offer = Offer::of(app, found.route, &head, arrival)?;
+    let mut sent = body::receive(body, &head.headers, app, found.route).await?;
+    sent.socket = offer.as_ref().map(|offer| offer.terms(app));
     let deadline = Instant::now() + app.limits.deadline;
     let checked = arguments::check(app, arrival, &found, &head, &sent, &mut Work::brief());
     let (route, wanted) = (found.route, wanted(app, &head));
@@ -151,6 +158,9 @@ async fn serve(
         // Boxed: it is rare, and its state would make the path of every request larger.
         Err(InvalidArgs::Stopped(Stop::Long)) => {
             Box::pin(arguments::check_again(&worker_app.app, arrival, head, sent, deadline, seen)).await?
+        }
+        Err(InvalidArgs::Invalid(errors)) if offer.is_some() => {
+            return Err(Rejection::Unacceptable(errors).into());
         }
         Err(invalid) => {
             if let Some(seen) = seen {
@@ -168,7 +178,7 @@ async fn serve(
     if is_one_of_many && let reply::Body::Bytes(body) = &mut answer.reply.body {
         *body = app.bodies.keep_among_many(std::mem::take(body))?;
     }
-    respond(worker_app, answer, wanted).await
+    respond(worker_app, answer, wanted, offer).await
 }
 
 /// The conditional and range headers of a request. Only an app with folders can send files.
@@ -178,19 +188,28 @@ fn wanted(app: &App, head: &Parts) -> Wanted {
     if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() }
 }
 
-async fn respond(worker_app: &WorkerApp, answer: Answer, wanted: Wanted) -> Result<HttpResponse, Failure> {
+async fn respond(
+    worker_app: &WorkerApp,
+    answer: Answer,
+    wanted: Wanted,
+    offer: Option<Offer>,
+) -> Result<HttpResponse, Failure> {
     let Answer { id, route, mut reply, stream } = answer;
     let app = &*worker_app.app;
-    match (&mut reply.body, stream) {
-        (reply::Body::Bytes(_), None) => Ok(response::from_reply(reply)?),
-        (reply::Body::File(path), None) => {
+    match (&mut reply.body, stream, offer) {
+        (reply::Body::Bytes(_), None, _) => Ok(response::from_reply(reply)?),
+        (reply::Body::File(path), None, _) => {
             let file = file_body::open(&app.component.spec, path).await?;
             Ok(response::from_file(reply, file, wanted)?)
         }
-        (reply::Body::Stream(flow), Some(reader)) => {
+        (reply::Body::Stream(flow), Some(Flowing { reader, inbox: None }), _) => {
             let open = worker_app.counters.stream(route);
             let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), reader, open);
             Ok(response::from_stream(reply, stream)?)
+        }
+        (reply::Body::Socket, Some(Flowing { reader, inbox: Some(inbox) }), Some(offer)) => {
+            let open = worker_app.counters.stream(route);
+            Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open))?)
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
     }
@@ -214,7 +233,7 @@ async fn refuse(
     let args = seen.into_args(&rejection.told_to_app());
     let deadline = Instant::now() + app.limits.deadline;
     let answer = call(worker_app, id, route, args, deadline).await?;
-    let mut response = respond(worker_app, answer, Wanted::default()).await?;
+    let mut response = respond(worker_app, answer, Wanted::default(), None).await?;
     // RFC 9110, 15.5.6: a 405 says what is allowed, whoever answers it.
     if let (Some(allow), StatusCode::METHOD_NOT_ALLOWED) = (allow, response.status()) {
         response.headers_mut().entry(ALLOW).or_insert(allow);
@@ -234,7 +253,15 @@ fn page(app: &App, head: &Parts, prefix: &str) -> Option<Page> {
 }
 
 fn route<'h>(app: &App, head: &'h Parts, prefix: &str) -> Result<RouteMatch<'h>, Rejection> {
-    app.router.find(head::method(&head.method), head.uri.path()).map_err(|no_route| match no_route {
+    let path = head.uri.path();
+    if upgrade::is_wanted(head) {
+        // A client may ask for more than there is: a route of this path may answer without.
+        match app.router.find(Some(Method::WebSocket), path) {
+            Err(_) if head.method == hyper::Method::GET => {}
+            found => return found.map_err(|_| Rejection::NotFound),
+        }
+    }
+    app.router.find(head::method(&head.method), path).map_err(|no_route| match no_route {
         NoRoute::NotFound => elsewhere(app, head, prefix).unwrap_or(Rejection::NotFound),
         NoRoute::MethodNotAllowed(allow) => Rejection::MethodNotAllowed { allow },
     })
@@ -279,7 +306,7 @@ pub struct Answer {
     route: usize,
     pub reply: Reply,
     /// The reply's body, if it flows.
-    stream: Option<StreamReader>,
+    stream: Option<Flowing>,
 }
 
 /// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance, and counts

@@ -7,8 +7,12 @@ use crate::http::file_body::{Opened, Sent, Wanted};
 use crate::http::response_body::ResponseBody;
 use crate::http::stream_body::StreamBody;
 use crate::manifest::openapi_pages::Page;
+use crate::websocket::handshake::{self, Refusal};
 use bytes::Bytes;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
 use hyper::{Response, StatusCode};
 
 pub type HttpResponse = Response<ResponseBody>;
@@ -147,6 +151,7 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
             response
         }
         Failure::Rejected(Rejection::Invalid(errors)) => json(422, errors.into_body()),
+        Failure::Rejected(Rejection::Unacceptable(errors)) => json(403, errors.into_body()),
         Failure::Rejected(rejection) => {
             let mut response = detail(rejection.status(), &rejection.told());
             match rejection {
@@ -161,6 +166,11 @@ pub fn from_failure(failure: Failure, request: u64, in_full: bool) -> HttpRespon
                     if let Ok(allow) = HeaderValue::try_from(allow) {
                         response.headers_mut().insert(ALLOW, allow);
                     }
+                }
+                Rejection::Handshake(Refusal::Version) => {
+                    let version = HeaderValue::from_static(handshake::VERSION);
+                    response.headers_mut().insert(SEC_WEBSOCKET_VERSION, version);
+                    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
                 }
                 // The rest of the body is not read, so nothing after it can be parsed.
                 Rejection::TooLarge { .. }

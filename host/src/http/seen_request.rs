@@ -6,6 +6,7 @@ use crate::http::head::{self, Arrival};
 use crate::manifest::router::RouteMatch;
 use crate::pool::call::CallArgs;
 use crate::quota::body_budget::BodyReservation;
+use crate::sandbox::host_state::Attachments;
 use crate::validation::arguments::{self, Input};
 use hyper::http::request::Parts;
 use jiter::JsonValue;
@@ -42,7 +43,7 @@ impl SeenRequest {
     /// The arguments of the handler that answers; `told`: why it was refused.
     pub fn into_args(self, told: &JsonValue<'_>) -> CallArgs {
         let values = arguments::refusal(told, &self.request);
-        CallArgs { values, uploads: None, body: None, reservation: self.reservation }
+        CallArgs { values, attachments: Attachments::default(), reservation: self.reservation }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::http::connection::Draining;
 use crate::http::io::InUse;
+use crate::http::stream_record::Record;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::OpenStream;
@@ -14,7 +15,6 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,15 +36,6 @@ pub struct StreamBody {
     draining: Option<Draining>,
     record: Record,
     _connection: Option<InUse>,
-}
-
-/// What is told of it: the app and request in log lines, the line of the access log, and the gauge of open streams.
-struct Record {
-    app: Arc<str>,
-    request: u64,
-    line: Option<(access_log::Line, u16)>,
-    sent: u64,
-    _open: OpenStream,
 }
 
 struct Clocks {
@@ -105,13 +96,7 @@ impl StreamBody {
             is_between_events: true,
             failure: None,
             draining: None,
-            record: Record {
-                app: app.component.spec.name.clone(),
-                request,
-                line: None,
-                sent: 0,
-                _open: open,
-            },
+            record: Record::new(app.component.spec.name.clone(), request, open),
             _connection: None,
         }
     }
@@ -125,7 +110,7 @@ impl StreamBody {
 
     /// Log it when it has ended.
     pub fn log(&mut self, line: access_log::Line, status: u16) {
-        self.record.line = Some((line, status));
+        self.record.log(line, status);
     }
 
     fn send(&mut self, part: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -217,14 +202,6 @@ impl Body for StreamBody {
         match this.clocks.poll(cx) {
             Poll::Ready(due) => this.due(due, cx),
             Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        if let Some((line, status)) = self.line.take() {
-            line.end(status, self.sent);
         }
     }
 }

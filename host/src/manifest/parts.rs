@@ -53,6 +53,8 @@ pub struct Route {
     pub status: u16,
     pub params: Vec<Param>,
     pub needs: Needs,
+    /// Of a WebSocket: the origins whose pages may open it; `None`: those of the app's own host.
+    pub origins: Option<Vec<String>>,
 }
 
 /// The parts of a request that a handler's parameters need, besides path and query.

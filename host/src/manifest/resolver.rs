@@ -101,6 +101,7 @@ impl Resolver {
             status: route.status,
             params,
             needs,
+            origins: route.origins.clone(),
         })
     }
 

@@ -37,7 +37,7 @@ struct Paths {
 /// The routes of one app.
 #[derive(Debug)]
 pub struct Router {
-    by_method: [Paths; Method::ALL.len()],
+    by_method: [Paths; Method::ALL.len() + 1],
     templates: Vec<Template>,
 }
 

@@ -16,9 +16,12 @@ pub enum Method {
     Patch,
     Delete,
     Options,
+    /// No method of HTTP: the handshake of a WebSocket.
+    WebSocket,
 }
 
 impl Method {
+    /// Those of HTTP.
     pub const ALL: [Method; 7] =
         [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 
@@ -31,6 +34,7 @@ impl Method {
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
             Self::Options => "OPTIONS",
+            Self::WebSocket => "WEBSOCKET",
         }
     }
 
@@ -171,6 +175,9 @@ pub struct Route {
     pub max_requests: Option<u64>,
     pub status: u16,
     pub params: Vec<Param>,
+    /// Of a WebSocket: the origins whose pages may open it; without a list, those of the app's own host.
+    #[serde(default)]
+    pub origins: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

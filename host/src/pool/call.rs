@@ -6,10 +6,9 @@
 
 use crate::error::Fault;
 use crate::quota::body_budget::BodyReservation;
-use crate::sandbox::body_stream::{BodyClock, BodyStream};
+use crate::sandbox::body_stream::BodyClock;
 use crate::sandbox::execution::Execution;
-use crate::sandbox::host_state::GuestReply;
-use crate::sandbox::uploads::Uploads;
+use crate::sandbox::host_state::{Attachments, GuestReply};
 use crate::util::locks::lock;
 use crate::validation::arguments::ValidArgs;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -37,17 +36,14 @@ pub struct Call {
 pub struct CallArgs {
     /// Marshalled.
     pub values: ValidArgs,
-    /// Uploaded files of the request.
-    pub uploads: Option<Arc<Uploads>>,
-    /// The body, if the handler reads it in parts.
-    pub body: Option<BodyStream>,
+    pub attachments: Attachments,
     /// Body budget of the arguments while the host holds them.
     pub reservation: Option<BodyReservation>,
 }
 
 impl From<ValidArgs> for CallArgs {
     fn from(args: ValidArgs) -> Self {
-        Self { values: args, uploads: None, body: None, reservation: None }
+        Self { values: args, attachments: Attachments::default(), reservation: None }
     }
 }
 
@@ -161,7 +157,7 @@ impl PendingCall {
     ) -> (Call, Self) {
         let (reply, inbox) = oneshot::channel();
         let state = Arc::new(CallState::default());
-        let reads = args.body.as_ref().map(|body| body.clock.clone());
+        let reads = args.attachments.body.as_ref().map(|body| body.clock.clone());
         let call = Call { request, route: route as u32, args, state: state.clone(), reply };
         (call, Self { request, state, reply: Some(inbox), deadline, reads, cancel })
     }

@@ -211,10 +211,10 @@ async fn within<T>(time: Duration, call: impl Future<Output = wasmtime::Result<T
 /// Run a handler to its end, or, if it is `async def`, to its first wait.
 pub async fn call(guest: &Accessor<HostState>, app: &bindings::App, call: Call) -> wasmtime::Result<()> {
     let Call { request, route, args, reply, .. } = call;
-    let CallArgs { values, uploads, body, reservation } = args;
+    let CallArgs { values, attachments, reservation } = args;
     let execution = guest.with(|mut access| {
         let state = access.data_mut();
-        state.begin(request, reply, uploads, body);
+        state.begin(request, reply, attachments);
         state.execution.clone()
     });
     execution.entered();

@@ -11,7 +11,7 @@ use std::task::Waker;
 /// Most bytes that one stream holds for a client that does not take them.
 pub const WINDOW: usize = 64 * 1024;
 /// A stream that holds nothing may always hold this much, in bytes: a busy app's clients all make progress.
-const LEAST: usize = 4 * 1024;
+pub const LEAST: usize = 4 * 1024;
 
 /// The share of one app, over all workers.
 #[derive(Debug, Clone)]
@@ -69,6 +69,22 @@ impl StreamQuota {
         let is_little = own == 0 && bytes <= LEAST;
         let more = |held: usize| (is_little || held + bytes <= self.0.budget).then_some(held + bytes);
         self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Hold `bytes` more, whatever is held: whoever asks has looked whether there is room.
+    pub fn hold_anyway(&self, bytes: usize) {
+        self.0.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Hold `bytes` more if the app's share has room for them.
+    pub fn hold_shared(&self, bytes: usize) -> bool {
+        let more = |held: usize| (held + bytes <= self.0.budget).then_some(held + bytes);
+        self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Whether the app's share is used up.
+    pub fn is_used_up(&self) -> bool {
+        self.0.held.load(Ordering::Relaxed) >= self.0.budget
     }
 
     /// Bytes were taken by a client, or will not be.

@@ -3,6 +3,7 @@
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
+use crate::sandbox::bindings::bolt::host::sockets::{self, Message};
 use crate::sandbox::bindings::bolt::host::streams::{self, Part, Progress, Taken};
 use crate::sandbox::guest_files::CountedFiles;
 use crate::sandbox::host_state::HostState;
@@ -20,7 +21,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(false);
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)?;
-    bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)
+    bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::sockets::add_to_linker::<_, HostData>(linker, |state| state)
 }
 
 struct HostData;
@@ -147,5 +149,24 @@ impl streams::Host for HostState {
 
     fn news(&mut self) -> wasmtime::Result<Vec<Progress>> {
         Ok(self.streams.take_news())
+    }
+}
+
+impl sockets::Host for HostState {
+    fn open(&mut self, request: u64) -> wasmtime::Result<bool> {
+        Ok(self.open_socket(request))
+    }
+
+    fn send(&mut self, request: u64, binary: bool, data: String) -> wasmtime::Result<Taken> {
+        Ok(self.send_message(request, !binary, data))
+    }
+
+    fn receive(&mut self, request: u64) -> wasmtime::Result<Message> {
+        Ok(self.streams.receive(request))
+    }
+
+    fn close(&mut self, request: u64, code: u16, reason: String) -> wasmtime::Result<()> {
+        self.close_socket(request, code, &reason);
+        Ok(())
     }
 }

@@ -18,9 +18,9 @@ use crate::sandbox::execution::Execution;
 use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
+use crate::sandbox::socket::SocketTerms;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
-use crate::sandbox::stream::StreamReader;
-use crate::sandbox::streams_host::Streams;
+use crate::sandbox::streams_host::{Flowing, Streams};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::uploads::Uploads;
 use async_trait::async_trait;
@@ -82,8 +82,18 @@ pub struct InstanceSpec {
 pub struct GuestReply {
     /// As the guest encoded it.
     pub text: String,
-    /// The response's body, if it flows.
-    pub stream: Option<StreamReader>,
+    /// The response's body, if it flows, or the WebSocket that it accepts.
+    pub stream: Option<Flowing>,
+}
+
+/// What comes with a request besides its arguments.
+#[derive(Debug, Default)]
+pub struct Attachments {
+    pub uploads: Option<Arc<Uploads>>,
+    /// The body, if the handler reads it in parts.
+    pub body: Option<BodyStream>,
+    /// If the request is the handshake of a WebSocket.
+    pub socket: Option<SocketTerms>,
 }
 
 /// The data of an instance's store.
@@ -188,17 +198,15 @@ impl HostState {
     }
 
     /// A handler is about to start; its reply goes to `reply`.
-    pub fn begin(
-        &mut self,
-        request: u64,
-        reply: oneshot::Sender<GuestReply>,
-        uploads: Option<Arc<Uploads>>,
-        body: Option<BodyStream>,
-    ) {
+    pub fn begin(&mut self, request: u64, reply: oneshot::Sender<GuestReply>, attachments: Attachments) {
+        let Attachments { uploads, body, socket } = attachments;
         self.replies.insert(request, reply);
         self.uploads.extend(uploads.map(|uploads| (request, uploads)));
         if let Some(body) = body {
-            self.streams.receive(request, body);
+            self.streams.take_body(request, body);
+        }
+        if let Some(terms) = socket {
+            self.streams.offer(request, terms);
         }
         self.output.serving(request);
         self.execution.begin(request);
@@ -247,12 +255,25 @@ impl HostState {
             return false;
         }
         let is_open = self.streams.open(request, &self.execution);
+        self.opened(request, is_open)
+    }
+
+    /// The reply to `request` will accept a WebSocket.
+    pub fn open_socket(&mut self, request: u64) -> bool {
+        if !self.replies.contains_key(&request) {
+            return false;
+        }
+        let is_open = self.streams.open_socket(request, &self.execution);
+        self.opened(request, is_open)
+    }
+
+    fn opened(&mut self, request: u64, is_open: bool) -> bool {
         if is_open {
             self.execution.lingers.notify_one();
             self.count();
         } else {
             let limit = limit_name::of(Limit::MaxStreams);
-            let told = format!("another streamed response was refused: the app has too many ({limit})");
+            let told = format!("another stream or WebSocket was refused: the app has too many ({limit})");
             // As the app's own output, so that it counts against its rate.
             self.output.write(request, GuestStream::Error, &told);
         }
@@ -266,6 +287,23 @@ impl HostState {
             self.execution.renew(request);
         }
         taken
+    }
+
+    /// Send a message over a WebSocket; the processor budget is as for chunks.
+    pub fn send_message(&mut self, request: u64, is_text: bool, data: String) -> Taken {
+        let taken = self.streams.send(request, is_text, data);
+        if matches!(taken, Taken::More | Taken::Pause) {
+            self.execution.renew(request);
+        }
+        taken
+    }
+
+    /// The handler of a WebSocket has ended.
+    pub fn close_socket(&mut self, request: u64, code: u16, reason: &str) {
+        if self.streams.close_socket(request, code, reason) && !self.owns(request) {
+            self.execution.settle(request);
+        }
+        self.count();
     }
 
     /// A response has ended.

@@ -25,6 +25,7 @@ pub mod problem;
 pub mod random_calls;
 pub mod request_head;
 pub mod resolver;
+pub mod socket;
 pub mod stdio;
 pub mod stream;
 pub mod streams_host;

@@ -53,6 +53,8 @@ struct Pipe {
     is_gone: AtomicBool,
     /// It waits for room in the app's share.
     is_waiting: AtomicBool,
+    /// It has frames of a WebSocket, which are not cut: others of the host come between them.
+    is_framed: bool,
     quota: StreamQuota,
     news: Arc<News>,
     _place: StreamPlace,
@@ -84,10 +86,10 @@ impl Buffer {
         self.parts.push_back(chunk.into());
     }
 
-    fn pop(&mut self) -> Option<Bytes> {
+    fn pop(&mut self, most: usize) -> Option<Bytes> {
         let part = match self.parts.pop_front() {
-            Some(mut long) if long.len() > MOST_PART => {
-                let part = long.split_to(MOST_PART);
+            Some(mut long) if long.len() > most => {
+                let part = long.split_to(most);
                 self.parts.push_front(long);
                 part
             }
@@ -138,9 +140,9 @@ impl std::fmt::Debug for StreamReader {
     }
 }
 
-/// Both ends of the response to `request`; `None` if the app has too many streams.
+/// Both ends of the response to `request`; `None` if the app has too many streams. `is_framed`: it is a WebSocket.
 pub fn pipe(
-    request: u64,
+    (request, is_framed): (u64, bool),
     quota: &StreamQuota,
     news: &Arc<News>,
     execution: &Arc<Execution>,
@@ -152,6 +154,7 @@ pub fn pipe(
         is_closed: AtomicBool::new(false),
         is_gone: AtomicBool::new(false),
         is_waiting: AtomicBool::new(false),
+        is_framed,
         _place: quota.open()?,
         quota: quota.clone(),
         news: news.clone(),
@@ -166,12 +169,28 @@ impl Outlet {
         if self.is_gone() {
             return Taken::Gone;
         }
-        let pipe = &self.pipe;
         let Some(chunk) = latin1_bytes(chunk).filter(|chunk| chunk.len() <= MOST_CHUNK) else {
             self.end(StreamEnd::Failed);
             return Taken::Gone;
         };
-        let (mut buffer, length) = (lock(&pipe.buffer), chunk.len());
+        self.push(chunk.len(), || chunk)
+    }
+
+    /// Take a frame of a WebSocket, which `encode` makes if there is room for its content.
+    pub fn send(&mut self, content: usize, encode: impl FnOnce() -> Vec<u8>) -> Taken {
+        if self.is_gone() { Taken::Gone } else { self.push(content, encode) }
+    }
+
+    /// The last frame of a WebSocket, which has always room.
+    pub fn send_last(&mut self, frame: Vec<u8>) {
+        self.pipe.quota.hold_anyway(frame.len());
+        lock(&self.pipe.buffer).push(frame);
+        self.end(StreamEnd::Complete);
+    }
+
+    fn push(&mut self, length: usize, chunk: impl FnOnce() -> Vec<u8>) -> Taken {
+        let pipe = &self.pipe;
+        let mut buffer = lock(&pipe.buffer);
         if buffer.end.is_some() {
             return Taken::Gone;
         }
@@ -184,7 +203,13 @@ impl Outlet {
             }
             return Taken::Full;
         }
-        if length > 0 {
+        if length > 0 || self.pipe.is_framed {
+            let chunk = chunk();
+            if pipe.is_framed {
+                // A frame has its head as well, and may be compressed.
+                pipe.quota.hold_anyway(chunk.len());
+                pipe.quota.give_back(length);
+            }
             buffer.push(chunk);
             let reader = buffer.reader.take();
             drop(buffer);
@@ -220,7 +245,8 @@ impl StreamReader {
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
         let pipe = &self.pipe;
         let mut buffer = lock(&pipe.buffer);
-        let Some(part) = buffer.pop() else {
+        let most = if pipe.is_framed { usize::MAX } else { MOST_PART };
+        let Some(part) = buffer.pop(most) else {
             return match buffer.end {
                 Some(end) => Poll::Ready(Err(end)),
                 None => {
@@ -275,7 +301,8 @@ mod tests {
 
     fn ends(quota: &StreamQuota) -> (Outlet, StreamReader, Arc<News>) {
         let news = News::new(Arc::<GuestTimer>::default());
-        let (outlet, reader) = pipe(7, quota, &news, &Execution::alone(), Duration::from_millis(1)).unwrap();
+        let (outlet, reader) =
+            pipe((7, false), quota, &news, &Execution::alone(), Duration::from_millis(1)).unwrap();
         (outlet, reader, news)
     }
 
@@ -349,7 +376,8 @@ mod tests {
         let news = News::new(Arc::<GuestTimer>::default());
         let execution = Execution::alone();
         let quota = StreamQuota::new(1, 0);
-        let (_outlet, reader) = pipe(7, &quota, &news, &execution, Duration::from_millis(1)).unwrap();
+        let (_outlet, reader) =
+            pipe((7, false), &quota, &news, &execution, Duration::from_millis(1)).unwrap();
         drop(reader);
         execution.overstayed.notified().await;
     }

@@ -1,15 +1,34 @@
-//! The flowing bodies of an instance's requests, by the numbers of the requests.
+//! The flowing bodies and the WebSockets of an instance's requests, by the numbers of the requests.
 
+use crate::codec::latin1::latin1_bytes;
 use crate::quota::streams::StreamQuota;
+use crate::sandbox::bindings::bolt::host::sockets::Message as WitMessage;
 use crate::sandbox::bindings::bolt::host::streams::{Part, Progress, Taken as WitTaken};
 use crate::sandbox::body_stream::{BodyPart, BodyStream, Inlet};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
+use crate::sandbox::socket::{Inbox, SocketTerms};
 use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, Taken, pipe};
 use crate::sandbox::timer::GuestTimer;
+use crate::websocket::encoder;
+use crate::websocket::message::{Message, close_code};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A response that flows, or a WebSocket, as the connection gets it.
+#[derive(Debug)]
+pub struct Flowing {
+    pub reader: StreamReader,
+    /// Where the messages of a WebSocket's client go.
+    pub inbox: Option<Arc<Inbox>>,
+}
+
+/// The guest's end of a WebSocket, besides its outlet.
+struct Socket {
+    inbox: Arc<Inbox>,
+    terms: SocketTerms,
+}
 
 /// The streams of an instance.
 pub struct Streams {
@@ -20,27 +39,48 @@ pub struct Streams {
     /// The clients' ends of responses that have not begun.
     readers: HashMap<u64, StreamReader>,
     inlets: HashMap<u64, Inlet>,
+    /// Handshakes that have not been answered.
+    handshakes: HashMap<u64, SocketTerms>,
+    sockets: HashMap<u64, Socket>,
     news: Arc<News>,
 }
 
 impl Streams {
     /// `timer` rings when a stream has progressed.
     pub fn new(quota: StreamQuota, patience: Duration, timer: Arc<GuestTimer>) -> Self {
-        let (outlets, readers, inlets) = Default::default();
-        Self { quota, patience, outlets, readers, inlets, news: News::new(timer) }
+        let (outlets, readers, inlets, handshakes, sockets) = Default::default();
+        Self { quota, patience, outlets, readers, inlets, handshakes, sockets, news: News::new(timer) }
     }
 
     /// A request begins whose body is read in parts.
-    pub fn receive(&mut self, request: u64, body: BodyStream) {
+    pub fn take_body(&mut self, request: u64, body: BodyStream) {
         self.inlets.insert(request, Inlet::new(request, body, self.news.clone()));
+    }
+
+    /// A request begins that may become a WebSocket.
+    pub fn offer(&mut self, request: u64, terms: SocketTerms) {
+        self.handshakes.insert(request, terms);
     }
 
     /// The response to a request will flow. False if the app has too many streams.
     pub fn open(&mut self, request: u64, execution: &Arc<Execution>) -> bool {
-        if self.outlets.contains_key(&request) {
-            return true;
+        self.outlets.contains_key(&request) || self.make(request, false, execution)
+    }
+
+    /// A request will become a WebSocket. False if the app has too many streams, or it is no handshake.
+    pub fn open_socket(&mut self, request: u64, execution: &Arc<Execution>) -> bool {
+        let Some(&terms) = self.handshakes.get(&request) else { return false };
+        if self.outlets.contains_key(&request) || !self.make(request, true, execution) {
+            return false;
         }
-        let Some((outlet, reader)) = pipe(request, &self.quota, &self.news, execution, self.patience) else {
+        let inbox = Inbox::new(request, self.news.clone(), self.quota.clone());
+        self.sockets.insert(request, Socket { inbox, terms });
+        true
+    }
+
+    fn make(&mut self, request: u64, is_framed: bool, execution: &Arc<Execution>) -> bool {
+        let name = (request, is_framed);
+        let Some((outlet, reader)) = pipe(name, &self.quota, &self.news, execution, self.patience) else {
             return false;
         };
         self.outlets.insert(request, outlet);
@@ -48,16 +88,18 @@ impl Streams {
         true
     }
 
-    /// The request is answered: the client's end of its response, if it flows. Otherwise nothing more of its body is read.
-    pub fn answered(&mut self, request: u64) -> Option<StreamReader> {
-        if self.outlets.is_empty() && self.inlets.is_empty() {
+    /// The request is answered: the client's end, if it flows. Otherwise nothing more of its body is read.
+    pub fn answered(&mut self, request: u64) -> Option<Flowing> {
+        if self.outlets.is_empty() && self.inlets.is_empty() && self.handshakes.is_empty() {
             return None;
         }
-        let reader = self.readers.remove(&request);
-        if reader.is_none() {
+        self.handshakes.remove(&request);
+        let Some(reader) = self.readers.remove(&request) else {
             self.inlets.remove(&request);
-        }
-        reader
+            return None;
+        };
+        let inbox = self.sockets.get(&request).map(|socket| socket.inbox.clone());
+        Some(Flowing { reader, inbox })
     }
 
     /// Whether the response to a request flows, and has not ended.
@@ -71,12 +113,54 @@ impl Streams {
     }
 
     pub fn write(&mut self, request: u64, chunk: String) -> WitTaken {
-        match self.outlets.get_mut(&request).map(|outlet| outlet.write(chunk)) {
-            Some(Taken::More) => WitTaken::More,
-            Some(Taken::Pause) => WitTaken::Pause,
-            Some(Taken::Full) => WitTaken::Full,
-            Some(Taken::Gone) | None => WitTaken::Gone,
+        // Its bytes would stand between frames.
+        if self.sockets.contains_key(&request) {
+            return WitTaken::Gone;
         }
+        told(self.outlets.get_mut(&request).map(|outlet| outlet.write(chunk)))
+    }
+
+    /// Send a message over a WebSocket.
+    pub fn send(&mut self, request: u64, is_text: bool, data: String) -> WitTaken {
+        let (Some(outlet), Some(socket)) = (self.outlets.get_mut(&request), self.sockets.get(&request))
+        else {
+            return WitTaken::Gone;
+        };
+        let content = if is_text { Some(data.into_bytes()) } else { latin1_bytes(data) };
+        let Some(content) = content else {
+            outlet.send_last(encoder::close(close_code::INTERNAL_ERROR, ""));
+            return WitTaken::Gone;
+        };
+        if content.len() > socket.terms.most_message {
+            outlet
+                .send_last(encoder::close(close_code::MESSAGE_TOO_BIG, "a message of the app is too large"));
+            return WitTaken::Gone;
+        }
+        let encode = || encoder::message(is_text, &content, socket.terms.deflate);
+        told(Some(outlet.send(content.len(), encode)))
+    }
+
+    /// The next message of a WebSocket's client.
+    pub fn receive(&mut self, request: u64) -> WitMessage {
+        let lost = || WitMessage::Closed((close_code::ABNORMAL, String::new()));
+        let Some(socket) = self.sockets.get(&request) else { return lost() };
+        match socket.inbox.take() {
+            None => WitMessage::Pending,
+            Some(Ok(Message::Text(text))) => WitMessage::Text(text),
+            Some(Ok(Message::Binary(bytes))) => WitMessage::Binary(bytes),
+            Some(Err(frame)) => WitMessage::Closed((frame.code, frame.reason)),
+        }
+    }
+
+    /// The app closes a WebSocket. False if it is none.
+    pub fn close_socket(&mut self, request: u64, code: u16, reason: &str) -> bool {
+        let Some(socket) = self.sockets.remove(&request) else { return false };
+        socket.inbox.abandon();
+        if let Some(outlet) = self.outlets.get_mut(&request) {
+            let code = if close_code::is_valid(code) { code } else { close_code::INTERNAL_ERROR };
+            outlet.send_last(encoder::close(code, reason));
+        }
+        self.close(request, false)
     }
 
     /// The response has ended. False if it did not flow.
@@ -85,6 +169,7 @@ impl Streams {
         outlet.end(if has_failed { StreamEnd::Failed } else { StreamEnd::Complete });
         self.readers.remove(&request);
         self.inlets.remove(&request);
+        self.sockets.remove(&request).inspect(|socket| socket.inbox.abandon());
         for capacity in [self.outlets.capacity(), self.inlets.capacity()] {
             // Thousands of streams at a time are rare.
             if capacity > 64 && self.outlets.is_empty() && self.inlets.is_empty() {
@@ -114,7 +199,17 @@ impl Streams {
 
     /// The requests that have progressed since the last call.
     pub fn take_news(&self) -> Vec<Progress> {
-        let gone = |request| self.outlets.get(&request).is_some_and(Outlet::is_gone);
+        let is_closed = |request| self.sockets.get(&request).is_some_and(|socket| socket.inbox.is_closed());
+        let gone = |request| self.outlets.get(&request).is_some_and(Outlet::is_gone) || is_closed(request);
         self.news.take().into_iter().map(|request| Progress { request, gone: gone(request) }).collect()
+    }
+}
+
+fn told(taken: Option<Taken>) -> WitTaken {
+    match taken {
+        Some(Taken::More) => WitTaken::More,
+        Some(Taken::Pause) => WitTaken::Pause,
+        Some(Taken::Full) => WitTaken::Full,
+        Some(Taken::Gone) | None => WitTaken::Gone,
     }
 }

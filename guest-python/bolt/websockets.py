@@ -1,0 +1,322 @@
+"""`WebSocket`: a connection with messages in both directions, which a websocket route handles.
+
+    @api.websocket("/echo")
+    async def echo(websocket: WebSocket):
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+The names are those of `fastapi.websockets`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from ._serialization.json_text import json_text
+from ._streams import progress
+from ._websockets.line import Line
+from ._websockets.messages import Refusal, close_reason, header_pairs
+from .exceptions import WebSocketException
+from .requests import HTTPConnection
+from .responses import PlainText, Response
+
+__all__ = ["WebSocket", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
+
+_NOT_ACCEPTED = 'WebSocket is not connected. Need to call "accept" first.'
+_CLOSED = 'Cannot call "send" once a close message has been sent.'
+_GONE = 'Cannot call "receive" once a disconnect message has been received.'
+_MODES = ("text", "binary")
+
+
+class WebSocketState(Enum):
+    """How far one side of a WebSocket is. RESPONSE: it is being refused with a response."""
+
+    CONNECTING = 0
+    CONNECTED = 1
+    DISCONNECTED = 2
+    RESPONSE = 3
+
+
+class WebSocketDisconnect(Exception):
+    """The WebSocket is closed: the client has closed it, is gone, or the host has closed it.
+
+    code, reason: those of the one who closed it; 1006 if the connection is lost, and when something
+        is sent to a client that is gone.
+    """
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason or ""
+
+
+class WebSocketDisconnected(RuntimeError):
+    """A WebSocket is used before it is accepted, or after it is closed."""
+
+
+class WebSocket(HTTPConnection):
+    """A WebSocket, or a request for one; see also `HTTPConnection`.
+
+    client_state: CONNECTED from `accept` on, DISCONNECTED once the end of the connection has been
+        received.
+    application_state: CONNECTED from `accept` on, DISCONNECTED after `close`, a refusal, or a
+        message that could not be sent.
+
+    One task may send while another one receives.
+    """
+
+    _kind = "websocket"
+
+    def __init__(self, wire: tuple[Any, ...], app: Any = None) -> None:
+        super().__init__(wire, app)
+        self._scheme = {"http": "ws", "https": "wss"}.get(self._scheme, self._scheme)
+        self.client_state = WebSocketState.CONNECTING
+        self.application_state = WebSocketState.CONNECTING
+        self._line = Line(progress.current())
+        # What the client gets instead of a WebSocket.
+        self._refusal: Any = None
+        self._started: Refusal | None = None
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """A new ASGI scope of the request. Nothing reads changes to it."""
+        return {
+            **super().scope,
+            "subprotocols": self._subprotocols(),
+            "extensions": {"websocket.http.response": {}},
+        }
+
+    async def accept(
+        self,
+        subprotocol: str | None = None,
+        headers: Iterable[tuple[Any, Any]] | Mapping[str, str] | None = None,
+    ) -> None:
+        """Accept the request.
+
+        subprotocol: one of those that the client offers in `scope["subprotocols"]`.
+        headers: additional headers of the response, as pairs of bytes or str.
+
+        Raises ValueError for another subprotocol, because the client would close the connection,
+        and for headers that cannot be sent. Raises WebSocketDisconnect with 1013 if the app has as
+        many WebSockets as it may have; the client then gets 503.
+        """
+        if self.application_state is not WebSocketState.CONNECTING:
+            raise self._misplaced("websocket.accept")
+        if subprotocol and subprotocol not in self._subprotocols():
+            raise ValueError(
+                f"the client does not offer the subprotocol {subprotocol!r}: "
+                "choose one of `scope['subprotocols']`, or none"
+            )
+        pairs = header_pairs(headers)
+        self.client_state = WebSocketState.CONNECTED
+        if await self._line.accept(subprotocol or "", pairs):
+            self.application_state = WebSocketState.CONNECTED
+            return
+        self.client_state = self.application_state = WebSocketState.DISCONNECTED
+        self._refusal = PlainText("Service Unavailable", 503)
+        raise WebSocketDisconnect(1013, "too many WebSockets")
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close it, or refuse it with 403 before `accept`.
+
+        code: 1000 to 1014 without those that are never sent (1004, 1005, 1006), or 3000 to 4999.
+        reason: what the client is told, at most 123 bytes; what is longer is cut.
+
+        Raises ValueError for another code, and RuntimeError if this side has closed it already.
+        """
+        said = close_reason(code, reason)
+        if self.application_state is WebSocketState.CONNECTED:
+            self._line.close(code, said, lingers=True)
+        elif self.application_state is WebSocketState.CONNECTING:
+            self._refusal = PlainText("", 403)
+        else:
+            raise self._misplaced("websocket.close")
+        self.application_state = WebSocketState.DISCONNECTED
+
+    async def send_denial_response(self, response: Response) -> None:
+        """Refuse the request with a response, which is sent when the handler has ended."""
+        if self.application_state is not WebSocketState.CONNECTING:
+            raise self._misplaced("websocket.http.response.start")
+        self.application_state = WebSocketState.DISCONNECTED
+        self._refusal = response
+
+    async def send_text(self, data: str) -> None:
+        """Send a text. It waits while the client has not read enough of what was sent before.
+
+        Raises WebSocketDisconnect if the client is gone.
+        """
+        if not isinstance(data, str):
+            raise TypeError(f"a text message is a str, not {type(data).__qualname__}")
+        if not data.isascii():
+            # A surrogate has no UTF-8.
+            data.encode()
+        await self._send(False, str.__str__(data))
+
+    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; see `send_text`."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a binary message is bytes, not {type(data).__qualname__}")
+        await self._send(True, str(bytes(data), "latin-1"))
+
+    async def send_json(self, data: Any, mode: str = "text") -> None:
+        """Send any value that a handler may return, as JSON; see `send_text`.
+
+        mode: the kind of message, "text" or "binary".
+        """
+        _check_mode(mode)
+        text = json_text(data)
+        if mode == "text":
+            await self._send(False, text)
+        else:
+            await self._send(True, str(text.encode(), "latin-1"))
+
+    async def _send(self, binary: bool, data: str) -> None:
+        if self.application_state is not WebSocketState.CONNECTED:
+            raise self._misplaced("websocket.send")
+        if not await self._line.send(binary, data):
+            if self._line.is_closed_here:
+                # By another task, while this one waited.
+                raise WebSocketDisconnected(_CLOSED)
+            self.application_state = WebSocketState.DISCONNECTED
+            raise WebSocketDisconnect(1006)
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message of ASGI, such as `{"type": "websocket.send", "text": "hello"}`."""
+        kind = message["type"]
+        if self._started is not None and self.application_state is WebSocketState.RESPONSE:
+            if kind != "websocket.http.response.body":
+                raise self._misplaced(kind)
+            if self._started.add(message):
+                self.application_state = WebSocketState.DISCONNECTED
+                self._refusal = self._started.response()
+        elif kind == "websocket.accept":
+            await self.accept(message.get("subprotocol"), message.get("headers"))
+        elif kind == "websocket.close":
+            await self.close(message.get("code", 1000), message.get("reason"))
+        elif kind == "websocket.send" and self.application_state is WebSocketState.CONNECTED:
+            if message.get("text") is not None:
+                await self.send_text(message["text"])
+            else:
+                await self.send_bytes(message["bytes"])
+        elif kind == "websocket.http.response.start":
+            await self.send_denial_response(Response())
+            self.application_state = WebSocketState.RESPONSE
+            self._started = Refusal(message)
+        else:
+            raise self._misplaced(kind)
+
+    async def receive_text(self) -> str:
+        """The next message, a text.
+
+        Raises WebSocketDisconnect when the WebSocket is closed. For a message of the other kind, it
+        raises WebSocketException, which closes the WebSocket with 1003 if nothing catches it.
+        """
+        data = await self._receive()
+        if not isinstance(data, str):
+            raise WebSocketException(1003, "a text message was expected")
+        return data
+
+    async def receive_bytes(self) -> bytes:
+        """The next message, bytes; see `receive_text`."""
+        data = await self._receive()
+        if isinstance(data, str):
+            raise WebSocketException(1003, "a binary message was expected")
+        return data
+
+    async def receive_json(self, mode: str = "text") -> Any:
+        """The next message, parsed as JSON; see `receive_text`. Raises ValueError for other data.
+
+        mode: the kind of message, "text" or "binary".
+        """
+        _check_mode(mode)
+        if mode == "text":
+            return json.loads(await self.receive_text())
+        return json.loads((await self.receive_bytes()).decode())
+
+    async def _receive(self) -> str | bytes:
+        # Also after a message that could not be sent, perhaps by another handler: there may be
+        # messages that came before the end.
+        if self._line.flow is None:
+            raise WebSocketDisconnected(_NOT_ACCEPTED)
+        if self.client_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnected(_GONE)
+        data = await self._line.receive()
+        if isinstance(data, tuple):
+            self.client_state = WebSocketState.DISCONNECTED
+            raise WebSocketDisconnect(*data)
+        return data
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message of ASGI: "websocket.connect", "websocket.receive" or
+        "websocket.disconnect".
+        """
+        if self.client_state is WebSocketState.CONNECTING:
+            self.client_state = WebSocketState.CONNECTED
+            return {"type": "websocket.connect"}
+        if self.client_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnected(_GONE)
+        if self._line.flow is None:
+            raise WebSocketDisconnected(_NOT_ACCEPTED)
+        data = await self._line.receive()
+        if isinstance(data, str):
+            return {"type": "websocket.receive", "text": data}
+        if isinstance(data, bytes):
+            return {"type": "websocket.receive", "bytes": data}
+        self.client_state = WebSocketState.DISCONNECTED
+        return {"type": "websocket.disconnect", "code": data[0], "reason": data[1]}
+
+    async def iter_text(self) -> AsyncGenerator[str]:
+        """The messages, which are texts, until the WebSocket is closed."""
+        try:
+            while True:
+                yield await self.receive_text()
+        except WebSocketDisconnect:
+            return
+
+    async def iter_bytes(self) -> AsyncGenerator[bytes]:
+        """The messages, which are bytes, until the WebSocket is closed."""
+        try:
+            while True:
+                yield await self.receive_bytes()
+        except WebSocketDisconnect:
+            return
+
+    async def iter_json(self) -> AsyncGenerator[Any]:
+        """The messages, which are texts of JSON, until the WebSocket is closed."""
+        try:
+            while True:
+                yield await self.receive_json()
+        except WebSocketDisconnect:
+            return
+
+    def _subprotocols(self) -> list[str]:
+        """Those that the client offers, the one that it likes best first."""
+        offered = ",".join(self.headers.getlist("sec-websocket-protocol")).split(",")
+        return [name.strip() for name in offered if name.strip()]
+
+    def _misplaced(self, kind: str) -> RuntimeError:
+        """The error for a message that cannot be sent in the current state."""
+        if self.application_state is WebSocketState.DISCONNECTED:
+            return WebSocketDisconnected(_CLOSED)
+        expected = _EXPECTED[self.application_state]
+        return RuntimeError(f"Expected ASGI message {expected}, but got {kind!r}")
+
+    def __repr__(self) -> str:
+        return f"<WebSocket {self._raw_path}>"
+
+
+_EXPECTED = {
+    WebSocketState.CONNECTING: '"websocket.accept", "websocket.close" or '
+    '"websocket.http.response.start"',
+    WebSocketState.CONNECTED: '"websocket.send" or "websocket.close"',
+    WebSocketState.RESPONSE: '"websocket.http.response.body"',
+}
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in _MODES:
+        raise RuntimeError('The "mode" argument should be "text" or "binary".')
