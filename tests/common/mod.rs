@@ -6,6 +6,7 @@ pub mod handmade;
 pub mod http2;
 pub mod pair;
 pub mod tenants;
+pub mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -141,7 +141,8 @@ impl Socket {
             if self.clocks(cx).is_break() {
                 return self.lose();
             }
-            let has_more = !self.out.is_empty() || !self.pongs.is_empty() || self.ping || self.close.is_some();
+            let has_more =
+                !self.out.is_empty() || !self.pongs.is_empty() || self.ping || self.close.is_some();
             if read.is_pending() && (written.is_pending() || !has_more) {
                 return Poll::Pending;
             }
