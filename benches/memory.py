@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -74,6 +76,26 @@ def total(running: Running) -> Usage:
 
 def spin(port: int, milliseconds: int) -> int:
     return send(port, "GET", f"/spin?ms={milliseconds}", timeout=180)[0]
+
+
+def anonymous(running: Running) -> int:
+    """KiB that no file holds, of all processes of a server; pages they share count once."""
+    found = 0
+    for pid in session_processes(running.process.pid):
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            found += sum(map(int, re.findall(r"^Pss_Anon:\s+(\d+) kB", text, re.MULTILINE)))
+    return found
+
+
+def processor_seconds(running: Running) -> float:
+    """The processor time of all processes of a server, threads that ended included."""
+    found = 0.0
+    for pid in session_processes(running.process.pid):
+        with contextlib.suppress(OSError):
+            # The clock of another process; /proc/PID/stat counts in steps of 10 ms.
+            found += time.clock_gettime((~pid << 3) | 2)
+    return found
 
 
 def per_instance(running: Running) -> dict[str, Any]:

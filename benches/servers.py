@@ -52,6 +52,8 @@ class Server:
     advice: str = ""
     # The wasi:http version of the component that it needs.
     component: str = ""
+    # Whether it ends when it is terminated; others are killed at once.
+    ends: bool = True
 
     def missing(self) -> str | None:
         """Why this server cannot run here, or None."""
@@ -187,9 +189,10 @@ class Running:
             time.sleep(1)
 
     def stop(self) -> None:
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(STOP_SECONDS)
+        if self.server.ends:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_SECONDS)
         # Some leave workers behind when they are terminated; the next server
         # must not share the machine with them.
         with contextlib.suppress(ProcessLookupError):

@@ -30,12 +30,14 @@ pub enum Overload {
     Rate(Duration),
     /// 503: too many large bodies are in transit.
     Transit,
+    /// 503: the app has too many streams.
+    Streams,
 }
 
 impl Overload {
     pub fn status(self) -> u16 {
         match self {
-            Self::Queue(_) | Self::Transit => 503,
+            Self::Queue(_) | Self::Transit | Self::Streams => 503,
             Self::Rate(_) => 429,
         }
     }
@@ -45,6 +47,7 @@ impl Overload {
             Self::Queue(_) => "Too many requests are waiting",
             Self::Rate(_) => "Too many requests arrived in a short time",
             Self::Transit => "Too many large bodies are being transferred",
+            Self::Streams => "Too many streams are open",
         }
     }
 
@@ -54,6 +57,7 @@ impl Overload {
             Self::Queue(_) => Limit::Queue,
             Self::Rate(_) => Limit::Rate,
             Self::Transit => Limit::Transit,
+            Self::Streams => Limit::MaxStreams,
         }
     }
 
@@ -61,7 +65,7 @@ impl Overload {
     pub fn retry_after(self) -> u64 {
         match self {
             Self::Queue(time) | Self::Rate(time) => time.as_secs() + u64::from(time.subsec_nanos() > 0),
-            Self::Transit => 1,
+            Self::Transit | Self::Streams => 1,
         }
     }
 
@@ -71,12 +75,13 @@ impl Overload {
             Self::Queue(_) => 0,
             Self::Rate(_) => 1,
             Self::Transit => 2,
+            Self::Streams => 3,
         }
     }
 }
 
 /// The kinds of overload, as they are counted.
-pub const OVERLOADS: [&str; 3] = ["queue", "rate", "transit"];
+pub const OVERLOADS: [&str; 4] = ["queue", "rate", "transit", "streams"];
 
 impl From<Overload> for Failure {
     fn from(overload: Overload) -> Self {

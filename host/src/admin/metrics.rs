@@ -245,6 +245,22 @@ impl Collector for Counted {
                 counts.routes().map(move |(label, stats)| (label, ended(stats) as f64))
             }),
         )?;
+        writer.counter(
+            ("topic_events", "Events of topics: published, and missed by subscribers that were too slow"),
+            apps().flat_map(|counts| {
+                let topics = &counts.app.component.spec.topics;
+                [("published", &topics.published), ("missed", &topics.missed)]
+                    .map(|(kind, count)| (OfKind { app: counts.name.clone(), kind }, load(count) as f64))
+            }),
+        )?;
+        writer.gauge(
+            ("topics", "Topics, and subscriptions to them"),
+            apps().flat_map(|counts| {
+                let (topics, subscriptions) = counts.app.component.spec.topics.counts();
+                [("topics", topics), ("subscriptions", subscriptions)]
+                    .map(|(kind, count)| (OfKind { app: counts.name.clone(), kind }, count as u64))
+            }),
+        )?;
         writer.gauge(
             ("stream_bytes", "Bytes between handlers and the clients of their streams"),
             apps().map(|counts| (counts.label(), counts.app.component.spec.streams.held() as u64)),

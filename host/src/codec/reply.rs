@@ -1,6 +1,6 @@
 //! Decodes a guest's reply: `(status, value)`, `(status, content type, headers, value)`, or the latter followed by how the
 //! host gets the body: `"file"`, where the value is the path of a file; `"stream"`, where the handler sends it afterwards; or
-//! `"events", heartbeat in milliseconds, last event`, a stream of server-sent events. With `"socket"` it accepts a WebSocket.
+//! `"events", heartbeat in milliseconds, last event`, a stream of server-sent events, which may be followed by `topic, closes`. With `"socket"` it accepts a WebSocket.
 //!
 //! A value without a content type becomes JSON. All input comes from a guest, so everything is checked.
 
@@ -51,6 +51,8 @@ pub enum Flow {
     Events {
         heartbeat: Option<Duration>,
         last: Bytes,
+        /// Those of a topic, which the host has: its name, and whether the stream ends when its client is too slow.
+        topic: Option<(String, bool)>,
     },
 }
 
@@ -80,7 +82,7 @@ pub fn bytes(text: String) -> Result<Vec<u8>, DecodeError> {
 pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, DecodeError> {
     let mut reader = Reader::new(data, limit, work);
     let parts = reader.tuple()?;
-    if !matches!(parts, 2 | 4 | 5 | 7) {
+    if !matches!(parts, 2 | 4 | 5 | 7 | 9) {
         return Err(malformed(&format!("it has {parts} parts")));
     }
     let status = reader.int()?;
@@ -101,7 +103,7 @@ pub fn decode(data: &[u8], limit: usize, work: &mut Work) -> Result<Reply, Decod
     }
     match parts {
         5 => reply.body = elsewhere(&mut reader, reply.body)?,
-        7 => reply.body = Body::Stream(events(&mut reader)?),
+        7 | 9 => reply.body = Body::Stream(events(&mut reader, parts == 9)?),
         _ => {}
     }
     if !reader.at_end() {
@@ -153,7 +155,7 @@ fn elsewhere(reader: &mut Reader<'_, '_>, value: Body) -> Result<Body, DecodeErr
     }
 }
 
-fn events(reader: &mut Reader<'_, '_>) -> Result<Flow, DecodeError> {
+fn events(reader: &mut Reader<'_, '_>, of_topic: bool) -> Result<Flow, DecodeError> {
     if text(reader)?.as_deref() != Some("events") {
         return Err(malformed("its fifth part is unknown"));
     }
@@ -166,7 +168,14 @@ fn events(reader: &mut Reader<'_, '_>) -> Result<Flow, DecodeError> {
     if last.len() > MAX_LAST_EVENT {
         return Err(malformed(&format!("its last event has more than {MAX_LAST_EVENT} bytes")));
     }
-    Ok(Flow::Events { heartbeat, last: Bytes::copy_from_slice(last) })
+    let last = Bytes::copy_from_slice(last);
+    let topic = if of_topic {
+        let name = text(reader)?.ok_or_else(|| malformed("its topic has no name"))?;
+        Some((name, reader.int()? != 0))
+    } else {
+        None
+    };
+    Ok(Flow::Events { heartbeat, last, topic })
 }
 
 fn headers(reader: &mut Reader<'_, '_>, reply: &mut Reply) -> Result<(), DecodeError> {

@@ -37,6 +37,8 @@ pub struct Wanted {
     if_none_match: Option<IfNoneMatch>,
     if_modified_since: Option<IfModifiedSince>,
     range: RangeWanted,
+    /// The last event of a topic that the client has seen.
+    pub after: Option<u64>,
 }
 
 impl Wanted {
@@ -46,7 +48,13 @@ impl Wanted {
             if_none_match: headers.typed_get(),
             if_modified_since: headers.typed_get(),
             range: if method == Method::GET { RangeWanted::of(headers) } else { RangeWanted::default() },
+            after: None,
         }
+    }
+
+    /// The number in `Last-Event-ID`, which a browser sends when it connects again.
+    pub fn last_event(headers: &HeaderMap) -> Option<u64> {
+        headers.get("last-event-id")?.to_str().ok()?.parse().ok()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
 use crate::codec::reply::{self, Flow, Reply};
 use crate::codec::work::{Stop, Work};
-use crate::error::{Failure, Fault, Rejection};
+use crate::error::{Failure, Fault, Overload, Rejection};
 use crate::http::arguments;
 use crate::http::body;
 use crate::http::file_body::{self, Wanted};
@@ -16,7 +16,7 @@ use crate::http::response::{self, HttpResponse};
 use crate::http::response_body::ResponseBody;
 use crate::http::seen_request::SeenRequest;
 use crate::http::socket::Socket;
-use crate::http::stream_body::StreamBody;
+use crate::http::stream_body::{StreamBody, StreamSource};
 use crate::http::upgrade::{self, Offer, Upgrade};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
@@ -183,9 +183,12 @@ async fn serve(
 
 /// The conditional and range headers of a request. Only an app with folders can send files.
 fn wanted(app: &App, head: &Parts) -> Wanted {
+    let after = Wanted::last_event(&head.headers);
     let may_send = !app.component.spec.preopens.is_empty()
         && matches!(head.method, hyper::Method::GET | hyper::Method::HEAD);
-    if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() }
+    let mut wanted = if may_send { Wanted::of(&head.method, &head.headers) } else { Wanted::default() };
+    wanted.after = after;
+    wanted
 }
 
 async fn respond(
@@ -204,7 +207,15 @@ async fn respond(
         }
         (reply::Body::Stream(flow), Some(Flowing { reader, inbox: None }), _) => {
             let open = worker_app.counters.stream(route);
-            let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), reader, open);
+            let source = StreamSource::Handler(reader);
+            let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), source, open);
+            Ok(response::from_stream(reply, stream)?)
+        }
+        (reply::Body::Stream(flow @ Flow::Events { topic: Some(_), .. }), None, _) => {
+            let flow = std::mem::replace(flow, Flow::Plain);
+            let source = topic(app, &flow, wanted.after)?;
+            let open = worker_app.counters.stream(route);
+            let stream = StreamBody::new(app, id, flow, source, open);
             Ok(response::from_stream(reply, stream)?)
         }
         (reply::Body::Socket, Some(Flowing { reader, inbox: Some(inbox) }), Some(offer)) => {
@@ -213,6 +224,14 @@ async fn respond(
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
     }
+}
+
+/// The events of a topic, after the last one that the client has seen.
+fn topic(app: &App, flow: &Flow, after: Option<u64>) -> Result<StreamSource, Failure> {
+    let Flow::Events { topic: Some((name, closes)), .. } = flow else { return Err(Fault::Lost.into()) };
+    let place = app.component.spec.streams.open().ok_or(Overload::Streams)?;
+    let subscription = app.component.spec.topics.subscribe(name, after).map_err(Fault::BadReply)?;
+    Ok(StreamSource::Topic { subscription, closes: *closes, _place: place })
 }
 
 /// Let the app answer a request that was refused, if it has a handler for that.

@@ -8,6 +8,7 @@ use crate::http::stream_record::Record;
 use crate::quota::streams::StreamQuota;
 use crate::sandbox::socket::Inbox;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
+use crate::sandbox::topic::{Next, Subscription, Topics};
 use crate::telemetry::counters::OpenStream;
 use crate::websocket::decoder::Decoder;
 use crate::websocket::encoder;
@@ -47,6 +48,9 @@ pub struct Socket {
     /// Frames of the handler.
     reader: Option<StreamReader>,
     inbox: Arc<Inbox>,
+    topics: Arc<Topics>,
+    /// The topics whose events the client gets.
+    joined: Vec<(String, Subscription)>,
     decoder: Decoder,
     most_message: usize,
     quota: StreamQuota,
@@ -84,6 +88,8 @@ impl Socket {
         Self {
             reader: Some(reader),
             inbox,
+            topics: spec.topics.clone(),
+            joined: Vec::new(),
             decoder: Decoder::new(limits.max_message, false),
             most_message: limits.max_message,
             quota: spec.streams.clone(),
@@ -195,7 +201,7 @@ impl Socket {
         }
         let Some(reader) = &self.reader else { return false };
         match reader.poll(cx) {
-            Poll::Pending => false,
+            Poll::Pending => self.next_event(cx),
             Poll::Ready(Ok(frames)) => {
                 self.out = frames;
                 true
@@ -210,6 +216,29 @@ impl Socket {
                 self.next_frames(cx)
             }
         }
+    }
+
+    /// Take the next event of a topic.
+    fn next_event(&mut self, cx: &Context<'_>) -> bool {
+        if let Some(topics) = self.inbox.joined(cx.waker()) {
+            self.joined.retain(|(known, _)| topics.iter().any(|(name, _)| name == known));
+            for (name, after) in topics {
+                if !self.joined.iter().any(|(known, _)| *known == name)
+                    && let Ok(subscription) = self.topics.subscribe(&name, Some(after))
+                {
+                    self.joined.push((name, subscription));
+                }
+            }
+        }
+        for (_, subscription) in &mut self.joined {
+            while let Poll::Ready(next) = subscription.poll_next(cx.waker()) {
+                if let Next::Event(event) = next {
+                    self.out = event.frame();
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Read and decode. Ready if there was something.

@@ -8,7 +8,9 @@ use crate::config::limit_table::Limit;
 use crate::http::connection::Draining;
 use crate::http::io::InUse;
 use crate::http::stream_record::Record;
+use crate::quota::streams::StreamPlace;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
+use crate::sandbox::topic::{Next, Subscription};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::OpenStream;
 use bytes::Bytes;
@@ -23,9 +25,37 @@ use tokio::time::{Instant, Sleep};
 /// A comment, which clients of server-sent events skip.
 const HEARTBEAT: Bytes = Bytes::from_static(b": ping\n\n");
 
+/// Where a streamed response comes from.
+pub enum StreamSource {
+    Handler(StreamReader),
+    /// The events of a topic.
+    Topic {
+        subscription: Subscription,
+        /// It ends when its client is too slow.
+        closes: bool,
+        /// It counts as one of the app's streams.
+        _place: StreamPlace,
+    },
+}
+
+impl StreamSource {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
+        match self {
+            Self::Handler(reader) => reader.poll(cx),
+            Self::Topic { subscription, closes, .. } => loop {
+                match std::task::ready!(subscription.poll_next(cx.waker())) {
+                    Next::Event(event) => return Poll::Ready(Ok(event.sse())),
+                    Next::Missed(_) if *closes => return Poll::Ready(Err(StreamEnd::Complete)),
+                    Next::Missed(_) => {}
+                }
+            },
+        }
+    }
+}
+
 /// A streamed response.
 pub struct StreamBody {
-    reader: Option<StreamReader>,
+    source: Option<StreamSource>,
     clocks: Clocks,
     /// What the host sends at the end when it drains.
     last: Bytes,
@@ -79,18 +109,18 @@ impl Clocks {
 }
 
 impl StreamBody {
-    /// The response to `request`, which `reader` gets from its handler.
-    pub fn new(app: &App, request: u64, flow: Flow, reader: StreamReader, open: OpenStream) -> Self {
+    /// The response to `request`.
+    pub fn new(app: &App, request: u64, flow: Flow, source: StreamSource, open: OpenStream) -> Self {
         let (limits, now) = (&app.limits, Instant::now());
         let (idle, heartbeat, last) = match flow {
             Flow::Plain => (Some(limits.stream_idle), None, Bytes::new()),
             // Its heartbeats find out whether the client is there.
-            Flow::Events { heartbeat, last } => (None, heartbeat, last),
+            Flow::Events { heartbeat, last, .. } => (None, heartbeat, last),
         };
         let end = now + limits.stream_max;
         let timer = Box::pin(tokio::time::sleep_until(end));
         Self {
-            reader: Some(reader),
+            source: Some(source),
             clocks: Clocks { timer, since: now, idle, heartbeat, end },
             last,
             is_between_events: true,
@@ -126,7 +156,7 @@ impl StreamBody {
         outcome: Result<(), &'static str>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.reader = None;
+        self.source = None;
         let Err(why) = outcome else { return Poll::Ready(None) };
         // hyper sends what it has before it asks again. After an error it sends nothing.
         self.failure = Some(why);
@@ -171,7 +201,7 @@ impl Body for StreamBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
-        let Some(reader) = &this.reader else {
+        let Some(source) = &mut this.source else {
             if let Some(why) = this.failure {
                 return Poll::Ready(Some(Err(io::Error::other(why))));
             }
@@ -180,7 +210,7 @@ impl Body for StreamBody {
                 last => this.send(last),
             };
         };
-        match reader.poll(cx) {
+        match source.poll(cx) {
             // A handler that never stops sending has a clock as well.
             Poll::Ready(Ok(_)) if this.clocks.end <= Instant::now() => return this.due(Due::End, cx),
             Poll::Ready(Ok(part)) => return this.send(part),
@@ -196,7 +226,7 @@ impl Body for StreamBody {
             && this.is_between_events
             && draining.poll(cx).is_ready()
         {
-            this.reader = None;
+            this.source = None;
             return Pin::new(this).poll_frame(cx);
         }
         match this.clocks.poll(cx) {

@@ -151,6 +151,8 @@ impl LoadedComponent {
                 files: FileQuota::new(limits.max_files),
                 storage: storage(name, config),
                 streams: StreamQuota::new(limits.max_streams, limits.transit),
+                topics: engine.topics(name),
+                max_message: limits.max_message,
                 uploads: BodyBudget::new(limits.files_quota),
                 max_exchanges: limits.max_exchanges,
                 linger: limits.deadline,

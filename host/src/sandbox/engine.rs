@@ -4,10 +4,12 @@ use crate::config::Config;
 use crate::quota::instance_places::InstancePlaces;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
+use crate::sandbox::topic::Topics;
 use crate::util::locks::lock;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use wasmtime::{Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
@@ -18,6 +20,8 @@ pub struct Engine {
     codes: Arc<Mutex<Vec<Code>>>,
     /// The places of its instance pool.
     pub places: Arc<InstancePlaces>,
+    /// The topics of each app: those of a version are those of the next.
+    topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
 }
 
 /// Most shared modules that stay mapped while no app uses them.
@@ -55,7 +59,20 @@ impl Engine {
     /// Start the epoch ticker of an engine that has so many instances.
     pub fn ticking(engine: wasmtime::Engine, most_instances: usize) -> wasmtime::Result<Self> {
         start_ticker(&engine)?;
-        Ok(Self { engine, codes: Arc::default(), places: InstancePlaces::new(most_instances) })
+        let places = InstancePlaces::new(most_instances);
+        Ok(Self { engine, codes: Arc::default(), places, topics: Arc::default() })
+    }
+
+    /// The topics of an app, for as long as somebody has them.
+    pub fn topics(&self, app: &str) -> Arc<Topics> {
+        let mut all = lock(&self.topics);
+        all.retain(|_, topics| topics.strong_count() > 0);
+        let known = all.get(app).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let topics = Arc::<Topics>::default();
+            all.insert(app.to_owned(), Arc::downgrade(&topics));
+            topics
+        })
     }
 
     /// Map code that apps share, or reuse its mapping. A first response that had to read it from disk took 75 ms,

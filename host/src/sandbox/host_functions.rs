@@ -5,6 +5,7 @@ use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
 use crate::sandbox::bindings::bolt::host::sockets::{self, Message};
 use crate::sandbox::bindings::bolt::host::streams::{self, Part, Progress, Taken};
+use crate::sandbox::bindings::bolt::host::topics::{self, Event, Published};
 use crate::sandbox::guest_files::CountedFiles;
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::stdio::GuestStream;
@@ -22,7 +23,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     bolt::host::host::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)?;
-    bolt::host::sockets::add_to_linker::<_, HostData>(linker, |state| state)
+    bolt::host::sockets::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::topics::add_to_linker::<_, HostData>(linker, |state| state)
 }
 
 struct HostData;
@@ -168,5 +170,39 @@ impl sockets::Host for HostState {
     fn close(&mut self, request: u64, code: u16, reason: String) -> wasmtime::Result<()> {
         self.close_socket(request, code, &reason);
         Ok(())
+    }
+}
+
+impl topics::Host for HostState {
+    fn publish(&mut self, topic: String, kind: String, data: String) -> wasmtime::Result<Published> {
+        Ok(self.subscriptions.publish(&topic, kind, data))
+    }
+
+    fn subscribe(&mut self, topic: String, after: Option<u64>) -> wasmtime::Result<u64> {
+        Ok(self.subscriptions.subscribe(&topic, after))
+    }
+
+    fn next(&mut self, subscription: u64) -> wasmtime::Result<Event> {
+        Ok(self.subscriptions.next(subscription))
+    }
+
+    fn unsubscribe(&mut self, subscription: u64) -> wasmtime::Result<()> {
+        self.subscriptions.unsubscribe(subscription);
+        Ok(())
+    }
+
+    fn join(&mut self, request: u64, topic: String) -> wasmtime::Result<bool> {
+        // What is published from here on reaches it, however soon its connection is told.
+        let Some(after) = self.subscriptions.last(&topic) else { return Ok(false) };
+        Ok(self.streams.join(request, topic, after))
+    }
+
+    fn leave(&mut self, request: u64, topic: String) -> wasmtime::Result<()> {
+        self.streams.leave(request, &topic);
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.subscriptions.take_news())
     }
 }

@@ -22,6 +22,8 @@ use crate::sandbox::socket::SocketTerms;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
 use crate::sandbox::streams_host::{Flowing, Streams};
 use crate::sandbox::timer::GuestTimer;
+use crate::sandbox::topic::Topics;
+use crate::sandbox::topics_host::Subscriptions;
 use crate::sandbox::uploads::Uploads;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -59,6 +61,10 @@ pub struct InstanceSpec {
     pub storage: Arc<StorageQuota>,
     /// Responses that flow, of all instances together.
     pub streams: StreamQuota,
+    /// What they publish and subscribe to.
+    pub topics: Arc<Topics>,
+    /// Largest event of a topic, in bytes.
+    pub max_message: usize,
     /// Room on the disk for uploaded files of requests in progress.
     pub uploads: BodyBudget,
     /// Most outbound requests that an instance may have open.
@@ -120,6 +126,7 @@ pub struct HostState {
     pub(super) output: GuestOutput,
     pub exchanges: Exchanges,
     pub streams: Streams,
+    pub subscriptions: Subscriptions,
 }
 
 impl HostState {
@@ -158,6 +165,7 @@ impl HostState {
             grown: 0,
             execution,
             exchanges: Exchanges::new(client, spec.max_exchanges, timer.clone()),
+            subscriptions: Subscriptions::new(spec.topics.clone(), spec.max_message, timer.clone()),
             streams: Streams::new(spec.streams.clone(), spec.linger, timer.clone()),
             timer,
             replies: HashMap::new(),

@@ -6,6 +6,7 @@ use crate::sandbox::news::News;
 use crate::util::locks::lock;
 use crate::websocket::deflate::Deflate;
 use crate::websocket::message::{CloseFrame, Message};
+use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Wake, Waker};
@@ -26,6 +27,8 @@ impl Wake for Waiting {
 
 /// What a message costs besides its bytes, in bytes.
 const OVERHEAD: usize = 64;
+/// Topics of a socket.
+const MOST_TOPICS: usize = 16;
 /// Most bytes of messages that wait for the handler. Beyond it the host reads nothing more from the client.
 const ENOUGH: usize = 64 * 1024;
 
@@ -44,6 +47,8 @@ pub struct Inbox {
     state: Mutex<State>,
     news: Arc<News>,
     quota: StreamQuota,
+    /// The connection has to look at the topics.
+    attention: AtomicWaker,
 }
 
 #[derive(Default)]
@@ -58,6 +63,10 @@ struct State {
     is_waiting: bool,
     /// The handler has ended: nobody takes messages.
     is_abandoned: bool,
+    /// Each with the event after which the client gets its events.
+    topics: Vec<(String, u64)>,
+    /// They have changed.
+    has_joined: bool,
 }
 
 fn size(message: &Message) -> usize {
@@ -70,7 +79,7 @@ fn size(message: &Message) -> usize {
 
 impl Inbox {
     pub fn new(request: u64, news: Arc<News>, quota: StreamQuota) -> Arc<Self> {
-        Arc::new(Self { request, state: Mutex::default(), news, quota })
+        Arc::new(Self { request, state: Mutex::default(), news, quota, attention: AtomicWaker::new() })
     }
 
     /// Put a message in. The connection asks for room first; the bytes count as its app's from here on.
@@ -85,6 +94,37 @@ impl Inbox {
         state.messages.push_back(message);
         drop(state);
         self.tell();
+    }
+
+    /// The client gets the events of a topic after this one. False if it has too many topics.
+    pub fn join(&self, topic: String, after: u64) -> bool {
+        let mut state = lock(&self.state);
+        if state.topics.iter().any(|(other, _)| *other == topic) {
+            return true;
+        }
+        if state.topics.len() >= MOST_TOPICS {
+            return false;
+        }
+        state.topics.push((topic, after));
+        state.has_joined = true;
+        drop(state);
+        self.attention.wake();
+        true
+    }
+
+    pub fn leave(&self, topic: &str) {
+        let mut state = lock(&self.state);
+        state.topics.retain(|(other, _)| other != topic);
+        state.has_joined = true;
+        drop(state);
+        self.attention.wake();
+    }
+
+    /// The topics of the client, if they have changed. From now on `waker` is woken when they do.
+    pub fn joined(&self, waker: &Waker) -> Option<Vec<(String, u64)>> {
+        self.attention.register(waker);
+        let mut state = lock(&self.state);
+        std::mem::take(&mut state.has_joined).then(|| state.topics.clone())
     }
 
     /// The socket is closed so. The first reason counts.

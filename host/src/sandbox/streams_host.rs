@@ -152,6 +152,17 @@ impl Streams {
         }
     }
 
+    /// A WebSocket gets the events of a topic after this one. False if it has too many topics.
+    pub fn join(&self, request: u64, topic: String, after: u64) -> bool {
+        self.sockets.get(&request).is_none_or(|socket| socket.inbox.join(topic, after))
+    }
+
+    pub fn leave(&self, request: u64, topic: &str) {
+        if let Some(socket) = self.sockets.get(&request) {
+            socket.inbox.leave(topic);
+        }
+    }
+
     /// The app closes a WebSocket. False if it is none.
     pub fn close_socket(&mut self, request: u64, code: u16, reason: &str) -> bool {
         let Some(socket) = self.sockets.remove(&request) else { return false };
