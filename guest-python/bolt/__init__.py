@@ -41,6 +41,7 @@ from .responses import (
     StreamingResponse,
 )
 from .sse import ServerSentEvent
+from .topics import Topic, TopicError
 from .websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 APIRouter = Router
@@ -83,6 +84,8 @@ __all__ = [
     "ServerSentEvent",
     "StreamingResponse",
     "Struct",
+    "Topic",
+    "TopicError",
     "UploadFile",
     "ValidationInfo",
     "ViewSet",

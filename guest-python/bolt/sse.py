@@ -15,6 +15,7 @@ from typing import Any
 from ._responses.streaming import StreamingResponse
 from ._serialization.json_text import json_text
 from ._streams.chunks import MOST_CHUNK, Chunk
+from .topics import Topic
 
 __all__ = ["EventSourceResponse", "ServerSentEvent", "format_sse_event"]
 
@@ -69,7 +70,8 @@ class EventSourceResponse(StreamingResponse):
 
     content: an iterable or async iterable. A ServerSentEvent is sent as such, text and bytes as
         they are, any other value as the data of an event, in JSON. In a handler that yields, text
-        is data as well: `response_class=EventSourceResponse`.
+        is data as well: `response_class=EventSourceResponse`. The events of a Topic are sent by the
+        host, which keeps no interpreter for the client.
     ping: seconds after which the host sends a comment if there was no event, so that no proxy ends
         the connection; at least 1. None for never.
     last: an event that the host sends when it ends the stream because it shuts down.
@@ -82,7 +84,7 @@ class EventSourceResponse(StreamingResponse):
 
     def __init__(
         self,
-        content: Iterable[Any] | AsyncIterable[Any],
+        content: Iterable[Any] | AsyncIterable[Any] | Topic,
         status_code: int | None = 200,
         headers: dict[str, str] | None = None,
         media_type: str | None = None,
@@ -90,7 +92,9 @@ class EventSourceResponse(StreamingResponse):
         ping: float | None = 15.0,
         last: Any = None,
     ) -> None:
-        super().__init__(content, status_code, headers, media_type, background)
+        self._begin(status_code, headers, background)
+        self.content_type = media_type or self.media_type
+        self.stream(content)
         self.headers.setdefault("cache-control", "no-cache")
         self.headers.setdefault("x-accel-buffering", "no")
         if ping is not None and not 1 <= ping <= 24 * 3600:
@@ -102,10 +106,13 @@ class EventSourceResponse(StreamingResponse):
 
     def stream(
         self,
-        content: Iterable[Any] | AsyncIterable[Any],
+        content: Iterable[Any] | AsyncIterable[Any] | Topic,
         encode: Any = None,
     ) -> None:
-        """Take the events from an iterable, by default as the class says."""
+        """Take the events from an iterable, by default as the class says, or from a topic."""
+        if isinstance(content, Topic):
+            self.topic = content
+            return
         super().stream(content, encode or _chunk)
 
 

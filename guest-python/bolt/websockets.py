@@ -18,11 +18,13 @@ from typing import Any
 
 from ._serialization.json_text import json_text
 from ._streams import progress
+from ._topics import subscription
 from ._websockets.line import Line
 from ._websockets.messages import Refusal, close_reason, header_pairs
 from .exceptions import WebSocketException
 from .requests import HTTPConnection
 from .responses import PlainText, Response
+from .topics import Topic, TopicError
 
 __all__ = ["WebSocket", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
 
@@ -119,6 +121,28 @@ class WebSocket(HTTPConnection):
         self.client_state = self.application_state = WebSocketState.DISCONNECTED
         self._refusal = PlainText("Service Unavailable", 503)
         raise WebSocketDisconnect(1013, "too many WebSockets")
+
+    def join(self, topic: Topic) -> None:
+        """From now on, the host sends the client the events of a topic, in between other messages.
+
+        Data that is a str is sent as a text, and any other data as JSON. Nothing happens if the
+        client is gone. Raises TopicError if the WebSocket has 16 topics or the app 1000, and
+        RuntimeError before `accept` and after `close`.
+        """
+        if self._line.flow is None:
+            raise WebSocketDisconnected(_NOT_ACCEPTED)
+        if self._line.is_closed_here:
+            raise WebSocketDisconnected(_CLOSED.replace("send", "join"))
+        if not subscription.host("join").join(self._line.request, topic.name):
+            raise TopicError(
+                f"cannot join the topic {topic.name!r}: a WebSocket has at most 16 topics, "
+                "and an app 1000"
+            )
+
+    def leave(self, topic: Topic) -> None:
+        """The client gets no more events of a topic. Nothing happens if it has not joined it."""
+        if self._line.flow is not None and not self._line.is_closed_here:
+            subscription.host("leave").leave(self._line.request, topic.name)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close it, or refuse it with 403 before `accept`.

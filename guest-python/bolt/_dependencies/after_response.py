@@ -101,8 +101,9 @@ class Exits:
 
     def hold(self, result: Any) -> Any:
         """The result; as a Response that refers to the remaining work when there is any."""
-        # A stream adds background tasks while it is sent.
-        if not self.is_needed and not isinstance(result, StreamingResponse):
+        # A stream adds background tasks while it is sent, unless the host sends it.
+        streams = isinstance(result, StreamingResponse) and result.topic is None
+        if not self.is_needed and not streams:
             return result
         response = result if isinstance(result, Response) else JSON(result)
         response.after = self

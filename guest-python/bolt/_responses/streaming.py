@@ -27,6 +27,8 @@ class StreamingResponse(Response):
     Raises TypeError for content that is not iterable.
     """
 
+    # A topic whose events the host sends instead, so that nothing is iterated.
+    topic: Any = None
     body_iterator: AsyncIterable[Any]
 
     def __init__(

@@ -26,8 +26,9 @@ from wit_world.imports import host
 from wit_world.imports import http as host_http
 from wit_world.imports import sockets as host_sockets
 from wit_world.imports import streams as host_streams
+from wit_world.imports import topics as host_topics
 
-from .. import http
+from .. import http, topics
 from .._app.application import BoltAPI
 from .._app.host_errors import host_error_handlers
 from .._app.lifespan import Lifespan
@@ -37,6 +38,8 @@ from .._dependencies.after_response import Exits, pending
 from .._serialization.replies import encode_exception, encode_reply
 from .._streams import progress
 from .._streams.progress import flows
+from .._topics import subscription
+from .._topics.subscription import subscriptions
 from .._websockets import line
 from .._websockets.session import SocketEnded
 from ..exceptions import BuildError, HTTPException, RequestValidationError
@@ -261,11 +264,13 @@ def _reply_to_socket(request: int, reply: str) -> None:
 
 
 def _wake() -> None:
-    """The host's alarm fired: for a timer, for the progress of an exchange or a stream."""
+    """The host's alarm fired: for a timer, for the progress of an exchange, a stream or a topic."""
     if waiting():
         on_news()
     if flows:
         progress.on_news()
+    if subscriptions:
+        subscription.on_news()
     _loop.tick()
 
 
@@ -465,6 +470,7 @@ def _settle() -> None:
     uploads.install(host.upload)
     progress.install(host_streams, _current)
     line.install(host_sockets, _sockets)
+    topics.install(host_topics)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
@@ -493,11 +499,13 @@ class Loader:
             # As in a build, the import sees the variables of builds only.
             later = dict(os.environ)
             os.environ.clear()
+            topics.install(None)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
             finally:
                 os.environ.clear()
                 os.environ.update(later)
+                topics.install(host_topics)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

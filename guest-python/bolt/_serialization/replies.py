@@ -4,8 +4,10 @@ A reply is a marshal (version 4) of `(status, value)` or `(status, content_type,
 as latin-1 text. The host encodes `value` as JSON when content_type is None or absent. A fifth item
 "file" means that `value` is the path of a file, and "stream" that the body follows in chunks. With
 the items "events", milliseconds and bytes, these chunks are server-sent events: the host sends a
-comment after so long without one (0: never), and the bytes when it shuts down. "socket" accepts a
-WebSocket: the status is then 101, and the content type is the subprotocol.
+comment after so long without one (0: never), and the bytes when it shuts down. With two more items,
+the name of a topic and 0 or 1, they are the events of this topic, which the host sends by itself; 1
+ends the response when the client is too slow. "socket" accepts a WebSocket: the status is then 101,
+and the content type is the subprotocol.
 """
 
 from __future__ import annotations
@@ -124,6 +126,11 @@ def _encode_elsewhere(head: tuple[Any, ...], response: FileResponse | StreamingR
     kind: tuple[Any, ...] = ("stream",)
     if isinstance(response, EventSourceResponse):
         kind = ("events", int((response.ping or 0) * 1000), response.last)
+        topic = response.topic
+        # Middleware may have replaced it by events of its own.
+        if topic is not None and not hasattr(response, "body_iterator"):
+            kind = (*kind, topic.name, int(topic.closes))
+            return dumps((*head, b"", *kind), _VERSION).decode("latin-1")
     reply = dumps((*head, b"", *kind), _VERSION).decode("latin-1")
     note_stream(response)
     return reply

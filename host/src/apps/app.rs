@@ -31,7 +31,7 @@ pub struct App {
     pub grants: Arc<Grants>,
     /// The distinct policies of its routes, each with its pools on all workers.
     pub(super) pools: Vec<(PoolPolicy, Arc<PoolGroup>)>,
-    /// The pool of each route, and then of each refusal handler.
+    /// The pool of each route, and then of each handler of a refusal and of a sleeping socket.
     pub(super) pool_of: Arc<[usize]>,
     /// Limit on requests per second.
     pub rate: Option<Arc<RateLimit>>,
@@ -60,7 +60,10 @@ impl App {
         let mut pool_of = Vec::with_capacity(manifest.routes.len());
         let routes = manifest.routes.iter().map(|route| (route.is_async, route.isolation));
         let refusals = manifest.refusals.iter().map(|refusal| (refusal.is_async, RouteIsolation::default()));
-        for (is_async, isolation) in routes.chain(refusals) {
+        let of_its_route = |route: usize| manifest.routes.get(route).map(|route| route.isolation);
+        let sleepers = manifest.sleepers.iter();
+        let sleepers = sleepers.map(|one| (one.is_async, of_its_route(one.route).unwrap_or_default()));
+        for (is_async, isolation) in routes.chain(refusals).chain(sleepers) {
             let policy = PoolPolicy::new(is_async, isolation, limits.max_requests);
             let known = pools.iter().position(|(other, _)| *other == policy);
             pool_of.push(known.unwrap_or(pools.len()));

@@ -77,6 +77,7 @@ pub fn call_args(values: ValidArgs, sent: ReceivedBody) -> Result<CallArgs, Fail
     let mut reservation = sent.reservation;
     // Defaults may make more of a body than it was.
     reservation.grow(values.0.len().saturating_sub(sent.bytes.len()))?;
-    let attachments = Attachments { uploads: sent.uploads, body: sent.flow, socket: sent.socket };
+    let attachments =
+        Attachments { uploads: sent.uploads, body: sent.flow, socket: sent.socket, sleeper: None };
     Ok(CallArgs { values, attachments, reservation: Some(reservation) })
 }

@@ -66,7 +66,7 @@ where
             // Even empty it keeps 8 KiB.
             drop(read_buf);
             let draining = Some(Draining::of(&connection.closing));
-            Box::pin(socket.run(stream, ahead, draining)).await;
+            Box::pin(socket.run(stream, ahead, draining, &connection.apps)).await;
             return Ok(());
         }
         if is_done {

@@ -54,7 +54,7 @@ where
             let connection = upgrade::connection(request.extensions_mut());
             let mut response = answer(&apps, address, is_secure, request).await;
             response.body_mut().on(None, &closing);
-            upgrade::hand_over(&mut response, connection, Some(&closing));
+            upgrade::hand_over(&mut response, connection, Some(&closing), &apps);
             Ok::<_, Infallible>(response)
         }
     });

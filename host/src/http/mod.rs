@@ -17,6 +17,7 @@ pub mod response;
 pub mod response_body;
 pub mod seen_request;
 pub mod server;
+pub mod sleeping;
 pub mod socket;
 pub mod stream_body;
 pub mod stream_record;

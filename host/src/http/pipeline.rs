@@ -205,7 +205,7 @@ async fn respond(
             let file = file_body::open(&app.component.spec, path).await?;
             Ok(response::from_file(reply, file, wanted)?)
         }
-        (reply::Body::Stream(flow), Some(Flowing { reader, inbox: None }), _) => {
+        (reply::Body::Stream(flow), Some(Flowing { reader, inbox: None, .. }), _) => {
             let open = worker_app.counters.stream(route);
             let source = StreamSource::Handler(reader);
             let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), source, open);
@@ -218,9 +218,9 @@ async fn respond(
             let stream = StreamBody::new(app, id, flow, source, open);
             Ok(response::from_stream(reply, stream)?)
         }
-        (reply::Body::Socket, Some(Flowing { reader, inbox: Some(inbox) }), Some(offer)) => {
+        (reply::Body::Socket, Some(Flowing { reader, inbox: Some(inbox), sleeper }), Some(offer)) => {
             let open = worker_app.counters.stream(route);
-            Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open))?)
+            Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open), sleeper)?)
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
     }

@@ -3,7 +3,9 @@
 //! It has no buffers while nothing is on the way: 50 000 sockets mostly rest.
 
 use crate::apps::app::App;
+use crate::apps::worker_apps::WorkerApps;
 use crate::http::connection::Draining;
+use crate::http::sleeping::SleepingCalls;
 use crate::http::stream_record::Record;
 use crate::quota::streams::StreamQuota;
 use crate::sandbox::socket::Inbox;
@@ -51,6 +53,8 @@ pub struct Socket {
     topics: Arc<Topics>,
     /// The topics whose events the client gets.
     joined: Vec<(String, Subscription)>,
+    /// If it sleeps between messages.
+    pub sleeping: Option<SleepingCalls>,
     decoder: Decoder,
     most_message: usize,
     quota: StreamQuota,
@@ -88,6 +92,7 @@ impl Socket {
         Self {
             reader: Some(reader),
             inbox,
+            sleeping: None,
             topics: spec.topics.clone(),
             joined: Vec::new(),
             decoder: Decoder::new(limits.max_message, false),
@@ -120,8 +125,12 @@ impl Socket {
         mut io: impl AsyncRead + AsyncWrite + Unpin,
         ahead: Bytes,
         mut draining: Option<Draining>,
+        apps: &Arc<WorkerApps>,
     ) {
         self.ahead = ahead;
+        if let Some(sleeping) = &mut self.sleeping {
+            sleeping.among(apps.clone());
+        }
         std::future::poll_fn(|cx| self.poll(&mut io, &mut draining, cx)).await;
         // The handler learns it before the client does.
         drop(self);
@@ -144,6 +153,12 @@ impl Socket {
                 return Poll::Ready(());
             }
             let Ok(read) = self.read(io, cx) else { return self.lose() };
+            if self.phase == Phase::Open
+                && let Some(sleeping) = &mut self.sleeping
+                && let Poll::Ready(frame) = sleeping.poll(&self.inbox, cx)
+            {
+                self.close_with(frame.code, &frame.reason);
+            }
             if self.clocks(cx).is_break() {
                 return self.lose();
             }
@@ -402,6 +417,9 @@ async fn farewell(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<
 impl Drop for Socket {
     fn drop(&mut self) {
         self.inbox.close(CloseFrame { code: close_code::ABNORMAL, reason: String::new() });
+        if let (Some(sleeping), Some(frame)) = (self.sleeping.take(), self.inbox.closed()) {
+            sleeping.end(frame);
+        }
         self.quota.give_back(self.held);
     }
 }

@@ -1,14 +1,16 @@
 //! The handshake of a WebSocket: what a client asks for, the answer, and the hand-over of the connection.
 
 use crate::apps::app::App;
+use crate::apps::worker_apps::WorkerApps;
 use crate::codec::reply::{ContentType, Reply};
 use crate::error::{Fault, Rejection};
 use crate::http::connection::Draining;
 use crate::http::head::{self, Arrival};
 use crate::http::response::{self, HttpResponse};
+use crate::http::sleeping::SleepingCalls;
 use crate::http::socket::Socket;
 use crate::manifest::Method;
-use crate::sandbox::socket::SocketTerms;
+use crate::sandbox::socket::{Sleeper, SocketTerms};
 use crate::telemetry::access_log;
 use crate::util::locks::lock;
 use crate::websocket::handshake::{self, Handshake};
@@ -34,6 +36,8 @@ const MOST_SHOWN: usize = 200;
 pub struct Offer {
     handshake: Handshake,
     version: Version,
+    /// The host and the whole path, by which the app of a socket that sleeps is found again.
+    address: (String, String),
 }
 
 /// Whether a request is the handshake of a WebSocket.
@@ -83,7 +87,8 @@ impl Offer {
             );
             return Err(Rejection::Origin);
         }
-        Ok(Some(Self { handshake, version: head.version }))
+        let address = (head::host(head).to_owned(), format!("{}{}", arrival.prefix, head.uri.path()));
+        Ok(Some(Self { handshake, version: head.version, address }))
     }
 
     pub fn terms(&self, app: &App) -> SocketTerms {
@@ -92,7 +97,14 @@ impl Offer {
     }
 
     /// The answer to a handshake that the app accepts.
-    pub fn accept(self, mut reply: Reply, mut socket: Socket) -> Result<HttpResponse, Fault> {
+    pub fn accept(
+        self,
+        mut reply: Reply,
+        mut socket: Socket,
+        sleeper: Option<Arc<Sleeper>>,
+    ) -> Result<HttpResponse, Fault> {
+        let (host, path) = self.address;
+        socket.sleeping = sleeper.map(|sleeper| SleepingCalls::new(sleeper, &host, path));
         let chosen = match std::mem::replace(&mut reply.content_type, ContentType::Json) {
             ContentType::Other(name) if !name.is_empty() => Some(name),
             _ => None,
@@ -166,12 +178,13 @@ pub fn hand_over(
     response: &mut HttpResponse,
     connection: Option<OnUpgrade>,
     closing: Option<&watch::Receiver<bool>>,
+    apps: &Arc<WorkerApps>,
 ) {
     let (Some(socket), Some(connection)) = (Upgrade::take(response), connection) else { return };
-    let draining = closing.map(Draining::of);
+    let (draining, apps) = (closing.map(Draining::of), apps.clone());
     tokio::spawn(async move {
         if let Ok(io) = connection.await {
-            socket.run(TokioIo::new(io), Bytes::new(), draining).await;
+            socket.run(TokioIo::new(io), Bytes::new(), draining, &apps).await;
         }
     });
 }

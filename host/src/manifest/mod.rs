@@ -18,7 +18,7 @@ pub mod type_label;
 pub mod types;
 pub mod wire;
 
-pub use crate::manifest::parts::{BodyKind, FileRules, Manifest, Param, Route};
+pub use crate::manifest::parts::{BodyKind, FileRules, Manifest, Param, Route, SleeperEvent};
 use crate::manifest::resolver::Resolver;
 pub use crate::manifest::types::{Absent, Field, Model, Type};
 pub use crate::manifest::wire::{Method, Source};
@@ -35,6 +35,13 @@ impl Manifest {
     pub fn refusal(&self, status: u16) -> Option<usize> {
         let position = self.refusals.iter().position(|refusal| refusal.status == status)?;
         Some(self.routes.len() + position)
+    }
+
+    /// The guest's number for the handler of a sleeping socket's event, if the route has one.
+    pub fn sleeper(&self, route: usize, event: SleeperEvent) -> Option<usize> {
+        let position =
+            self.sleepers.iter().position(|sleeper| sleeper.route == route && sleeper.event == event)?;
+        Some(self.routes.len() + self.refusals.len() + position)
     }
 
     /// Sentences about what the build fixes that only run time knows. `env`: the variables at run time.

@@ -28,7 +28,12 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     /// Handlers for requests that the host refuses; their numbers follow those of the routes.
     pub refusals: Vec<Refusal>,
+    /// Their numbers follow those of the refusals.
+    pub sleepers: Vec<Sleeper>,
 }
+
+/// A handler of a WebSocket that sleeps: it is called for each message, or at its end.
+pub use crate::manifest::wire::{Sleeper, SleeperEvent};
 
 /// A handler for refused requests of one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

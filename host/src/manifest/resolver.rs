@@ -9,6 +9,7 @@ use crate::manifest::pattern::Pattern;
 use crate::manifest::type_label::label;
 use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type, Union};
 use crate::manifest::wire::{self, Source};
+use crate::manifest::wire::{Method, Sleeper};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -61,6 +62,7 @@ impl Resolver {
             interpreter: wire.interpreter.clone(),
             models,
             routes,
+            sleepers: sleepers(&wire)?,
             refusals: wire
                 .refusals
                 .iter()
@@ -261,6 +263,22 @@ fn absent(required: bool, default: Option<&Value>, ty: &Type) -> Result<Absent, 
         return Err("a constant default may not be a container".into());
     }
     Ok(Absent::Default(writer.buf))
+}
+
+/// The handlers of WebSockets that sleep.
+fn sleepers(wire: &wire::Manifest) -> Result<Vec<Sleeper>, String> {
+    let is_socket = |sleeper: &&Sleeper| {
+        wire.routes.get(sleeper.route).is_none_or(|route| route.method != Method::WebSocket)
+    };
+    match wire.sleepers.iter().find(is_socket) {
+        Some(wrong) => {
+            Err(format!("the app has a handler for a socket of route {}, which is none", wrong.route))
+        }
+        None if wire.sleepers.len() > 2 * wire.routes.len() => {
+            Err("the app has too many handlers of sockets".to_owned())
+        }
+        None => Ok(wire.sleepers.clone()),
+    }
 }
 
 /// Errors complete a sentence that begins with the handler's name.

@@ -102,6 +102,26 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     #[serde(default)]
     pub refusals: Vec<Refusal>,
+    #[serde(default)]
+    pub sleepers: Vec<Sleeper>,
+}
+
+/// A handler of a WebSocket that sleeps.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Sleeper {
+    /// The index of its route.
+    pub route: usize,
+    pub event: SleeperEvent,
+    #[serde(rename = "async")]
+    pub is_async: bool,
+}
+
+/// When it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SleeperEvent {
+    Message,
+    Disconnect,
 }
 
 /// A value that the app read when it was built.

@@ -171,6 +171,15 @@ impl sockets::Host for HostState {
         self.close_socket(request, code, &reason);
         Ok(())
     }
+
+    fn sleep(&mut self, request: u64) -> wasmtime::Result<()> {
+        self.streams.sleep(request);
+        Ok(())
+    }
+
+    fn attach(&mut self, request: u64, attachment: String) -> wasmtime::Result<bool> {
+        Ok(self.streams.attach(request, attachment))
+    }
 }
 
 impl topics::Host for HostState {

@@ -18,7 +18,7 @@ use crate::sandbox::execution::Execution;
 use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
-use crate::sandbox::socket::SocketTerms;
+use crate::sandbox::socket::{Sleeper, SocketTerms};
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
 use crate::sandbox::streams_host::{Flowing, Streams};
 use crate::sandbox::timer::GuestTimer;
@@ -100,6 +100,8 @@ pub struct Attachments {
     pub body: Option<BodyStream>,
     /// If the request is the handshake of a WebSocket.
     pub socket: Option<SocketTerms>,
+    /// If it is a message of a WebSocket that sleeps, or its end.
+    pub sleeper: Option<Arc<Sleeper>>,
 }
 
 /// The data of an instance's store.
@@ -207,7 +209,7 @@ impl HostState {
 
     /// A handler is about to start; its reply goes to `reply`.
     pub fn begin(&mut self, request: u64, reply: oneshot::Sender<GuestReply>, attachments: Attachments) {
-        let Attachments { uploads, body, socket } = attachments;
+        let Attachments { uploads, body, socket, sleeper } = attachments;
         self.replies.insert(request, reply);
         self.uploads.extend(uploads.map(|uploads| (request, uploads)));
         if let Some(body) = body {
@@ -215,6 +217,9 @@ impl HostState {
         }
         if let Some(terms) = socket {
             self.streams.offer(request, terms);
+        }
+        if let Some(sleeper) = sleeper {
+            self.streams.wake(request, &sleeper, &self.execution);
         }
         self.output.serving(request);
         self.execution.begin(request);

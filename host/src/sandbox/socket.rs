@@ -3,6 +3,7 @@
 
 use crate::quota::streams::{LEAST, StreamQuota};
 use crate::sandbox::news::News;
+use crate::sandbox::stream::Sleeping;
 use crate::util::locks::lock;
 use crate::websocket::deflate::Deflate;
 use crate::websocket::message::{CloseFrame, Message};
@@ -25,6 +26,8 @@ impl Wake for Waiting {
     }
 }
 
+/// Largest attachment, in bytes.
+const MOST_ATTACHMENT: usize = 2048;
 /// What a message costs besides its bytes, in bytes.
 const OVERHEAD: usize = 64;
 /// Topics of a socket.
@@ -39,6 +42,39 @@ pub struct SocketTerms {
     pub deflate: Option<Deflate>,
     /// Largest message, in bytes.
     pub most_message: usize,
+}
+
+/// A WebSocket that sleeps: what its connection and the calls of its handlers share.
+pub struct Sleeper {
+    pub way: Sleeping,
+    pub inbox: Arc<Inbox>,
+    pub terms: SocketTerms,
+    pub attachment: Attachment,
+}
+
+impl std::fmt::Debug for Sleeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sleeper").field("inbox", &self.inbox).finish_non_exhaustive()
+    }
+}
+
+/// What the host keeps of a socket that sleeps, for its app.
+#[derive(Debug, Clone, Default)]
+pub struct Attachment(Arc<Mutex<Vec<u8>>>);
+
+impl Attachment {
+    pub fn get(&self) -> Vec<u8> {
+        lock(&self.0).clone()
+    }
+
+    /// False if it is too large.
+    pub fn set(&self, bytes: Vec<u8>) -> bool {
+        let fits = bytes.len() <= MOST_ATTACHMENT;
+        if fits {
+            *lock(&self.0) = bytes;
+        }
+        fits
+    }
 }
 
 /// Shared by the connection, which puts messages in, and the instance, which takes them out.
@@ -65,6 +101,7 @@ struct State {
     is_abandoned: bool,
     /// Each with the event after which the client gets its events.
     topics: Vec<(String, u64)>,
+    sleeps: bool,
     /// They have changed.
     has_joined: bool,
 }
@@ -134,7 +171,15 @@ impl Inbox {
     }
 
     fn tell(&self) {
-        self.news.tell(self.request, || !lock(&self.state).is_abandoned);
+        self.news.tell(self.request, || {
+            let state = lock(&self.state);
+            !state.is_abandoned && !state.sleeps
+        });
+    }
+
+    /// Only the connection takes messages from here on.
+    pub fn sleep(&self) {
+        lock(&self.state).sleeps = true;
     }
 
     /// Return when it has room for more.
@@ -172,6 +217,11 @@ impl Inbox {
 
     pub fn is_closed(&self) -> bool {
         lock(&self.state).closed.is_some()
+    }
+
+    /// Why it is closed.
+    pub fn closed(&self) -> Option<CloseFrame> {
+        lock(&self.state).closed.clone()
     }
 
     /// The handler has ended.

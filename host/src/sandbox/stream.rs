@@ -45,19 +45,24 @@ pub enum StreamEnd {
 
 /// Shared by both ends.
 struct Pipe {
-    request: u64,
     buffer: Mutex<Buffer>,
-    /// The guest's end is closed: it gets no news.
-    is_closed: AtomicBool,
-    /// The client's end is.
+    /// The instance that has the guest's end.
+    listener: Mutex<Option<Listener>>,
+    /// The client's end is closed.
     is_gone: AtomicBool,
     /// It waits for room in the app's share.
     is_waiting: AtomicBool,
     /// It has frames of a WebSocket, which are not cut: others of the host come between them.
     is_framed: bool,
     quota: StreamQuota,
-    news: Arc<News>,
     _place: StreamPlace,
+}
+
+/// Who is told of progress.
+struct Listener {
+    request: u64,
+    news: Arc<News>,
+    execution: Arc<Execution>,
 }
 
 #[derive(Default)]
@@ -104,7 +109,16 @@ impl Buffer {
 
 impl Pipe {
     fn tell(&self) {
-        self.news.tell(self.request, || !self.is_closed.load(Ordering::Relaxed));
+        if let Some(listener) = &*lock(&self.listener) {
+            listener.news.tell(listener.request, || true);
+        }
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        // What came after the client's end was closed.
+        self.quota.give_back(lock(&self.buffer).size);
     }
 }
 
@@ -120,10 +134,12 @@ impl Wake for Waiting {
     }
 }
 
-/// The guest's end. Dropping it without an end means that the instance has ended.
+/// The guest's end. Dropping it without an end means that the instance has ended, unless the socket sleeps.
 pub struct Outlet {
     pipe: Arc<Pipe>,
+    request: u64,
     execution: Arc<Execution>,
+    sleeps: bool,
 }
 
 /// The client's end. Dropping it tells the guest that its client is gone.
@@ -131,12 +147,24 @@ pub struct StreamReader {
     pipe: Arc<Pipe>,
     /// How long the guest may take to end then.
     patience: Duration,
-    execution: Arc<Execution>,
+}
+
+/// The way to the guest's end of a WebSocket that sleeps.
+pub struct Sleeping(Arc<Pipe>);
+
+impl Sleeping {
+    /// The guest's end, for a call of one of its handlers.
+    pub fn outlet(&self, request: u64, news: &Arc<News>, execution: &Arc<Execution>) -> Outlet {
+        let (news, execution) = (news.clone(), execution.clone());
+        let listener = Listener { request, news, execution: execution.clone() };
+        *lock(&self.0.listener) = Some(listener);
+        Outlet { pipe: self.0.clone(), request, execution, sleeps: true }
+    }
 }
 
 impl std::fmt::Debug for StreamReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamReader").field("request", &self.pipe.request).finish_non_exhaustive()
+        f.debug_struct("StreamReader").finish_non_exhaustive()
     }
 }
 
@@ -148,19 +176,18 @@ pub fn pipe(
     execution: &Arc<Execution>,
     patience: Duration,
 ) -> Option<(Outlet, StreamReader)> {
+    let listener = Listener { request, news: news.clone(), execution: execution.clone() };
     let pipe = Arc::new(Pipe {
-        request,
         buffer: Mutex::default(),
-        is_closed: AtomicBool::new(false),
+        listener: Mutex::new(Some(listener)),
         is_gone: AtomicBool::new(false),
         is_waiting: AtomicBool::new(false),
         is_framed,
         _place: quota.open()?,
         quota: quota.clone(),
-        news: news.clone(),
     });
-    let outlet = Outlet { pipe: pipe.clone(), execution: execution.clone() };
-    Some((outlet, StreamReader { pipe, patience, execution: execution.clone() }))
+    let outlet = Outlet { pipe: pipe.clone(), request, execution: execution.clone(), sleeps: false };
+    Some((outlet, StreamReader { pipe, patience }))
 }
 
 impl Outlet {
@@ -183,9 +210,18 @@ impl Outlet {
 
     /// The last frame of a WebSocket, which has always room.
     pub fn send_last(&mut self, frame: Vec<u8>) {
-        self.pipe.quota.hold_anyway(frame.len());
-        lock(&self.pipe.buffer).push(frame);
+        let mut buffer = lock(&self.pipe.buffer);
+        if buffer.end.is_none() && !self.is_gone() {
+            self.pipe.quota.hold_anyway(frame.len());
+            buffer.push(frame);
+        }
+        drop(buffer);
         self.end(StreamEnd::Complete);
+    }
+
+    /// The handler ends, and its socket does not.
+    pub fn sleep(mut self) {
+        self.sleeps = true;
     }
 
     fn push(&mut self, length: usize, chunk: impl FnOnce() -> Vec<u8>) -> Taken {
@@ -234,13 +270,22 @@ impl Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.end(StreamEnd::Lost);
-        let pipe = &self.pipe;
-        pipe.news.forget(pipe.request, || pipe.is_closed.store(true, Ordering::Relaxed));
+        if !self.sleeps {
+            self.end(StreamEnd::Lost);
+        }
+        let listener = lock(&self.pipe.listener).take_if(|listener| listener.request == self.request);
+        if let Some(listener) = listener {
+            listener.news.forget(listener.request, || ());
+        }
     }
 }
 
 impl StreamReader {
+    /// The way to the guest's end, for a socket that sleeps.
+    pub fn sleeping(&self) -> Sleeping {
+        Sleeping(self.pipe.clone())
+    }
+
     /// The next bytes, or the end.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
         let pipe = &self.pipe;
@@ -275,16 +320,15 @@ impl Drop for StreamReader {
         (buffer.parts, buffer.last) = Default::default();
         drop(buffer);
         pipe.quota.give_back(left);
-        if pipe.is_closed.load(Ordering::Relaxed) {
-            return;
-        }
         pipe.tell();
+        let guest = lock(&pipe.listener).as_ref().map(|guest| (guest.request, guest.execution.clone()));
         // As for work after a reply: the guest may take its time to end, and no longer.
-        let (patience, execution, pipe) = (self.patience, self.execution.clone(), Arc::downgrade(pipe));
-        if let Ok(runtime) = Handle::try_current() {
+        let (patience, pipe) = (self.patience, Arc::downgrade(pipe));
+        if let (Some((request, execution)), Ok(runtime)) = (guest, Handle::try_current()) {
             runtime.spawn(async move {
                 tokio::time::sleep(patience).await;
-                if pipe.upgrade().is_some() {
+                let Some(pipe) = pipe.upgrade() else { return };
+                if lock(&pipe.listener).as_ref().is_some_and(|guest| guest.request == request) {
                     execution.overstayed.notify_one();
                 }
             });

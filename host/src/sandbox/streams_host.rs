@@ -7,7 +7,7 @@ use crate::sandbox::bindings::bolt::host::streams::{Part, Progress, Taken as Wit
 use crate::sandbox::body_stream::{BodyPart, BodyStream, Inlet};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
-use crate::sandbox::socket::{Inbox, SocketTerms};
+use crate::sandbox::socket::{Attachment, Inbox, Sleeper, SocketTerms};
 use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, Taken, pipe};
 use crate::sandbox::timer::GuestTimer;
 use crate::websocket::encoder;
@@ -22,12 +22,17 @@ pub struct Flowing {
     pub reader: StreamReader,
     /// Where the messages of a WebSocket's client go.
     pub inbox: Option<Arc<Inbox>>,
+    /// If the WebSocket sleeps between them.
+    pub sleeper: Option<Arc<Sleeper>>,
 }
 
 /// The guest's end of a WebSocket, besides its outlet.
 struct Socket {
     inbox: Arc<Inbox>,
     terms: SocketTerms,
+    attachment: Attachment,
+    /// The handler ends with its reply, and the socket does not.
+    sleeps: bool,
 }
 
 /// The streams of an instance.
@@ -74,8 +79,29 @@ impl Streams {
             return false;
         }
         let inbox = Inbox::new(request, self.news.clone(), self.quota.clone());
-        self.sockets.insert(request, Socket { inbox, terms });
+        self.sockets
+            .insert(request, Socket { inbox, terms, attachment: Attachment::default(), sleeps: false });
         true
+    }
+
+    /// The socket of a request will sleep.
+    pub fn sleep(&mut self, request: u64) {
+        if let Some(socket) = self.sockets.get_mut(&request) {
+            socket.sleeps = true;
+        }
+    }
+
+    /// A handler of a socket that sleeps is called.
+    pub fn wake(&mut self, request: u64, sleeper: &Sleeper, execution: &Arc<Execution>) {
+        self.outlets.insert(request, sleeper.way.outlet(request, &self.news, execution));
+        let (inbox, attachment) = (sleeper.inbox.clone(), sleeper.attachment.clone());
+        self.sockets.insert(request, Socket { inbox, terms: sleeper.terms, attachment, sleeps: true });
+    }
+
+    /// Keep an attachment of a socket that sleeps. False if it is too large.
+    pub fn attach(&mut self, request: u64, attachment: String) -> bool {
+        let Some(socket) = self.sockets.get(&request) else { return true };
+        latin1_bytes(attachment).is_some_and(|bytes| socket.attachment.set(bytes))
     }
 
     fn make(&mut self, request: u64, is_framed: bool, execution: &Arc<Execution>) -> bool {
@@ -94,12 +120,25 @@ impl Streams {
             return None;
         }
         self.handshakes.remove(&request);
+        let slept = self.sockets.remove(&request).and_then(|socket| {
+            if socket.sleeps {
+                self.outlets.remove(&request).map(Outlet::sleep);
+                return Some(socket);
+            }
+            self.sockets.insert(request, socket);
+            None
+        });
         let Some(reader) = self.readers.remove(&request) else {
             self.inlets.remove(&request);
             return None;
         };
-        let inbox = self.sockets.get(&request).map(|socket| socket.inbox.clone());
-        Some(Flowing { reader, inbox })
+        let sleeper = slept.map(|Socket { inbox, terms, attachment, .. }| {
+            inbox.sleep();
+            Arc::new(Sleeper { way: reader.sleeping(), inbox, terms, attachment })
+        });
+        let awake = self.sockets.get(&request).map(|socket| &socket.inbox);
+        let inbox = sleeper.as_ref().map(|sleeper| &sleeper.inbox).or(awake).cloned();
+        Some(Flowing { reader, inbox, sleeper })
     }
 
     /// Whether the response to a request flows, and has not ended.
@@ -165,13 +204,17 @@ impl Streams {
 
     /// The app closes a WebSocket. False if it is none.
     pub fn close_socket(&mut self, request: u64, code: u16, reason: &str) -> bool {
-        let Some(socket) = self.sockets.remove(&request) else { return false };
-        socket.inbox.abandon();
+        let Some(socket) = self.sockets.get(&request) else { return false };
+        let sleeps = socket.sleeps;
+        if !sleeps {
+            socket.inbox.abandon();
+        }
         if let Some(outlet) = self.outlets.get_mut(&request) {
             let code = if close_code::is_valid(code) { code } else { close_code::INTERNAL_ERROR };
             outlet.send_last(encoder::close(code, reason));
         }
-        self.close(request, false)
+        // The reply to a call of a socket that sleeps is still to come.
+        !sleeps && self.close(request, false)
     }
 
     /// The response has ended. False if it did not flow.
@@ -180,7 +223,11 @@ impl Streams {
         outlet.end(if has_failed { StreamEnd::Failed } else { StreamEnd::Complete });
         self.readers.remove(&request);
         self.inlets.remove(&request);
-        self.sockets.remove(&request).inspect(|socket| socket.inbox.abandon());
+        if let Some(socket) = self.sockets.remove(&request)
+            && !socket.sleeps
+        {
+            socket.inbox.abandon();
+        }
         for capacity in [self.outlets.capacity(), self.inlets.capacity()] {
             // Thousands of streams at a time are rare.
             if capacity > 64 && self.outlets.is_empty() && self.inlets.is_empty() {
