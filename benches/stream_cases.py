@@ -32,6 +32,8 @@ class Sizes:
     # Events published, and the seconds between two.
     events: int = 20
     interval: float = 1.0
+    # Seconds after which a server that has opened or closed connections is at rest.
+    settle: float = 2.0
     # Seconds of echoes, of generators, and of idling: longer than the time between two pings.
     seconds: float = 10.0
     idle: float = 30.0
@@ -43,9 +45,15 @@ class Sizes:
 
 
 QUICK = Sizes(
-    *(200, 200, 5, 0.25, 2.0, 2.0),
-    parts=2048,
-    slow_seconds=2.0,
+    clients=200,
+    sockets=200,
+    events=5,
+    interval=0.2,
+    settle=0.5,
+    seconds=1.5,
+    idle=1.0,
+    parts=1024,
+    slow_seconds=1.5,
 )
 Found = dict[str, float]
 
@@ -63,9 +71,14 @@ class Ground:
         return self.running.port
 
     def memory(self) -> int:
-        # What was just freed may be given back a little later.
-        time.sleep(0.5)
         return anonymous(self.running)
+
+    def warm(self, path: str) -> None:
+        """A few clients come and leave: what the first ones need is not counted."""
+        with Watchers(self.port, path) as watchers:
+            watchers.open(10)
+            watchers.run(self.sizes.settle / 2)
+        time.sleep(self.sizes.settle)
 
 
 @dataclass
@@ -86,21 +99,13 @@ def spending(ground: Ground) -> Iterator[Spent]:
     spent.seconds = processor_seconds(ground.running) - before
 
 
-def warm(port: int, path: str) -> None:
-    """A few clients that come and leave: what the first ones need is not counted."""
-    with Watchers(port, path) as watchers:
-        watchers.open(10)
-        watchers.run(0.5)
-    time.sleep(1)
-
-
 def topic(ground: Ground) -> Found:
     sizes = ground.sizes
-    warm(ground.port, "/news")
+    ground.warm("/news")
     before = ground.memory()
     with Watchers(ground.port, "/news") as watchers:
         watchers.open(sizes.clients)
-        watchers.run(1)
+        watchers.run(sizes.settle)
         # The first event may still allocate for each client.
         watchers.publish(0, sizes.interval / 2)
         delays = []
@@ -120,11 +125,11 @@ def topic(ground: Ground) -> Found:
 
 def generators(ground: Ground) -> Found:
     sizes = ground.sizes
-    warm(ground.port, "/ticks")
+    ground.warm("/ticks")
     before = ground.memory()
     with Watchers(ground.port, "/ticks") as watchers:
         watchers.open(sizes.clients)
-        watchers.run(2)
+        watchers.run(sizes.settle)
         first, counts = watchers.total, dict(watchers.counts)
         begun = time.monotonic()
         with spending(ground) as spent:
@@ -171,10 +176,10 @@ def idle(ground: Ground) -> Found:
     sizes = ground.sizes
     with holding(ground.port, 10) as holders:
         holders[0].ask(10)
-    time.sleep(1)
+    time.sleep(sizes.settle)
     before = ground.memory()
     with holding(ground.port, sizes.sockets) as holders:
-        time.sleep(1)
+        time.sleep(sizes.settle)
         with spending(ground) as spent:
             time.sleep(sizes.idle)
         after = ground.memory()
@@ -199,6 +204,7 @@ def big(ground: Ground) -> Found:
     before = ground.memory()
     with spending(ground) as spent:
         took = download(ground.port, f"/download?parts={parts}", parts * PART)
+    time.sleep(ground.sizes.settle)
     return {
         "us": spent.microseconds(parts),
         "rate": parts * PART / took / MEGABYTE,

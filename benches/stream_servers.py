@@ -21,6 +21,7 @@ def bolt_host(binary: Path, app: str, workers: int) -> Server:
         name="bolt-host",
         command=(str(binary), *command[1:]),
         note=f"this project: {workers} worker(s)",
+        processes=1,
         needs=str(binary),
         advice="cargo build --release",
     )
@@ -33,6 +34,7 @@ PEERS = {
             name="fastapi",
             command=(*UVICORN, *QUIET, "stream_fastapi:app"),
             note="FastAPI on uvicorn[standard], 1 process; the topic is a queue for each client",
+            processes=1,
             needs_venv=True,
         ),
         Server(
@@ -44,7 +46,9 @@ PEERS = {
             cwd=APPS / "django_bolt",
             env={"DJANGO_SETTINGS_MODULE": "stream_settings"},
             note="Django-Bolt, 1 process; the topic is a queue for each client",
+            processes=1,
             needs_venv=True,
+            ends=False,
         ),
         Server(
             name="uvicorn",
@@ -53,18 +57,21 @@ PEERS = {
                 *("--ws", "websockets-sansio", "stream_asgi:app"),
             ),
             note="uvicorn with websockets-sansio and uvloop, a bare ASGI function, 1 process",
+            processes=1,
             needs_venv=True,
         ),
         Server(
             name="granian-rsgi",
             command=(*GRANIAN, *QUIET, "--interface", "rsgi", "stream_rsgi:app"),
             note="Granian, a bare RSGI function, 1 worker",
+            processes=1,
             needs_venv=True,
         ),
         Server(
             name="granian-asgi",
             command=(*GRANIAN, *QUIET, "--interface", "asginl", "stream_asgi:app"),
             note="Granian, a bare ASGI function, 1 worker",
+            processes=1,
             needs_venv=True,
         ),
         Server(
@@ -72,6 +79,7 @@ PEERS = {
             command=("{venv}/bin/python", "stream_robyn.py", "--log-level", "WARN"),
             env={"PORT": "{port}"},
             note="Robyn, 1 process",
+            processes=1,
             needs_venv=True,
             ends=False,
         ),

@@ -42,7 +42,13 @@ from .responses import (
 )
 from .sse import ServerSentEvent
 from .topics import Topic, TopicError
-from .websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from .websockets import (
+    SleepingSocket,
+    WebSocket,
+    WebSocketDisconnect,
+    WebSocketEndpoint,
+    WebSocketState,
+)
 
 APIRouter = Router
 field = Field
@@ -82,6 +88,7 @@ __all__ = [
     "Security",
     "SecurityScopes",
     "ServerSentEvent",
+    "SleepingSocket",
     "StreamingResponse",
     "Struct",
     "Topic",
@@ -91,6 +98,7 @@ __all__ = [
     "ViewSet",
     "WebSocket",
     "WebSocketDisconnect",
+    "WebSocketEndpoint",
     "WebSocketException",
     "WebSocketState",
     "__version__",

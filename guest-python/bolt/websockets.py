@@ -13,51 +13,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from enum import Enum
 from typing import Any
 
-from ._serialization.json_text import json_text
 from ._streams import progress
 from ._topics import subscription
+from ._websockets.endpoint import WebSocketEndpoint
 from ._websockets.line import Line
-from ._websockets.messages import Refusal, close_reason, header_pairs
+from ._websockets.messages import (
+    Message,
+    Refusal,
+    binary_message,
+    check_mode,
+    check_subprotocol,
+    close_reason,
+    header_pairs,
+    json_message,
+    offered,
+    text_message,
+)
+from ._websockets.sleeping import SleepingSocket
+from ._websockets.states import WebSocketDisconnect, WebSocketDisconnected, WebSocketState
 from .exceptions import WebSocketException
 from .requests import HTTPConnection
 from .responses import PlainText, Response
 from .topics import Topic, TopicError
 
-__all__ = ["WebSocket", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
+__all__ = [
+    "SleepingSocket",
+    "WebSocket",
+    "WebSocketDisconnect",
+    "WebSocketDisconnected",
+    "WebSocketEndpoint",
+    "WebSocketState",
+]
 
 _NOT_ACCEPTED = 'WebSocket is not connected. Need to call "accept" first.'
 _CLOSED = 'Cannot call "send" once a close message has been sent.'
 _GONE = 'Cannot call "receive" once a disconnect message has been received.'
-_MODES = ("text", "binary")
-
-
-class WebSocketState(Enum):
-    """How far one side of a WebSocket is. RESPONSE: it is being refused with a response."""
-
-    CONNECTING = 0
-    CONNECTED = 1
-    DISCONNECTED = 2
-    RESPONSE = 3
-
-
-class WebSocketDisconnect(Exception):
-    """The WebSocket is closed: the client has closed it, is gone, or the host has closed it.
-
-    code, reason: those of the one who closed it; 1006 if the connection is lost, and when something
-        is sent to a client that is gone.
-    """
-
-    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason or ""
-
-
-class WebSocketDisconnected(RuntimeError):
-    """A WebSocket is used before it is accepted, or after it is closed."""
 
 
 class WebSocket(HTTPConnection):
@@ -88,7 +80,7 @@ class WebSocket(HTTPConnection):
         """A new ASGI scope of the request. Nothing reads changes to it."""
         return {
             **super().scope,
-            "subprotocols": self._subprotocols(),
+            "subprotocols": offered(self.headers),
             "extensions": {"websocket.http.response": {}},
         }
 
@@ -108,14 +100,9 @@ class WebSocket(HTTPConnection):
         """
         if self.application_state is not WebSocketState.CONNECTING:
             raise self._misplaced("websocket.accept")
-        if subprotocol and subprotocol not in self._subprotocols():
-            raise ValueError(
-                f"the client does not offer the subprotocol {subprotocol!r}: "
-                "choose one of `scope['subprotocols']`, or none"
-            )
-        pairs = header_pairs(headers)
+        chosen, pairs = check_subprotocol(subprotocol, self.headers), header_pairs(headers)
         self.client_state = WebSocketState.CONNECTED
-        if await self._line.accept(subprotocol or "", pairs):
+        if await self._line.accept(chosen, pairs):
             self.application_state = WebSocketState.CONNECTED
             return
         self.client_state = self.application_state = WebSocketState.DISCONNECTED
@@ -173,35 +160,23 @@ class WebSocket(HTTPConnection):
 
         Raises WebSocketDisconnect if the client is gone.
         """
-        if not isinstance(data, str):
-            raise TypeError(f"a text message is a str, not {type(data).__qualname__}")
-        if not data.isascii():
-            # A surrogate has no UTF-8.
-            data.encode()
-        await self._send(False, str.__str__(data))
+        await self._send(text_message(data))
 
     async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes; see `send_text`."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"a binary message is bytes, not {type(data).__qualname__}")
-        await self._send(True, str(bytes(data), "latin-1"))
+        await self._send(binary_message(data))
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
         """Send any value that a handler may return, as JSON; see `send_text`.
 
         mode: the kind of message, "text" or "binary".
         """
-        _check_mode(mode)
-        text = json_text(data)
-        if mode == "text":
-            await self._send(False, text)
-        else:
-            await self._send(True, str(text.encode(), "latin-1"))
+        await self._send(json_message(data, mode))
 
-    async def _send(self, binary: bool, data: str) -> None:
+    async def _send(self, message: Message) -> None:
         if self.application_state is not WebSocketState.CONNECTED:
             raise self._misplaced("websocket.send")
-        if not await self._line.send(binary, data):
+        if not await self._line.send(*message):
             if self._line.is_closed_here:
                 # By another task, while this one waited.
                 raise WebSocketDisconnected(_CLOSED)
@@ -256,7 +231,7 @@ class WebSocket(HTTPConnection):
 
         mode: the kind of message, "text" or "binary".
         """
-        _check_mode(mode)
+        check_mode(mode)
         if mode == "text":
             return json.loads(await self.receive_text())
         return json.loads((await self.receive_bytes()).decode())
@@ -317,11 +292,6 @@ class WebSocket(HTTPConnection):
         except WebSocketDisconnect:
             return
 
-    def _subprotocols(self) -> list[str]:
-        """Those that the client offers, the one that it likes best first."""
-        offered = ",".join(self.headers.getlist("sec-websocket-protocol")).split(",")
-        return [name.strip() for name in offered if name.strip()]
-
     def _misplaced(self, kind: str) -> RuntimeError:
         """The error for a message that cannot be sent in the current state."""
         if self.application_state is WebSocketState.DISCONNECTED:
@@ -339,8 +309,3 @@ _EXPECTED = {
     WebSocketState.CONNECTED: '"websocket.send" or "websocket.close"',
     WebSocketState.RESPONSE: '"websocket.http.response.body"',
 }
-
-
-def _check_mode(mode: str) -> None:
-    if mode not in _MODES:
-        raise RuntimeError('The "mode" argument should be "text" or "binary".')

@@ -25,3 +25,4 @@ mod streams;
 mod structure;
 mod tenants;
 mod tls;
+mod topics;

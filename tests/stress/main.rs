@@ -8,6 +8,7 @@ mod common;
 mod builds;
 mod bytes;
 mod faults;
+mod flows;
 mod hostile;
 mod isolation;
 mod limits;

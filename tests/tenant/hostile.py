@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bolt import BoltAPI, FileResponse, PlainText, Request, Response, http
+from flows import flows
 
 api = BoltAPI(title="Hostile")
+api.include_router(flows)
 KEPT: list[Any] = []
 
 

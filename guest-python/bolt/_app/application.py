@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from .._errors import Unsupported
+from .._routing.location import qualname
 from .._routing.options import Isolation, wrong_rules
 from .._routing.path_templates import PathError, fill_path, parse_path
 from .._routing.route import Route
-from .._routing.router import Declaration, Routes, qualname
+from .._routing.router import Declaration, Routes
 from .._schema.models import walk_models
 from .context import AppContext
 from .lifespan import Lifespan

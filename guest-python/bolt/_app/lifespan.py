@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
-from ..requests import Request
+from ..requests import HTTPConnection
 
 __all__ = ["Lifespan"]
 
@@ -46,7 +46,7 @@ class Lifespan:
             self.entered = False
             await self._context.__aexit__(None, None, None)
 
-    def share(self, request: Request) -> None:
+    def share(self, request: HTTPConnection) -> None:
         """Set the items that the lifespan yielded as attributes of `request.state`."""
         vars(request.state).update(self._state)
 

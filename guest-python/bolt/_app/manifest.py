@@ -86,6 +86,12 @@ def manifest(api: BoltAPI, app_ref: str) -> dict[str, Any]:
             {"status": handler.status_code, "async": handler.is_async}
             for handler in host_error_handlers(api)
         ],
+        # And theirs follow those of the refusals.
+        "sleepers": [
+            {"route": route.id, "event": sleeper.event, "async": sleeper.is_async}
+            for route in api.routes
+            for sleeper in route.sleepers
+        ],
     }
 
 

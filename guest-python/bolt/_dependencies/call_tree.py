@@ -11,9 +11,9 @@ from .._callables import kind_of
 from .._errors import Unsupported
 from .._streams.inflow import read_parts
 from ..requests import Request
-from ..websockets import WebSocket
+from ..websockets import SleepingSocket, WebSocket
 from .depends import Dependency, SecurityScopes
-from .injected import injected_kind
+from .injected import RouteKind, injected_kind
 from .params import Declared, Param, declared, make_param
 
 __all__ = ["Argument", "Call", "call_tree"]
@@ -89,13 +89,21 @@ _EMPTY = inspect.Parameter.empty
 Overrides = Mapping[Any, Callable[..., Any]]
 
 
+# What parameters without an annotation are by their names.
+_UNNAMED: dict[tuple[RouteKind, str], Any] = {
+    ("socket", "websocket"): WebSocket,
+    ("sleeper", "websocket"): SleepingSocket,
+    ("sleeper", "socket"): SleepingSocket,
+}
+
+
 class _Tree:
     """One tree under construction: the finished calls by dependency, and the calls in progress."""
 
-    def __init__(self, path_names: tuple[str, ...], overrides: Overrides, is_socket: bool) -> None:
+    def __init__(self, path_names: tuple[str, ...], overrides: Overrides, kind: RouteKind) -> None:
         self.path_names = path_names
         self.overrides = overrides
-        self.is_socket = is_socket
+        self.kind = kind
         self.cache: dict[tuple[Any, tuple[str, ...]], Call] = {}
         self.open: list[Any] = []
 
@@ -127,10 +135,10 @@ class _Tree:
         annotation = item.annotation
         if annotation is _EMPTY and item.name == "request":
             annotation = Request
-        elif annotation is _EMPTY and item.name == "websocket" and self.is_socket:
-            annotation = WebSocket
+        elif annotation is _EMPTY:
+            annotation = _UNNAMED.get((self.kind, item.name), _EMPTY)
         try:
-            special = injected_kind(annotation, self.is_socket)
+            special = injected_kind(annotation, self.kind)
         except Unsupported as error:
             raise Unsupported(f"parameter {item.name!r}: {error}") from None
         return special or make_param(item, self.path_names)
@@ -160,15 +168,15 @@ def call_tree(
     dependencies: Sequence[Any] = (),
     overrides: Overrides | None = None,
     view: type | None = None,
-    is_socket: bool = False,
+    route: RouteKind = "http",
 ) -> Call:
     """The calls of a request: `dependencies` first, then the dependencies of the handler.
 
-    is_socket: the handler is that of a websocket route.
+    route: the kind of route that the handler has.
 
     Raises Unsupported with a sentence about the first parameter that cannot be served.
     """
-    tree = _Tree(path_names, overrides or {}, is_socket)
+    tree = _Tree(path_names, overrides or {}, route)
     before = []
     for wanted in dependencies:
         if not isinstance(wanted, Dependency):
@@ -176,8 +184,8 @@ def call_tree(
         before.append(tree.dependency(wanted, ()))
     call = tree.call(handler, (), view)
     call.before = before
-    if is_socket:
-        _check_socket(call)
+    if route != "http":
+        _check_socket(call, route)
     _refuse_two_bodies(call)
     names = {param.name for param in call.params() if param.source == "path"}
     for name in path_names:
@@ -198,9 +206,12 @@ def _check_streams(kind: str, arguments: tuple[Argument, ...]) -> None:
             raise Unsupported(f"parameter {item.name!r}: {what} function takes an {fitting}")
 
 
-def _check_socket(call: Call) -> None:
+def _check_socket(call: Call, route: RouteKind) -> None:
     """Refuse what a websocket route cannot serve."""
-    if call.kind != "async":
+    if route == "sleeper":
+        if call.kind not in ("def", "async"):
+            raise Unsupported("on_connect is a `def` or an `async def` that yields nothing")
+    elif call.kind != "async":
         raise Unsupported("the handler of a WebSocket is an `async def` that yields nothing")
     for param in call.params():
         if param.source in ("stream", "body", "form", "file"):

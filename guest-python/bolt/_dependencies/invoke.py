@@ -35,7 +35,7 @@ class Plan:
     on_error: takes a request and an exception, and returns a response or raises; or None.
     lifespans: entered before the first request of an interpreter, in this order.
     waits: `on_error` is async.
-    is_socket: the call is that of a websocket route. The last wire value is then the WebSocket, and
+    is_socket: the call is that of a websocket route. The last wire value is then its socket, and
         the result is the work that is left after the handler, or None.
     """
 
@@ -52,7 +52,7 @@ class Plan:
     def is_async(self) -> bool:
         """Whether the call returns a coroutine."""
         kinds = {call.kind for call in self.root.walk()}
-        outer = self.waits or self.middleware is not None or self.lifespans
+        outer = self.waits or self.middleware is not None or self.lifespans or self.is_socket
         return bool(outer) or bool(kinds & {"async", "async generator"})
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._app.context import AppContext, around_all
 from .._app.exception_handling import invalid_request
-from .._dependencies.call_tree import Call, call_tree
+from .._dependencies.call_tree import Call
 from .._dependencies.invoke import Plan, compile_invoke, wire_params
 from .._dependencies.params import Param
 from .._errors import ValidatorError
@@ -18,12 +18,16 @@ from .._serialization.response_model import Shape, compile_result, declared_resu
 from .._serialization.serialize_checked import to_plain
 from .._serialization.stream_items import compile_stream, item_type
 from .._struct.validation_errors import explain
+from .._websockets.handshake import connect
 from .._websockets.session import serve
+from .._websockets.sleepers import Sleeper, Terms, compile_sleepers
+from .._websockets.sleeping import SleepingSocket
 from ..exceptions import WebSocketRequestValidationError
 from ..requests import Request
 from ..responses import JSON, EventSourceResponse, JSONResponse, Response, StreamingResponse
 from ..websockets import WebSocket
-from .router import Declaration, qualname
+from .location import qualname
+from .router import Declaration
 
 __all__ = ["Route"]
 
@@ -39,6 +43,7 @@ class Route:
         middleware and the lifespans of all.
     method: upper case; "WEBSOCKET" for a websocket route.
     is_socket: it is a websocket route.
+    sleepers: the handlers that the host calls for its WebSockets while they sleep, once compiled.
     path: the template as declared.
     name: the option `name`, or the name of the function.
     status_code: the status of results that do not set their own.
@@ -74,10 +79,12 @@ class Route:
         self.handler = declared.handler
         self.file = declared.file
         self.line = declared.line
-        given = getattr(declared.handler, "__name__", type(declared.handler).__name__)
+        named: Any = declared.endpoint or declared.handler
+        given = getattr(named, "__name__", type(named).__name__)
         self.name = str(options.get("name") or given)
         self.is_socket = declared.is_socket
         self.status_code = 101 if self.is_socket else int(options.get("status_code") or 200)
+        self.sleepers: tuple[Sleeper, ...] = ()
         self.doc = _first_paragraph(declared.handler)
         self.isolation: str | None = options.get("isolation")
         self.max_concurrency: int | None = options.get("max_concurrency")
@@ -89,13 +96,8 @@ class Route:
     def prepare(self) -> None:
         """Read the signature of the handler, and the current state of the application."""
         options, context = self.declared.options, self.context
-        root = call_tree(
-            self.handler,
-            self.path_names,
-            options.get("dependencies") or (),
-            context.dependency_overrides,
-            self.declared.view,
-            self.is_socket,
+        root = self.declared.calls(
+            self.path_names, options.get("dependencies") or (), context.dependency_overrides
         )
         if self.is_socket:
             self._prepare_socket(root)
@@ -149,7 +151,10 @@ class Route:
         for param in self.params:
             walk_models(param.type, models)
         refuses = any(model.refuses for model in models.values())
-        if self.is_socket:
+        if self.declared.endpoint is not None:
+            invoke = self._with_sleeper(invoke)
+            self.sleepers = tuple(compile_sleepers(self.declared.endpoint, self._terms()))
+        elif self.is_socket:
             invoke = self._with_socket(invoke)
         elif refuses:
             invoke = self._explaining(invoke)
@@ -178,21 +183,38 @@ class Route:
         """The function that runs a whole WebSocket."""
         find = self.context.exception_handlers.find_for_socket
 
-        async def call(wire: tuple[Any, ...]) -> Any:
-            try:
-                return await invoke(wire)
-            except ValidatorError as exc:
-                errors = explain(self.params, wire)
-                if not errors:
-                    # The rejected record is not from the request; the handler created it.
-                    raise exc.__cause__ or exc from None
-                raise WebSocketRequestValidationError(errors) from exc.__cause__
-
         def with_socket(wire: tuple[Any, ...]) -> Any:
             socket = WebSocket(wire[-1], self.context.app)
-            return serve(socket, call((*wire[:-1], socket)), find, self.shown)
+            call = self._handshake(invoke, (*wire[:-1], socket))
+            return serve(socket, call, find, self.shown)
 
         return with_socket
+
+    def _with_sleeper(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function that runs the beginning of a WebSocket that sleeps."""
+        find = self.context.exception_handlers.find_for_socket
+
+        def with_sleeper(wire: tuple[Any, ...]) -> Any:
+            socket = SleepingSocket(wire[-1], self.context.app)
+            call = self._handshake(invoke, (*wire[:-1], socket))
+            return connect(socket, call, find, self.shown)
+
+        return with_sleeper
+
+    async def _handshake(self, invoke: Callable[[Any], Any], wire: tuple[Any, ...]) -> Any:
+        try:
+            return await invoke(wire)
+        except ValidatorError as exc:
+            errors = explain(self.params, wire)
+            if not errors:
+                # The rejected record is not from the request; the handler created it.
+                raise exc.__cause__ or exc from None
+            raise WebSocketRequestValidationError(errors) from exc.__cause__
+
+    def _terms(self) -> Terms:
+        handlers = self.context.exception_handlers
+        find, waits = handlers.find_for_socket, handlers.waits
+        return Terms(self.context.app, self.plan.lifespans, find, waits)
 
     def _explaining(self, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """`invoke`, with a 422 for values that a validator or a constructor rejects."""

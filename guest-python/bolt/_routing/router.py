@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, Unpack
 
-from .._callables import function_in
-from .._dependencies.call_tree import call_tree
+from .._dependencies.call_tree import Call, call_tree
+from .._dependencies.injected import RouteKind
 from .._errors import Unsupported
+from .._websockets.sleepers import check_endpoint, connect_of, first_method
 from ..exceptions import BuildError
+from .location import location, qualname
 from .options import (
     WEBSOCKET,
     RouteOptions,
@@ -23,7 +23,7 @@ from .options import (
 from .path_templates import PathError, parse_path
 from .views import view_methods
 
-__all__ = ["Declaration", "Router", "Routes", "qualname"]
+__all__ = ["Declaration", "Router", "Routes"]
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
@@ -36,6 +36,7 @@ class Declaration:
     options: combined with those of the enclosing routers.
     file, line: the location of the handler's `def`; the file is relative to the import root.
     view: the class whose method the handler is, or None.
+    endpoint: the class whose methods the host calls for a WebSocket that sleeps, or None.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Declaration:
     file: str
     line: int
     view: type | None = None
+    endpoint: type | None = None
 
     @property
     def is_socket(self) -> bool:
@@ -54,8 +56,19 @@ class Declaration:
     def below(self, prefix: str, options: dict[str, Any]) -> Declaration:
         """The same route inside a router with this prefix and these options."""
         path = prefix + self.path
-        merged = combined(options, self.options)
-        return Declaration(self.method, path, merged, self.handler, self.file, self.line, self.view)
+        return replace(self, path=path, options=combined(options, self.options))
+
+    def calls(
+        self,
+        path_names: tuple[str, ...],
+        dependencies: Sequence[Any],
+        overrides: Mapping[Any, Callable[..., Any]] | None = None,
+    ) -> Call:
+        """The calls of a request. Raises Unsupported as `call_tree` does."""
+        kind: RouteKind = "socket" if self.is_socket else "http"
+        if self.endpoint is not None:
+            kind = "sleeper"
+        return call_tree(self.handler, path_names, dependencies, overrides, self.view, kind)
 
     def failure(self, message: str) -> BuildError:
         """A BuildError that names the handler, its file and its line."""
@@ -127,7 +140,9 @@ class Routes:
     ) -> Callable[[_Handler], _Handler]:
         """Register an `async def` handler for WebSockets; see `get` and `WebSocket`.
 
-        name: for `url_path_for`; by default that of the function.
+        Or a class, whose WebSockets sleep between messages; see `WebSocketEndpoint`.
+
+        name: for `url_path_for`; by default that of the function or class.
         options: see `SocketOptions`.
 
         A page of another site cannot connect, unless `origins` allows it.
@@ -135,7 +150,10 @@ class Routes:
 
         def register(handler: _Handler) -> _Handler:
             given = {**options, "name": name}
-            self._declare(WEBSOCKET, path, given, handler)
+            if isinstance(handler, type):
+                self._declare_endpoint(path, given, handler)
+            else:
+                self._declare(WEBSOCKET, path, given, handler)
             return handler
 
         return register
@@ -183,10 +201,25 @@ class Routes:
     def _declare(
         self, method: str, path: str, options: Any, handler: Any, view: type | None = None
     ) -> None:
-        file, line = _location(handler)
+        file, line = location(handler)
         route = Declaration(method, path, dict(options), handler, file, line, view)
         wrong = wrong_socket_options if route.is_socket and view is None else wrong_options
-        for problem in wrong(options):
+        self._check(route, wrong)
+
+    def _declare_endpoint(self, path: str, options: dict[str, Any], cls: type) -> None:
+        handler, view = connect_of(cls)
+        file, line = location(first_method(cls) or handler)
+        route = Declaration(WEBSOCKET, path, options, handler, file, line, view, cls)
+        try:
+            check_endpoint(cls)
+        except Unsupported as error:
+            raise route.failure(str(error)) from None
+        self._check(route, wrong_socket_options)
+
+    def _check(
+        self, route: Declaration, wrong: Callable[[Mapping[str, Any]], Iterator[str]]
+    ) -> None:
+        for problem in wrong(route.options):
             raise route.failure(problem)
         self.declare(route)
 
@@ -223,7 +256,7 @@ class Router(Routes):
         try:
             names = parse_path(inside.path or "/").names
             dependencies = inside.options.get("dependencies") or ()
-            call_tree(route.handler, names, dependencies, None, route.view, route.is_socket)
+            route.calls(names, dependencies)
         except (PathError, Unsupported) as error:
             raise route.failure(str(error)) from None
         self.declared.append(inside)
@@ -236,38 +269,3 @@ def _methods(methods: Collection[str] | None) -> tuple[str, ...]:
     if WEBSOCKET in upper:
         raise ValueError("a websocket route is declared with `websocket(path)`")
     return upper
-
-
-def qualname(handler: Any) -> str:
-    """The name of a handler for messages."""
-    return str(getattr(handler, "__qualname__", type(handler).__qualname__))
-
-
-def _location(handler: Any) -> tuple[str, int]:
-    """The file of a handler relative to the import root, and the line of its `def`."""
-    function = function_in(handler)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return "<unknown>", 0
-    # `co_firstlineno` is the line of the first decorator.
-    line: int = code.co_firstlineno
-    for number in range(line, line + 50):
-        text = linecache.getline(code.co_filename, number).lstrip()
-        if text.startswith(("def ", "async def ")):
-            line = number
-            break
-    return _relative(code.co_filename, str(getattr(function, "__module__", ""))), line
-
-
-def _relative(filename: str, module: str) -> str:
-    """The file relative to the import root, independent of where the application is built."""
-    path = filename.replace("\\", "/")
-    loaded = getattr(sys.modules.get(module), "__file__", None)
-    if loaded is not None and loaded.replace("\\", "/") == path:
-        parts = module.split(".")
-        if path.endswith("/__init__.py"):
-            parts.append("__init__")
-        wanted = "/".join(parts) + ".py"
-        if path.endswith(wanted):
-            return wanted
-    return path.rsplit("/", 1)[-1]

@@ -454,6 +454,11 @@ def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -
         _handlers.append(route.shown)
     for handler in host_error_handlers(api):
         _routes.append((handler.invoke, handler.status_code, handler.is_async))
+        _handlers.append("")
+    for route in api.routes:
+        for sleeper in route.sleepers:
+            _routes.append((sleeper.invoke, 200, sleeper.is_async))
+            _handlers.append(sleeper.shown)
     for route in api.routes:
         for lifespan in route.plan.lifespans:
             if lifespan not in _lifespans:

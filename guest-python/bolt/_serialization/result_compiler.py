@@ -16,7 +16,7 @@ from .result_shape import Shape, below, leaves_out, picks
 from .serialize_checked import to_plain
 from .unsendable import is_mistake
 
-__all__ = ["ResultCompiler"]
+__all__ = ["ResultCompiler", "best"]
 
 _SEQUENCES: dict[str, type] = {
     "list": list,
@@ -278,7 +278,7 @@ def _union(kind: Type, arms: list[Convert]) -> Convert:
         if isinstance(value, Iterator):
             # Every arm has to see all items.
             value = list(value)
-        made = _best(arms, value, place)
+        made = best(arms, value, place)
         if made is MISSING:
             raise refused or wrong(value, place, wanted)
         return made
@@ -286,7 +286,7 @@ def _union(kind: Type, arms: list[Convert]) -> Convert:
     return convert
 
 
-def _best(arms: list[Convert], value: Any, place: Place) -> Any:
+def best(arms: list[Convert], value: Any, place: Place) -> Any:
     """The value as the arm that it fits best; MISSING if it fits none."""
     outer_level, outer_fields = MATCH.level, MATCH.fields
     best, best_level, best_fields = MISSING, -1, None

@@ -12,7 +12,7 @@ from .._serialization.replies import encode_acceptance
 from .._streams import progress
 from .._streams.progress import Flow
 
-__all__ = ["Closed", "Line", "Service", "install", "service"]
+__all__ = ["Closed", "Line", "Service", "host", "install", "service"]
 
 Closed = tuple[int, str]
 """Why a WebSocket is closed: a code and a reason."""
@@ -60,6 +60,12 @@ def service() -> Service:
     if _service is None:
         raise RuntimeError("there is no host: a WebSocket is open in a handler that bolt-host runs")
     return _service
+
+
+def host() -> Any:
+    """The functions of the host. Raises RuntimeError if there is no host."""
+    service()
+    return _host
 
 
 class Line:

@@ -1,20 +1,82 @@
-"""What a WebSocket says besides its messages: close reasons, headers, and refusals in parts."""
+"""What a WebSocket says: messages as the host takes them, close reasons, headers, and refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._datastructures.headers import MutableHeaders, header_list
+from .._datastructures.headers import Headers, MutableHeaders, header_list
+from .._serialization.json_text import json_text
 from ..responses import Response
 
-__all__ = ["Refusal", "close_reason", "header_pairs"]
+__all__ = [
+    "Message",
+    "Refusal",
+    "binary_message",
+    "check_mode",
+    "check_subprotocol",
+    "close_reason",
+    "header_pairs",
+    "json_message",
+    "offered",
+    "text_message",
+]
+
+Message = tuple[bool, str]
+"""Whether it is binary, and its text, or each byte as the character with that code point."""
 
 # Codes below 3000 that may be sent, of RFC 6455 and the registry that it began.
 _CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _LONGEST_REASON = 123
 # What belongs to the handshake, which the host does.
 _RESERVED = "sec-websocket-"
+_MODES = ("text", "binary")
+
+
+def text_message(data: str) -> Message:
+    """A text as the host takes it. Raises TypeError for anything else."""
+    if not isinstance(data, str):
+        raise TypeError(f"a text message is a str, not {type(data).__qualname__}")
+    if not data.isascii():
+        # A surrogate has no UTF-8.
+        data.encode()
+    return False, str.__str__(data)
+
+
+def binary_message(data: bytes | bytearray | memoryview) -> Message:
+    """Bytes as the host takes them. Raises TypeError for anything else."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a binary message is bytes, not {type(data).__qualname__}")
+    return True, str(bytes(data), "latin-1")
+
+
+def json_message(data: Any, mode: str) -> Message:
+    """Any value that a handler may return, as JSON. Raises RuntimeError for another mode."""
+    check_mode(mode)
+    text = json_text(data)
+    return (False, text) if mode == "text" else (True, str(text.encode(), "latin-1"))
+
+
+def check_mode(mode: str) -> None:
+    """Raise RuntimeError if it is no kind of message."""
+    if mode not in _MODES:
+        raise RuntimeError('The "mode" argument should be "text" or "binary".')
+
+
+def offered(headers: Headers) -> list[str]:
+    """The subprotocols that the client offers, the one that it likes best first."""
+    named = ",".join(headers.getlist("sec-websocket-protocol")).split(",")
+    return [name.strip() for name in named if name.strip()]
+
+
+def check_subprotocol(subprotocol: str | None, headers: Headers) -> str:
+    """The subprotocol, or "". Raises ValueError if the client does not offer it."""
+    if subprotocol and subprotocol not in offered(headers):
+        raise ValueError(
+            f"the client does not offer the subprotocol {subprotocol!r}: "
+            "choose one of `scope['subprotocols']`, or none"
+        )
+    return subprotocol or ""
 
 
 def close_reason(code: int, reason: str | None) -> str:

@@ -13,7 +13,6 @@ use crate::http::body;
 use crate::http::file_body::{self, Wanted};
 use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
-use crate::http::response_body::ResponseBody;
 use crate::http::seen_request::SeenRequest;
 use crate::http::socket::Socket;
 use crate::http::stream_body::{StreamBody, StreamSource};
@@ -64,7 +63,7 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
     let status = response.status().as_u16();
     if let Some(socket) = Upgrade::of(&response) {
         socket.log(line, status);
-    } else if let ResponseBody::Stream(stream) = response.body_mut() {
+    } else if let Some(stream) = response.body_mut().as_stream() {
         stream.log(line, status);
     } else {
         line.end(status, response.body().size_hint().lower());

@@ -83,7 +83,7 @@ pub fn from_file(reply: Reply, file: Opened, wanted: Wanted) -> Result<HttpRespo
     };
     *response.status_mut() = status;
     match body {
-        Some(body) => *response.body_mut() = ResponseBody::File(body),
+        Some(body) => *response.body_mut() = ResponseBody::file(body),
         None => {
             response.headers_mut().remove(CONTENT_TYPE);
         }
@@ -96,7 +96,7 @@ pub fn from_stream(reply: Reply, stream: StreamBody) -> Result<HttpResponse, Fau
     let is_bodiless = matches!(reply.status, 204 | 205 | 304);
     let mut response = from_reply(reply)?;
     if !is_bodiless {
-        *response.body_mut() = ResponseBody::Stream(Box::new(stream));
+        *response.body_mut() = ResponseBody::stream(stream);
     }
     Ok(response)
 }

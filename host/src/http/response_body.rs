@@ -12,26 +12,40 @@ use std::task::{Context, Poll};
 use tokio::sync::watch;
 
 /// A response's body. Errors break the connection, so that the client does not take a part for the whole.
-pub enum ResponseBody {
+pub struct ResponseBody(Kind);
+
+enum Kind {
     Whole(Full<Bytes>),
     File(FileBody),
     Stream(Box<StreamBody>),
 }
 
 impl ResponseBody {
+    pub(crate) fn file(file: FileBody) -> Self {
+        Self(Kind::File(file))
+    }
+
+    pub(crate) fn stream(stream: StreamBody) -> Self {
+        Self(Kind::Stream(Box::new(stream)))
+    }
+
+    pub(crate) fn as_stream(&mut self) -> Option<&mut StreamBody> {
+        if let Kind::Stream(stream) = &mut self.0 { Some(stream) } else { None }
+    }
+
     /// Keep the connection in use until all of it is sent, and end streams that may end when the host drains.
-    pub fn on(&mut self, connection: Option<InUse>, closing: &watch::Receiver<bool>) {
-        match self {
-            Self::Whole(_) => {}
-            Self::File(file) => file.hold(connection),
-            Self::Stream(stream) => stream.on(connection, closing),
+    pub(crate) fn on(&mut self, connection: Option<InUse>, closing: &watch::Receiver<bool>) {
+        match &mut self.0 {
+            Kind::Whole(_) => {}
+            Kind::File(file) => file.hold(connection),
+            Kind::Stream(stream) => stream.on(connection, closing),
         }
     }
 }
 
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
+        Self(Kind::Whole(Full::new(bytes)))
     }
 }
 
@@ -40,26 +54,26 @@ impl Body for ResponseBody {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::File(file) => Pin::new(file).poll_frame(cx),
-            Self::Stream(stream) => Pin::new(&mut **stream).poll_frame(cx),
+        match &mut self.get_mut().0 {
+            Kind::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Kind::File(file) => Pin::new(file).poll_frame(cx),
+            Kind::Stream(stream) => Pin::new(&mut **stream).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::File(file) => file.is_end_stream(),
-            Self::Stream(_) => false,
+        match &self.0 {
+            Kind::Whole(body) => body.is_end_stream(),
+            Kind::File(file) => file.is_end_stream(),
+            Kind::Stream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::File(file) => file.size_hint(),
-            Self::Stream(_) => SizeHint::default(),
+        match &self.0 {
+            Kind::Whole(body) => body.size_hint(),
+            Kind::File(file) => file.size_hint(),
+            Kind::Stream(_) => SizeHint::default(),
         }
     }
 }

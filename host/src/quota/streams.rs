@@ -52,6 +52,7 @@ impl StreamQuota {
     }
 
     /// How many are open.
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }

@@ -44,6 +44,7 @@ impl Deflate {
     /// With the largest window.
     pub const LARGEST: Self = Self { window_bits: *WINDOW_BITS.end() };
 
+    #[cfg(test)]
     pub fn window_bits(self) -> u8 {
         self.window_bits
     }

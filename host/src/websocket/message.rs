@@ -8,6 +8,7 @@ pub enum Message {
 }
 
 impl Message {
+    #[cfg(test)]
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
@@ -40,6 +41,7 @@ pub struct CloseFrame {
 
 /// Codes with a meaning: RFC 6455, 7.4.1, and IANA's registry.
 pub mod close_code {
+    #[cfg(test)]
     pub const NORMAL: u16 = 1000;
     pub const GOING_AWAY: u16 = 1001;
     pub const PROTOCOL_ERROR: u16 = 1002;
