@@ -24,11 +24,21 @@ SOCKETS_EACH = 10_000
 
 
 def file_limit() -> int:
-    """Raise the limit of open files as far as possible; returns the connections that it allows."""
+    """Raise the limit of open files of this process as far as possible, and return it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     top = 1_000_000 if hard == resource.RLIM_INFINITY else hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
-    return top - OTHER_FILES
+    return top
+
+
+def most_connections(files: int) -> int:
+    """The connections that servers keep with so many open files.
+
+    bolt-host keeps an eighth for itself, and half of the others are for clients. Each worker has
+    an equal share, but not exactly as many connections, so a twentieth is left.
+    """
+    reserve = min(max(files // 8, 32), 1024, files // 2)
+    return int((files - reserve) / 2 * 0.95)
 
 
 class Holder:
@@ -66,7 +76,7 @@ class Holder:
 @contextlib.contextmanager
 def holding(port: int, count: int) -> Iterator[list[Holder]]:
     """Hold so many open WebSockets."""
-    each = min(SOCKETS_EACH, file_limit())
+    each = min(SOCKETS_EACH, file_limit() - OTHER_FILES)
     with contextlib.ExitStack() as stack:
         holders = []
         # One after another: the server's queue of new connections is for all.

@@ -18,7 +18,7 @@ from statistics import median
 
 import environment
 from environment import say
-from holders import file_limit
+from holders import file_limit, most_connections
 from load import BenchError
 from report import OURS, table
 from run import at_least_one, names
@@ -69,20 +69,23 @@ def arguments() -> argparse.Namespace:
     add("--servers", type=names(known), metavar="NAME,...", help=", ".join(known))
     add("--quick", action="store_true", help="200 clients and short measurements, in 2 rounds")
     add("--rounds", type=at_least_one, metavar="R", help="default 3")
-    add("--clients", type=at_least_one, metavar="N", help="clients of events (default 10000)")
+    add("--clients", type=at_least_one, metavar="N", help="clients of events (default up to 10000)")
     add("--sockets", type=at_least_one, metavar="N", help="idle WebSockets (default up to 10000)")
     add("--python", default=environment.default_python(), help="interpreter for the peers")
     add("--record", type=Path, metavar="FILE", help="write a report, for benches/runs")
     return parser.parse_args()
 
 
-def sizes_of(args: argparse.Namespace, limit: int) -> Sizes:
+def sizes_of(args: argparse.Namespace) -> Sizes:
+    """The sizes that were asked for, or as many of the default as the open files allow."""
     sizes: Sizes = QUICK if args.quick else Sizes()
-    clients = args.clients or min(sizes.clients, limit)
-    sockets = args.sockets or min(sizes.sockets, limit)
-    # Servers inherit the limit. The clients of events are one process too.
-    if max(clients, sockets) > limit:
-        sys.exit(f"the limit of open files allows {limit:,} connections of a process (ulimit -Hn)")
+    # Servers inherit the limit.
+    files = file_limit()
+    most = most_connections(files)
+    clients = args.clients or min(sizes.clients, most)
+    sockets = args.sockets or min(sizes.sockets, most)
+    if max(clients, sockets) > most:
+        sys.exit(f"with {files:,} open files (ulimit -Hn), bolt-host keeps {most:,} connections")
     return dataclasses.replace(sizes, clients=clients, sockets=sockets)
 
 
@@ -161,7 +164,7 @@ def report(record: Record, sizes: Sizes, rounds: int, facts: dict[str, str]) -> 
 def main() -> int:
     args = arguments()
     args.binary = args.binary.resolve()
-    sizes = sizes_of(args, file_limit())
+    sizes = sizes_of(args)
     rounds = args.rounds or (2 if args.quick else 3)
     facts = environment.load_before()
     try:

@@ -348,6 +348,17 @@ def test_a_client_that_is_gone(host: SleepingHost):
     assert host.calls == ['attach "a"'] and host.complaints == []
 
 
+def test_closing_for_a_client_that_is_gone(host: SleepingHost):
+    def on_message(self: Any, socket: SleepingSocket, message: str) -> None:
+        with pytest.raises(WebSocketDisconnect):
+            socket.send("x")
+        raise WebSocketException(4001)
+
+    endpoint(host, on_message)
+    host.answers = answers(Taken.GONE)
+    assert host.message("a") == (200, None) and host.calls == [] and host.complaints == []
+
+
 @pytest.mark.parametrize(
     ("exc", "close", "reason"),
     [

@@ -35,9 +35,6 @@ from bolt._openapi.document import openapi
 from bolt._runtime.warmup_samples import warmup_call
 from bolt._websockets.incoming import compile_message, message_type
 from bolt.exceptions import BuildError
-from bolt.http import Request as Sent
-
-assert Sent
 
 
 class Whole(WebSocketEndpoint):
@@ -220,11 +217,11 @@ def test_endpoints_that_cannot_be(cls: type, error: str):
     for owner in (BoltAPI(), Router()):
         with pytest.raises(BuildError, match=re.escape(error)):
             owner.websocket("/")(cls)
-            assert isinstance(owner, BoltAPI) or "no upload" in error
-            api = owner if isinstance(owner, BoltAPI) else BoltAPI()
-            if isinstance(owner, Router):
-                api.include_router(owner)
-            api.finish()
+            # What depends on records is found when all are defined.
+            assert isinstance(owner, BoltAPI)
+            owner.finish()
+        if "upload" in error:
+            break
 
 
 def test_what_belongs_to_endpoints_only():
@@ -235,8 +232,8 @@ def test_what_belongs_to_endpoints_only():
             declare(handler)
     with pytest.raises(BuildError, match="no option status_code"):
         BoltAPI().websocket("/", status_code=200)(Quiet)  # type: ignore[call-arg]
-    with pytest.raises(BuildError, match="test_sleeping_routes.py"):
-        BoltAPI().websocket("/x")(Whole)
+    with pytest.raises(BuildError, match=r"handler Plain, test_sleeping_routes\.py:[1-9]"):
+        BoltAPI().websocket("/x")(Plain)
 
 
 # Messages.
@@ -246,7 +243,7 @@ class Color(Enum):
     RED = "red"
 
 
-class Point(Struct, forbid_unknown_fields=True):
+class Point(Struct, forbid_unknown=True):
     x: int
     y: Annotated[float, Field(ge=0)] = 1.5
     tags: set[str] = set()

@@ -1,5 +1,6 @@
 //! Builds every example and uses it as its page says; schemathesis also fuzzes the todo list.
 
+use crate::common::websocket::Socket;
 use crate::common::{Server, python_tools, root, run};
 use serde_json::{Value, json};
 use std::fs;
@@ -102,19 +103,65 @@ fn auth_lets_in_whom_it_should() {
 }
 
 #[test]
+fn ticker_goes_on_where_its_client_was() {
+    let server = example("ticker");
+    assert!(server.get("/").text().contains("EventSource"));
+    let mut client = server.connect();
+    client.open("GET", "/prices?pause=0.01", &[("last-event-id", "6")], b"");
+    let event = String::from_utf8(client.chunk().unwrap().unwrap()).unwrap();
+    assert!(event.starts_with("event: price\ndata: {\"number\":7,\"price\":"), "{event}");
+    let history = server.connect().get("/history?count=8");
+    let last: Value = serde_json::from_str(history.text().lines().last().unwrap()).unwrap();
+    assert!(event.contains(&format!("data: {last}\n")), "{event} {last}");
+}
+
+#[test]
+fn chat_rooms_hear_what_their_members_say() {
+    let server = example("chat");
+    assert!(server.get("/").text().contains("new WebSocket"));
+    let mut listener = server.connect();
+    listener.open("GET", "/rooms/lobby/events", &[], b"");
+    let mut ann = Socket::accepted(&server, "/rooms/lobby?name=ann");
+    let said = |who: &str, text: &str| json!({"who": who, "text": text}).to_string();
+    let heard = |socket: &mut Socket| serde_json::from_str::<Value>(&socket.text()).unwrap().to_string();
+    assert_eq!(heard(&mut ann), said("ann", "joined"));
+    let mut bob = Socket::accepted(&server, "/rooms/lobby?name=bob");
+    for socket in [&mut ann, &mut bob] {
+        assert_eq!(heard(socket), said("bob", "joined"));
+    }
+    for number in 0..20 {
+        bob.send(&format!("hello {number}"));
+        for socket in [&mut ann, &mut bob] {
+            assert_eq!(heard(socket), said("bob", &format!("hello {number}")));
+        }
+    }
+    drop(bob);
+    assert_eq!(heard(&mut ann), said("bob", "left"));
+    let mut seen = String::new();
+    while !seen.contains("\"left\"") {
+        seen += &String::from_utf8(listener.chunk().unwrap().unwrap()).unwrap();
+    }
+    assert!(seen.contains("hello 19"), "{seen}");
+    assert_eq!(Socket::open(&server, "/rooms/lobby", &[]).1.status, 403);
+}
+
+/// As FastAPI does, the description of streams has the schema of their items in a document of version 3.1. It is new in 3.2.
+fn as_3_2(described: &str) -> String {
+    described.replacen("\"3.1.0\"", "\"3.2.0\"", 1)
+}
+
+#[test]
 fn descriptions_are_valid() {
-    for name in ["hello", "gateway", "todo", "uploads", "auth"] {
+    for name in ["hello", "gateway", "todo", "uploads", "auth", "ticker", "chat"] {
         let app = root().join("examples").join(name).join("app.py");
         let output = Command::new(crate::common::BINARY).arg("openapi").arg(app).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let file = crate::common::scratch("openapi").join(format!("{name}.json"));
-        fs::write(&file, output.stdout).unwrap();
+        fs::write(&file, as_3_2(&String::from_utf8(output.stdout).unwrap())).unwrap();
         run(Command::new(tool("openapi-spec-validator")).arg(file));
     }
     let fixture = Server::fixture(&["--workers", "1", "--instances", "1", "--log-format", "off"]);
     let file = crate::common::scratch("openapi").join("fixture.json");
-    // As FastAPI does, it describes the items of streams in a document of version 3.1, which is new in 3.2.
-    let described = fixture.get("/openapi.json").text().replacen("\"3.1.0\"", "\"3.2.0\"", 1);
-    fs::write(&file, described).unwrap();
+    fs::write(&file, as_3_2(fixture.get("/openapi.json").text())).unwrap();
     run(Command::new(tool("openapi-spec-validator")).arg(file));
 }

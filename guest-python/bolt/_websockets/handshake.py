@@ -66,17 +66,17 @@ async def _handle(socket: SleepingSocket, exc: Exception, find: _Find) -> None:
             result = await result
         if result is not None:
             socket._refusal = result
-        elif not socket._is_closed:
+        elif not socket._has_ended:
             socket.close()
     elif isinstance(exc, HTTPException):
         socket._refusal = http_error(exc)
     elif isinstance(exc, RequestValidationError):
         socket._refusal = JSON({"detail": exc.errors()}, 422)
     elif isinstance(exc, WebSocketException):
-        if not socket._is_closed:
+        if not socket._has_ended:
             socket.close(exc.code, exc.reason)
     elif isinstance(exc, (WebSocketDisconnect, WebSocketRequestValidationError)):
-        if not socket._is_closed:
+        if not socket._has_ended:
             socket.close()
     else:
         raise exc

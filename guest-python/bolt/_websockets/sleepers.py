@@ -213,10 +213,10 @@ async def _handle(socket: SleepingSocket, exc: Exception, terms: Terms) -> None:
             result = await result
         if result is not None:
             raise RuntimeError(_NO_RESPONSE) from exc
-        if not socket._is_closed:
+        if not socket._has_ended:
             socket.close()
     elif isinstance(exc, WebSocketException):
-        if not socket._is_closed:
+        if not socket._has_ended:
             socket.close(exc.code, exc.reason)
     elif isinstance(exc, (HTTPException, RequestValidationError)):
         # The host would take its response for an end without an error.

@@ -233,8 +233,12 @@ class SleepingSocket(HTTPConnection):
     def _check_open(self) -> None:
         if self._is_over:
             raise RuntimeError(_OVER)
-        if self._is_closed or self._is_gone:
+        if self._has_ended:
             raise WebSocketDisconnected(_CLOSED)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_closed or self._is_gone
 
     def _attach(self) -> None:
         """Have the host keep the attachment, if it has changed."""
