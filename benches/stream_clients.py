@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from clients import OPENING, request_bytes
+from clients import request_bytes
 from load import BenchError, send
 
 T = TypeVar("T")
 
-# The longest time in which no further connection opens.
-OPENING_SECONDS = 30
+# Connections that open at the same time: fewer than the backlog of each server here.
+OPENING = 400
+# The longest time in which no further connection opens, and in which all do.
+STALLED_SECONDS = 30
+OPENING_SECONDS = 120
 # The kernel notes when data came, which on loopback is when the server wrote it: Linux's number
 # for SO_TIMESTAMPNS, and room for the note.
 TIMESTAMPS = 35
@@ -69,7 +72,7 @@ class Crowd:
     def open(self, count: int) -> None:
         """Open so many more; each has got the head of its response when this returns."""
         heads: dict[int, bytes | None] = {}
-        deadline = time.monotonic() + OPENING_SECONDS
+        begun = moved = time.monotonic()
         left = count
         while left or heads:
             while left and len(heads) < OPENING:
@@ -84,10 +87,12 @@ class Crowd:
                         raise BenchError(f"a connection was refused: {error}") from error
                 else:
                     self.read(number)
+            now = time.monotonic()
             if len(heads) < before:
-                deadline = time.monotonic() + OPENING_SECONDS
-            if time.monotonic() > deadline:
-                raise BenchError(f"{left + len(heads)} of {count:,} connections did not open")
+                moved = now
+            if now > min(moved + STALLED_SECONDS, begun + OPENING_SECONDS):
+                late = left + len(heads)
+                raise BenchError(f"after {now - begun:.0f} s, {late:,} of {count:,} were not open")
 
     def opening(self, number: int, heads: dict[int, bytes | None]) -> None:
         """Go on with a connection that is not open yet: None is one that is not connected."""

@@ -67,6 +67,13 @@ impl Socket {
         socket
     }
 
+    /// One that the app accepts with this subprotocol.
+    pub fn accepted_as(server: &Server, path: &str, protocol: &str) -> Self {
+        let (socket, head) = Self::open(server, path, &[("sec-websocket-protocol", protocol)]);
+        assert_eq!((head.status, &*head.headers["sec-websocket-protocol"]), (101, protocol));
+        socket
+    }
+
     pub fn raw(&mut self, bytes: &[u8]) -> bool {
         self.0.stream.get_mut().write_all(bytes).is_ok()
     }

@@ -20,6 +20,7 @@ mod http;
 mod outbound;
 mod readme;
 mod sdk;
+mod sleepers;
 mod sockets;
 mod streams;
 mod structure;

@@ -5,7 +5,7 @@ use crate::codec::reply::Body;
 use crate::codec::work::{Stop, Work};
 use crate::embed::call_args::{self, BadCall};
 use crate::error::Failure;
-use crate::http::pipeline;
+use crate::http::calling;
 use crate::validation::arguments::InvalidArgs;
 use bytes::Bytes;
 use serde::Serialize;
@@ -115,9 +115,9 @@ async fn run(
             outcome => outcome,
         }
         .map_err(refused)?;
-    let id = pipeline::next_request();
-    let pipeline::Answer { reply, .. } =
-        pipeline::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
+    let id = calling::next_request();
+    let calling::Answer { reply, .. } =
+        calling::call(worker_app, id, route, args.into(), deadline).await.map_err(failed)?;
     match reply.body {
         Body::Bytes(body) => Ok((reply.status, body)),
         Body::Stream(_) | Body::Socket => {

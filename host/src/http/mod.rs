@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod body;
+pub mod calling;
 pub mod connection;
 pub mod disposition;
 pub mod file_body;

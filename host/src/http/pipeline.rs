@@ -5,11 +5,12 @@
 
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
-use crate::codec::reply::{self, Flow, Reply};
+use crate::codec::reply::{self, Flow};
 use crate::codec::work::{Stop, Work};
 use crate::error::{Failure, Fault, Overload, Rejection};
 use crate::http::arguments;
 use crate::http::body;
+use crate::http::calling::{Answer, call, next_request};
 use crate::http::file_body::{self, Wanted};
 use crate::http::head::{self, Arrival, Peer, RequestBody};
 use crate::http::response::{self, HttpResponse};
@@ -20,7 +21,6 @@ use crate::http::upgrade::{self, Offer, Upgrade};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
-use crate::pool::call::CallArgs;
 use crate::sandbox::streams_host::Flowing;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
@@ -31,15 +31,7 @@ use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
-
-/// Requests are numbered within the process; 0 stands for none.
-static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
-
-pub fn next_request() -> u64 {
-    NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)
-}
 
 /// Answer one request, whatever happens, and log it.
 pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBody>) -> HttpResponse {
@@ -196,8 +188,12 @@ async fn respond(
     wanted: Wanted,
     offer: Option<Offer>,
 ) -> Result<HttpResponse, Failure> {
-    let Answer { id, route, mut reply, stream } = answer;
+    let Answer { id, route, mut reply, mut stream } = answer;
     let app = &*worker_app.app;
+    if reply.body != reply::Body::Socket {
+        // A handler of a socket that sleeps may refuse it after it has opened it.
+        stream.take_if(|flowing| flowing.sleeper.is_some());
+    }
     match (&mut reply.body, stream, offer) {
         (reply::Body::Bytes(_), None, _) => Ok(response::from_reply(reply)?),
         (reply::Body::File(path), None, _) => {
@@ -316,40 +312,6 @@ fn elsewhere(app: &App, head: &Parts, prefix: &str) -> Option<Rejection> {
         location.push_str(query);
     }
     Some(Rejection::Elsewhere { location })
-}
-
-/// What a handler answered.
-pub struct Answer {
-    id: u64,
-    route: usize,
-    pub reply: Reply,
-    /// The reply's body, if it flows.
-    stream: Option<Flowing>,
-}
-
-/// Call the handler in an instance of its pool, and decode its reply. The deadline covers the wait for an instance, and counts
-/// from when the handler last read a part of the body, if it does.
-pub async fn call(
-    worker_app: &WorkerApp,
-    id: u64,
-    route: usize,
-    args: CallArgs,
-    deadline: Instant,
-) -> Result<Answer, Failure> {
-    let _permit = worker_app.admission.enter(deadline).await?;
-    let (answered, deadline) = worker_app.pools.of(route).call(id, route, args, deadline).reply().await?;
-    let reply = worker_app.app.decoder().decode(answered.text, deadline).await;
-    let reply = reply.map_err(|failure| failure.of_handler(|| handler(&worker_app.app, route)))?;
-    Ok(Answer { id, route, reply, stream: answered.stream })
-}
-
-/// A handler as the log names it.
-fn handler(app: &App, route: usize) -> String {
-    let found = app.manifest.routes.get(route);
-    found.map_or_else(
-        || "an exception handler".to_owned(),
-        |route| format!("{}, {}", route.name, route.source),
-    )
 }
 
 #[cfg(test)]

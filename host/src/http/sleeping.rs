@@ -4,7 +4,7 @@
 use crate::apps::worker_apps::{Found, WorkerApps};
 use crate::codec::marshal::Writer;
 use crate::error::Failure;
-use crate::http::pipeline;
+use crate::http::calling;
 use crate::manifest::{Method, SleeperEvent};
 use crate::pool::call::CallArgs;
 use crate::sandbox::host_state::Attachments;
@@ -114,14 +114,14 @@ async fn call(
         return Err(closing(close_code::SERVICE_RESTART, "the app has no such socket any more"));
     };
     let Some(number) = app.manifest.sleeper(found.route, event) else { return Ok(()) };
-    let id = pipeline::next_request();
+    let id = calling::next_request();
     let mut served = worker_app.counters.begin();
     served.found(found.route);
     let values = arguments(&sleeper.attachment.get());
     let attachments = Attachments { sleeper: Some(sleeper), ..Attachments::default() };
     let args = CallArgs { values, attachments, reservation: None };
     let deadline = Instant::now() + app.limits.deadline;
-    match pipeline::call(&worker_app, id, number, args, deadline).await {
+    match calling::call(&worker_app, id, number, args, deadline).await {
         Ok(answer) => {
             let status = answer.reply.status;
             served.end(status);

@@ -4,8 +4,9 @@ use crate::codec::reply::{self, Body};
 use crate::codec::work::Work;
 use crate::manifest::router::Router;
 use crate::manifest::{Manifest, Method};
-use crate::sandbox::random_calls;
+use crate::sandbox::{random_calls, random_streams};
 use crate::validation::arguments::{Input, validate};
+use crate::websocket::replay;
 
 /// Parse the manifest of a hostile component: no panic.
 pub fn manifest(data: &[u8]) {
@@ -25,6 +26,7 @@ pub fn reply(data: &[u8]) {
         match reply.body {
             Body::Bytes(bytes) => assert!(bytes.len() <= LIMIT),
             Body::File(path) => assert!(path.len() <= LIMIT),
+            Body::Stream(_) | Body::Socket => {}
         }
     }
 }
@@ -33,6 +35,12 @@ pub fn reply(data: &[u8]) {
 pub fn host_functions(data: &[u8]) {
     let kept = random_calls::make(data);
     assert_eq!(kept, Ok(()));
+    assert_eq!(random_streams::make(data), Ok(()));
+}
+
+/// Decode what a hostile client sends over a WebSocket, however it is cut: no panic, and the same messages.
+pub fn websocket(data: &[u8]) {
+    replay::replay(data);
 }
 
 /// An app for [`App::request`].

@@ -23,6 +23,8 @@ pub mod pagemap;
 pub mod problem;
 #[cfg(any(test, feature = "internals"))]
 pub mod random_calls;
+#[cfg(any(test, feature = "internals"))]
+pub mod random_streams;
 pub mod request_head;
 pub mod resolver;
 pub mod socket;
