@@ -62,7 +62,7 @@ impl Resolver {
             interpreter: wire.interpreter.clone(),
             models,
             routes,
-            sleepers: sleepers(&wire)?,
+            sleepers: sleepers(wire)?,
             refusals: wire
                 .refusals
                 .iter()

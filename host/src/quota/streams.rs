@@ -52,7 +52,7 @@ impl StreamQuota {
     }
 
     /// How many are open.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "internals"))]
     pub fn count(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }

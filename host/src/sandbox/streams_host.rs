@@ -122,7 +122,9 @@ impl Streams {
         self.handshakes.remove(&request);
         let slept = self.sockets.remove(&request).and_then(|socket| {
             if socket.sleeps {
-                self.outlets.remove(&request).map(Outlet::sleep);
+                if let Some(outlet) = self.outlets.remove(&request) {
+                    outlet.sleep();
+                }
                 return Some(socket);
             }
             self.sockets.insert(request, socket);
