@@ -16,7 +16,6 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 PAYLOAD = b"x" * 64
-WARMUP_SECONDS = 1.0
 
 
 class Echo(WSListener):
@@ -36,9 +35,9 @@ class Echo(WSListener):
         transport.send(WSMsgType.TEXT, PAYLOAD)
 
 
-async def main(url: str, connections: int, seconds: float) -> None:
+async def main(url: str, connections: int, warmup: float, seconds: float) -> None:
     opened = [await ws_connect(Echo, url) for _ in range(connections)]
-    await asyncio.sleep(WARMUP_SECONDS)
+    await asyncio.sleep(warmup)
     print("begin", flush=True)
     first, begun, used = Echo.messages, time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)
@@ -52,4 +51,4 @@ async def main(url: str, connections: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])))

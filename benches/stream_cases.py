@@ -49,11 +49,11 @@ QUICK = Sizes(
     sockets=200,
     events=5,
     interval=0.2,
-    settle=0.5,
-    seconds=1.5,
-    idle=1.0,
+    settle=0.4,
+    seconds=2.0,
+    idle=0.5,
     parts=1024,
-    slow_seconds=1.5,
+    slow_seconds=1.0,
 )
 Found = dict[str, float]
 
@@ -150,7 +150,7 @@ def generators(ground: Ground) -> Found:
 def echo(ground: Ground) -> Found:
     url = f"ws://127.0.0.1:{ground.port}/ws"
     program = [str(ground.venv / "bin/python"), "-B", str(BENCHES / "echo_load.py"), url]
-    command = [*program, str(ECHOING), str(ground.sizes.seconds)]
+    command = [*program, *map(str, (ECHOING, ground.sizes.settle / 2, ground.sizes.seconds))]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as client:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -163,6 +164,8 @@ def report(record: Record, sizes: Sizes, rounds: int, facts: dict[str, str]) -> 
 
 def main() -> int:
     args = arguments()
+    # Servers have sessions of their own: end them with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     args.binary = args.binary.resolve()
     sizes = sizes_of(args)
     rounds = args.rounds or (2 if args.quick else 3)
