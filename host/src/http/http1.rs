@@ -6,7 +6,7 @@
 use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, Draining, drive};
 use crate::http::head::Peer;
-use crate::http::io::{ClientIo, Framing, InUse};
+use crate::http::io::{ClientIo, Framing, HeldBody, InUse};
 use crate::http::pipeline;
 use crate::http::response_body::ResponseBody;
 use crate::http::socket::Socket;
@@ -96,8 +96,9 @@ async fn rests(framing: &Framing) {
     let mut before = None;
     loop {
         let passed = framing.passed();
-        let is_quiet = before.replace(passed) == Some(passed);
-        if is_quiet && framing.is_between_requests() {
+        // Twice: a body that is dropped now may not be read to its end yet.
+        let now = (passed, framing.is_between_requests());
+        if now.1 && before.replace(now) == Some(now) {
             return;
         }
         sleep(QUIET).await;
@@ -116,9 +117,10 @@ fn service(
     service_fn(move |request: Request<Incoming>| {
         let (apps, leaving, closing) = (apps.clone(), leaving.clone(), closing.clone());
         let upgraded = upgraded.clone();
-        let in_use = InUse::of(framing.clone());
+        let (in_use, framing) = (InUse::of(framing.clone()), framing.clone());
         // Boxed, because hyper reserves room for it between requests too.
         Box::pin(async move {
+            let request = request.map(|body| HeldBody::new(body, &framing));
             let peer = Peer { address, is_secure, is_ambiguous: in_use.framing().is_ambiguous() };
             let mut response = pipeline::handle(&apps, peer, request).await;
             if let Some(socket) = Upgrade::take(&mut response) {
@@ -126,7 +128,6 @@ fn service(
                 response.body_mut().on(Some(in_use), &closing);
                 return Ok(response);
             }
-            in_use.framing().answered();
             if leaving.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -7,11 +7,11 @@ use crate::http::head::Peer;
 use crate::http::head::RequestBody;
 use crate::http::pipeline;
 use crate::http::response::{self, HttpResponse};
-use crate::http::upgrade;
+use crate::http::upgrade::{self, Upgrade};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -52,7 +52,12 @@ where
                 return Ok(response::without_body(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
             }
             let connection = upgrade::connection(request.extensions_mut());
+            let is_connect = request.method() == Method::CONNECT;
             let mut response = answer(&apps, address, is_secure, request).await;
+            if is_connect && response.status().is_success() && Upgrade::of(&response).is_none() {
+                // The client would take the answer for an open tunnel.
+                response = response::without_body(StatusCode::FORBIDDEN);
+            }
             response.body_mut().on(None, &closing);
             upgrade::hand_over(&mut response, connection, Some(&closing), &apps);
             Ok::<_, Infallible>(response)

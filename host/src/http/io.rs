@@ -6,6 +6,7 @@
 
 use crate::util::locks::lock;
 use bytes::{Buf, Bytes};
+use hyper::body::{Body, Frame, SizeHint};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -63,8 +64,8 @@ impl Framing {
         scan.length && scan.encoding
     }
 
-    /// The request was answered: the next bytes are a head.
-    pub fn answered(&self) {
+    /// The request was answered, and its body read or dropped: the next bytes are a head.
+    fn answered(&self) {
         let mut scan = lock(&self.scan);
         (scan.in_head, scan.begun, scan.has_line, scan.length, scan.encoding) =
             (true, false, false, false, false);
@@ -120,7 +121,42 @@ impl InUse {
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        self.0.in_use.fetch_sub(1, Ordering::Relaxed);
+        if self.0.in_use.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.answered();
+        }
+    }
+}
+
+/// A request's body, which keeps its connection in use until it is read or dropped: a handler may read it in parts, and a call
+/// that was given up may still hold it. What follows is its bytes, not a request.
+pub struct HeldBody<B> {
+    body: B,
+    _in_use: InUse,
+}
+
+impl<B> HeldBody<B> {
+    pub fn new(body: B, framing: &Arc<Framing>) -> Self {
+        Self { body, _in_use: InUse::of(framing.clone()) }
+    }
+}
+
+impl<B: Body + Unpin> Body for HeldBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

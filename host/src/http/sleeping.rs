@@ -70,8 +70,17 @@ impl SleepingCalls {
         // A worker that ends drops its sockets.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Some(calling) = calling {
-                let _ = calling.await;
+            let mut outcome = match calling {
+                Some(calling) => calling.await,
+                None => Ok(()),
+            };
+            // What came before the end.
+            while outcome.is_ok()
+                && let Some(Ok(message)) = sleeper.inbox.take()
+            {
+                let arguments = move |attachment: &[u8]| message_arguments(attachment, &message);
+                let event = SleeperEvent::Message;
+                outcome = call(apps.clone(), address.clone(), sleeper.clone(), event, arguments).await;
             }
             let arguments = move |attachment: &[u8]| {
                 let mut out = Writer::with_capacity(attachment.len() + 64);

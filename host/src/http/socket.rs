@@ -64,6 +64,10 @@ pub struct Socket {
     ahead: Bytes,
     /// Being written: whole frames.
     out: Bytes,
+    /// What the app's share holds for them, if they are a topic's: their handler's are counted by their pipe.
+    out_held: usize,
+    /// The client does not take them.
+    is_blocked: bool,
     is_flushed: bool,
     /// Control frames that come next.
     pongs: Vec<u8>,
@@ -101,6 +105,8 @@ impl Socket {
             held: 0,
             ahead: Bytes::new(),
             out: Bytes::new(),
+            out_held: 0,
+            is_blocked: false,
             is_flushed: true,
             pongs: Vec::new(),
             ping: false,
@@ -185,8 +191,13 @@ impl Socket {
                 break;
             }
             let Poll::Ready(written) = Pin::new(&mut *io).poll_write(cx, &self.out)? else {
+                self.is_blocked = true;
                 return Ok(Poll::Pending);
             };
+            if std::mem::take(&mut self.is_blocked) {
+                // It reads, so it is there.
+                self.heard = Instant::now();
+            }
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -200,6 +211,7 @@ impl Socket {
         }
         // Its buffer goes.
         self.out = Bytes::new();
+        self.quota.give_back(std::mem::take(&mut self.out_held));
         Ok(Poll::Ready(()))
     }
 
@@ -249,6 +261,8 @@ impl Socket {
             while let Poll::Ready(next) = subscription.poll_next(cx.waker()) {
                 if let Next::Event(event) = next {
                     self.out = event.frame();
+                    self.quota.hold_anyway(self.out.len());
+                    self.out_held += self.out.len();
                     return true;
                 }
             }
@@ -258,7 +272,12 @@ impl Socket {
 
     /// Read and decode. Ready if there was something.
     fn read<S: AsyncRead + Unpin>(&mut self, io: &mut S, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        if matches!(self.phase, Phase::Over(_)) || self.is_full(cx) {
+        if matches!(self.phase, Phase::Over(_)) {
+            return Ok(Poll::Pending);
+        }
+        if self.is_full(cx) {
+            // What the client says is not read, so its silence says nothing.
+            self.heard = Instant::now();
             return Ok(Poll::Pending);
         }
         if !self.ahead.is_empty() {
@@ -305,6 +324,8 @@ impl Socket {
                     self.inbox.put(message);
                 }
             }
+            // The host's close is its last frame.
+            Event::Ping(_) if self.phase != Phase::Open => {}
             Event::Ping(payload) => {
                 // Only the last of several has to be answered (RFC 6455, 5.5.3).
                 if self.pongs.len() > MOST_PONGS {
@@ -360,6 +381,7 @@ impl Socket {
 
     fn begin_closing(&mut self) {
         self.reader = None;
+        self.decoder.discard();
         self.phase = Phase::Closing(Instant::now() + PATIENCE);
     }
 
@@ -420,6 +442,6 @@ impl Drop for Socket {
         if let (Some(sleeping), Some(frame)) = (self.sleeping.take(), self.inbox.closed()) {
             sleeping.end(frame);
         }
-        self.quota.give_back(self.held);
+        self.quota.give_back(self.held + self.out_held);
     }
 }

@@ -4,6 +4,7 @@
 //! each hold a large body must not wait for each other's clients.
 
 use crate::util::locks::lock;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -24,7 +25,7 @@ struct Share {
     budget: usize,
     held: AtomicUsize,
     /// Streams that wait for the budget.
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<HashMap<usize, (usize, Waker)>>,
 }
 
 /// The right to be open; dropping it gives it back.
@@ -68,8 +69,7 @@ impl StreamQuota {
             return false;
         }
         let is_little = own == 0 && bytes <= LEAST;
-        let more = |held: usize| (is_little || held + bytes <= self.0.budget).then_some(held + bytes);
-        self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        self.hold_if(bytes, is_little)
     }
 
     /// Hold `bytes` more, whatever is held: whoever asks has looked whether there is room.
@@ -79,8 +79,14 @@ impl StreamQuota {
 
     /// Hold `bytes` more if the app's share has room for them.
     pub fn hold_shared(&self, bytes: usize) -> bool {
-        let more = |held: usize| (held + bytes <= self.0.budget).then_some(held + bytes);
-        self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        self.hold_if(bytes, false)
+    }
+
+    /// What is larger than the whole share is held alone.
+    fn hold_if(&self, bytes: usize, is_little: bool) -> bool {
+        let most = self.0.budget.max(bytes);
+        let more = |held: usize| (is_little || held + bytes <= most).then_some(held + bytes);
+        self.0.held.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
     }
 
     /// Whether the app's share is used up.
@@ -97,18 +103,28 @@ impl StreamQuota {
         self.wake();
     }
 
-    /// Wake a stream when some of the budget is given back. One that needs more then waits again.
-    pub fn wait(&self, stream: Waker) {
-        lock(&self.0.waiting).push(stream);
-        // It may have been given back since.
+    /// Wake a stream once there is room for `bytes`. `stream`: a number of its own, until it is forgotten.
+    pub fn wait(&self, stream: usize, bytes: usize, waker: Waker) {
+        lock(&self.0.waiting).insert(stream, (bytes, waker));
+        // There may be room since.
         self.wake();
     }
 
+    /// A stream does not wait any more.
+    pub fn forget(&self, stream: usize) {
+        lock(&self.0.waiting).remove(&stream);
+    }
+
     fn wake(&self) {
-        if self.0.held.load(Ordering::SeqCst) < self.0.budget {
-            let waiting = std::mem::take(&mut *lock(&self.0.waiting));
-            waiting.into_iter().for_each(Waker::wake);
+        let mut waiting = lock(&self.0.waiting);
+        if waiting.is_empty() {
+            return;
         }
+        let held = self.0.held.load(Ordering::SeqCst);
+        let has_room = |bytes: usize| held + bytes <= self.0.budget.max(bytes);
+        let woken: Vec<_> = waiting.extract_if(|_, (bytes, _)| has_room(*bytes)).collect();
+        drop(waiting);
+        woken.into_iter().for_each(|(_, (_, waker))| waker.wake());
     }
 
     /// Whether a stream that holds `own` has room of its own for a chunk.
@@ -150,7 +166,10 @@ mod tests {
         // The app's share is used up; who holds nothing still gets a little.
         assert!(!quota.hold(0, LEAST + 1) && quota.hold(0, LEAST) && !quota.hold(LEAST, 1));
         let woken = Arc::new(Count(AtomicUsize::new(0)));
-        quota.wait(Waker::from(woken.clone()));
+        quota.wait(1, LEAST + 1, Waker::from(woken.clone()));
+        quota.wait(2, 2 * WINDOW, Waker::from(woken.clone()));
+        quota.wait(3, 1, Waker::from(woken.clone()));
+        quota.forget(3);
         quota.give_back(LEAST);
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         quota.give_back(WINDOW);

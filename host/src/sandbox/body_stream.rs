@@ -1,14 +1,14 @@
 //! A request body that its handler reads in parts. Nothing is read before the handler asks, so a client that waits for
 //! `100 Continue` gets it then.
 
-use crate::sandbox::news::News;
+use crate::sandbox::news::{News, Progress};
 use crate::util::locks::lock;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -70,37 +70,29 @@ pub struct Inlet {
     /// What has been read of the body and not by the guest.
     rest: Bytes,
     end: Option<Result<(), BodyFailure>>,
-    waker: Waker,
+    progress: Arc<Progress>,
 }
 
-/// Tells the guest that the body of this request has progressed.
-struct Progress {
-    request: u64,
-    news: Arc<News>,
-}
-
-impl Wake for Progress {
-    fn wake(self: Arc<Self>) {
-        // A guest that has forgotten the request takes no notice.
-        self.news.tell(self.request, || true);
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.progress.end();
     }
 }
 
 impl Inlet {
     pub fn new(request: u64, body: BodyStream, news: Arc<News>) -> Self {
-        let waker = Waker::from(Arc::new(Progress { request, news }));
-        Self { body, rest: Bytes::new(), end: None, waker }
+        Self { body, rest: Bytes::new(), end: None, progress: Progress::new(request, news) }
     }
 
     /// The next part. After `Pending`, the guest is told when to read again.
     pub fn read(&mut self) -> BodyPart {
-        let waker = self.waker.clone();
+        let waker = Waker::from(self.progress.clone());
         if self.fill(&mut Context::from_waker(&waker)).is_pending() {
             return BodyPart::Pending;
         }
-        self.body.clock.read();
         match &self.end {
             _ if !self.rest.is_empty() => {
+                self.body.clock.read();
                 let part = self.rest.split_to(MOST_PART.min(self.rest.len()));
                 BodyPart::Data(part)
             }

@@ -140,7 +140,12 @@ impl streams::Host for HostState {
     }
 
     fn read(&mut self, request: u64) -> wasmtime::Result<Part> {
-        Ok(self.streams.read(request))
+        let part = self.streams.read(request);
+        if matches!(part, Part::Data(_)) {
+            // A client may take long to send what a `def` handler reads.
+            self.execution.entered();
+        }
+        Ok(part)
     }
 
     async fn wait(&mut self, request: u64) -> wasmtime::Result<()> {

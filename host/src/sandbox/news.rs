@@ -3,7 +3,9 @@
 use crate::sandbox::timer::GuestTimer;
 use crate::util::locks::lock;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Wake;
 
 /// The numbers of exchanges, or of requests with streams, that have changed.
 pub struct News {
@@ -38,5 +40,29 @@ impl News {
 
     pub fn take(&self) -> Vec<u64> {
         std::mem::take(&mut *lock(&self.numbers)).into_iter().collect()
+    }
+}
+
+/// Tells the guest that something with this number has progressed, while it is open.
+pub struct Progress {
+    number: u64,
+    news: Arc<News>,
+    is_open: AtomicBool,
+}
+
+impl Progress {
+    pub fn new(number: u64, news: Arc<News>) -> Arc<Self> {
+        Arc::new(Self { number, news, is_open: AtomicBool::new(true) })
+    }
+
+    /// The guest knows the number no more.
+    pub fn end(&self) {
+        self.news.forget(self.number, || self.is_open.store(false, Ordering::Relaxed));
+    }
+}
+
+impl Wake for Progress {
+    fn wake(self: Arc<Self>) {
+        self.news.tell(self.number, || self.is_open.load(Ordering::Relaxed));
     }
 }

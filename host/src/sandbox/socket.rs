@@ -18,10 +18,7 @@ struct Waiting(Weak<Inbox>);
 impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
         let Some(inbox) = self.0.upgrade() else { return };
-        let mut state = lock(&inbox.state);
-        state.is_waiting = false;
-        let connection = state.connection.take();
-        drop(state);
+        let connection = lock(&inbox.state).connection.take();
         connection.inspect(Waker::wake_by_ref);
     }
 }
@@ -95,8 +92,6 @@ struct State {
     /// Waits for room.
     connection: Option<Waker>,
     closed: Option<CloseFrame>,
-    /// The connection waits for the app's share.
-    is_waiting: bool,
     /// The handler has ended: nobody takes messages.
     is_abandoned: bool,
     /// Each with the event after which the client gets its events.
@@ -190,10 +185,10 @@ impl Inbox {
             return Poll::Ready(());
         }
         state.connection = Some(waker.clone());
-        let waits = is_short && !std::mem::replace(&mut state.is_waiting, true);
         drop(state);
-        if waits {
-            self.quota.wait(Waker::from(Arc::new(Waiting(Arc::downgrade(self)))));
+        if is_short {
+            let number = std::ptr::from_ref(&**self).addr();
+            self.quota.wait(number, 1, Waker::from(Arc::new(Waiting(Arc::downgrade(self)))));
         }
         Poll::Pending
     }
@@ -238,6 +233,7 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
+        self.quota.forget(std::ptr::from_ref(self).addr());
         self.abandon();
     }
 }

@@ -9,7 +9,7 @@ use crate::sandbox::news::News;
 use crate::util::locks::lock;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -50,8 +50,6 @@ struct Pipe {
     listener: Mutex<Option<Listener>>,
     /// The client's end is closed.
     is_gone: AtomicBool,
-    /// It waits for room in the app's share.
-    is_waiting: AtomicBool,
     /// It has frames of a WebSocket, which are not cut: others of the host come between them.
     is_framed: bool,
     quota: StreamQuota,
@@ -108,6 +106,11 @@ impl Buffer {
 }
 
 impl Pipe {
+    /// Its number among those that wait for the app's share.
+    fn number(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     fn tell(&self) {
         if let Some(listener) = &*lock(&self.listener) {
             listener.news.tell(listener.request, || true);
@@ -117,6 +120,7 @@ impl Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
+        self.quota.forget(self.number());
         // What came after the client's end was closed.
         self.quota.give_back(lock(&self.buffer).size);
     }
@@ -128,7 +132,6 @@ struct Waiting(Weak<Pipe>);
 impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
         if let Some(pipe) = self.0.upgrade() {
-            pipe.is_waiting.store(false, Ordering::Relaxed);
             pipe.tell();
         }
     }
@@ -147,6 +150,8 @@ pub struct StreamReader {
     pipe: Arc<Pipe>,
     /// How long the guest may take to end then.
     patience: Duration,
+    /// The size of the last part: it counts until the next one is asked for.
+    taken: AtomicUsize,
 }
 
 /// The way to the guest's end of a WebSocket that sleeps.
@@ -181,13 +186,12 @@ pub fn pipe(
         buffer: Mutex::default(),
         listener: Mutex::new(Some(listener)),
         is_gone: AtomicBool::new(false),
-        is_waiting: AtomicBool::new(false),
         is_framed,
         _place: quota.open()?,
         quota: quota.clone(),
     });
     let outlet = Outlet { pipe: pipe.clone(), request, execution: execution.clone(), sleeps: false };
-    Some((outlet, StreamReader { pipe, patience }))
+    Some((outlet, StreamReader { pipe, patience, taken: AtomicUsize::new(0) }))
 }
 
 impl Outlet {
@@ -234,18 +238,21 @@ impl Outlet {
             buffer.awaited = Some(length);
             let is_short = StreamQuota::fits(buffer.size, length);
             drop(buffer);
-            if is_short && !pipe.is_waiting.swap(true, Ordering::Relaxed) {
-                pipe.quota.wait(Waker::from(Arc::new(Waiting(Arc::downgrade(pipe)))));
+            if is_short {
+                pipe.quota.wait(pipe.number(), length, Waker::from(Arc::new(Waiting(Arc::downgrade(pipe)))));
             }
             return Taken::Full;
         }
-        if length > 0 || self.pipe.is_framed {
+        drop(buffer);
+        if length > 0 || pipe.is_framed {
+            // It may be compressed, which takes time; nobody else writes.
             let chunk = chunk();
             if pipe.is_framed {
-                // A frame has its head as well, and may be compressed.
+                // A frame has its head as well.
                 pipe.quota.hold_anyway(chunk.len());
                 pipe.quota.give_back(length);
             }
+            let mut buffer = lock(&pipe.buffer);
             buffer.push(chunk);
             let reader = buffer.reader.take();
             drop(buffer);
@@ -289,6 +296,7 @@ impl StreamReader {
     /// The next bytes, or the end.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
         let pipe = &self.pipe;
+        pipe.quota.give_back(self.taken.swap(0, Ordering::Relaxed));
         let mut buffer = lock(&pipe.buffer);
         let most = if pipe.is_framed { usize::MAX } else { MOST_PART };
         let Some(part) = buffer.pop(most) else {
@@ -303,7 +311,7 @@ impl StreamReader {
         let size = buffer.size;
         let has_room = buffer.awaited.take_if(|chunk| StreamQuota::fits(size, *chunk)).is_some();
         drop(buffer);
-        pipe.quota.give_back(part.len());
+        self.taken.store(part.len(), Ordering::Relaxed);
         if has_room {
             pipe.tell();
         }
@@ -319,7 +327,7 @@ impl Drop for StreamReader {
         let left = std::mem::take(&mut buffer.size);
         (buffer.parts, buffer.last) = Default::default();
         drop(buffer);
-        pipe.quota.give_back(left);
+        pipe.quota.give_back(left + self.taken.swap(0, Ordering::Relaxed));
         pipe.tell();
         let guest = lock(&pipe.listener).as_ref().map(|guest| (guest.request, guest.execution.clone()));
         // As for work after a reply: the guest may take its time to end, and no longer.
@@ -397,8 +405,11 @@ mod tests {
         assert_eq!(second.write(chunk.clone()), Taken::Full);
         assert_eq!(second.write("x".to_owned()), Taken::More, "a little is always taken");
         drop(reader);
+        assert!(news.take().is_empty(), "there is room for all but a byte of it");
+        assert_eq!(next(&other).await.unwrap(), "x");
+        // What was taken counts until more is asked for.
+        assert!(other.poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(news.take(), [7]);
-        next(&other).await.unwrap();
         assert_eq!(second.write(chunk), Taken::More);
     }
 

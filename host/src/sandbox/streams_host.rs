@@ -12,7 +12,7 @@ use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, Taken, pipe};
 use crate::sandbox::timer::GuestTimer;
 use crate::websocket::encoder;
 use crate::websocket::message::{Message, close_code};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct Streams {
     /// Handshakes that have not been answered.
     handshakes: HashMap<u64, SocketTerms>,
     sockets: HashMap<u64, Socket>,
+    /// Outlets of sockets that sleep, each for a call.
+    calls: HashSet<u64>,
     news: Arc<News>,
 }
 
@@ -54,7 +56,8 @@ impl Streams {
     /// `timer` rings when a stream has progressed.
     pub fn new(quota: StreamQuota, patience: Duration, timer: Arc<GuestTimer>) -> Self {
         let (outlets, readers, inlets, handshakes, sockets) = Default::default();
-        Self { quota, patience, outlets, readers, inlets, handshakes, sockets, news: News::new(timer) }
+        let (calls, news) = (HashSet::new(), News::new(timer));
+        Self { quota, patience, outlets, readers, inlets, handshakes, sockets, calls, news }
     }
 
     /// A request begins whose body is read in parts.
@@ -96,6 +99,7 @@ impl Streams {
         self.outlets.insert(request, sleeper.way.outlet(request, &self.news, execution));
         let (inbox, attachment) = (sleeper.inbox.clone(), sleeper.attachment.clone());
         self.sockets.insert(request, Socket { inbox, terms: sleeper.terms, attachment, sleeps: true });
+        self.calls.insert(request);
     }
 
     /// Keep an attachment of a socket that sleeps. False if it is too large.
@@ -125,6 +129,7 @@ impl Streams {
                 if let Some(outlet) = self.outlets.remove(&request) {
                     outlet.sleep();
                 }
+                self.calls.remove(&request);
                 return Some(socket);
             }
             self.sockets.insert(request, socket);
@@ -148,9 +153,9 @@ impl Streams {
         self.outlets.contains_key(&request)
     }
 
-    /// How many responses flow.
+    /// How many responses flow, beside requests that have no reply yet.
     pub fn count(&self) -> usize {
-        self.outlets.len()
+        self.outlets.len().saturating_sub(self.readers.len() + self.calls.len())
     }
 
     pub fn write(&mut self, request: u64, chunk: String) -> WitTaken {
@@ -225,6 +230,7 @@ impl Streams {
         outlet.end(if has_failed { StreamEnd::Failed } else { StreamEnd::Complete });
         self.readers.remove(&request);
         self.inlets.remove(&request);
+        self.calls.remove(&request);
         if let Some(socket) = self.sockets.remove(&request)
             && !socket.sleeps
         {

@@ -79,7 +79,6 @@ impl Event {
 
 #[derive(Debug)]
 pub struct Topic {
-    owner: Arc<Topics>,
     events: Mutex<Events>,
     /// Where its subscribers are.
     lanes: Mutex<Vec<Arc<Lane>>>,
@@ -148,7 +147,7 @@ impl Topics {
         let next =
             after.map_or(events.next, |after| after.saturating_add(1).clamp(events.first(), events.next));
         drop(events);
-        Ok(Subscription { topic, lane, slot, next })
+        Ok(Subscription { topics: self.clone(), topic, lane, slot, next })
     }
 
     /// The number of a topic's last event.
@@ -169,7 +168,7 @@ impl Topics {
         if topics.len() >= MOST_TOPICS {
             self.make_room(&mut topics)?;
         }
-        let topic = Arc::new(Topic::new(self.clone()));
+        let topic = Arc::new(Topic::new());
         topics.insert(name.to_owned(), topic.clone());
         Ok(topic)
     }
@@ -194,11 +193,11 @@ impl Topics {
 }
 
 impl Topic {
-    fn new(owner: Arc<Topics>) -> Self {
+    fn new() -> Self {
         // Larger than all numbers of an earlier life of the host, and exact in JavaScript.
         let start = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_micros() as u64);
         let events = Mutex::new(Events { kept: VecDeque::new(), bytes: 0, next: start });
-        Self { owner, events, lanes: Mutex::default() }
+        Self { events, lanes: Mutex::default() }
     }
 
     /// The lane of this thread.
@@ -278,6 +277,8 @@ impl Lane {
     async fn wake_all(self: Arc<Self>) {
         loop {
             self.is_due.store(false, Ordering::SeqCst);
+            // Subscribers that were woken have to run, also if somebody publishes all the time.
+            tokio::task::yield_now().await;
             let mut at = 0;
             loop {
                 let some: Vec<Waker> = {
@@ -314,6 +315,7 @@ pub enum Next {
 /// A subscriber's place in a topic.
 #[derive(Debug)]
 pub struct Subscription {
+    topics: Arc<Topics>,
     topic: Arc<Topic>,
     lane: Arc<Lane>,
     slot: usize,
@@ -326,7 +328,7 @@ impl Subscription {
         let first = events.first();
         if self.next < first {
             let missed = first - std::mem::replace(&mut self.next, first);
-            self.topic.owner.missed.fetch_add(missed, Ordering::Relaxed);
+            self.topics.missed.fetch_add(missed, Ordering::Relaxed);
             return Poll::Ready(Next::Missed(missed));
         }
         let event = usize::try_from(self.next - first).ok().and_then(|index| events.kept.get(index));

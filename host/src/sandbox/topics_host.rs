@@ -1,12 +1,12 @@
 //! The subscriptions of one instance, by the numbers that its guest knows them by.
 
 use crate::sandbox::bindings::bolt::host::topics::{Event, Published};
-use crate::sandbox::news::News;
+use crate::sandbox::news::{News, Progress};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::topic::{Next, Subscription, Topics};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 /// Subscriptions of an instance.
 const MOST: usize = 100;
@@ -17,20 +17,21 @@ pub struct Subscriptions {
     topics: Arc<Topics>,
     /// Largest event, in bytes.
     most_message: usize,
-    open: HashMap<u64, (Subscription, Waker)>,
+    open: HashMap<u64, Open>,
     last: u64,
     news: Arc<News>,
 }
 
-/// Tells the guest that this subscription has an event.
-struct Progress {
-    subscription: u64,
-    news: Arc<News>,
+/// A subscription, and what tells the guest of its events.
+struct Open {
+    subscription: Subscription,
+    progress: Arc<Progress>,
+    waker: Waker,
 }
 
-impl Wake for Progress {
-    fn wake(self: Arc<Self>) {
-        self.news.tell(self.subscription, || true);
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.progress.end();
     }
 }
 
@@ -56,14 +57,15 @@ impl Subscriptions {
         }
         let Ok(subscription) = self.topics.subscribe(topic, after) else { return REFUSED };
         self.last += 1;
-        let waker = Waker::from(Arc::new(Progress { subscription: self.last, news: self.news.clone() }));
-        self.open.insert(self.last, (subscription, waker));
+        let progress = Progress::new(self.last, self.news.clone());
+        let waker = Waker::from(progress.clone());
+        self.open.insert(self.last, Open { subscription, progress, waker });
         self.last
     }
 
     pub fn next(&mut self, subscription: u64) -> Event {
-        let Some((open, waker)) = self.open.get_mut(&subscription) else { return Event::Pending };
-        match open.poll_next(waker) {
+        let Some(open) = self.open.get_mut(&subscription) else { return Event::Pending };
+        match open.subscription.poll_next(&open.waker) {
             Poll::Pending => Event::Pending,
             Poll::Ready(Next::Missed(count)) => Event::Missed(count),
             Poll::Ready(Next::Event(event)) => {

@@ -15,6 +15,8 @@ const MOST_EMPTY_FRAMES: u32 = 65_536;
 pub struct Decoder {
     most_message: usize,
     can_inflate: bool,
+    /// Messages are of no interest any more, only the close.
+    discards: bool,
     head: HeadReader,
     /// The frame whose payload is being read.
     frame: Option<Frame>,
@@ -53,7 +55,12 @@ impl Decoder {
     /// `most_message`: of a message's content, in bytes. `can_inflate`: the handshake agreed on compression.
     pub fn new(most_message: usize, can_inflate: bool) -> Self {
         let (head, message, control) = Default::default();
-        Self { most_message, can_inflate, head, frame: None, message, control }
+        Self { most_message, can_inflate, discards: false, head, frame: None, message, control }
+    }
+
+    /// Messages are empty from here on: nothing of them is inflated or checked.
+    pub fn discard(&mut self) {
+        self.discards = true;
     }
 
     /// Take bytes off the front of `input` until an event is complete. `None`: all were taken and none is.
@@ -120,6 +127,9 @@ impl Decoder {
     fn message_event(&mut self) -> Result<Event, Violation> {
         let Partial { kind, bytes, .. } = std::mem::take(&mut self.message);
         let Some(Kind { is_text, is_packed }) = kind else { return Err(NOT_BEGUN) };
+        if self.discards {
+            return Ok(Event::Message(Message::Binary(Vec::new())));
+        }
         let bytes = if is_packed { deflate::inflate(&bytes, self.most_message)? } else { bytes };
         if !is_text {
             return Ok(Event::Message(Message::Binary(bytes)));
