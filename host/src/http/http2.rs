@@ -44,7 +44,7 @@ where
         // WebSockets: RFC 8441.
         .enable_connect_protocol();
     let (apps, address, is_secure) = (connection.apps, connection.peer, connection.is_secure);
-    let closing = connection.closing.clone();
+    let (closing, patience) = (connection.closing.clone(), limits.write_timeout);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let (apps, closing) = (apps.clone(), closing.clone());
         async move {
@@ -59,6 +59,7 @@ where
                 response = response::without_body(StatusCode::FORBIDDEN);
             }
             response.body_mut().on(None, &closing);
+            response.body().guard(patience);
             upgrade::hand_over(&mut response, connection, Some(&closing), &apps);
             Ok::<_, Infallible>(response)
         }

@@ -9,6 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A response's body. Errors break the connection, so that the client does not take a part for the whole.
@@ -31,6 +32,13 @@ impl ResponseBody {
 
     pub(crate) fn as_stream(&mut self) -> Option<&mut StreamBody> {
         if let Kind::Stream(stream) = &mut self.0 { Some(stream) } else { None }
+    }
+
+    /// End a stream of a handler whose client does not read, on a connection that does not tell.
+    pub(crate) fn guard(&self, patience: Duration) {
+        if let Kind::Stream(stream) = &self.0 {
+            stream.guard(patience);
+        }
     }
 
     /// Keep the connection in use until all of it is sent, and end streams that may end when the host drains.

@@ -138,6 +138,13 @@ impl StreamBody {
         self.draining = self.clocks.idle.is_none().then(|| Draining::of(closing));
     }
 
+    /// End it when its client takes nothing for so long.
+    pub fn guard(&self, patience: Duration) {
+        if let Some(StreamSource::Handler(reader)) = &self.source {
+            reader.guard(self.clocks.end, patience);
+        }
+    }
+
     /// Log it when it has ended.
     pub fn log(&mut self, line: access_log::Line, status: u16) {
         self.record.log(line, status);

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// Largest chunk, in bytes.
 const MOST_CHUNK: usize = 64 * 1024;
@@ -53,7 +55,11 @@ struct Pipe {
     /// It has frames of a WebSocket, which are not cut: others of the host come between them.
     is_framed: bool,
     quota: StreamQuota,
-    _place: StreamPlace,
+    place: Mutex<Option<StreamPlace>>,
+    /// Parts that the client has taken.
+    parts: AtomicUsize,
+    /// Ends the guest's instance unless the guest ends in time.
+    patience: Mutex<Option<AbortHandle>>,
 }
 
 /// Who is told of progress.
@@ -109,6 +115,21 @@ impl Pipe {
     /// Its number among those that wait for the app's share.
     fn number(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// The client gets no more, and nothing is kept for it.
+    fn cut(&self) {
+        self.is_gone.store(true, Ordering::Relaxed);
+        let mut buffer = lock(&self.buffer);
+        buffer.end.get_or_insert(StreamEnd::Lost);
+        let left = std::mem::take(&mut buffer.size);
+        (buffer.parts, buffer.last) = Default::default();
+        let reader = buffer.reader.take();
+        drop(buffer);
+        self.quota.give_back(left);
+        drop(lock(&self.place).take());
+        reader.inspect(Waker::wake_by_ref);
+        self.tell();
     }
 
     fn tell(&self) {
@@ -187,7 +208,9 @@ pub fn pipe(
         listener: Mutex::new(Some(listener)),
         is_gone: AtomicBool::new(false),
         is_framed,
-        _place: quota.open()?,
+        place: Mutex::new(Some(quota.open()?)),
+        parts: AtomicUsize::new(0),
+        patience: Mutex::default(),
         quota: quota.clone(),
     });
     let outlet = Outlet { pipe: pipe.clone(), request, execution: execution.clone(), sleeps: false };
@@ -283,11 +306,33 @@ impl Drop for Outlet {
         let listener = lock(&self.pipe.listener).take_if(|listener| listener.request == self.request);
         if let Some(listener) = listener {
             listener.news.forget(listener.request, || ());
+            lock(&self.pipe.patience).take().inspect(AbortHandle::abort);
         }
     }
 }
 
 impl StreamReader {
+    /// End it at `end`, and when the client takes nothing for so long although there is something. A connection that does not
+    /// ask for more while its client does not read would keep it for ever.
+    pub fn guard(&self, end: Instant, patience: Duration) {
+        let pipe = Arc::downgrade(&self.pipe);
+        tokio::spawn(async move {
+            let mut seen = None;
+            loop {
+                tokio::time::sleep(patience).await;
+                let Some(pipe) = pipe.upgrade().filter(|pipe| !pipe.is_gone.load(Ordering::Relaxed)) else {
+                    return;
+                };
+                let waits = lock(&pipe.buffer).size > 0;
+                let now = waits.then(|| pipe.parts.load(Ordering::Relaxed));
+                if now.is_some() && seen == now || Instant::now() >= end {
+                    return pipe.cut();
+                }
+                seen = now;
+            }
+        });
+    }
+
     /// The way to the guest's end, for a socket that sleeps.
     pub fn sleeping(&self) -> Sleeping {
         Sleeping(self.pipe.clone())
@@ -312,6 +357,7 @@ impl StreamReader {
         let has_room = buffer.awaited.take_if(|chunk| StreamQuota::fits(size, *chunk)).is_some();
         drop(buffer);
         self.taken.store(part.len(), Ordering::Relaxed);
+        pipe.parts.fetch_add(1, Ordering::Relaxed);
         if has_room {
             pipe.tell();
         }
@@ -333,107 +379,21 @@ impl Drop for StreamReader {
         // As for work after a reply: the guest may take its time to end, and no longer.
         let (patience, pipe) = (self.patience, Arc::downgrade(pipe));
         if let (Some((request, execution)), Ok(runtime)) = (guest, Handle::try_current()) {
-            runtime.spawn(async move {
+            let own = pipe.clone();
+            let ending = runtime.spawn(async move {
                 tokio::time::sleep(patience).await;
                 let Some(pipe) = pipe.upgrade() else { return };
                 if lock(&pipe.listener).as_ref().is_some_and(|guest| guest.request == request) {
                     execution.overstayed.notify_one();
                 }
             });
+            if let Some(pipe) = own.upgrade() {
+                *lock(&pipe.patience) = Some(ending.abort_handle());
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::quota::streams::WINDOW;
-    use crate::sandbox::timer::GuestTimer;
-    use std::future::poll_fn;
-
-    fn ends(quota: &StreamQuota) -> (Outlet, StreamReader, Arc<News>) {
-        let news = News::new(Arc::<GuestTimer>::default());
-        let (outlet, reader) =
-            pipe((7, false), quota, &news, &Execution::alone(), Duration::from_millis(1)).unwrap();
-        (outlet, reader, news)
-    }
-
-    async fn next(reader: &StreamReader) -> Result<Bytes, StreamEnd> {
-        poll_fn(|cx| reader.poll(cx)).await
-    }
-
-    #[tokio::test]
-    async fn chunks_arrive_in_order_and_small_ones_are_joined() {
-        let (mut outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
-        let large = "é".repeat(LARGE);
-        for chunk in ["a", "b", "", &large, "c"] {
-            assert_eq!(outlet.write(chunk.to_owned()), Taken::More);
-        }
-        outlet.end(StreamEnd::Complete);
-        assert_eq!(next(&reader).await.unwrap(), "ab");
-        assert_eq!(next(&reader).await.unwrap(), vec![0xe9; LARGE]);
-        assert_eq!(next(&reader).await.unwrap(), "c");
-        assert_eq!(next(&reader).await, Err(StreamEnd::Complete));
-    }
-
-    #[tokio::test]
-    async fn a_slow_client_stops_the_guest_and_wakes_it() {
-        let quota = StreamQuota::new(1, 1 << 20);
-        let (mut outlet, reader, news) = ends(&quota);
-        let chunk = "x".repeat(MOST_CHUNK);
-        let written = (0..).take_while(|_| outlet.write(chunk.clone()) == Taken::More).count();
-        assert_eq!((written, quota.held()), (WINDOW / MOST_CHUNK, WINDOW));
-        assert_eq!(next(&reader).await.unwrap().len(), MOST_PART);
-        assert!(news.take().is_empty(), "the chunk has no room yet");
-        assert_eq!(next(&reader).await.unwrap().len(), MOST_PART);
-        assert_eq!(news.take(), [7]);
-        assert_eq!(outlet.write(chunk), Taken::More);
-        drop(reader);
-        assert_eq!((quota.held(), outlet.write("x".to_owned())), (0, Taken::Gone));
-        assert_eq!((news.take(), quota.count()), (vec![7], 1));
-        drop(outlet);
-        assert_eq!(quota.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn streams_that_wait_for_the_apps_share_are_woken() {
-        let quota = StreamQuota::new(2, 2 * MOST_CHUNK);
-        let (mut first, reader, _) = ends(&quota);
-        let (mut second, other, news) = ends(&quota);
-        let chunk = "x".repeat(MOST_CHUNK);
-        assert_eq!(first.write(chunk.clone()), Taken::More);
-        assert_eq!(second.write(chunk.clone()), Taken::Full);
-        assert_eq!(second.write("x".to_owned()), Taken::More, "a little is always taken");
-        drop(reader);
-        assert!(news.take().is_empty(), "there is room for all but a byte of it");
-        assert_eq!(next(&other).await.unwrap(), "x");
-        // What was taken counts until more is asked for.
-        assert!(other.poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        assert_eq!(news.take(), [7]);
-        assert_eq!(second.write(chunk), Taken::More);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_chunk_and_an_instance_that_ends_break_the_response() {
-        for chunk in ["x".repeat(MOST_CHUNK + 1), "\u{100}".to_owned()] {
-            let (mut outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
-            assert_eq!((outlet.write(chunk), outlet.write("x".to_owned())), (Taken::Gone, Taken::Gone));
-            outlet.end(StreamEnd::Complete);
-            assert_eq!(next(&reader).await, Err(StreamEnd::Failed));
-        }
-        let (outlet, reader, _) = ends(&StreamQuota::new(1, 1 << 20));
-        drop(outlet);
-        assert_eq!(next(&reader).await, Err(StreamEnd::Lost));
-    }
-
-    #[tokio::test]
-    async fn a_guest_that_does_not_end_after_its_client_loses_its_instance() {
-        let news = News::new(Arc::<GuestTimer>::default());
-        let execution = Execution::alone();
-        let quota = StreamQuota::new(1, 0);
-        let (_outlet, reader) =
-            pipe((7, false), &quota, &news, &execution, Duration::from_millis(1)).unwrap();
-        drop(reader);
-        execution.overstayed.notified().await;
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;
