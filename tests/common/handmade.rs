@@ -175,8 +175,8 @@ impl Handmade<'_> {
             {
                 text.replace_range(begin..end, "");
             }
-            let is_earlier =
-                |line: &&str| !line.contains("bolt:host/streams@") && !line.contains("import streams;");
+            let later = ["bolt:host/streams@", "import streams;", "import sockets;", "import topics;"];
+            let is_earlier = |line: &&str| !later.iter().any(|later| line.contains(later));
             text = text.lines().filter(is_earlier).map(|line| format!("{line}\n")).collect();
         }
         text.replace("@0.4.1", &format!("@{}", self.abi))

@@ -208,7 +208,8 @@ fn messages_are_compressed_if_the_client_can() {
     assert!(opcode == 0x40 | TEXT && packed.len() < 1000, "{opcode} {}", packed.len());
 }
 
-/// The conformance suite without its long cases. `cargo test --test stress -- sockets` has them.
+/// The conformance suite without its long cases, of which `flows::the_conformance_suite_has_large_messages` has some. Those of
+/// compression are property tests of `websocket`: the suite does not expect small messages to be sent as they are.
 #[test]
 fn the_conformance_suite_passes() {
     let app = root().join("tests/autobahn/echo.py");

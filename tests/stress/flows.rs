@@ -1,11 +1,12 @@
 //! Streams, WebSockets and topics, by a tenant and by clients that mean harm: the neighbour is served as before, and nothing is
 //! left of it. `--nocapture` prints a table.
 
-use crate::common::Connection;
 use crate::common::pair::{Answers, Pair, Terms, attack_time};
 use crate::common::websocket::{FIN, HANDSHAKE, PING, Socket, TEXT, frame};
+use crate::common::{Connection, Server, python_tools, root, run, scratch};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -142,4 +143,19 @@ fn flowing_bodies_harm_nobody_else() {
     all(&pair);
     pair.begin_report();
     all(&pair);
+}
+
+/// Messages of up to 16 MiB, whole, in fragments and in small pieces, from the conformance suite.
+#[test]
+fn the_conformance_suite_has_large_messages() {
+    let app = root().join("tests/autobahn/echo.py");
+    let flags = ["--workers", "2", "--max-message", "17MiB", "--transit", "256MiB", "--log-format", "off"];
+    let server = Server::start(&app, &flags);
+    let kosoku = python_tools("kosoku", &["kosoku==0.1.0"]).join("kosoku");
+    let mut cases = Command::new(kosoku);
+    for some in ["9.1.*", "9.2.*", "9.3.5", "9.4.5", "9.5.3", "9.6.3", "9.7.1", "9.8.1"] {
+        cases.args(["-i", some]);
+    }
+    run(cases.args(["-p", "2", "-o"]).arg(scratch("autobahn")).arg(server.address.to_string()));
+    server.assert_no_panic("autobahn");
 }
