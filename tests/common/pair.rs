@@ -218,7 +218,7 @@ prefix = "/a"
 [app.a.limits]
 deadline = "700ms"
 grace = "100ms"
-memory = "48MiB"
+memory = "52MiB"
 instances = 3
 concurrency = 60
 queue = 40
