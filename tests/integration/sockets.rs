@@ -3,9 +3,16 @@
 use crate::common::tenants::until;
 use crate::common::websocket::{BINARY, CLOSE, FIN, HANDSHAKE, PING, PONG, Socket, TEXT, frame};
 use crate::common::{Server, python_tools, root, run, scratch};
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper::ext::Protocol;
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn serve(flags: &[&str]) -> Server {
     let mut all = vec!["--workers", "1", "--instances", "1", "--admin", "127.0.0.1:0"];
@@ -225,4 +232,39 @@ fn the_conformance_suite_passes() {
     let outcomes = index.as_object().unwrap().values().next().unwrap().as_object().unwrap();
     assert!(outcomes.len() > 200, "{}", outcomes.len());
     server.assert_no_panic("autobahn");
+}
+
+/// RFC 8441.
+#[test]
+fn a_socket_opens_over_http2() {
+    let server = serve(&[]);
+    let address = server.address;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let io = TokioIo::new(stream);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        // The host's settings say that it may be asked.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for (path, status) in [("/sockets/echo", 200), ("/sockets/guarded/7", 403), ("/sockets/ended", 404)] {
+            let uri = format!("http://localhost{path}");
+            let request =
+                Request::builder().method(Method::CONNECT).uri(uri).header("sec-websocket-version", "13");
+            let mut request = request.body(Empty::<Bytes>::new()).unwrap();
+            request.extensions_mut().insert(Protocol::from_static("websocket"));
+            let response = sender.send_request(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            if status != 200 {
+                continue;
+            }
+            let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+            socket.write_all(&frame(FIN | TEXT, b"hello")).await.unwrap();
+            let mut answer = [0; 7];
+            socket.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"\x81\x05hello");
+        }
+    });
+    until_ended(&server, &["echo 1006 ", "echo"]);
+    server.assert_no_panic("http2");
 }
