@@ -176,8 +176,10 @@ impl StreamBody {
         match due {
             Due::Heartbeat if self.is_between_events => self.send(HEARTBEAT),
             Due::Heartbeat => {
+                // In the middle of an event: the next one is due later.
                 self.clocks.since = Instant::now();
-                self.send(Bytes::new())
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Due::Idle => {
                 let limit = limit_name::of(Limit::StreamIdle);

@@ -4,6 +4,7 @@
 
 use crate::codec::latin1::latin1_bytes;
 use crate::quota::streams::{StreamPlace, StreamQuota};
+use crate::sandbox::bindings::bolt::host::streams::Taken;
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
 use crate::util::locks::lock;
@@ -25,15 +26,6 @@ const LARGE: usize = 8 * 1024;
 const MOST_PART: usize = 32 * 1024;
 /// A guest that has computed for this long should let its other requests run.
 const LONG: Duration = Duration::from_millis(5);
-
-/// What became of a chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    More,
-    Pause,
-    Full,
-    Gone,
-}
 
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +109,7 @@ impl Pipe {
         std::ptr::from_ref(self).addr()
     }
 
-    /// The client gets no more, and nothing is kept for it.
+    /// The client gets no more, nothing is kept for it, and the guest is told.
     fn cut(&self) {
         self.is_gone.store(true, Ordering::Relaxed);
         let mut buffer = lock(&self.buffer);
@@ -127,7 +119,6 @@ impl Pipe {
         let reader = buffer.reader.take();
         drop(buffer);
         self.quota.give_back(left);
-        drop(lock(&self.place).take());
         reader.inspect(Waker::wake_by_ref);
         self.tell();
     }
@@ -326,6 +317,8 @@ impl StreamReader {
                 let waits = lock(&pipe.buffer).size > 0;
                 let now = waits.then(|| pipe.parts.load(Ordering::Relaxed));
                 if now.is_some() && seen == now || Instant::now() >= end {
+                    // The connection keeps its end of the pipe.
+                    drop(lock(&pipe.place).take());
                     return pipe.cut();
                 }
                 seen = now;
@@ -368,13 +361,8 @@ impl StreamReader {
 impl Drop for StreamReader {
     fn drop(&mut self) {
         let pipe = &self.pipe;
-        pipe.is_gone.store(true, Ordering::Relaxed);
-        let mut buffer = lock(&pipe.buffer);
-        let left = std::mem::take(&mut buffer.size);
-        (buffer.parts, buffer.last) = Default::default();
-        drop(buffer);
-        pipe.quota.give_back(left + self.taken.swap(0, Ordering::Relaxed));
-        pipe.tell();
+        pipe.quota.give_back(self.taken.swap(0, Ordering::Relaxed));
+        pipe.cut();
         let guest = lock(&pipe.listener).as_ref().map(|guest| (guest.request, guest.execution.clone()));
         // As for work after a reply: the guest may take its time to end, and no longer.
         let (patience, pipe) = (self.patience, Arc::downgrade(pipe));

@@ -3,12 +3,12 @@
 use crate::codec::latin1::latin1_bytes;
 use crate::quota::streams::StreamQuota;
 use crate::sandbox::bindings::bolt::host::sockets::Message as WitMessage;
-use crate::sandbox::bindings::bolt::host::streams::{Part, Progress, Taken as WitTaken};
+use crate::sandbox::bindings::bolt::host::streams::{Part, Progress, Taken};
 use crate::sandbox::body_stream::{BodyPart, BodyStream, Inlet};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
 use crate::sandbox::socket::{Attachment, Inbox, Sleeper, SocketTerms};
-use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, Taken, pipe};
+use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, pipe};
 use crate::sandbox::timer::GuestTimer;
 use crate::websocket::encoder;
 use crate::websocket::message::{Message, close_code};
@@ -158,32 +158,32 @@ impl Streams {
         self.outlets.len().saturating_sub(self.readers.len() + self.calls.len())
     }
 
-    pub fn write(&mut self, request: u64, chunk: String) -> WitTaken {
+    pub fn write(&mut self, request: u64, chunk: String) -> Taken {
         // Its bytes would stand between frames.
         if self.sockets.contains_key(&request) {
-            return WitTaken::Gone;
+            return Taken::Gone;
         }
-        told(self.outlets.get_mut(&request).map(|outlet| outlet.write(chunk)))
+        self.outlets.get_mut(&request).map_or(Taken::Gone, |outlet| outlet.write(chunk))
     }
 
     /// Send a message over a WebSocket.
-    pub fn send(&mut self, request: u64, is_text: bool, data: String) -> WitTaken {
+    pub fn send(&mut self, request: u64, is_text: bool, data: String) -> Taken {
         let (Some(outlet), Some(socket)) = (self.outlets.get_mut(&request), self.sockets.get(&request))
         else {
-            return WitTaken::Gone;
+            return Taken::Gone;
         };
         let content = if is_text { Some(data.into_bytes()) } else { latin1_bytes(data) };
         let Some(content) = content else {
             outlet.send_last(encoder::close(close_code::INTERNAL_ERROR, ""));
-            return WitTaken::Gone;
+            return Taken::Gone;
         };
         if content.len() > socket.terms.most_message {
             outlet
                 .send_last(encoder::close(close_code::MESSAGE_TOO_BIG, "a message of the app is too large"));
-            return WitTaken::Gone;
+            return Taken::Gone;
         }
         let encode = || encoder::message(is_text, &content, socket.terms.deflate);
-        told(Some(outlet.send(content.len(), encode)))
+        outlet.send(content.len(), encode)
     }
 
     /// The next message of a WebSocket's client.
@@ -236,12 +236,11 @@ impl Streams {
         {
             socket.inbox.abandon();
         }
-        for capacity in [self.outlets.capacity(), self.inlets.capacity()] {
-            // Thousands of streams at a time are rare.
-            if capacity > 64 && self.outlets.is_empty() && self.inlets.is_empty() {
-                self.outlets.shrink_to_fit();
-                self.inlets.shrink_to_fit();
-            }
+        // Thousands of streams at a time are rare.
+        if self.outlets.is_empty() && self.outlets.capacity() > 64 {
+            self.outlets.shrink_to_fit();
+            self.inlets.shrink_to_fit();
+            self.sockets.shrink_to_fit();
         }
         true
     }
@@ -268,14 +267,5 @@ impl Streams {
         let is_closed = |request| self.sockets.get(&request).is_some_and(|socket| socket.inbox.is_closed());
         let gone = |request| self.outlets.get(&request).is_some_and(Outlet::is_gone) || is_closed(request);
         self.news.take().into_iter().map(|request| Progress { request, gone: gone(request) }).collect()
-    }
-}
-
-fn told(taken: Option<Taken>) -> WitTaken {
-    match taken {
-        Some(Taken::More) => WitTaken::More,
-        Some(Taken::Pause) => WitTaken::Pause,
-        Some(Taken::Full) => WitTaken::Full,
-        Some(Taken::Gone) | None => WitTaken::Gone,
     }
 }
