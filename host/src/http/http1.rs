@@ -3,6 +3,7 @@
 //! hyper keeps 16 KiB for an idle connection, and ten thousand of those cost more than the interpreters behind them. So
 //! we take an idle connection from hyper after a while, and give it back with the first bytes of the next request.
 
+use crate::apps::worker_apps::WorkerApps;
 use crate::config::limits::ServerLimits;
 use crate::http::connection::{Connection, Draining, drive};
 use crate::http::head::Peer;
@@ -19,11 +20,13 @@ use hyper::server::conn::http1::{Builder, Parts};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// Most headers of a request.
@@ -45,11 +48,17 @@ where
     let framing = Arc::new(Framing::default());
     let mut wire = ClientIo::new(stream, framing.clone());
     let mut may_rest = true;
-    // Filled by the response to the handshake of a WebSocket, after which hyper is done.
-    let upgraded = Arc::new(Mutex::new(None));
+    let shared = Arc::new(Shared {
+        apps: connection.apps.clone(),
+        leaving: connection.leaving.clone(),
+        closing: connection.closing.clone(),
+        framing: framing.clone(),
+        address: connection.peer,
+        is_secure: connection.is_secure,
+        upgraded: Mutex::default(),
+    });
     loop {
-        let answering = service(&connection, &framing, &upgraded);
-        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), answering));
+        let mut spoken = Box::new(http.serve_connection(TokioIo::new(wire), service(&shared)));
         let speaking = drive(Pin::new(&mut *spoken), &mut connection.closing);
         let is_done = tokio::select! {
             done = speaking => {
@@ -58,7 +67,7 @@ where
             }
             () = rests(&framing), if may_rest => false,
         };
-        let socket = lock(&upgraded).take();
+        let socket = lock(&shared.upgraded).take();
         let Parts { io, read_buf, .. } = spoken.into_parts();
         if let Some(socket) = socket {
             let (stream, ahead) = io.into_inner().into_parts();
@@ -98,40 +107,48 @@ async fn rests(framing: &Framing) {
         let passed = framing.passed();
         // Twice: a body that is dropped now may not be read to its end yet.
         let now = (passed, framing.is_between_requests());
-        if now.1 && before.replace(now) == Some(now) {
+        let seen = before.replace(now);
+        if now.1 && seen == Some(now) {
             return;
         }
         sleep(QUIET).await;
     }
 }
 
+/// What all requests of a connection need.
+struct Shared {
+    apps: Arc<WorkerApps>,
+    leaving: Arc<AtomicBool>,
+    closing: watch::Receiver<bool>,
+    framing: Arc<Framing>,
+    address: SocketAddr,
+    is_secure: bool,
+    /// Set by the response to the handshake of a WebSocket, after which hyper is done.
+    upgraded: Mutex<Option<Box<Socket>>>,
+}
+
 fn service(
-    connection: &Connection,
-    framing: &Arc<Framing>,
-    upgraded: &Arc<Mutex<Option<Box<Socket>>>>,
+    shared: &Arc<Shared>,
 ) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Unpin + use<> {
-    let Connection { apps, leaving, peer, is_secure, closing } = connection;
-    let (apps, leaving, framing, closing) = (apps.clone(), leaving.clone(), framing.clone(), closing.clone());
-    let upgraded = upgraded.clone();
-    let (address, is_secure) = (*peer, *is_secure);
+    let shared = shared.clone();
     service_fn(move |request: Request<Incoming>| {
-        let (apps, leaving, closing) = (apps.clone(), leaving.clone(), closing.clone());
-        let upgraded = upgraded.clone();
-        let (in_use, framing) = (InUse::of(framing.clone()), framing.clone());
+        let (shared, in_use) = (shared.clone(), InUse::of(shared.framing.clone()));
         // Boxed, because hyper reserves room for it between requests too.
         Box::pin(async move {
-            let request = request.map(|body| HeldBody::new(body, &framing));
-            let peer = Peer { address, is_secure, is_ambiguous: in_use.framing().is_ambiguous() };
-            let mut response = pipeline::handle(&apps, peer, request).await;
-            if let Some(socket) = Upgrade::take(&mut response) {
-                *lock(&upgraded) = Some(socket);
-                response.body_mut().on(Some(in_use), &closing);
-                return Ok(response);
-            }
-            if leaving.load(Ordering::Relaxed) {
+            let Shared { framing, address, is_secure, .. } = &*shared;
+            let request = request.map(|body| HeldBody::new(body, framing));
+            let is_ambiguous = framing.is_ambiguous();
+            let peer = Peer { address: *address, is_secure: *is_secure, is_ambiguous };
+            let mut response = pipeline::handle(&shared.apps, peer, request).await;
+            let socket = Upgrade::take(&mut response);
+            // The head of a handshake's answer has a connection header of its own.
+            if socket.is_none() && shared.leaving.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            response.body_mut().on(Some(in_use), &closing);
+            if socket.is_some() {
+                *lock(&shared.upgraded) = socket;
+            }
+            response.body_mut().on(Some(in_use), &shared.closing);
             Ok::<_, Infallible>(response)
         })
     })

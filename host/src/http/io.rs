@@ -113,10 +113,6 @@ impl InUse {
         framing.in_use.fetch_add(1, Ordering::Relaxed);
         Self(framing)
     }
-
-    pub fn framing(&self) -> &Framing {
-        &self.0
-    }
 }
 
 impl Drop for InUse {
