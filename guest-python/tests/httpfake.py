@@ -108,6 +108,7 @@ class FakeHost:
         self.exchanges: list[Exchange] = []
         self.fresh: set[int] = set()
         self.waits = 0
+        self.takes_over = True
 
     @property
     def left_open(self) -> list[int]:
@@ -149,6 +150,13 @@ class FakeHost:
             return exchange.parts.pop(0)
         self._later(number)
         return Pending()
+
+    def proxy(self, number: int, request: int) -> bool:
+        exchange = self._of(number)
+        if not self.takes_over or not exchange.complete:
+            return False
+        self.close(number)
+        return True
 
     def close(self, number: int) -> None:
         self._of(number).closed = True

@@ -7,6 +7,7 @@ mod common;
 mod admin;
 mod app_folder;
 mod asyncio;
+mod browser;
 mod build_walls;
 mod cli;
 mod dev;

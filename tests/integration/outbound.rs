@@ -1,6 +1,6 @@
 //! Outbound requests of apps: `bolt.http` and httpx, what they may reach, and how they fail.
 
-use crate::common::{Server, root};
+use crate::common::{Server, http2, root};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -97,6 +97,14 @@ fn answer(stream: &TcpStream, port: u16) -> Option<()> {
             let _ = stream.write_all(b"this is not HTTP\r\n\r\n");
             None
         }
+        "/cookies" => send(
+            "404 Not Found",
+            "set-cookie: a=1\r\nset-cookie: b=2\r\nconnection: x-mine\r\nx-mine: 1\r\nx-yours: 2\r\ncontent-type: text/x\r\n",
+            b"none",
+        ),
+        "/chunked" => stream
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            .ok(),
         "/large" => {
             let piece = vec![b'x'; 100_000];
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n").ok()?;
@@ -218,4 +226,67 @@ fn what_goes_wrong_is_an_exception_with_a_sentence() {
     drop(connection);
     assert_eq!(server.get(&format!("/out/get?url=http://{open}/hello")).json()["text"], "hello");
     assert!(!server.log().contains("panicked"));
+}
+
+#[test]
+fn responses_of_other_servers_pass_through_the_host() {
+    let port = upstream();
+    let flags = ["--allow-http", &format!("127.0.0.1:{port}"), "--instances", "1", "--max-streams", "2"];
+    let server = host(&flags);
+    let at = |path: &str| format!("{path}?url=http://127.0.0.1:{port}");
+    // Its client takes nothing of 5 MB, and the only interpreter, which serves one request at a time, is free.
+    let mut slow = server.connect();
+    slow.start("GET", &at("/proxy/large"), &[], b"");
+    let head = slow.head();
+    assert_eq!((head.status, &*head.headers["content-length"]), (200, "5000000"));
+    for path in ["/proxy", "/proxy-sync"] {
+        let hello = server.get(&at(&format!("{path}/hello")));
+        assert_eq!((hello.status, hello.text(), &*hello.headers["content-length"]), (200, "hello", "5"));
+        assert_eq!(hello.headers.get("x-proxy").map(|value| &**value), (path == "/proxy").then_some("yes"));
+        let chunked = server.get(&at(&format!("{path}/chunked")));
+        assert_eq!((chunked.text(), chunked.headers.get("content-length")), ("abc", None));
+    }
+    assert_eq!(server.get(&at("/proxy/large")).body.len(), 5_000_000);
+    let other = server.get(&at("/proxy/cookies"));
+    assert_eq!((other.status, other.text(), &*other.headers["content-type"]), (404, "none", "text/x"));
+    assert_eq!((other.headers.get("x-mine"), &*other.headers["x-yours"]), (None, "2"));
+    let raw = server.raw(
+        format!("GET {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", at("/proxy/cookies")).as_bytes(),
+    );
+    assert!(raw.contains("set-cookie: a=1\r\n") && raw.contains("set-cookie: b=2\r\n"), "{raw}");
+    // What is sent in parts and what middleware reads go through the interpreter.
+    let mut upload = server.connect();
+    let sent =
+        upload.send("POST", &at("/proxy-upload"), &[("content-type", "text/plain")], &vec![b'a'; 200_000]);
+    assert_eq!(
+        (sent.status, &*sent.headers["x-status"], &sent.json()["length"]),
+        (201, "200", &json!(200_000))
+    );
+    assert_eq!(server.get(&at("/proxy-read")).text(), "HELLO");
+
+    // The client can tell that something is missing.
+    let mut half = server.connect();
+    half.start("GET", &at("/proxy/half"), &[], b"");
+    assert_eq!(&*half.head().headers["content-length"], "1000");
+    let mut rest = Vec::new();
+    let _ = half.stream.read_to_end(&mut rest);
+    assert_eq!(rest, b"half");
+    server.log_with("the response of another server broke off");
+    drop(slow);
+    for _ in 0..5 {
+        assert_eq!(server.get(&at("/proxy/large")).body.len(), 5_000_000);
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_does_not_keep_another_server() {
+    let port = upstream();
+    let granted = format!("127.0.0.1:{port}");
+    // HTTP/2 does not tell the host that a stream's client takes nothing.
+    let server = host(&["--allow-http", &granted, "--write-timeout", "1s", "--max-streams", "1"]);
+    let path = format!("/proxy/large?url=http://{granted}");
+    let connection = http2::begin(server.address, &path);
+    while server.get(&path).status != 503 {}
+    while server.get(&path).status != 200 {}
+    drop(connection);
 }

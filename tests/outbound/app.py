@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-from bolt import BoltAPI, http
+from bolt import BoltAPI, Request, http
 
 api = BoltAPI()
 
@@ -77,3 +77,33 @@ def out_urllib(url: str) -> str:
     except OSError as exc:
         return str(exc)
     return "connected"
+
+
+@api.get("/proxy/{path}", max_concurrency=1)
+async def proxy(url: str, path: str) -> http.ProxyResponse:
+    response = await http.proxy("GET", f"{url}/{path}")
+    response.headers["x-proxy"] = "yes"
+    return response
+
+
+@api.get("/proxy-sync/{path}")
+def proxy_sync(url: str, path: str) -> http.ProxyResponse:
+    return http.sync.proxy("GET", f"{url}/{path}")
+
+
+@api.post("/proxy-upload")
+async def proxy_upload(url: str, request: Request) -> http.ProxyResponse:
+    async with http.stream("POST", f"{url}/echo", content=request.stream()) as response:
+        return http.ProxyResponse(response, 201, {"x-status": str(response.status_code)})
+
+
+@api.get("/proxy-read")
+async def proxy_read(url: str) -> http.ProxyResponse:
+    response = await http.proxy("GET", f"{url}/hello")
+    parts = [part async for part in response.body_iterator]
+
+    async def louder() -> AsyncIterator[bytes]:
+        yield b"".join(parts).upper()
+
+    response.body_iterator = louder()
+    return response

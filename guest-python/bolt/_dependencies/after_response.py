@@ -102,7 +102,7 @@ class Exits:
     def hold(self, result: Any) -> Any:
         """The result; as a Response that refers to the remaining work when there is any."""
         # A stream adds background tasks while it is sent, unless the host sends it.
-        streams = isinstance(result, StreamingResponse) and result.topic is None
+        streams = isinstance(result, StreamingResponse) and not (result.topic or result.proxied)
         if not self.is_needed and not streams:
             return result
         response = result if isinstance(result, Response) else JSON(result)

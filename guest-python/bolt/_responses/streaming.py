@@ -29,6 +29,8 @@ class StreamingResponse(Response):
 
     # A topic whose events the host sends instead, so that nothing is iterated.
     topic: Any = None
+    # The response of another server, which the host sends on.
+    proxied: Any = None
     body_iterator: AsyncIterable[Any]
 
     def __init__(

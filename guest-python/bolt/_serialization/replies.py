@@ -19,6 +19,7 @@ from typing import Any
 
 from .._datastructures.headers import header_list
 from .._dependencies.after_response import note_rest, note_stream
+from .._streams.progress import current
 from ..exceptions import HTTPException
 from ..responses import JSON, EventSourceResponse, FileResponse, Response, StreamingResponse
 from .serialize import RECORDS, plain
@@ -124,13 +125,17 @@ def _encode_elsewhere(head: tuple[Any, ...], response: FileResponse | StreamingR
     if isinstance(response, FileResponse):
         return dumps((*head, response.path, "file"), _VERSION).decode("latin-1")
     kind: tuple[Any, ...] = ("stream",)
+    # Middleware may have replaced the body by one of its own.
+    is_replaced = "body_iterator" in vars(response)
     if isinstance(response, EventSourceResponse):
         kind = ("events", int((response.ping or 0) * 1000), response.last)
         topic = response.topic
-        # Middleware may have replaced it by events of its own.
-        if topic is not None and not hasattr(response, "body_iterator"):
+        if topic is not None and not is_replaced:
             kind = (*kind, topic.name, int(topic.closes))
             return dumps((*head, b"", *kind), _VERSION).decode("latin-1")
+    proxied = response.proxied
+    if proxied is not None and not is_replaced and proxied.hand_over(current()):
+        return dumps((*head, b"", *kind), _VERSION).decode("latin-1")
     reply = dumps((*head, b"", *kind), _VERSION).decode("latin-1")
     note_stream(response)
     return reply

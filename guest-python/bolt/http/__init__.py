@@ -9,6 +9,8 @@ In an `async def` handler::
         async for line in response.aiter_lines():
             ...
 
+    return await http.proxy("GET", url)     # the host sends the body on
+
 A `def` handler uses `http.sync.get(url)` or `http.Client`. Names and meanings are those of httpx.
 The host makes the connections, and only to servers that its egress rules allow. `Options` describes
 the options of a request. Code that is written for httpx uses
@@ -40,6 +42,7 @@ from ._errors import (
     TooManyRedirects,
 )
 from ._headers import Headers
+from ._proxy import ProxyResponse
 from ._request import Options, Request
 from ._response import HTTPStatusError, Response
 
@@ -58,6 +61,7 @@ __all__ = [
     "InvalidURL",
     "Options",
     "ProtocolError",
+    "ProxyResponse",
     "Request",
     "RequestError",
     "Response",
@@ -75,6 +79,7 @@ __all__ = [
     "options",
     "patch",
     "post",
+    "proxy",
     "put",
     "request",
     "stream",
@@ -91,6 +96,7 @@ _client = AsyncClient()
 
 request = _client.request
 stream = _client.stream
+proxy = _client.proxy
 get = _client.get
 options = _client.options
 head = _client.head

@@ -11,6 +11,7 @@ from ._build import build, redirected
 from ._errors import RequestError, TooManyRedirects
 from ._exchange import Exchange
 from ._headers import Headers, HeaderTypes
+from ._proxy import ProxyResponse
 from ._request import Options, Params, Request
 from ._response import Response
 
@@ -98,6 +99,13 @@ class AsyncClient(_Base):
             yield response
         finally:
             response.close()
+
+    async def proxy(self, method: str, url: str, **options: Unpack[Options]) -> ProxyResponse:
+        """Send a request, and make the response of its head: the host sends the body on.
+
+        A handler returns it, with other headers if it likes. Raises as `request` does.
+        """
+        return ProxyResponse(await self._send(*self._build(method, url, options)))
 
     async def _send(self, request: Request, follow: bool) -> Response:
         history: list[Response] = []
@@ -194,6 +202,10 @@ class Client(_Base):
             yield response
         finally:
             response.close()
+
+    def proxy(self, method: str, url: str, **options: Unpack[Options]) -> ProxyResponse:
+        """As that of an `AsyncClient`, but it blocks the interpreter until the head arrives."""
+        return ProxyResponse(self._send(*self._build(method, url, options)))
 
     def _send(self, request: Request, follow: bool) -> Response:
         history: list[Response] = []

@@ -110,6 +110,14 @@ class Exchange:
         self._host.close(self.number)
         _wake(self._futures)
 
+    def hand_over(self, request: int) -> bool:
+        """Have the host send the response's body to the client of `request`, and forget it here."""
+        if not self._host.proxy(self.number, request):
+            return False
+        self.closed = True
+        _open.pop(self.number, None)
+        return True
+
     def __del__(self) -> None:
         if not getattr(self, "closed", True) and self._host is _host:
             _dropped.append(self.number)

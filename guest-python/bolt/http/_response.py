@@ -149,6 +149,30 @@ class Response:
         self._begun = True
         return self._exchange
 
+    def _moved(self) -> Response:
+        """The same response, for another owner; this one is closed without its body.
+
+        Raises as `_start` does.
+        """
+        moved = Response(self.status_code, headers=self.headers, request=self.request)
+        moved.history, moved._content = self.history, self._content
+        if self._content is None:
+            moved._exchange = self._start()
+            self._exchange = None
+        return moved
+
+    def hand_over(self, request: int) -> bool:
+        """Have the host send the body as that of its response to `request`.
+
+        False if the host cannot, so the body has to be read. Raises as `_start` does.
+        """
+        if self._content is not None:
+            return False
+        exchange = self._start()
+        assert exchange is not None
+        self._begun = exchange.hand_over(request)
+        return self._begun
+
     def _failed(self, exc: RequestError) -> None:
         exc.request = self.request
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from ._client import Client
 
-__all__ = ["delete", "get", "head", "options", "patch", "post", "put", "request", "stream"]
+__all__ = ["delete", "get", "head", "options", "patch", "post", "proxy", "put", "request", "stream"]
 
 _client = Client()
 
 request = _client.request
 stream = _client.stream
+proxy = _client.proxy
 get = _client.get
 options = _client.options
 head = _client.head

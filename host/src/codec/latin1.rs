@@ -8,13 +8,23 @@ pub fn latin1_bytes(text: String) -> Option<Vec<u8>> {
     if text.is_ascii() {
         return Some(text.into_bytes());
     }
-    if !is_str_latin1(&text) {
+    latin1_copy(&text)
+}
+
+/// The same, for a text that stays.
+pub fn latin1_copy(text: &str) -> Option<Vec<u8>> {
+    if !is_str_latin1(text) {
         return None;
     }
     let mut bytes = vec![0; text.len()];
     let length = convert_utf8_to_latin1_lossy(text.as_bytes(), &mut bytes);
     bytes.truncate(length);
     Some(bytes)
+}
+
+/// The number of bytes that a text stands for, if it is latin-1.
+pub fn latin1_length(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 /// The same in place, for large texts.
@@ -41,4 +51,22 @@ pub fn latin1_in_place(text: String) -> Option<Vec<u8>> {
     }
     bytes.truncate(write);
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_character_of_a_text_is_a_byte() {
+        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
+        let text: String = all.iter().map(|&byte| char::from(byte)).collect();
+        assert_eq!((latin1_copy(&text), latin1_length(&text)), (Some(all.clone()), all.len()));
+        assert_eq!(latin1_bytes(text.clone()), Some(all.clone()));
+        assert_eq!(latin1_in_place(text), Some(all));
+        assert_eq!((latin1_copy(""), latin1_length("ab")), (Some(Vec::new()), 2));
+        for wrong in ["\u{100}", "a\u{2028}", "\u{10ffff}b", "\u{ff}\u{13f}"] {
+            assert_eq!((latin1_copy(wrong), latin1_in_place(wrong.to_owned())), (None, None), "{wrong:?}");
+        }
+    }
 }

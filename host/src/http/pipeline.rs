@@ -5,7 +5,7 @@
 
 use crate::apps::app::App;
 use crate::apps::worker_apps::{Found, WorkerApp, WorkerApps};
-use crate::codec::reply::{self, Flow};
+use crate::codec::reply::{self, Flow, Reply};
 use crate::codec::work::{Stop, Work};
 use crate::error::{Failure, Fault, Overload, Rejection};
 use crate::http::arguments;
@@ -21,7 +21,7 @@ use crate::http::upgrade::{self, Offer, Upgrade};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
-use crate::sandbox::streams_host::Flowing;
+use crate::sandbox::streams_host::{Flowing, FlowingSocket};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
 use crate::validation::arguments::InvalidArgs;
@@ -192,7 +192,7 @@ async fn respond(
     let app = &*worker_app.app;
     if reply.body != reply::Body::Socket {
         // A handler of a socket that sleeps may refuse it after it has opened it.
-        stream.take_if(|flowing| flowing.sleeper.is_some());
+        stream.take_if(|flowing| matches!(flowing, Flowing::Socket(socket) if socket.sleeper.is_some()));
     }
     match (&mut reply.body, stream, offer) {
         (reply::Body::Bytes(_), None, _) => Ok(response::from_reply(reply)?),
@@ -200,25 +200,37 @@ async fn respond(
             let file = file_body::open(&app.component.spec, path).await?;
             Ok(response::from_file(reply, file, wanted)?)
         }
-        (reply::Body::Stream(flow), Some(Flowing { reader, inbox: None, .. }), _) => {
-            let open = worker_app.counters.stream(route);
-            let source = StreamSource::Handler(reader);
-            let stream = StreamBody::new(app, id, std::mem::replace(flow, Flow::Plain), source, open);
-            Ok(response::from_stream(reply, stream)?)
+        (reply::Body::Stream(flow), Some(Flowing::Handler(reader)), _) => {
+            let flow = std::mem::replace(flow, Flow::Plain);
+            streamed(worker_app, (id, route), reply, flow, StreamSource::Handler(reader))
+        }
+        (reply::Body::Stream(Flow::Plain), Some(Flowing::Proxied(body)), _) => {
+            streamed(worker_app, (id, route), reply, Flow::Plain, StreamSource::Proxied(body))
         }
         (reply::Body::Stream(flow @ Flow::Events { topic: Some(_), .. }), None, _) => {
             let flow = std::mem::replace(flow, Flow::Plain);
             let source = topic(app, &flow, wanted.after)?;
-            let open = worker_app.counters.stream(route);
-            let stream = StreamBody::new(app, id, flow, source, open);
-            Ok(response::from_stream(reply, stream)?)
+            streamed(worker_app, (id, route), reply, flow, source)
         }
-        (reply::Body::Socket, Some(Flowing { reader, inbox: Some(inbox), sleeper }), Some(offer)) => {
+        (reply::Body::Socket, Some(Flowing::Socket(flowing)), Some(offer)) => {
+            let FlowingSocket { reader, inbox, sleeper } = flowing;
             let open = worker_app.counters.stream(route);
             Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open), sleeper)?)
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
     }
+}
+
+/// A response that is sent in parts, wherever they come from.
+fn streamed(
+    worker_app: &WorkerApp,
+    (id, route): (u64, usize),
+    reply: Reply,
+    flow: Flow,
+    source: StreamSource,
+) -> Result<HttpResponse, Failure> {
+    let open = worker_app.counters.stream(route);
+    Ok(response::from_stream(reply, StreamBody::new(&worker_app.app, id, flow, source, open))?)
 }
 
 /// The events of a topic, after the last one that the client has seen.

@@ -81,7 +81,7 @@ impl Body for ResponseBody {
         match &self.0 {
             Kind::Whole(body) => body.size_hint(),
             Kind::File(file) => file.size_hint(),
-            Kind::Stream(_) => SizeHint::default(),
+            Kind::Stream(stream) => stream.size_hint(),
         }
     }
 }

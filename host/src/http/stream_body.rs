@@ -9,15 +9,17 @@ use crate::http::connection::Draining;
 use crate::http::io::InUse;
 use crate::http::stream_record::Record;
 use crate::quota::streams::StreamPlace;
+use crate::sandbox::problem::Problem;
+use crate::sandbox::proxied::Proxied;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
 use crate::sandbox::topic::{Next, Subscription};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::OpenStream;
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
+use hyper::body::{Body, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
@@ -28,6 +30,8 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": ping\n\n");
 /// Where a streamed response comes from.
 pub enum StreamSource {
     Handler(StreamReader),
+    /// Another server.
+    Proxied(Proxied),
     /// The events of a topic.
     Topic {
         subscription: Subscription,
@@ -38,18 +42,35 @@ pub enum StreamSource {
     },
 }
 
+/// Why nothing follows from a source.
+enum SourceEnd {
+    Complete,
+    /// What it was, as the connection is told.
+    Failed(&'static str),
+    /// Why another server's response broke off.
+    Server(Problem),
+}
+
 impl StreamSource {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, StreamEnd>> {
-        match self {
-            Self::Handler(reader) => reader.poll(cx),
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, SourceEnd>> {
+        Poll::Ready(match self {
+            Self::Handler(reader) => ready!(reader.poll(cx)).map_err(|end| match end {
+                StreamEnd::Complete => SourceEnd::Complete,
+                StreamEnd::Failed => SourceEnd::Failed("the handler failed"),
+                StreamEnd::Lost => SourceEnd::Failed("the instance ended"),
+            }),
+            Self::Proxied(proxied) => match ready!(proxied.poll(cx)) {
+                Some(part) => part.map_err(SourceEnd::Server),
+                None => Err(SourceEnd::Complete),
+            },
             Self::Topic { subscription, closes, .. } => loop {
-                match std::task::ready!(subscription.poll_next(cx.waker())) {
-                    Next::Event(event) => return Poll::Ready(Ok(event.sse())),
-                    Next::Missed(_) if *closes => return Poll::Ready(Err(StreamEnd::Complete)),
+                match ready!(subscription.poll_next(cx.waker())) {
+                    Next::Event(event) => break Ok(event.sse()),
+                    Next::Missed(_) if *closes => break Err(SourceEnd::Complete),
                     Next::Missed(_) => {}
                 }
             },
-        }
+        })
     }
 }
 
@@ -103,7 +124,7 @@ impl Clocks {
             if self.timer.deadline() != at {
                 self.timer.as_mut().reset(at);
             }
-            std::task::ready!(self.timer.as_mut().poll(cx));
+            ready!(self.timer.as_mut().poll(cx));
         }
     }
 }
@@ -140,8 +161,10 @@ impl StreamBody {
 
     /// End it when its client takes nothing for so long.
     pub fn guard(&self, patience: Duration) {
-        if let Some(StreamSource::Handler(reader)) = &self.source {
-            reader.guard(self.clocks.end, patience);
+        match &self.source {
+            Some(StreamSource::Handler(reader)) => reader.guard(self.clocks.end, patience),
+            Some(StreamSource::Proxied(proxied)) => proxied.guard(patience),
+            _ => {}
         }
     }
 
@@ -223,12 +246,16 @@ impl Body for StreamBody {
             // A handler that never stops sending has a clock as well.
             Poll::Ready(Ok(_)) if this.clocks.end <= Instant::now() => return this.due(Due::End, cx),
             Poll::Ready(Ok(part)) => return this.send(part),
-            Poll::Ready(Err(StreamEnd::Complete)) => {
+            Poll::Ready(Err(SourceEnd::Complete)) => {
                 this.last = Bytes::new();
                 return this.end(Ok(()), cx);
             }
-            Poll::Ready(Err(StreamEnd::Failed)) => return this.end(Err("the handler failed"), cx),
-            Poll::Ready(Err(StreamEnd::Lost)) => return this.end(Err("the instance ended"), cx),
+            Poll::Ready(Err(SourceEnd::Failed(why))) => return this.end(Err(why), cx),
+            Poll::Ready(Err(SourceEnd::Server(problem))) => {
+                let (app, request) = (&*this.record.app, this.record.request);
+                tracing::error!(app, request, "the response of another server broke off: {problem}");
+                return this.end(Err("the other server failed"), cx);
+            }
             Poll::Pending => {}
         }
         if let Some(draining) = &mut this.draining
@@ -241,6 +268,15 @@ impl Body for StreamBody {
         match this.clocks.poll(cx) {
             Poll::Ready(due) => this.due(due, cx),
             Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Some(StreamSource::Proxied(proxied)) => {
+                proxied.length().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            _ => SizeHint::default(),
         }
     }
 }

@@ -1,18 +1,22 @@
 //! One outbound request: the body that its guest writes, the parts that it reads, and the task between them and the server.
 
+use crate::codec::latin1::{latin1_copy, latin1_length};
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::quota::body_budget::{BodyBudget, BodyReservation};
 use crate::quota::outbound::Window;
+use crate::quota::streams::StreamPlace;
 use crate::sandbox::http_client::{self, Chunks, HttpClient, Sending};
 use crate::sandbox::news::News;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::request_head::RequestHead;
 use crate::util::locks::lock;
 use bytes::Bytes;
-use hyper::Request;
+use hyper::body::Body as _;
+use hyper::{Method, Request};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -25,6 +29,8 @@ struct Shared {
     number: u64,
     state: Mutex<State>,
     changed: Notify,
+    /// There is a `patience`.
+    limited: Notify,
     is_closed: AtomicBool,
     news: Arc<News>,
 }
@@ -39,6 +45,14 @@ struct State {
     wants_to_write: bool,
     /// Budget for the chunk that the guest could not write.
     room: Option<BodyReservation>,
+    /// There is a response, whose body has so many bytes if that is known.
+    length: Option<Option<u64>>,
+    /// All of it has arrived.
+    is_complete: bool,
+    /// It is one of the app's streams: the host sends it to a client.
+    place: Option<StreamPlace>,
+    /// How long that client may leave a part where it is.
+    patience: Option<Duration>,
 }
 
 impl Shared {
@@ -52,6 +66,12 @@ impl Shared {
     fn respond(&self, json: String) {
         lock(&self.state).response = json;
         self.tell();
+    }
+
+    /// Nobody reads the rest of the response.
+    fn give_up(&self) {
+        let mut state = lock(&self.state);
+        (state.window, state.place) = (None, None);
     }
 
     fn fail(&self, problem: &Problem) {
@@ -68,6 +88,17 @@ impl Shared {
         if std::mem::take(&mut state.wants_to_write) {
             drop(state);
             self.tell();
+        }
+    }
+
+    /// Returns when the part for the reader has waited for too long.
+    async fn overdue(&self) {
+        loop {
+            let patience = lock(&self.state).patience;
+            match patience {
+                Some(patience) => return tokio::time::sleep(patience).await,
+                None => self.limited.notified().await,
+            }
         }
     }
 
@@ -98,6 +129,8 @@ pub struct Exchange {
     parts: Option<mpsc::Receiver<Result<Bytes, Problem>>>,
     /// The rest of a part that was larger than the guest may read at a time.
     rest: Bytes,
+    /// Bytes of the response's body that the guest has read.
+    read: u64,
     /// Until the end of the request's body.
     body: Option<Outgoing>,
     task: Option<AbortHandle>,
@@ -119,7 +152,7 @@ impl Drop for Exchange {
             task.abort();
         }
         let mut state = lock(&self.shared.state);
-        (state.room, state.window) = (None, None);
+        (state.room, state.window, state.place) = (None, None, None);
     }
 }
 
@@ -132,10 +165,10 @@ impl Exchange {
         more: bool,
         news: Arc<News>,
     ) -> Self {
-        let (state, changed, is_closed) = Default::default();
-        let shared = Arc::new(Shared { number, state, changed, is_closed, news });
-        let mut exchange =
-            Self { shared, parts: None, rest: Bytes::new(), body: None, task: None, waiting: None };
+        let (state, changed, limited, is_closed) = Default::default();
+        let shared = Arc::new(Shared { number, state, changed, limited, is_closed, news });
+        let (rest, read) = (Bytes::new(), 0);
+        let mut exchange = Self { shared, parts: None, rest, read, body: None, task: None, waiting: None };
         match exchange.request(client, text, more) {
             Ok((request, timeout)) => {
                 let (parts_in, parts) = mpsc::channel(1);
@@ -157,7 +190,7 @@ impl Exchange {
         let RequestHead { mut request, host, port, timeout } = RequestHead::parse(head, more)?;
         client.grants.check_host(&host, port).map_err(|why| Problem::new("denied", why))?;
         let mut reservation = client.outbound.bodies.reserve();
-        reservation.grow(length(body)?).map_err(|_| too_much())?;
+        reservation.grow(latin1_length(body)).map_err(|_| too_much())?;
         let first = reservation.attach(bytes(body)?);
         if more {
             let (sender, parts) = mpsc::channel(1);
@@ -187,11 +220,10 @@ impl Exchange {
                 return false;
             }
             let sender = body.parts.clone();
-            let length = match length(chunk) {
-                Ok(length) if bodies.holds(length) => length,
-                Ok(_) => return self.fail(&too_much()),
-                Err(problem) => return self.fail(&problem),
-            };
+            let length = latin1_length(chunk);
+            if !bodies.holds(length) {
+                return self.fail(&too_much());
+            }
             let Some(room) = self.room(bodies, length) else { return false };
             match bytes(chunk) {
                 Ok(chunk) => drop(sender.try_send(room.attach(chunk))),
@@ -252,7 +284,41 @@ impl Exchange {
                 Err(Disconnected) => return Part::End,
             };
         }
-        Part::Data(self.rest.split_to(self.rest.len().min(MOST_PART)))
+        let part = self.rest.split_to(self.rest.len().min(MOST_PART));
+        self.read += part.len() as u64;
+        Part::Data(part)
+    }
+
+    /// The host sends the rest of the response's body, whose length is returned if it is known; the guest is not told of
+    /// progress. `None` if there is no response yet, or the guest has not sent the whole request.
+    pub fn hand_over(&self, place: StreamPlace) -> Option<Option<u64>> {
+        let shared = &self.shared;
+        let mut state = lock(&shared.state);
+        let length = state.length.filter(|_| self.body.is_none())?;
+        state.place = Some(place);
+        drop(state);
+        shared.news.forget(shared.number, || shared.is_closed.store(true, Ordering::Relaxed));
+        Some(length.map(|length| length.saturating_sub(self.read)))
+    }
+
+    /// The next part of a response that was handed over; `None` at its end.
+    pub fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Problem>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.rest))));
+        }
+        let next = match &mut self.parts {
+            Some(parts) => ready!(parts.poll_recv(cx)),
+            None => None,
+        };
+        let is_broken = next.is_none() && !lock(&self.shared.state).is_complete;
+        let broken = || Err(Problem::new("timeout", "the client took nothing for too long"));
+        Poll::Ready(if is_broken { Some(broken()) } else { next })
+    }
+
+    /// End the exchange when a part of the response's body is not taken for so long.
+    pub fn limit(&self, patience: Duration) {
+        lock(&self.shared.state).patience = Some(patience);
+        self.shared.limited.notify_one();
     }
 
     /// Returns when it has changed.
@@ -270,37 +336,9 @@ fn too_much() -> Problem {
     )
 }
 
-/// The number of bytes of latin-1 text: each character stands for the byte of the same number.
-fn length(text: &str) -> Result<usize, Problem> {
-    match text.is_ascii() {
-        true => Ok(text.len()),
-        false => Ok(text.chars().count()),
-    }
-}
-
 fn bytes(text: &str) -> Result<Bytes, Problem> {
-    if text.is_ascii() {
-        return Ok(Bytes::copy_from_slice(text.as_bytes()));
-    }
-    let refused = || Problem::new("invalid", "the body is not made of bytes");
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    loop {
-        let run = rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
-        bytes.extend_from_slice(&rest[..run]);
-        // In UTF-8, U+0080 to U+00BF begin with C2, and U+00C0 to U+00FF with C3.
-        rest = match &rest[run..] {
-            [] => return Ok(bytes.into()),
-            [0xc2, low, rest @ ..] => {
-                bytes.push(*low);
-                rest
-            }
-            [0xc3, low, rest @ ..] => {
-                bytes.push(low | 0x40);
-                rest
-            }
-            _ => return Err(refused()),
-        };
-    }
+    let bytes = latin1_copy(text).ok_or_else(|| Problem::new("invalid", "the body is not made of bytes"))?;
+    Ok(bytes.into())
 }
 
 /// An exchange's task, from its request to the last part of its response.
@@ -311,6 +349,7 @@ async fn run(
     shared: Arc<Shared>,
     parts: mpsc::Sender<Result<Bytes, Problem>>,
 ) {
+    let is_head = request.method() == Method::HEAD;
     let beginning = async {
         shared.is_under_way(client.outbound.window().await);
         client.send(request).await
@@ -327,11 +366,16 @@ async fn run(
         })
         .collect();
     let head = serde_json::json!({ "status": response.status().as_u16(), "headers": headers });
+    lock(&shared.state).length = Some(response.body().size_hint().exact().filter(|_| !is_head));
     shared.respond(head.to_string());
     let mut body = response.into_body();
     loop {
         // The next part is not asked for before the guest has read the last one.
-        let Ok(place) = parts.reserve().await else { return };
+        let place = tokio::select! {
+            place = parts.reserve() => place.ok(),
+            () = shared.overdue() => None,
+        };
+        let Some(place) = place else { return shared.give_up() };
         let part = match limited(timeout, http_client::next_part(&mut body)).await {
             Ok(None) => break,
             Ok(Some(part)) => part,
@@ -344,6 +388,7 @@ async fn run(
             return;
         }
     }
+    lock(&shared.state).is_complete = true;
     drop(parts);
     shared.tell();
 }
@@ -353,20 +398,4 @@ async fn limited<T>(timeout: Option<Duration>, future: impl Future<Output = T>) 
     tokio::time::timeout(timeout, future)
         .await
         .map_err(|_| Problem::new("timeout", format!("no answer within {} s", timeout.as_secs_f64())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_character_of_a_body_is_a_byte() {
-        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
-        let text: String = all.iter().map(|&byte| char::from(byte)).collect();
-        assert_eq!(bytes(&text).ok().as_deref(), Some(&*all));
-        assert_eq!(bytes("").ok().as_deref(), Some(&b""[..]));
-        for wrong in ["\u{100}", "a\u{2028}", "\u{10ffff}b", "\u{ff}\u{13f}"] {
-            assert!(bytes(wrong).is_err(), "{wrong:?}");
-        }
-    }
 }

@@ -114,6 +114,10 @@ impl http::Host for HostState {
         Ok(())
     }
 
+    fn proxy(&mut self, exchange: u64, request: u64) -> wasmtime::Result<bool> {
+        Ok(self.proxy_response(exchange, request))
+    }
+
     async fn wait(&mut self, exchange: u64) -> wasmtime::Result<()> {
         self.exchanges.changed(exchange).await;
         self.execution.turn().await;

@@ -271,6 +271,12 @@ impl HostState {
         self.opened(request, is_open)
     }
 
+    /// The response to `request`, which has none yet, is what another server sends.
+    pub fn proxy_response(&mut self, exchange: u64, request: u64) -> bool {
+        let Self { replies, streams, exchanges, .. } = self;
+        replies.contains_key(&request) && streams.proxy(request, |place| exchanges.hand_over(exchange, place))
+    }
+
     /// The reply to `request` will accept a WebSocket.
     pub fn open_socket(&mut self, request: u64) -> bool {
         if !self.replies.contains_key(&request) {

@@ -2,11 +2,13 @@
 
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
+use crate::quota::streams::StreamPlace;
 use crate::sandbox::bindings::bolt::host::http::Chunk;
 use crate::sandbox::exchange::{Exchange, Part};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::news::News;
 use crate::sandbox::problem::Problem;
+use crate::sandbox::proxied::Proxied;
 use crate::sandbox::timer::GuestTimer;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,6 +71,13 @@ impl Exchanges {
             Part::End => Chunk::End,
             Part::Failed(problem) => Chunk::Failed(problem.json()),
         }
+    }
+
+    /// The host sends the response's body to a client: the exchange is known no more. `None` if it cannot, as `proxy` in
+    /// `wit/bolt.wit` says.
+    pub fn hand_over(&mut self, exchange: u64, place: StreamPlace) -> Option<Proxied> {
+        let length = self.open.get(&exchange)?.hand_over(place)?;
+        Some(Proxied::new(self.open.remove(&exchange)?, length))
     }
 
     /// Abort an exchange, or forget a finished one.

@@ -21,6 +21,7 @@ pub mod log_record;
 pub mod news;
 pub mod pagemap;
 pub mod problem;
+pub mod proxied;
 #[cfg(any(test, feature = "internals"))]
 pub mod random_calls;
 #[cfg(any(test, feature = "internals"))]

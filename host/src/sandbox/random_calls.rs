@@ -5,6 +5,7 @@ use crate::config::egress::{Grant, Grants};
 use crate::quota::body_budget::BodyBudget;
 use crate::quota::files::FileQuota;
 use crate::quota::outbound::Outbound;
+use crate::quota::streams::StreamQuota;
 use crate::sandbox::bindings::bolt::host::http::Chunk;
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
@@ -77,7 +78,7 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
     let bodies = BodyBudget::new(TRANSIT);
     let client =
         HttpClient::within(Arc::new(grants), Outbound::new(bodies.clone(), TRANSIT, FileQuota::new(100)));
-    let timer = Arc::<GuestTimer>::default();
+    let (timer, streams) = (Arc::<GuestTimer>::default(), StreamQuota::new(1, TRANSIT));
     let mut exchanges = Exchanges::new(client, MOST, timer.clone());
     let log_rate = LogRate::new(10_000);
     let output = GuestOutput::new("random".into(), log_rate.clone());
@@ -98,6 +99,11 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
                 exchanges.write(number, &choices.text(), !choices.byte().is_multiple_of(4));
             }
             5 => drop(exchanges.response(choices.number())),
+            // There is no response.
+            6 if choices.byte() > 200 => {
+                let place = streams.open().ok_or("the place was not given back")?;
+                assert!(exchanges.hand_over(choices.number(), place).is_none());
+            }
             6 => match exchanges.read(choices.number()) {
                 Chunk::Data(part) => assert!(part.len() <= 64 * 1024),
                 Chunk::Failed(problem) => assert!(problem.len() < 4096),

@@ -6,7 +6,7 @@ use crate::sandbox::body_stream::{BodyClock, BodyStream};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::random_calls::Choices;
 use crate::sandbox::socket::SocketTerms;
-use crate::sandbox::streams_host::{Flowing, Streams};
+use crate::sandbox::streams_host::{Flowing, FlowingSocket, Streams};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::topic::Topics;
 use crate::sandbox::topics_host::Subscriptions;
@@ -75,21 +75,25 @@ async fn calls(mut choices: Choices<'_>) {
             }
             _ => match clients.remove(&request) {
                 Some(client) if !choices.byte().is_multiple_of(3) => {
-                    let _ = client.reader.poll(&mut cx);
-                    if let Some(inbox) = &client.inbox {
+                    let socket = match &client {
+                        Flowing::Handler(reader) | Flowing::Socket(FlowingSocket { reader, .. }) => {
+                            let _ = reader.poll(&mut cx);
+                            if let Flowing::Socket(socket) = &client { Some(socket) } else { None }
+                        }
+                        Flowing::Proxied(_) => None,
+                    };
+                    if let Some(FlowingSocket { inbox, sleeper, .. }) = socket {
                         inbox.put(Message::Text(choices.text()));
                         let _ = inbox.poll_room(Waker::noop());
                         inbox.joined(Waker::noop());
-                    }
-                    if let Some(sleeper) = &client.sleeper {
-                        streams.wake(request, sleeper, &execution);
+                        sleeper.iter().for_each(|sleeper| streams.wake(request, sleeper, &execution));
                     }
                     clients.insert(request, client);
                 }
                 // It leaves.
                 client => {
-                    if let Some(inbox) = client.as_ref().and_then(|client| client.inbox.as_ref()) {
-                        inbox.close(CloseFrame { code: 1006, reason: String::new() });
+                    if let Some(Flowing::Socket(socket)) = client {
+                        socket.inbox.close(CloseFrame { code: 1006, reason: String::new() });
                     }
                 }
             },

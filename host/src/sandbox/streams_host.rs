@@ -1,12 +1,13 @@
 //! The flowing bodies and the WebSockets of an instance's requests, by the numbers of the requests.
 
 use crate::codec::latin1::latin1_bytes;
-use crate::quota::streams::StreamQuota;
+use crate::quota::streams::{StreamPlace, StreamQuota};
 use crate::sandbox::bindings::bolt::host::sockets::Message as WitMessage;
 use crate::sandbox::bindings::bolt::host::streams::{Part, Progress, Taken};
 use crate::sandbox::body_stream::{BodyPart, BodyStream, Inlet};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
+use crate::sandbox::proxied::Proxied;
 use crate::sandbox::socket::{Attachment, Inbox, Sleeper, SocketTerms};
 use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, pipe};
 use crate::sandbox::timer::GuestTimer;
@@ -16,13 +17,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A response that flows, or a WebSocket, as the connection gets it.
+/// What flows to a client after a reply, as the connection gets it.
 #[derive(Debug)]
-pub struct Flowing {
+pub enum Flowing {
+    /// What the handler sends.
+    Handler(StreamReader),
+    /// What another server sends.
+    Proxied(Proxied),
+    Socket(FlowingSocket),
+}
+
+/// A WebSocket that a handler has accepted.
+#[derive(Debug)]
+pub struct FlowingSocket {
+    /// What the handler sends.
     pub reader: StreamReader,
-    /// Where the messages of a WebSocket's client go.
-    pub inbox: Option<Arc<Inbox>>,
-    /// If the WebSocket sleeps between them.
+    /// Where the messages of its client go.
+    pub inbox: Arc<Inbox>,
+    /// If it sleeps between them.
     pub sleeper: Option<Arc<Sleeper>>,
 }
 
@@ -43,6 +55,8 @@ pub struct Streams {
     outlets: HashMap<u64, Outlet>,
     /// The clients' ends of responses that have not begun.
     readers: HashMap<u64, StreamReader>,
+    /// Responses of other servers for requests that are about to be answered.
+    proxied: HashMap<u64, Proxied>,
     inlets: HashMap<u64, Inlet>,
     /// Handshakes that have not been answered.
     handshakes: HashMap<u64, SocketTerms>,
@@ -56,8 +70,8 @@ impl Streams {
     /// `timer` rings when a stream has progressed.
     pub fn new(quota: StreamQuota, patience: Duration, timer: Arc<GuestTimer>) -> Self {
         let (outlets, readers, inlets, handshakes, sockets) = Default::default();
-        let (calls, news) = (HashSet::new(), News::new(timer));
-        Self { quota, patience, outlets, readers, inlets, handshakes, sockets, calls, news }
+        let (proxied, calls, news) = (HashMap::new(), HashSet::new(), News::new(timer));
+        Self { quota, patience, outlets, readers, proxied, inlets, handshakes, sockets, calls, news }
     }
 
     /// A request begins whose body is read in parts.
@@ -73,6 +87,17 @@ impl Streams {
     /// The response to a request will flow. False if the app has too many streams.
     pub fn open(&mut self, request: u64, execution: &Arc<Execution>) -> bool {
         self.outlets.contains_key(&request) || self.make(request, false, execution)
+    }
+
+    /// The response to a request is what another server sends, if `hand_over` can have it in one of the app's places for streams.
+    pub fn proxy(&mut self, request: u64, hand_over: impl FnOnce(StreamPlace) -> Option<Proxied>) -> bool {
+        if self.outlets.contains_key(&request) {
+            return false;
+        }
+        let proxied = self.quota.open().and_then(hand_over);
+        let is_taken = proxied.is_some();
+        self.proxied.extend(proxied.map(|proxied| (request, proxied)));
+        is_taken
     }
 
     /// A request will become a WebSocket. False if the app has too many streams, or it is no handshake.
@@ -120,8 +145,16 @@ impl Streams {
 
     /// The request is answered: the client's end, if it flows. Otherwise nothing more of its body is read.
     pub fn answered(&mut self, request: u64) -> Option<Flowing> {
-        if self.outlets.is_empty() && self.inlets.is_empty() && self.handshakes.is_empty() {
+        if self.outlets.is_empty()
+            && self.inlets.is_empty()
+            && self.handshakes.is_empty()
+            && self.proxied.is_empty()
+        {
             return None;
+        }
+        if let Some(proxied) = self.proxied.remove(&request) {
+            self.inlets.remove(&request);
+            return Some(Flowing::Proxied(proxied));
         }
         self.handshakes.remove(&request);
         let slept = self.sockets.remove(&request).and_then(|socket| {
@@ -145,7 +178,10 @@ impl Streams {
         });
         let awake = self.sockets.get(&request).map(|socket| &socket.inbox);
         let inbox = sleeper.as_ref().map(|sleeper| &sleeper.inbox).or(awake).cloned();
-        Some(Flowing { reader, inbox, sleeper })
+        Some(match inbox {
+            Some(inbox) => Flowing::Socket(FlowingSocket { reader, inbox, sleeper }),
+            None => Flowing::Handler(reader),
+        })
     }
 
     /// Whether the response to a request flows, and has not ended.
