@@ -37,7 +37,8 @@ TopicError.__module__ = __name__
 class Published:
     """An event that the host has. To await it returns its number at once.
 
-    id: its number; those of a topic increase.
+    id: its number; those of a topic increase. 0 if the host shares its topics with other hosts: the
+        broker gives the number later.
     """
 
     id: int

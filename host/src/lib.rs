@@ -72,6 +72,7 @@ mod properties;
 mod quota;
 mod sandbox;
 mod telemetry;
+mod topics;
 mod util;
 mod validation;
 mod websocket;

@@ -28,3 +28,4 @@ mod structure;
 mod tenants;
 mod tls;
 mod topics;
+mod topics_shared;

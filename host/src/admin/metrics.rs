@@ -246,10 +246,13 @@ impl Collector for Counted {
             }),
         )?;
         writer.counter(
-            ("topic_events", "Events of topics: published, and missed by subscribers that were too slow"),
+            (
+                "topic_events",
+                "Events of topics: published, missed by subscribers that were too slow, lost by the broker",
+            ),
             apps().flat_map(|counts| {
                 let topics = &counts.app.component.spec.topics;
-                [("published", &topics.published), ("missed", &topics.missed)]
+                [("published", &topics.published), ("missed", &topics.missed), ("lost", &topics.lost)]
                     .map(|(kind, count)| (OfKind { app: counts.name.clone(), kind }, load(count) as f64))
             }),
         )?;

@@ -7,6 +7,7 @@ use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
+use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limits::most_instances;
@@ -312,6 +313,11 @@ pub struct Serving {
     /// Show /metrics of the admin endpoint without a token.
     #[arg(long)]
     pub open_metrics: bool,
+    /// Share the topics of apps with other hosts that serve apps of the same names, over Redis or Valkey:
+    /// redis://HOST:6379/0, rediss:// for TLS. If the URL has a password, prefer the variable.
+    #[arg(long, value_name = "URL", value_parser = BrokerUrl::parse)]
+    #[arg(env = "BOLT_TOPICS", hide_env_values = true)]
+    pub topics: Option<BrokerUrl>,
     /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
@@ -348,6 +354,7 @@ impl Serving {
                 names: self.admin_name.clone(),
                 open_metrics: self.open_metrics,
             },
+            topics: self.topics.clone(),
             workers,
             most_instances: most_instances(workers, &self.limits.app),
             limits: self.limits.server.clone(),

@@ -9,6 +9,7 @@ use crate::cli::parent;
 use crate::cli::shutdown::Shutdown;
 use crate::config::Config;
 use crate::config::admin_address::Address;
+use crate::config::broker::BrokerUrl;
 use crate::http::server::Server;
 use crate::quota::files;
 use crate::sandbox::engine::{self, Engine};
@@ -39,9 +40,23 @@ pub fn begin(args: &ProcessArgs) -> Result<LogGuard, String> {
 
 /// The engine with its instance pool.
 pub fn pool(config: &Config) -> Result<Engine, String> {
-    engine::engine(config).map_err(|e| {
+    let mut engine = engine::engine(config).map_err(|e| {
         format!("the instance pool cannot be created: {e:#}; lower --instances, --workers or --memory")
-    })
+    })?;
+    if let Some(url) = &config.topics {
+        share_topics(&mut engine, url)?;
+    }
+    Ok(engine)
+}
+
+#[cfg(feature = "redis")]
+fn share_topics(engine: &mut Engine, url: &BrokerUrl) -> Outcome {
+    engine.share_topics(url)
+}
+
+#[cfg(not(feature = "redis"))]
+fn share_topics(_: &mut Engine, _: &BrokerUrl) -> Outcome {
+    Err("--topics needs a program with the cargo feature `redis`".to_owned())
 }
 
 /// Serve until the process is asked to end, then drain.

@@ -3,6 +3,7 @@
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::app_source::{AppRef, Root};
+use crate::config::broker::BrokerUrl;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
@@ -109,6 +110,7 @@ struct ServerTable {
     admin_names: Vec<Spanned<String>>,
     #[serde(default)]
     open_metrics: bool,
+    topics: Option<Spanned<String>>,
     /// The total of all apps.
     instances: Option<Spanned<usize>>,
     idle: Option<Time>,
@@ -311,6 +313,8 @@ impl ServerTable {
         let names =
             names.filter_map(|name| mistakes.take(name.span().start, admin_access::name(name.get_ref())));
         let admin_access = AdminAccess { token, names: names.collect(), open_metrics: self.open_metrics };
+        let topics =
+            self.topics.and_then(|url| mistakes.take(url.span().start, BrokerUrl::parse(url.get_ref())));
         let limits = server_limits(
             [
                 (Limit::MaxHead, self.max_head),
@@ -337,6 +341,7 @@ impl ServerTable {
             share_port: self.share_port,
             admin,
             admin_access,
+            topics,
             workers,
             most_instances,
             limits,

@@ -3,6 +3,7 @@
 pub(crate) mod admin_access;
 pub(crate) mod admin_address;
 pub(crate) mod app_source;
+pub(crate) mod broker;
 pub(crate) mod cache_folder;
 pub(crate) mod egress;
 pub(crate) mod granted_folder;
@@ -24,6 +25,7 @@ pub use crate::config::units::MIB;
 
 use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
+use crate::config::broker::BrokerUrl;
 use crate::config::limits::{ServerLimits, most_instances};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -66,6 +68,8 @@ pub(crate) struct Config {
     /// The address of the admin endpoint.
     pub admin: Option<Address>,
     pub admin_access: AdminAccess,
+    /// Where topics meet those of other hosts.
+    pub topics: Option<BrokerUrl>,
     /// Threads, each with its own listener and instances.
     pub workers: usize,
     /// Maximum number of live instances, over all apps.
@@ -82,6 +86,7 @@ impl Default for Config {
             share_port: false,
             admin: None,
             admin_access: AdminAccess::default(),
+            topics: None,
             workers: 1,
             most_instances: most_instances(1, &Limits::default()),
             limits: ServerLimits::default(),

@@ -24,6 +24,7 @@ use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::sandbox::streams_host::{Flowing, FlowingSocket};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
+use crate::topics::topic::Start;
 use crate::validation::arguments::InvalidArgs;
 use hyper::body::Body as _;
 use hyper::header::ALLOW;
@@ -31,6 +32,9 @@ use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::future::poll_fn;
+use std::task::Waker;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Answer one request, whatever happens, and log it.
@@ -209,7 +213,7 @@ async fn respond(
         }
         (reply::Body::Stream(flow @ Flow::Events { topic: Some(_), .. }), None, _) => {
             let flow = std::mem::replace(flow, Flow::Plain);
-            let source = topic(app, &flow, wanted.after)?;
+            let source = topic(app, &flow, wanted.after).await?;
             streamed(worker_app, (id, route), reply, flow, source)
         }
         (reply::Body::Socket, Some(Flowing::Socket(flowing)), Some(offer)) => {
@@ -233,11 +237,20 @@ fn streamed(
     Ok(response::from_stream(reply, StreamBody::new(&worker_app.app, id, flow, source, open))?)
 }
 
-/// The events of a topic, after the last one that the client has seen.
-fn topic(app: &App, flow: &Flow, after: Option<u64>) -> Result<StreamSource, Failure> {
+/// How long a client waits until the broker sends the events of a topic.
+const LOADING: Duration = Duration::from_secs(2);
+
+/// The events of a topic, after the last one that the client has seen. Who has the head of the response misses none.
+async fn topic(app: &App, flow: &Flow, after: Option<u64>) -> Result<StreamSource, Failure> {
     let Flow::Events { topic: Some((name, closes)), .. } = flow else { return Err(Fault::Lost.into()) };
     let place = app.component.spec.streams.open().ok_or(Overload::Streams)?;
-    let subscription = app.component.spec.topics.subscribe(name, after).map_err(Fault::BadReply)?;
+    let start = after.map_or(Start::Now, Start::After);
+    let subscription = app.component.spec.topics.subscribe(name, start).map_err(Fault::BadReply)?;
+    if subscription.poll_loaded(Waker::noop()).is_pending() {
+        let loaded = poll_fn(|cx| subscription.poll_loaded(cx.waker()));
+        // A broker that is away does not keep the client from hearing that it is there.
+        let _ = tokio::time::timeout(LOADING, loaded).await;
+    }
     Ok(StreamSource::Topic { subscription, closes: *closes, _place: place })
 }
 

@@ -10,8 +10,8 @@ use crate::http::stream_record::Record;
 use crate::quota::streams::StreamQuota;
 use crate::sandbox::socket::Inbox;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
-use crate::sandbox::topic::{Next, Subscription, Topics};
 use crate::telemetry::counters::OpenStream;
+use crate::topics::topic::{Next, Subscription, Topics};
 use crate::websocket::decoder::Decoder;
 use crate::websocket::encoder;
 use crate::websocket::message::{CloseFrame, Event, Violation, close_code};
@@ -249,9 +249,9 @@ impl Socket {
     fn next_event(&mut self, cx: &Context<'_>) -> bool {
         if let Some(topics) = self.inbox.joined(cx.waker()) {
             self.joined.retain(|(known, _)| topics.iter().any(|(name, _)| name == known));
-            for (name, after) in topics {
+            for (name, from) in topics {
                 if !self.joined.iter().any(|(known, _)| *known == name)
-                    && let Ok(subscription) = self.topics.subscribe(&name, Some(after))
+                    && let Ok(subscription) = self.topics.subscribe(&name, from)
                 {
                     self.joined.push((name, subscription));
                 }

@@ -1,10 +1,14 @@
 //! The wasmtime engine: its instance pool, its epoch ticker, and code shared by apps, mapped once.
 
 use crate::config::Config;
+#[cfg(feature = "redis")]
+use crate::config::broker::BrokerUrl;
 use crate::quota::instance_places::InstancePlaces;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
-use crate::sandbox::topic::Topics;
+#[cfg(feature = "redis")]
+use crate::topics::broker::Broker;
+use crate::topics::topic::Topics;
 use crate::util::locks::lock;
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -22,6 +26,9 @@ pub struct Engine {
     pub places: Arc<InstancePlaces>,
     /// The topics of each app: those of a version are those of the next.
     topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
+    /// Shares them with other hosts.
+    #[cfg(feature = "redis")]
+    broker: Option<Arc<Broker>>,
 }
 
 /// Most shared modules that stay mapped while no app uses them.
@@ -60,7 +67,21 @@ impl Engine {
     pub fn ticking(engine: wasmtime::Engine, most_instances: usize) -> wasmtime::Result<Self> {
         start_ticker(&engine)?;
         let places = InstancePlaces::new(most_instances);
-        Ok(Self { engine, codes: Arc::default(), places, topics: Arc::default() })
+        Ok(Self {
+            engine,
+            codes: Arc::default(),
+            places,
+            topics: Arc::default(),
+            #[cfg(feature = "redis")]
+            broker: None,
+        })
+    }
+
+    /// Share the topics of its apps with other hosts. The error is a sentence.
+    #[cfg(feature = "redis")]
+    pub fn share_topics(&mut self, url: &BrokerUrl) -> Result<(), String> {
+        self.broker = Some(Arc::new(Broker::start(url)?));
+        Ok(())
     }
 
     /// The topics of an app, for as long as somebody has them.
@@ -69,10 +90,20 @@ impl Engine {
         all.retain(|_, topics| topics.strong_count() > 0);
         let known = all.get(app).and_then(Weak::upgrade);
         known.unwrap_or_else(|| {
-            let topics = Arc::<Topics>::default();
+            let topics = Arc::new(self.new_topics(app));
             all.insert(app.to_owned(), Arc::downgrade(&topics));
             topics
         })
+    }
+
+    #[cfg(feature = "redis")]
+    fn new_topics(&self, app: &str) -> Topics {
+        self.broker.as_ref().map(|broker| Topics::linked(broker.link(app))).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn new_topics(&self, _app: &str) -> Topics {
+        Topics::default()
     }
 
     /// Map code that apps share, or reuse its mapping. A first response that had to read it from disk took 75 ms,

@@ -211,8 +211,8 @@ impl topics::Host for HostState {
 
     fn join(&mut self, request: u64, topic: String) -> wasmtime::Result<bool> {
         // What is published from here on reaches it, however soon its connection is told.
-        let Some(after) = self.subscriptions.last(&topic) else { return Ok(false) };
-        Ok(self.streams.join(request, topic, after))
+        let Some(from) = self.subscriptions.start_here(&topic) else { return Ok(false) };
+        Ok(self.streams.join(request, topic, from))
     }
 
     fn leave(&mut self, request: u64, topic: String) -> wasmtime::Result<()> {

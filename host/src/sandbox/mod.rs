@@ -34,7 +34,6 @@ pub mod stream;
 pub mod streams_host;
 pub mod this_machine;
 pub mod timer;
-pub mod topic;
 pub mod topics_host;
 pub mod turn;
 pub mod uploads;

@@ -8,8 +8,8 @@ use crate::sandbox::random_calls::Choices;
 use crate::sandbox::socket::SocketTerms;
 use crate::sandbox::streams_host::{Flowing, FlowingSocket, Streams};
 use crate::sandbox::timer::GuestTimer;
-use crate::sandbox::topic::Topics;
 use crate::sandbox::topics_host::Subscriptions;
+use crate::topics::topic::Topics;
 use crate::util::blocking::block_on;
 use crate::websocket::message::{CloseFrame, Message};
 use bytes::Bytes;
@@ -68,8 +68,8 @@ async fn calls(mut choices: Choices<'_>) {
             17 => drop(subscriptions.next(request)),
             18 => {
                 subscriptions.unsubscribe(request);
-                if let Some(after) = subscriptions.last("a") {
-                    streams.join(request, "a".to_owned(), after);
+                if let Some(from) = subscriptions.start_here("a") {
+                    streams.join(request, "a".to_owned(), from);
                     streams.leave(request, "b");
                 }
             }

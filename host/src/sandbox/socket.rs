@@ -4,6 +4,7 @@
 use crate::quota::streams::{LEAST, StreamQuota};
 use crate::sandbox::news::News;
 use crate::sandbox::stream::Sleeping;
+use crate::topics::topic::Start;
 use crate::util::locks::lock;
 use crate::websocket::deflate::Deflate;
 use crate::websocket::message::{CloseFrame, Message};
@@ -94,8 +95,8 @@ struct State {
     closed: Option<CloseFrame>,
     /// The handler has ended: nobody takes messages.
     is_abandoned: bool,
-    /// Each with the event after which the client gets its events.
-    topics: Vec<(String, u64)>,
+    /// Each with the place from which on the client gets its events.
+    topics: Vec<(String, Start)>,
     sleeps: bool,
     /// They have changed.
     has_joined: bool,
@@ -128,8 +129,8 @@ impl Inbox {
         self.tell();
     }
 
-    /// The client gets the events of a topic after this one. False if it has too many topics.
-    pub fn join(&self, topic: String, after: u64) -> bool {
+    /// The client gets the events of a topic from there on. False if it has too many topics.
+    pub fn join(&self, topic: String, from: Start) -> bool {
         let mut state = lock(&self.state);
         if state.topics.iter().any(|(other, _)| *other == topic) {
             return true;
@@ -137,7 +138,7 @@ impl Inbox {
         if state.topics.len() >= MOST_TOPICS {
             return false;
         }
-        state.topics.push((topic, after));
+        state.topics.push((topic, from));
         state.has_joined = true;
         drop(state);
         self.attention.wake();
@@ -153,7 +154,7 @@ impl Inbox {
     }
 
     /// The topics of the client, if they have changed. From now on `waker` is woken when they do.
-    pub fn joined(&self, waker: &Waker) -> Option<Vec<(String, u64)>> {
+    pub fn joined(&self, waker: &Waker) -> Option<Vec<(String, Start)>> {
         self.attention.register(waker);
         let mut state = lock(&self.state);
         std::mem::take(&mut state.has_joined).then(|| state.topics.clone())

@@ -11,6 +11,7 @@ use crate::sandbox::proxied::Proxied;
 use crate::sandbox::socket::{Attachment, Inbox, Sleeper, SocketTerms};
 use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, pipe};
 use crate::sandbox::timer::GuestTimer;
+use crate::topics::topic::Start;
 use crate::websocket::encoder;
 use crate::websocket::message::{Message, close_code};
 use std::collections::{HashMap, HashSet};
@@ -234,9 +235,9 @@ impl Streams {
         }
     }
 
-    /// A WebSocket gets the events of a topic after this one. False if it has too many topics.
-    pub fn join(&self, request: u64, topic: String, after: u64) -> bool {
-        self.sockets.get(&request).is_none_or(|socket| socket.inbox.join(topic, after))
+    /// A WebSocket gets the events of a topic from there on. False if it has too many topics.
+    pub fn join(&self, request: u64, topic: String, from: Start) -> bool {
+        self.sockets.get(&request).is_none_or(|socket| socket.inbox.join(topic, from))
     }
 
     pub fn leave(&self, request: u64, topic: &str) {

@@ -3,7 +3,7 @@
 use crate::sandbox::bindings::bolt::host::topics::{Event, Published};
 use crate::sandbox::news::{News, Progress};
 use crate::sandbox::timer::GuestTimer;
-use crate::sandbox::topic::{Next, Subscription, Topics};
+use crate::topics::topic::{Next, Start, Subscription, Topics};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -55,7 +55,8 @@ impl Subscriptions {
         if self.open.len() >= MOST {
             return REFUSED;
         }
-        let Ok(subscription) = self.topics.subscribe(topic, after) else { return REFUSED };
+        let from = after.map_or(Start::Now, Start::After);
+        let Ok(subscription) = self.topics.subscribe(topic, from) else { return REFUSED };
         self.last += 1;
         let progress = Progress::new(self.last, self.news.clone());
         let waker = Waker::from(progress.clone());
@@ -74,9 +75,9 @@ impl Subscriptions {
         }
     }
 
-    /// The number of a topic's last event, if there is room for the topic.
-    pub fn last(&self, topic: &str) -> Option<u64> {
-        self.topics.last(topic).ok()
+    /// Where a subscriber begins that wants what is published from here on, if there is room for the topic.
+    pub fn start_here(&self, topic: &str) -> Option<Start> {
+        self.topics.start_here(topic).ok()
     }
 
     pub fn unsubscribe(&mut self, subscription: u64) {
