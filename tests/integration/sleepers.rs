@@ -119,3 +119,18 @@ fn a_new_version_takes_over_without_closing_sockets() {
     sockets[0].send("hello");
     assert_eq!(sockets[0].closed().unwrap().0, 1012);
 }
+
+#[test]
+fn an_overloaded_app_hears_of_an_end_later() {
+    let server = Server::fixture(&["--workers", "1", "--concurrency", "1", "--queue", "0"]);
+    let mut ended = server.connect();
+    assert_eq!(ended.open("GET", "/topics/listen/ended", &[], b"").status, 200);
+    let mut socket = Socket::accepted_as(&server, "/sleepers/count/1?name=late", "counting");
+    socket.text();
+    let mut busy = server.connect();
+    busy.start("GET", "/sleep?ms=3000", &[], b"");
+    until(|| server.get("/sleep?ms=0").status == 503);
+    drop(socket);
+    let event = String::from_utf8(ended.chunk().unwrap().unwrap()).unwrap();
+    assert!(event.starts_with("data: \"late 1006 "), "{event}");
+}

@@ -1,6 +1,6 @@
 //! HTTPS and HTTP/2, as clients negotiate them.
 
-use crate::common::{Server, scratch};
+use crate::common::{Server, scratch, websocket};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -148,4 +148,43 @@ async fn http2_is_spoken_without_tls_to_those_who_begin_with_it() {
     let answer = server.raw(b"PROPFIND / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     server.assert_well();
+}
+
+#[tokio::test]
+async fn streams_and_websockets_are_encrypted() {
+    let (server, cert) = secure(&scratch("tls"));
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(handshake(&server, &cert, "h2").await))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let lines = sender.send_request(request("https://localhost/streams/lines")).await.unwrap();
+    assert_eq!(text(lines).await, "line 0\nline 1\nline 2\n");
+
+    let mut stream = handshake(&server, &cert, "http/1.1").await;
+    let fields = websocket::HANDSHAKE.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
+    // A page of the same origin, which is https here.
+    let head =
+        format!("GET /sockets/echo HTTP/1.1\r\nhost: localhost\r\norigin: https://localhost\r\n{fields}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        seen.push(stream.read_u8().await.unwrap());
+    }
+    assert!(seen.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&seen));
+    // Large enough for several records.
+    let long = "x".repeat(50_000);
+    for text in ["hi", &long] {
+        stream.write_all(&websocket::frame(websocket::FIN | websocket::TEXT, text.as_bytes())).await.unwrap();
+        let head = if text.len() < 126 { 2 } else { 4 };
+        let mut echo = vec![0; head + text.len()];
+        stream.read_exact(&mut echo).await.unwrap();
+        assert_eq!((echo[0], &echo[head..]), (0x81, text.as_bytes()));
+    }
+    // After a rest, in which the connection gives up its buffers.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    stream.write_all(&websocket::frame(websocket::FIN | websocket::CLOSE, &[0x03, 0xe8])).await.unwrap();
+    let mut close = [0; 4];
+    stream.read_exact(&mut close).await.unwrap();
+    assert_eq!(close, [0x88, 2, 0x03, 0xe8]);
 }

@@ -81,3 +81,39 @@ fn plugins_come_and_go_beside_native_routes() {
     assert_eq!(server.send("PUT", "/plugins/discount", &json!(file)).0, 200);
     assert_eq!(server.get("/plugins/discount/").0, 200);
 }
+
+#[test]
+fn plugins_stream_and_have_websockets() {
+    let server = Server::start();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/live.py");
+    assert_eq!(server.send("PUT", "/plugins/live", &json!(file)).0, 200);
+    let open = |head: &str| {
+        let mut stream = BufReader::new(TcpStream::connect(&server.address).unwrap());
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        let mut status = String::new();
+        stream.read_line(&mut status).unwrap();
+        let mut line = status.clone();
+        while line.trim() != "" {
+            line.clear();
+            stream.read_line(&mut line).unwrap();
+        }
+        (status.split(' ').nth(1).unwrap().to_owned(), stream)
+    };
+    let (status, mut events) = open("GET /plugins/live/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(status, "200");
+    let handshake = "GET /plugins/live/talk HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let (status, mut socket) = open(handshake);
+    assert_eq!(status, "101");
+    // A text of two bytes, masked with zeros.
+    socket.get_mut().write_all(b"\x81\x82\0\0\0\0hi").unwrap();
+    let mut answer = [0; 4];
+    socket.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\x81\x02hi");
+    let mut line = String::new();
+    while !line.starts_with("data:") {
+        line.clear();
+        events.read_line(&mut line).unwrap();
+    }
+    assert_eq!(line, "data: \"hi\"\n");
+}

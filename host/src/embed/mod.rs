@@ -59,6 +59,8 @@ pub use plugin::{CallError, Plugin};
 use crate::apps::loader;
 use crate::apps::slot::Slot;
 use crate::apps::worker_apps::{WorkerApps, WorkerSlot};
+#[cfg(feature = "redis")]
+use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
 use crate::config::origin::Origin;
 use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
@@ -95,6 +97,10 @@ pub enum BuildError {
     /// The system refuses the address space, or the thread, that the engine needs.
     #[error("the instance pool cannot be created: {0}")]
     Engine(String),
+    /// The topics of apps cannot be shared over this URL.
+    #[cfg(feature = "redis")]
+    #[error("{0}")]
+    Topics(String),
 }
 
 /// Why an app cannot be loaded.
@@ -121,6 +127,8 @@ pub struct Builder {
     config: Config,
     apps: AppConfig,
     cache: Option<PathBuf>,
+    #[cfg(feature = "redis")]
+    topics: Option<String>,
 }
 
 impl Builder {
@@ -142,11 +150,24 @@ impl Builder {
         self
     }
 
+    /// Share the topics of apps with other hosts, over Redis or Valkey: `redis://HOST:6379/0`, or `rediss://` for TLS.
+    #[cfg(feature = "redis")]
+    pub fn topics(mut self, url: impl Into<String>) -> Self {
+        self.topics = Some(url.into());
+        self
+    }
+
     /// Build the host. It runs in the current tokio runtime.
     pub fn build(self) -> Result<Host, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let cache = self.cache.map_or_else(user_cache, Ok).map_err(BuildError::NoCache)?;
-        let engine = engine::engine(&self.config).map_err(|e| BuildError::Engine(format!("{e:#}")))?;
+        #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "it has no topics to share"))]
+        let mut engine = engine::engine(&self.config).map_err(|e| BuildError::Engine(format!("{e:#}")))?;
+        #[cfg(feature = "redis")]
+        if let Some(url) = &self.topics {
+            let shared = BrokerUrl::parse(url).and_then(|url| engine.share_topics(&url));
+            shared.map_err(BuildError::Topics)?;
+        }
         let inner = Arc::new(Inner {
             engine,
             cache,
@@ -184,7 +205,13 @@ struct MountedApp {
 
 impl Host {
     pub fn builder() -> Builder {
-        Builder { config: Config::default(), apps: AppConfig::default(), cache: None }
+        Builder {
+            config: Config::default(),
+            apps: AppConfig::default(),
+            cache: None,
+            #[cfg(feature = "redis")]
+            topics: None,
+        }
     }
 
     /// Load an app, a `.py` file or a component, for all paths below `prefix`. It replaces an app of the same name,

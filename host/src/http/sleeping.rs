@@ -14,8 +14,13 @@ use crate::websocket::message::{CloseFrame, Message, close_code};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+
+/// How often an overloaded app is told of an end, and the pause after each time.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 
 type Calling = Pin<Box<dyn Future<Output = Result<(), CloseFrame>> + Send>>;
 
@@ -82,17 +87,26 @@ impl SleepingCalls {
                 let event = SleeperEvent::Message;
                 outcome = call(apps.clone(), address.clone(), sleeper.clone(), event, arguments).await;
             }
-            let arguments = move |attachment: &[u8]| {
-                let mut out = Writer::with_capacity(attachment.len() + 64);
-                out.tuple(3);
-                out.bytes(attachment);
-                out.int(i64::from(frame.code));
-                out.str(&frame.reason);
-                ValidArgs(out.buf)
-            };
-            let _ = call(apps, address, sleeper, SleeperEvent::Disconnect, arguments).await;
+            // An app that counts who is there has to hear of the end, also when it is overloaded.
+            for _ in 0..ATTEMPTS {
+                let arguments = |attachment: &[u8]| end_arguments(attachment, &frame);
+                let event = SleeperEvent::Disconnect;
+                match call(apps.clone(), address.clone(), sleeper.clone(), event, arguments).await {
+                    Err(told) if told.code == close_code::TRY_AGAIN_LATER => tokio::time::sleep(PAUSE).await,
+                    _ => return,
+                }
+            }
         });
     }
+}
+
+fn end_arguments(attachment: &[u8], frame: &CloseFrame) -> ValidArgs {
+    let mut out = Writer::with_capacity(attachment.len() + 64);
+    out.tuple(3);
+    out.bytes(attachment);
+    out.int(i64::from(frame.code));
+    out.str(&frame.reason);
+    ValidArgs(out.buf)
 }
 
 fn message_arguments(attachment: &[u8], message: &Message) -> ValidArgs {

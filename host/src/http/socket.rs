@@ -143,6 +143,13 @@ impl Socket {
         let _ = tokio::time::timeout(PATIENCE, farewell(&mut io)).await;
     }
 
+    /// There is no connection to serve.
+    pub fn abandon(mut self: Box<Self>, apps: &Arc<WorkerApps>) {
+        if let Some(sleeping) = &mut self.sleeping {
+            sleeping.among(apps.clone());
+        }
+    }
+
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         io: &mut S,

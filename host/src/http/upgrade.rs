@@ -183,8 +183,10 @@ pub fn hand_over(
     let (Some(socket), Some(connection)) = (Upgrade::take(response), connection) else { return };
     let (draining, apps) = (closing.map(Draining::of), apps.clone());
     tokio::spawn(async move {
-        if let Ok(io) = connection.await {
-            socket.run(TokioIo::new(io), Bytes::new(), draining, &apps).await;
+        match connection.await {
+            Ok(io) => socket.run(TokioIo::new(io), Bytes::new(), draining, &apps).await,
+            // Its client left before it had the answer, and the app has accepted it.
+            Err(_) => socket.abandon(&apps),
         }
     });
 }
