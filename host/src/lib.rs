@@ -71,6 +71,7 @@ mod pool;
 mod properties;
 mod quota;
 mod sandbox;
+mod sql;
 mod telemetry;
 mod topics;
 mod util;

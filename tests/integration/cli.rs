@@ -74,7 +74,7 @@ fn what_is_no_app_is_refused_with_a_sentence() {
     let said = refusal(&["run", &file("abi.wasm", &other("bolt:host/handlers@0.0.9"))]);
     assert!(said.contains("ABI 0.0.9") && said.contains("build it again"), "{said}");
     // The right name, but an empty interface.
-    for version in ["0.4.0", "0.4.1", "0.4.2"] {
+    for version in ["0.4.0", "0.4.1", "0.4.3"] {
         let said = refusal(&["run", &file("hollow.wasm", &other(&format!("bolt:host/handlers@{version}")))]);
         assert!(said.contains("another world"), "{said}");
     }
@@ -142,8 +142,8 @@ fn a_built_component_is_served_without_python() {
         "person: Person in body",
         "number: int in path",
         "color?: Enum(\"red\", \"blue\") in query",
-        "bolt:host/host@0.4.2",
-        "bolt:host/http@0.4.2",
+        "bolt:host/host@0.4.3",
+        "bolt:host/http@0.4.3",
         "wasi:clocks/monotonic-clock",
         "component",
         "compiled",

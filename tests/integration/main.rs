@@ -23,6 +23,7 @@ mod readme;
 mod sdk;
 mod sleepers;
 mod sockets;
+mod sql;
 mod streams;
 mod structure;
 mod tenants;

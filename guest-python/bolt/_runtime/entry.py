@@ -25,6 +25,7 @@ from componentize_py_types import Err, Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
 from wit_world.imports import sockets as host_sockets
+from wit_world.imports import sql as host_sql
 from wit_world.imports import streams as host_streams
 from wit_world.imports import topics as host_topics
 
@@ -36,6 +37,8 @@ from .._app.manifest import manifest
 from .._datastructures import uploads
 from .._dependencies.after_response import Exits, pending
 from .._serialization.replies import encode_exception, encode_reply
+from .._sql import host as sql
+from .._sql.host import waiting as statements
 from .._streams import progress
 from .._streams.progress import flows
 from .._topics import subscription
@@ -271,6 +274,8 @@ def _wake() -> None:
         progress.on_news()
     if subscriptions:
         subscription.on_news()
+    if statements:
+        sql.on_news()
     _loop.tick()
 
 
@@ -476,6 +481,7 @@ def _settle() -> None:
     progress.install(host_streams, _current)
     line.install(host_sockets, _sockets)
     topics.install(host_topics)
+    sql.install(host_sql, _current)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
@@ -505,12 +511,14 @@ class Loader:
             later = dict(os.environ)
             os.environ.clear()
             topics.install(None)
+            sql.install(None, _current)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
             finally:
                 os.environ.clear()
                 os.environ.update(later)
                 topics.install(host_topics)
+                sql.install(host_sql, _current)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

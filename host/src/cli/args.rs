@@ -9,11 +9,13 @@ use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
+use crate::config::databases::{self, DatabaseGrant};
 use crate::config::egress::{Grant, Grants};
 use crate::config::limits::most_instances;
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::{AppConfig, Config};
 use crate::telemetry::log_output::LogFormat;
+use crate::util::progress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -331,6 +333,12 @@ pub struct Serving {
     /// Allow the app to read, send and write the files of a folder; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse_writable)]
     pub write: Vec<Preopen>,
+    /// Grant the app a database: main=sqlite:app.db; may be repeated [default: main, a file beside the app]
+    #[arg(long, value_name = "NAME=URL", value_parser = DatabaseGrant::parse)]
+    pub sql: Vec<DatabaseGrant>,
+    /// The database main, if --sql grants none: sqlite:app.db
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
     /// Set a variable of the app's environment, which has no others; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
@@ -361,13 +369,25 @@ impl Serving {
         })
     }
 
-    /// The configuration of the app. The error is a user-facing message.
-    pub fn app_config(&self) -> Result<AppConfig, String> {
+    /// The configuration of the app in this file. The error is a user-facing message.
+    pub fn app_config(&self, app: &Path) -> Result<AppConfig, String> {
         let preopens = self.files.iter().chain(&self.write).cloned().collect();
+        let mut sql = self.sql.clone();
+        if sql.is_empty() {
+            let named =
+                self.database_url.as_deref().map(|url| DatabaseGrant::new("main", url, Path::new("")));
+            match named {
+                None => sql.push(DatabaseGrant::beside(app)),
+                Some(Ok(grant)) => sql.push(grant),
+                // The variable may be there for another program.
+                Some(Err(why)) => progress::tell(format!("DATABASE_URL is not used: {why}")),
+            }
+        }
         Ok(AppConfig {
             limits: self.limits.app.clone(),
             grants: Grants::new(self.allow_http.clone()),
             preopens: Preopens::new(preopens)?,
+            databases: databases::distinct(sql)?,
             env: self.env.clone(),
         })
     }

@@ -40,7 +40,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     if args.reload {
         return Err("there is no --reload: `bolt-host dev app.py` reloads the app after each edit".to_owned());
     }
-    let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config()?);
+    let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config(&args.source.path)?);
     let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
     let mut origin = args.source.origin();
@@ -73,7 +73,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     if args.path.extension().is_none_or(|extension| extension != "py") {
         return Err(format!("{}: dev serves a .py file", args.path.display()));
     }
-    let (config, app_config) = (args.serving.config(1)?, args.serving.app_config()?);
+    let (config, app_config) = (args.serving.config(1)?, args.serving.app_config(&args.path)?);
     let origin = Origin {
         path: args.path.clone(),
         app: args.app.clone(),

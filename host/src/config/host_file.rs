@@ -4,6 +4,7 @@ use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::app_source::{AppRef, Root};
 use crate::config::broker::BrokerUrl;
+use crate::config::databases::DatabaseGrant;
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
@@ -153,6 +154,9 @@ struct AppTable {
     http: HttpTable,
     #[serde(default)]
     files: BTreeMap<Spanned<String>, FilesTable>,
+    /// Databases: `main = "sqlite:app.db"`.
+    #[serde(default)]
+    sql: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -407,12 +411,18 @@ impl AppTable {
             let made = Preopen::new(as_name.get_ref(), &place, files.write);
             preopens.extend(mistakes.take(as_name.span().start, made));
         }
+        let mut databases = Vec::new();
+        for (as_name, url) in self.sql {
+            let made = DatabaseGrant::new(as_name.get_ref(), url.get_ref(), folder);
+            databases.extend(mistakes.take(url.span().start, made));
+        }
         let left_out = preopens.iter().map(|folder| folder.place.clone()).collect();
         let preopens = mistakes.take(start, Preopens::new(preopens)).unwrap_or_default();
         let config = AppConfig {
             limits: app_limits(self.limits, base, mistakes),
             grants: Grants::new(allowed),
             preopens,
+            databases,
             env: self.env.into_iter().collect(),
         };
         let build_env = self.build_env.into_iter().collect();

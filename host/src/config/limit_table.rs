@@ -1,52 +1,10 @@
 //! The table of all limits: flag, host-file key, meaning, and place of the value. The command line, host files, the
 //! flags page and refusals all read this table.
 
+pub use crate::config::limit::Limit;
 pub use crate::config::limit_kind::Kind;
 use crate::config::limits::{Limits, ServerLimits};
 use std::time::Duration;
-
-/// The limits, in the order of [`TABLE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    Deadline,
-    Grace,
-    StartTimeout,
-    MaxCpu,
-    Weight,
-    Memory,
-    MaxRequests,
-    Instances,
-    Concurrency,
-    Queue,
-    Rate,
-    LogRate,
-    MaxExchanges,
-    MaxFiles,
-    FilesQuota,
-    StoredFiles,
-    MaxBody,
-    BodyTimeout,
-    MaxUpload,
-    MaxResponse,
-    MaxStreams,
-    MaxMessage,
-    StreamIdle,
-    StreamMax,
-    Transit,
-    MaxComponent,
-    MaxManifest,
-    BuildTimeout,
-    BuildMemory,
-    BuildDisk,
-    KeptVersions,
-    MaxHead,
-    HeaderTimeout,
-    WriteTimeout,
-    Connections,
-    Drain,
-    KeepResident,
-    CacheSize,
-}
 
 impl Limit {
     pub fn row(self) -> &'static Row {
@@ -87,7 +45,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 38] = [
+pub const TABLE: [Row; 42] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -263,6 +221,38 @@ pub const TABLE: [Row; 38] = [
         kind: Kind::Size,
         place: Place::App { get: |l| Some(l.max_message as u64), set: |l, v| l.max_message = v as usize },
         help: "Close a WebSocket with 1009 for a larger message, in either direction",
+    },
+    Row {
+        limit: Limit::SqlReaders,
+        flag: "sql-readers",
+        key: "sql-readers",
+        kind: Kind::Count { least: 1, most: 100 },
+        place: Place::App { get: |l| Some(l.sql_readers as u64), set: |l, v| l.sql_readers = v as usize },
+        help: "Read a database over at most this many connections, of all workers; one more writes",
+    },
+    Row {
+        limit: Limit::SqlRows,
+        flag: "sql-rows",
+        key: "sql-rows",
+        kind: Kind::Count { least: 1, most: COUNT },
+        place: Place::App { get: |l| Some(l.sql_rows as u64), set: |l, v| l.sql_rows = v as usize },
+        help: "Let a query's result have at most this many rows",
+    },
+    Row {
+        limit: Limit::SqlResult,
+        flag: "sql-result",
+        key: "sql-result",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.sql_result as u64), set: |l, v| l.sql_result = v as usize },
+        help: "Let a query's result have at most this size",
+    },
+    Row {
+        limit: Limit::SqlSize,
+        flag: "sql-size",
+        key: "sql-size",
+        kind: Kind::DiskSize,
+        place: Place::App { get: |l| Some(l.sql_size as u64), set: |l, v| l.sql_size = v as usize },
+        help: "Let a SQLite database grow to at most this size",
     },
     Row {
         limit: Limit::StreamIdle,

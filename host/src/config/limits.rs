@@ -54,6 +54,14 @@ pub struct Limits {
     pub max_streams: usize,
     /// Maximum size of a WebSocket's message, in bytes.
     pub max_message: usize,
+    /// Maximum number of connections that read a database at a time, over all workers.
+    pub sql_readers: usize,
+    /// Maximum number of rows of a query's result.
+    pub sql_rows: usize,
+    /// Maximum size of a query's result, in bytes.
+    pub sql_result: usize,
+    /// Maximum size of a SQLite database, in bytes.
+    pub sql_size: usize,
     /// Time between two chunks of a streamed response.
     pub stream_idle: Duration,
     /// Time for all of a streamed response.
@@ -99,6 +107,10 @@ impl Default for Limits {
             max_upload: 64 * MIB,
             max_response: 64 * MIB,
             max_streams: 10_000,
+            sql_readers: 4,
+            sql_rows: 100_000,
+            sql_result: 64 * MIB,
+            sql_size: 1024 * MIB,
             max_message: MIB,
             stream_idle: Duration::from_secs(60),
             stream_max: Duration::from_secs(24 * 3600),

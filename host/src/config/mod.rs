@@ -5,10 +5,12 @@ pub(crate) mod admin_address;
 pub(crate) mod app_source;
 pub(crate) mod broker;
 pub(crate) mod cache_folder;
+pub(crate) mod databases;
 pub(crate) mod egress;
 pub(crate) mod granted_folder;
 #[cfg(feature = "cli")]
 pub(crate) mod host_file;
+pub(crate) mod limit;
 pub(crate) mod limit_kind;
 pub(crate) mod limit_name;
 pub(crate) mod limit_table;
@@ -18,6 +20,7 @@ pub(crate) mod preopens;
 pub(crate) mod units;
 pub(crate) mod virtual_hosts;
 
+pub use crate::config::databases::DatabaseGrant;
 pub use crate::config::egress::{Grant, Grants};
 pub use crate::config::limits::Limits;
 pub use crate::config::preopens::{Preopen, Preopens};
@@ -38,6 +41,8 @@ pub struct AppConfig {
     pub grants: Grants,
     /// The folders that it may read or write.
     pub preopens: Preopens,
+    /// The databases that it may use.
+    pub databases: Vec<DatabaseGrant>,
     /// All environment variables that it sees.
     pub env: Vec<(String, String)>,
 }

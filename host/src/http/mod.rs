@@ -5,6 +5,7 @@ pub mod body;
 pub mod calling;
 pub mod connection;
 pub mod disposition;
+pub mod farewell;
 pub mod file_body;
 pub mod head;
 pub mod http1;

@@ -5,6 +5,7 @@
 use crate::apps::app::App;
 use crate::apps::worker_apps::WorkerApps;
 use crate::http::connection::Draining;
+use crate::http::farewell::farewell;
 use crate::http::sleeping::SleepingCalls;
 use crate::http::stream_record::Record;
 use crate::quota::streams::StreamQuota;
@@ -22,7 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// A client from which nothing came for this long is asked whether it is there, and is given up after as long again.
@@ -35,8 +36,6 @@ const READ: usize = 16 * 1024;
 const LITTLE: usize = 4 * 1024;
 /// Answers to pings that a client may leave unread, in bytes.
 const MOST_PONGS: usize = 2048;
-/// Most that is read of a client after the end, in bytes.
-const MOST_REST: usize = 1 << 20;
 /// Steps before it lets other connections of its worker run.
 const STEPS: usize = 32;
 
@@ -426,21 +425,6 @@ impl Socket {
             }
         }
     }
-}
-
-/// Say that nothing follows, and wait for the client to go: if bytes of it were left unread, the kernel would reset the
-/// connection, and the client might not see the close.
-async fn farewell(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
-    io.shutdown().await?;
-    let mut rest = [0; 512];
-    let mut left = MOST_REST;
-    while left > 0 {
-        match io.read(&mut rest).await? {
-            0 => break,
-            read => left = left.saturating_sub(read),
-        }
-    }
-    Ok(())
 }
 
 impl Drop for Socket {

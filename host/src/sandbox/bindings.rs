@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
         "bolt:host/host.park": async | store | trappable,
         "bolt:host/http.wait": async | trappable,
         "bolt:host/streams.wait": async | trappable,
+        "bolt:host/sql.wait": async | trappable,
         default: trappable,
     },
     exports: { default: async | store },

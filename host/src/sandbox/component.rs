@@ -25,9 +25,9 @@ use wasmtime::{ExternType, Module};
 
 /// The interface that every SDK app exports, without its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.4.2";
+const ABI_VERSION: &str = "0.4.3";
 /// Earlier versions lack what was added since, and are served.
-const SERVED: [&str; 3] = ["0.4.0", "0.4.1", ABI_VERSION];
+const SERVED: [&str; 4] = ["0.4.0", "0.4.1", "0.4.2", ABI_VERSION];
 
 /// The unit in which a component declares its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;
@@ -152,6 +152,7 @@ impl LoadedComponent {
                 storage: storage(name, config),
                 streams: StreamQuota::new(limits.max_streams, limits.transit),
                 topics: engine.topics(name),
+                databases: engine.databases(name, config),
                 max_message: limits.max_message,
                 uploads: BodyBudget::new(limits.files_quota),
                 max_exchanges: limits.max_exchanges,

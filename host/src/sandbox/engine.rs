@@ -1,11 +1,12 @@
 //! The wasmtime engine: its instance pool, its epoch ticker, and code shared by apps, mapped once.
 
-use crate::config::Config;
 #[cfg(feature = "redis")]
 use crate::config::broker::BrokerUrl;
+use crate::config::{AppConfig, Config};
 use crate::quota::instance_places::InstancePlaces;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
+use crate::sql::databases::Databases;
 #[cfg(feature = "redis")]
 use crate::topics::broker::Broker;
 use crate::topics::topic::Topics;
@@ -26,7 +27,9 @@ pub struct Engine {
     pub places: Arc<InstancePlaces>,
     /// The topics of each app: those of a version are those of the next.
     topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
-    /// Shares them with other hosts.
+    /// The databases of each app, which versions share as well.
+    databases: Arc<Mutex<HashMap<String, Weak<Databases>>>>,
+    /// Shares topics with other hosts.
     #[cfg(feature = "redis")]
     broker: Option<Arc<Broker>>,
 }
@@ -72,6 +75,7 @@ impl Engine {
             codes: Arc::default(),
             places,
             topics: Arc::default(),
+            databases: Arc::default(),
             #[cfg(feature = "redis")]
             broker: None,
         })
@@ -93,6 +97,18 @@ impl Engine {
             let topics = Arc::new(self.new_topics(app));
             all.insert(app.to_owned(), Arc::downgrade(&topics));
             topics
+        })
+    }
+
+    /// The databases of an app with this configuration, for as long as somebody has them.
+    pub fn databases(&self, app: &str, config: &AppConfig) -> Arc<Databases> {
+        let mut all = lock(&self.databases);
+        all.retain(|_, databases| databases.strong_count() > 0);
+        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_of(app, config));
+        known.unwrap_or_else(|| {
+            let databases = Arc::new(Databases::new(app, config));
+            all.insert(app.to_owned(), Arc::downgrade(&databases));
+            databases
         })
     }
 

@@ -4,6 +4,7 @@ use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
 use crate::sandbox::bindings::bolt::host::sockets::{self, Message};
+use crate::sandbox::bindings::bolt::host::sql::{self, Part as SqlPart};
 use crate::sandbox::bindings::bolt::host::streams::{self, Part, Progress, Taken};
 use crate::sandbox::bindings::bolt::host::topics::{self, Event, Published};
 use crate::sandbox::guest_files::CountedFiles;
@@ -24,7 +25,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     bolt::host::http::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::sockets::add_to_linker::<_, HostData>(linker, |state| state)?;
-    bolt::host::topics::add_to_linker::<_, HostData>(linker, |state| state)
+    bolt::host::topics::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::sql::add_to_linker::<_, HostData>(linker, |state| state)
 }
 
 struct HostData;
@@ -222,5 +224,48 @@ impl topics::Host for HostState {
 
     fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
         Ok(self.subscriptions.take_news())
+    }
+}
+
+impl sql::Host for HostState {
+    fn begin(
+        &mut self,
+        request: u64,
+        database: String,
+        session: u64,
+        text: String,
+        arguments: String,
+    ) -> wasmtime::Result<u64> {
+        let request = if self.owns(request) { request } else { 0 };
+        Ok(self.sql.begin(request, (&database, session), text, arguments))
+    }
+
+    fn read(&mut self, statement: u64) -> wasmtime::Result<SqlPart> {
+        Ok(self.sql.read(statement))
+    }
+
+    fn close(&mut self, statement: u64) -> wasmtime::Result<()> {
+        self.sql.close(statement);
+        Ok(())
+    }
+
+    fn session(&mut self, request: u64, database: String, writes: bool) -> wasmtime::Result<u64> {
+        let request = if self.owns(request) { request } else { 0 };
+        Ok(self.sql.session(request, &database, writes))
+    }
+
+    fn release(&mut self, session: u64) -> wasmtime::Result<()> {
+        self.sql.release(session);
+        Ok(())
+    }
+
+    async fn wait(&mut self, statement: u64) -> wasmtime::Result<()> {
+        self.sql.changed(statement).await;
+        self.execution.turn().await;
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.sql.take_news())
     }
 }

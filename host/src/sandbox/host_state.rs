@@ -19,11 +19,13 @@ use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
 use crate::sandbox::socket::{Sleeper, SocketTerms};
+use crate::sandbox::sql_host::Sql;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
 use crate::sandbox::streams_host::{Flowing, Streams};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::topics_host::Subscriptions;
 use crate::sandbox::uploads::Uploads;
+use crate::sql::databases::Databases;
 use crate::topics::topic::Topics;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -63,6 +65,8 @@ pub struct InstanceSpec {
     pub streams: StreamQuota,
     /// What they publish and subscribe to.
     pub topics: Arc<Topics>,
+    /// The databases that they may use.
+    pub databases: Arc<Databases>,
     /// Largest event of a topic, in bytes.
     pub max_message: usize,
     /// Room on the disk for uploaded files of requests in progress.
@@ -129,6 +133,7 @@ pub struct HostState {
     pub exchanges: Exchanges,
     pub streams: Streams,
     pub subscriptions: Subscriptions,
+    pub sql: Sql,
 }
 
 impl HostState {
@@ -168,6 +173,7 @@ impl HostState {
             execution,
             exchanges: Exchanges::new(client, spec.max_exchanges, timer.clone()),
             subscriptions: Subscriptions::new(spec.topics.clone(), spec.max_message, timer.clone()),
+            sql: Sql::new(spec.databases.clone(), timer.clone()),
             streams: Streams::new(spec.streams.clone(), spec.linger, timer.clone()),
             timer,
             replies: HashMap::new(),
@@ -226,6 +232,12 @@ impl HostState {
         self.count();
     }
 
+    /// Nothing is left to do for a request.
+    fn settle(&mut self, request: u64) {
+        self.sql.end(request);
+        self.execution.settle(request);
+    }
+
     fn count(&self) {
         self.execution.set_in_flight(self.replies.len() + self.lingering.len() + self.streams.count());
     }
@@ -253,7 +265,7 @@ impl HostState {
         self.uploads.remove(&request);
         let stream = self.streams.answered(request);
         if !self.is_unfinished(request) {
-            self.execution.settle(request);
+            self.settle(request);
         }
         self.count();
         // Whoever stopped waiting for a handler holds this channel until it ends, or ends the instance.
@@ -320,7 +332,7 @@ impl HostState {
     /// The handler of a WebSocket has ended.
     pub fn close_socket(&mut self, request: u64, code: u16, reason: &str) {
         if self.streams.close_socket(request, code, reason) && !self.owns(request) {
-            self.execution.settle(request);
+            self.settle(request);
         }
         self.count();
     }
@@ -328,7 +340,7 @@ impl HostState {
     /// A response has ended.
     pub fn close_stream(&mut self, request: u64, has_failed: bool) {
         if self.streams.close(request, has_failed) && !self.owns(request) {
-            self.execution.settle(request);
+            self.settle(request);
         }
         self.count();
     }
@@ -342,7 +354,7 @@ impl HostState {
     pub fn linger_for(&mut self, request: u64, is_done: bool) {
         if is_done {
             if self.lingering.remove(&request).is_some() && !self.owns(request) {
-                self.execution.settle(request);
+                self.settle(request);
             }
         } else if self.replies.contains_key(&request)
             || self.streams.is_open(request)

@@ -29,6 +29,7 @@ pub mod random_streams;
 pub mod request_head;
 pub mod resolver;
 pub mod socket;
+pub mod sql_host;
 pub mod stdio;
 pub mod stream;
 pub mod streams_host;

@@ -1,0 +1,1 @@
+"""Databases of the host: statements, transactions, and values on their way."""

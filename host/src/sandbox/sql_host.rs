@@ -1,0 +1,184 @@
+//! The statements and sessions of one instance, by the numbers that its guest knows them by.
+
+use crate::codec::latin1::latin1_bytes;
+use crate::sandbox::bindings::bolt::host::sql::Part as WitPart;
+use crate::sandbox::news::{News, Progress};
+use crate::sandbox::timer::GuestTimer;
+use crate::sql::arguments;
+use crate::sql::database::Session;
+use crate::sql::databases::Databases;
+use crate::sql::guard;
+use crate::sql::job::{Answer, Job, Part, Ticket};
+use crate::sql::problem::{Kind, SqlProblem};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Instant;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+
+/// Statements and sessions of an instance.
+const MOST: usize = 100;
+/// The number of every statement and session beyond that.
+const REFUSED: u64 = 0;
+
+pub struct Sql {
+    databases: Arc<Databases>,
+    statements: HashMap<u64, Open>,
+    sessions: HashMap<u64, Held>,
+    last: u64,
+    news: Arc<News>,
+}
+
+/// A session, and the request that has it.
+struct Held {
+    request: u64,
+    session: Session,
+}
+
+/// A statement.
+struct Open {
+    request: u64,
+    parts: mpsc::Receiver<Part>,
+    told: Arc<Told>,
+    ticket: Arc<Ticket>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.ticket.cancel();
+        self.told.progress.end();
+    }
+}
+
+/// Tells the guest of a part, and whoever blocks for it.
+struct Told {
+    progress: Arc<Progress>,
+    changed: Notify,
+}
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        self.changed.notify_one();
+        self.progress.clone().wake();
+    }
+}
+
+impl Sql {
+    /// `timer` rings when a statement has progressed.
+    pub fn new(databases: Arc<Databases>, timer: Arc<GuestTimer>) -> Self {
+        let (statements, sessions) = Default::default();
+        Self { databases, statements, sessions, last: REFUSED, news: News::new(timer) }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        if self.statements.len() + self.sessions.len() >= MOST {
+            return None;
+        }
+        self.last += 1;
+        Some(self.last)
+    }
+
+    /// Begin a statement for a request. What is wrong with it is its result.
+    pub fn begin(&mut self, request: u64, names: (&str, u64), text: String, arguments: String) -> u64 {
+        let Some(number) = self.number() else { return REFUSED };
+        let progress = Progress::new(number, self.news.clone());
+        let told = Arc::new(Told { progress, changed: Notify::new() });
+        let (answer, parts) = Answer::new(Waker::from(told.clone()));
+        let ticket = Arc::<Ticket>::default();
+        self.statements.insert(number, Open { request, parts, told, ticket: ticket.clone() });
+        self.submit(request, names, text, arguments, (answer, ticket));
+        number
+    }
+
+    fn submit(
+        &self,
+        request: u64,
+        (database, session): (&str, u64),
+        text: String,
+        arguments: String,
+        (answer, ticket): (Answer, Arc<Ticket>),
+    ) {
+        let database = match self.databases.get(database) {
+            Ok(database) => database,
+            Err(problem) => return answer.fail(problem),
+        };
+        if text.len() > guard::MOST_TEXT || text.contains('\0') {
+            let told =
+                format!("a statement has at most {} bytes, and none of them is zero", guard::MOST_TEXT);
+            return answer.fail(SqlProblem::new(Kind::Statement, told));
+        }
+        let arguments = latin1_bytes(arguments).ok_or_else(|| "the arguments are malformed".to_owned());
+        let arguments = match arguments.and_then(|bytes| arguments::read(&bytes)) {
+            Ok(arguments) => arguments,
+            Err(why) => return answer.fail(SqlProblem::new(Kind::Data, why)),
+        };
+        let bounds = self.databases.bounds();
+        let end = Instant::now() + bounds.deadline;
+        let (most_rows, most_bytes) = (bounds.rows, bounds.bytes);
+        let job = Job { text, arguments, most_rows, most_bytes, end, answer, ticket };
+        if session == REFUSED {
+            return database.submit(job);
+        }
+        match self.sessions.get(&session).filter(|held| held.request == request) {
+            Some(held) => held.session.submit(job),
+            None => job.answer.fail(SqlProblem::new(Kind::Operational, "there is no such transaction")),
+        }
+    }
+
+    /// The next part of a statement's result.
+    pub fn read(&mut self, statement: u64) -> WitPart {
+        let Some(open) = self.statements.get_mut(&statement) else {
+            let told = format!("this interpreter has {MOST} statements and transactions open");
+            return match statement {
+                REFUSED => WitPart::Failed(SqlProblem::new(Kind::Limit, told).json()),
+                _ => WitPart::End,
+            };
+        };
+        match open.parts.try_recv() {
+            Ok(Part::Batch(batch)) => WitPart::Batch(batch),
+            Ok(Part::Failed(problem)) => WitPart::Failed(problem.json()),
+            Err(TryRecvError::Empty) => WitPart::Pending,
+            Err(TryRecvError::Disconnected) => WitPart::End,
+        }
+    }
+
+    pub fn close(&mut self, statement: u64) {
+        self.statements.remove(&statement);
+    }
+
+    /// Have a connection for a request.
+    pub fn session(&mut self, request: u64, database: &str, writes: bool) -> u64 {
+        let Ok(database) = self.databases.get(database).cloned() else { return REFUSED };
+        let Some(number) = self.number() else { return REFUSED };
+        let end = Instant::now() + self.databases.bounds().deadline;
+        let session = database.session(writes, request, end);
+        self.sessions.insert(number, Held { request, session });
+        number
+    }
+
+    pub fn release(&mut self, session: u64) {
+        self.sessions.remove(&session);
+    }
+
+    /// A request has ended, and whatever it has left open ends too.
+    pub fn end(&mut self, request: u64) {
+        if !self.statements.is_empty() {
+            self.statements.retain(|_, open| open.request != request);
+        }
+        if !self.sessions.is_empty() {
+            self.sessions.retain(|_, held| held.request != request);
+        }
+    }
+
+    /// Return when this statement has progressed.
+    pub async fn changed(&self, statement: u64) {
+        if let Some(open) = self.statements.get(&statement) {
+            open.told.changed.notified().await;
+        }
+    }
+
+    pub fn take_news(&self) -> Vec<u64> {
+        self.news.take()
+    }
+}

@@ -1,0 +1,277 @@
+//! A database of an app: a connection that writes and several that read, each on a thread of its own, and who waits for them.
+//!
+//! SQLite lets one connection write at a time. Writers of one host wait in a queue instead of for a lock, which they would poll.
+
+use crate::sql::job::Job;
+use crate::sql::problem::{Kind, SqlProblem};
+use crate::sql::runner::{Ran, Runner};
+use crate::util::affinity;
+use crate::util::locks::lock;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a thread waits for work before it closes its connection.
+const IDLE: Duration = Duration::from_secs(10);
+/// Bytes of statements and arguments that wait.
+const MOST_WAITING: usize = 32 * 1024 * 1024;
+/// Statements and sessions that wait.
+const MOST_TASKS: usize = 10_000;
+
+/// What the operator grants of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    pub path: PathBuf,
+    /// Connections that read.
+    pub readers: usize,
+    /// Its size, in bytes.
+    pub most_bytes: u64,
+}
+
+/// A database.
+pub struct Database {
+    /// Of the app and the database, in the log.
+    pub name: (Arc<str>, String),
+    terms: Terms,
+    lanes: [Lane; 2],
+    /// Two connections that make a database at a time would disturb each other.
+    opening: Mutex<()>,
+}
+
+/// Who waits for a kind of connection.
+#[derive(Default)]
+struct Lane {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<Task>,
+    bytes: usize,
+    threads: usize,
+    idle: usize,
+}
+
+enum Task {
+    Statement(Job),
+    Session(SessionTask),
+}
+
+impl Task {
+    fn size(&self) -> usize {
+        match self {
+            Self::Statement(job) => job.size(),
+            Self::Session(_) => 0,
+        }
+    }
+}
+
+/// The connection's end of a session.
+struct SessionTask {
+    jobs: Receiver<Job>,
+    /// It is closed then.
+    end: Instant,
+    request: u64,
+}
+
+/// A connection that one request has until it drops this.
+pub struct Session(Sender<Job>);
+
+impl Session {
+    /// Run a statement after those before it.
+    pub fn submit(&self, job: Job) {
+        if let Err(unsent) = self.0.send(job) {
+            unsent
+                .0
+                .answer
+                .fail(SqlProblem::new(Kind::Operational, "the connection of this transaction is closed"));
+        }
+    }
+}
+
+const READ: usize = 0;
+const WRITE: usize = 1;
+
+impl Database {
+    pub fn new(name: (Arc<str>, String), terms: Terms) -> Arc<Self> {
+        Arc::new(Self { name, terms, lanes: Default::default(), opening: Mutex::default() })
+    }
+
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Run a statement on any connection, in its own transaction.
+    pub fn submit(self: &Arc<Self>, job: Job) {
+        let lane = if looks_like_a_read(&job.text) { READ } else { WRITE };
+        self.queue(lane, Task::Statement(job));
+    }
+
+    /// A connection of its own for a request, at the latest until `end`.
+    pub fn session(self: &Arc<Self>, writes: bool, request: u64, end: Instant) -> Session {
+        let (sender, jobs) = std::sync::mpsc::channel();
+        let lane = if writes { WRITE } else { READ };
+        self.queue(lane, Task::Session(SessionTask { jobs, end, request }));
+        Session(sender)
+    }
+
+    fn queue(self: &Arc<Self>, lane: usize, task: Task) {
+        let at = &self.lanes[lane];
+        let mut queue = lock(&at.queue);
+        let size = task.size();
+        if queue.tasks.len() >= MOST_TASKS || queue.bytes + size > MOST_WAITING {
+            drop(queue);
+            // A session whose task is dropped tells its statements.
+            if let Task::Statement(job) = task {
+                job.answer.fail(SqlProblem::new(Kind::Busy, "too many statements wait for this database"));
+            }
+            return;
+        }
+        queue.bytes += size;
+        queue.tasks.push_back(task);
+        let most = if lane == WRITE { 1 } else { self.terms.readers };
+        if queue.idle == 0 && queue.threads < most {
+            queue.threads += 1;
+            drop(queue);
+            self.spawn(lane);
+        } else {
+            drop(queue);
+            at.wake.notify_one();
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, lane: usize) {
+        let database = self.clone();
+        let thread = std::thread::Builder::new().name("sql".to_owned());
+        if thread.spawn(move || database.work(lane)).is_err() {
+            let mut queue = lock(&self.lanes[lane].queue);
+            queue.threads -= 1;
+            if queue.threads == 0 {
+                let problem =
+                    SqlProblem::new(Kind::Operational, "the host can start no thread for this database");
+                fail_all(&mut queue, &problem);
+            }
+        }
+    }
+
+    /// What a thread does: serve the lane until nothing has come for a while.
+    fn work(self: Arc<Self>, lane: usize) {
+        affinity::enter_background();
+        let mut runner = None;
+        while let Some(task) = self.next(lane) {
+            let open = match runner.take() {
+                Some(open) => open,
+                None => match self.open(lane) {
+                    Ok(open) => open,
+                    Err(problem) => {
+                        refuse(task, &problem);
+                        continue;
+                    }
+                },
+            };
+            if self.serve(&open, task) {
+                runner = Some(open);
+            }
+        }
+    }
+
+    /// The next task; `None` ends the thread.
+    fn next(&self, lane: usize) -> Option<Task> {
+        let Lane { queue, wake } = &self.lanes[lane];
+        let mut queue = lock(queue);
+        loop {
+            if let Some(task) = queue.tasks.pop_front() {
+                queue.bytes -= task.size();
+                return Some(task);
+            }
+            queue.idle += 1;
+            let waited = wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+            queue = waited.0;
+            queue.idle -= 1;
+            if waited.1.timed_out() && queue.tasks.is_empty() {
+                queue.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn open(&self, lane: usize) -> Result<Runner, SqlProblem> {
+        let _alone = lock(&self.opening);
+        let opened = Runner::open(&self.terms.path, self.terms.most_bytes, lane == READ);
+        opened.map_err(|problem| {
+            let (app, database) = (&*self.name.0, &*self.name.1);
+            let path = self.terms.path.display();
+            tracing::error!(app, database, "{path} cannot be opened: {}", problem.message);
+            // The app does not learn where it is.
+            SqlProblem::new(Kind::Operational, format!("the database {database:?} cannot be opened"))
+        })
+    }
+
+    /// Whether the connection can serve others.
+    fn serve(self: &Arc<Self>, runner: &Runner, task: Task) -> bool {
+        match task {
+            Task::Statement(job) => {
+                let may_set = starts_with(&job.text, &["pragma"]);
+                if let Ran::Writes(job) = runner.run(job) {
+                    self.queue(WRITE, Task::Statement(job));
+                }
+                // It may have begun a transaction, or changed a setting, and the connection goes to another one.
+                !(may_set || runner.is_within()) || runner.clean()
+            }
+            Task::Session(session) => {
+                self.attend(runner, &session);
+                if runner.is_within() {
+                    let (app, database) = (&*self.name.0, &*self.name.1);
+                    let request = session.request;
+                    tracing::warn!(app, request, database, "a transaction was not ended, and is rolled back");
+                }
+                runner.clean()
+            }
+        }
+    }
+
+    fn attend(&self, runner: &Runner, session: &SessionTask) {
+        loop {
+            let left = session.end.saturating_duration_since(Instant::now());
+            match session.jobs.recv_timeout(left) {
+                Ok(job) => {
+                    if let Ran::Writes(job) = runner.run(job) {
+                        let told = "this transaction only reads: begin one that writes";
+                        job.answer.fail(SqlProblem::new(Kind::Statement, told));
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => return,
+            }
+        }
+    }
+}
+
+fn refuse(task: Task, problem: &SqlProblem) {
+    match task {
+        Task::Statement(job) => job.answer.fail(problem.clone()),
+        Task::Session(session) => {
+            while let Ok(job) = session.jobs.try_recv() {
+                job.answer.fail(problem.clone());
+            }
+        }
+    }
+}
+
+fn fail_all(queue: &mut Queue, problem: &SqlProblem) {
+    queue.bytes = 0;
+    std::mem::take(&mut queue.tasks).into_iter().for_each(|task| refuse(task, problem));
+}
+
+/// A guess, which the connection corrects.
+fn looks_like_a_read(text: &str) -> bool {
+    starts_with(text, &["select", "with", "values", "explain", "pragma"])
+}
+
+fn starts_with(text: &str, words: &[&str]) -> bool {
+    let first = text.trim_start();
+    let first = &first[..first.bytes().take_while(u8::is_ascii_alphabetic).count()];
+    words.iter().any(|word| first.eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,111 @@
+//! What a statement of an app may do to SQLite: everything within its own database, and nothing that reaches further.
+
+use crate::sql::problem::SqlProblem;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// Largest text, blob or row, in bytes.
+pub const MOST_VALUE: usize = 16 * 1024 * 1024;
+/// Longest statement, in bytes.
+pub const MOST_TEXT: usize = 1024 * 1024;
+/// How long a connection waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+/// Pages that a connection keeps in memory, in KiB.
+const CACHE: i64 = 2048;
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 64;
+
+/// What may be asked and set. Others change how the host's connection works, or show what lies outside of the database.
+const PRAGMAS: [&str; 27] = [
+    "application_id",
+    "collation_list",
+    "compile_options",
+    "data_version",
+    "defer_foreign_keys",
+    "encoding",
+    "foreign_key_check",
+    "foreign_key_list",
+    "foreign_keys",
+    "freelist_count",
+    "function_list",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "legacy_alter_table",
+    "module_list",
+    "optimize",
+    "page_count",
+    "page_size",
+    "pragma_list",
+    "quick_check",
+    "recursive_triggers",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+    "user_version",
+];
+
+/// Open a database with at most so many bytes, with the settings that every connection has.
+pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
+    // The app may write to the folder, and make a link to another file there.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = most_bytes / u64::try_from(page).unwrap_or(4096).max(512);
+    connection.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX).max(1))?;
+    for (limit, most) in [
+        (Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_TEXT),
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+        (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+        (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
+        (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 50),
+        (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
+        (Limit::SQLITE_LIMIT_VDBE_OP, 1_000_000),
+    ] {
+        connection.set_limit(limit, i32::try_from(most).unwrap_or(i32::MAX))?;
+    }
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    reset(&connection)?;
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
+/// What an app may set for its own use of a connection is as it was.
+pub fn reset(connection: &Connection) -> Result<(), SqlProblem> {
+    for (name, value) in
+        [("foreign_keys", true), ("recursive_triggers", false), ("legacy_alter_table", false)]
+    {
+        connection.pragma_update(None, name, value)?;
+    }
+    Ok(())
+}
+
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    let is_allowed = match context.action {
+        AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => false,
+        AuthAction::Pragma { pragma_name, pragma_value } => {
+            let name = pragma_name.to_ascii_lowercase();
+            PRAGMAS.contains(&&*name) && (name != "page_size" || pragma_value.is_none())
+        }
+        AuthAction::Function { function_name } => {
+            !matches!(&*function_name.to_ascii_lowercase(), "load_extension" | "fts3_tokenizer")
+        }
+        _ => true,
+    };
+    if is_allowed { Authorization::Allow } else { Authorization::Deny }
+}

@@ -1,0 +1,155 @@
+//! Runs statements on one connection.
+
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
+use crate::sql::arguments::Value;
+use crate::sql::batch::Batch;
+use crate::sql::guard;
+use crate::sql::job::{Job, Part};
+use crate::sql::problem::{Kind, SqlProblem};
+use rusqlite::{Connection, Statement};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Instructions of SQLite between two looks at the clock: some 100 µs.
+const LOOKS: i32 = 10_000;
+
+/// A connection and the clock of its statement.
+pub struct Runner {
+    connection: Connection,
+    /// It only reads.
+    is_reader: bool,
+    started: Instant,
+    /// When the statement is interrupted, in milliseconds since `started`.
+    end: Arc<AtomicU64>,
+}
+
+/// What became of a job.
+pub enum Ran {
+    Done,
+    /// It writes, and this connection only reads.
+    Writes(Job),
+}
+
+impl Runner {
+    /// Open the database with at most so many bytes.
+    pub fn open(path: &Path, most_bytes: u64, is_reader: bool) -> Result<Self, SqlProblem> {
+        let mut connection = guard::open(path, most_bytes)?;
+        let (started, end) = (Instant::now(), Arc::new(AtomicU64::new(u64::MAX)));
+        let clock = end.clone();
+        let is_over = move || elapsed(started, Instant::now()) > clock.load(Ordering::Relaxed);
+        connection.progress_handler(LOOKS, Some(is_over))?;
+        Ok(Self { connection, is_reader, started, end })
+    }
+
+    /// Run a statement and send what it gives.
+    pub fn run(&self, job: Job) -> Ran {
+        if !job.ticket.begin(self.connection.get_interrupt_handle()) {
+            return Ran::Done;
+        }
+        self.end.store(elapsed(self.started, job.end), Ordering::Relaxed);
+        let outcome = self.statement(&job);
+        job.ticket.end();
+        self.end.store(u64::MAX, Ordering::Relaxed);
+        match outcome {
+            Ok(true) => return Ran::Writes(job),
+            Ok(false) => {}
+            Err(problem) => drop(job.answer.send(Part::Failed(self.explained(problem, &job)))),
+        }
+        Ran::Done
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_within(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    /// End whatever transaction is open, and undo the settings of its owner. False if the connection is of no more use.
+    pub fn clean(&self) -> bool {
+        let undone = if self.is_within() { self.connection.execute_batch("ROLLBACK") } else { Ok(()) };
+        undone.is_ok() && guard::reset(&self.connection).is_ok()
+    }
+
+    fn explained(&self, problem: SqlProblem, job: &Job) -> SqlProblem {
+        if problem.kind != Kind::Cancelled || Instant::now() < job.end {
+            return problem;
+        }
+        let limit = limit_name::of(Limit::Deadline);
+        SqlProblem::new(Kind::Cancelled, format!("the statement took longer than the deadline ({limit})"))
+    }
+
+    /// True if it writes and may not.
+    fn statement(&self, job: &Job) -> Result<bool, SqlProblem> {
+        let mut statement = self.connection.prepare_cached(&job.text)?;
+        if self.is_reader && !statement.readonly() {
+            return Ok(true);
+        }
+        bind(&mut statement, &job.arguments)?;
+        let columns = statement.columns();
+        let columns = columns.map(|column| {
+            (column.name().to_owned(), column.decl_type().unwrap_or_default().to_ascii_lowercase())
+        });
+        let columns: Vec<_> = columns.collect();
+        let (width, is_write) = (columns.len(), !statement.readonly());
+        let mut batch = Batch::new(columns);
+        let (mut count, mut bytes) = (0, 0);
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            count += 1;
+            if count > job.most_rows {
+                let limit = limit_name::of(Limit::SqlRows);
+                return Err(SqlProblem::new(Kind::Limit, format!("the result has too many rows ({limit})")));
+            }
+            batch.add(row, width)?;
+            if batch.is_full() {
+                bytes += batch.size();
+                if bytes > job.most_bytes {
+                    let limit = limit_name::of(Limit::SqlResult);
+                    return Err(SqlProblem::new(Kind::Limit, format!("the result is too large ({limit})")));
+                }
+                if !job.answer.send(Part::Batch(batch.take(None))) {
+                    return Ok(false);
+                }
+            }
+        }
+        drop(rows);
+        let changed = i64::try_from(self.connection.changes()).unwrap_or(i64::MAX);
+        let end = if is_write { (changed, self.connection.last_insert_rowid()) } else { (-1, 0) };
+        job.answer.send(Part::Batch(batch.take(Some(end))));
+        Ok(false)
+    }
+}
+
+fn elapsed(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Bind arguments: `$2` and `?2` are the second one, and a `?` is the next.
+fn bind(statement: &mut Statement<'_>, arguments: &[Value]) -> Result<(), SqlProblem> {
+    let (mut wanted, mut places) = (0, Vec::with_capacity(arguments.len()));
+    for index in 1..=statement.parameter_count() {
+        let place = match statement.parameter_name(index) {
+            None => index,
+            Some(name) => match name[1..].parse::<usize>() {
+                Ok(number @ 1..) => number,
+                _ => {
+                    let told = format!("the parameter {name:?} has no number: write $1, ?1 or ?");
+                    return Err(SqlProblem::new(Kind::Statement, told));
+                }
+            },
+        };
+        wanted = wanted.max(place);
+        places.push(place);
+    }
+    if wanted != arguments.len() {
+        let told =
+            format!("the statement has {wanted} parameters, and {} arguments were given", arguments.len());
+        return Err(SqlProblem::new(Kind::Data, told));
+    }
+    for (index, place) in places.into_iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, &arguments[place - 1])?;
+    }
+    Ok(())
+}
