@@ -10,8 +10,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Have the allocator give back what this thread, and the process, do not need.
 #[allow(unsafe_code)]
 fn trim_memory() {
-    // SAFETY: it may be called at any time, in any thread.
-    unsafe { libmimalloc_sys::mi_collect(true) }
+    // SAFETY: both may be called at any time, in any thread. SQLite has memory of the C library.
+    unsafe {
+        libmimalloc_sys::mi_collect(true);
+        #[cfg(target_env = "gnu")]
+        libc::malloc_trim(0);
+    }
 }
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! Builds every example and uses it as its page says; schemathesis also fuzzes the todo list.
 
 use crate::common::websocket::Socket;
-use crate::common::{Server, python_tools, root, run};
+use crate::common::{Server, python_tools, root, run, scratch};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +37,9 @@ fn gateway_is_refused_what_is_not_granted() {
 
 #[test]
 fn todo_keeps_its_list_and_its_promises() {
-    let server = example("todo");
+    let (app, file) = (root().join("examples/todo/app.py"), scratch("todo").join("todo.db"));
+    let granted = format!("main=sqlite:{}", file.display());
+    let server = Server::start(&app, &["--workers", "2", "--sql", &granted, "--log-format", "json"]);
     let post = |body: Value| server.post("/todos", &body.to_string());
     let put = |path: &str, body: Value| {
         let headers = [("content-type", "application/json")];
@@ -57,6 +59,10 @@ fn todo_keeps_its_list_and_its_promises() {
     let lax = "--exclude-checks=negative_data_rejection";
     run(Command::new(tool("schemathesis")).args(["run", &url, lax, "--max-examples=30", "--seed=1"]));
     assert_eq!(server.get("/todos?done=true").status, 200);
+    let last = post(json!({"title": "kept"})).json();
+    drop(server);
+    let again = Server::start(&app, &["--sql", &granted]);
+    assert_eq!(again.get(&format!("/todos/{}", last["id"])).json(), last);
 }
 
 #[test]

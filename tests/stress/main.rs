@@ -7,6 +7,7 @@ mod common;
 
 mod builds;
 mod bytes;
+mod databases;
 mod faults;
 mod flows;
 mod hostile;

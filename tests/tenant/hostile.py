@@ -12,9 +12,11 @@ from typing import Any
 
 from bolt import BoltAPI, FileResponse, PlainText, Request, Response, http
 from flows import flows
+from stored import stored
 
 api = BoltAPI(title="Hostile")
 api.include_router(flows)
+api.include_router(stored)
 KEPT: list[Any] = []
 
 

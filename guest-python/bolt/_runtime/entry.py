@@ -62,6 +62,7 @@ from .snapshot import LastArguments, fill_holes, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_samples import WarmupCall, compile_records, warmup_call
+from .warmup_sql import warm_up_sql
 
 __all__ = ["Handlers", "Loader", "load", "load_runner"]
 
@@ -485,6 +486,7 @@ def _settle() -> None:
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
+    warm_up_sql(host_sql, runtime)
     _warmups.clear()
     gc.collect()
     immortalize()

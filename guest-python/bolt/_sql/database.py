@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from .errors import InterfaceError
+from .errors import Error, InterfaceError, ProgrammingError
 from .statement import Rows, Session, Statement
 
 __all__ = ["Database", "SyncDatabase", "SyncTransaction", "Transaction"]
@@ -35,6 +35,9 @@ def _names(statement: Statement) -> list[str]:
 
 def _records(statement: Statement, rows: Rows, into: Into[Any] | None) -> list[Any]:
     names = _names(statement)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ProgrammingError(f"two columns are called {twice!r}: name them with AS")
     if into is None:
         return [dict(zip(names, row, strict=True)) for row in rows]
     return [into(**dict(zip(names, row, strict=True))) for row in rows]
@@ -186,9 +189,11 @@ class _Transaction:
         self._token: Any = None
         self._savepoint = ""
 
-    def _begin(self) -> Statement:
+    def _check(self) -> None:
         if self._opened is not None:
             raise InterfaceError("this transaction is open: make another one")
+
+    def _begin(self) -> Statement:
         around = _open.get() or {}
         outer = around.get(self._database)
         if outer is not None:
@@ -228,6 +233,7 @@ class Transaction(_Transaction):
     """A transaction, for `async with`."""
 
     async def __aenter__(self) -> Self:
+        self._check()
         try:
             await self._begin().rows()
         except BaseException:
@@ -245,6 +251,10 @@ class Transaction(_Transaction):
         try:
             for text in self._end(exc):
                 await self._run(text).rows()
+        except Error:
+            # The connection is gone, and the transaction with it. The first exception says why.
+            if exc is None:
+                raise
         finally:
             self._leave()
 
@@ -253,6 +263,7 @@ class SyncTransaction(_Transaction):
     """A transaction, for `with`."""
 
     def __enter__(self) -> Self:
+        self._check()
         try:
             self._begin().block_rows()
         except BaseException:
@@ -270,5 +281,8 @@ class SyncTransaction(_Transaction):
         try:
             for text in self._end(exc):
                 self._run(text).block_rows()
+        except Error:
+            if exc is None:
+                raise
         finally:
             self._leave()

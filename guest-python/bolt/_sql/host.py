@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["current", "dropped", "host", "install", "on_news", "sweep", "waiting"]
+__all__ = ["current", "dropped", "host", "install", "on_news", "sweep", "waiting", "wake"]
 
 _host: Any = None
 _current: Callable[[], int] = int
 
-waiting: dict[int, Any] = {}
+waiting: dict[int, list[Any]] = {}
 """The futures of those that wait, by statement. The entry tests it at each alarm."""
 
 dropped: list[tuple[str, int]] = []
@@ -63,6 +63,11 @@ def on_news() -> None:
         return
     sweep()
     for number in _host.news():
-        future = waiting.get(number)
-        if future is not None and not future.done():
+        wake(number)
+
+
+def wake(number: int) -> None:
+    """Resume the tasks that wait for this statement."""
+    for future in waiting.get(number, ()):
+        if not future.done():
             future.set_result(None)

@@ -5,8 +5,10 @@
 use crate::sql::job::Job;
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::runner::{Ran, Runner};
+use crate::sql::text;
 use crate::util::affinity;
 use crate::util::locks::lock;
+use crate::util::memory_trim;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -14,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a thread waits for work before it closes its connection.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(3);
 /// Bytes of statements and arguments that wait.
 const MOST_WAITING: usize = 32 * 1024 * 1024;
 /// Statements and sessions that wait.
@@ -106,7 +108,7 @@ impl Database {
 
     /// Run a statement on any connection, in its own transaction.
     pub fn submit(self: &Arc<Self>, job: Job) {
-        let lane = if looks_like_a_read(&job.text) { READ } else { WRITE };
+        let lane = if text::looks_like_a_read(&job.text) { READ } else { WRITE };
         self.queue(lane, Task::Statement(job));
     }
 
@@ -176,6 +178,8 @@ impl Database {
                 runner = Some(open);
             }
         }
+        drop(runner);
+        memory_trim::trim_now();
     }
 
     /// The next task; `None` ends the thread.
@@ -214,7 +218,7 @@ impl Database {
     fn serve(self: &Arc<Self>, runner: &Runner, task: Task) -> bool {
         match task {
             Task::Statement(job) => {
-                let may_set = starts_with(&job.text, &["pragma"]);
+                let may_set = text::starts_with(&job.text, &["pragma"]);
                 if let Ran::Writes(job) = runner.run(job) {
                     self.queue(WRITE, Task::Statement(job));
                 }
@@ -234,14 +238,24 @@ impl Database {
     }
 
     fn attend(&self, runner: &Runner, session: &SessionTask) {
+        // SQLite has rolled the transaction back, as after an interrupt, and what followed would be kept.
+        let mut is_lost = false;
         loop {
             let left = session.end.saturating_duration_since(Instant::now());
             match session.jobs.recv_timeout(left) {
                 Ok(job) => {
+                    let ends = text::starts_with(&job.text, &["commit", "end", "rollback"]);
+                    if is_lost && !text::starts_with(&job.text, &["rollback"]) {
+                        let told = "the transaction was rolled back by the database";
+                        job.answer.fail(SqlProblem::new(Kind::Operational, told));
+                        continue;
+                    }
+                    let was_within = runner.is_within();
                     if let Ran::Writes(job) = runner.run(job) {
                         let told = "this transaction only reads: begin one that writes";
                         job.answer.fail(SqlProblem::new(Kind::Statement, told));
                     }
+                    is_lost = !ends && (is_lost || was_within && !runner.is_within());
                 }
                 Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => return,
             }
@@ -263,15 +277,4 @@ fn refuse(task: Task, problem: &SqlProblem) {
 fn fail_all(queue: &mut Queue, problem: &SqlProblem) {
     queue.bytes = 0;
     std::mem::take(&mut queue.tasks).into_iter().for_each(|task| refuse(task, problem));
-}
-
-/// A guess, which the connection corrects.
-fn looks_like_a_read(text: &str) -> bool {
-    starts_with(text, &["select", "with", "values", "explain", "pragma"])
-}
-
-fn starts_with(text: &str, words: &[&str]) -> bool {
-    let first = text.trim_start();
-    let first = &first[..first.bytes().take_while(u8::is_ascii_alphabetic).count()];
-    words.iter().any(|word| first.eq_ignore_ascii_case(word))
 }

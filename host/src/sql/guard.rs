@@ -98,6 +98,11 @@ pub fn reset(connection: &Connection) -> Result<(), SqlProblem> {
 fn authorize(context: AuthContext<'_>) -> Authorization {
     let is_allowed = match context.action {
         AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => false,
+        // The next request would find them on the connection that writes, and miss them on others.
+        AuthAction::CreateTempIndex { .. }
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateTempView { .. } => false,
         AuthAction::Pragma { pragma_name, pragma_value } => {
             let name = pragma_name.to_ascii_lowercase();
             PRAGMAS.contains(&&*name) && (name != "page_size" || pragma_value.is_none())

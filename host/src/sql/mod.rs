@@ -8,3 +8,4 @@ pub mod guard;
 pub mod job;
 pub mod problem;
 pub mod runner;
+pub mod text;

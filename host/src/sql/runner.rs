@@ -7,6 +7,7 @@ use crate::sql::batch::Batch;
 use crate::sql::guard;
 use crate::sql::job::{Job, Part};
 use crate::sql::problem::{Kind, SqlProblem};
+use crate::sql::text;
 use rusqlite::{Connection, Statement};
 use std::path::Path;
 use std::sync::Arc;
@@ -86,7 +87,30 @@ impl Runner {
         if self.is_reader && !statement.readonly() {
             return Ok(true);
         }
-        bind(&mut statement, &job.arguments)?;
+        if statement.readonly() || statement.column_count() == 0 {
+            let last = self.prepared(&mut statement, job)?;
+            // Its transaction ends with it.
+            drop(statement);
+            job.answer.send(Part::Batch(last));
+            return Ok(false);
+        }
+        // It has written everything when its first row comes, and may still fail.
+        self.connection.execute_batch("savepoint bolt_statement")?;
+        let outcome = self.prepared(&mut statement, job);
+        drop(statement);
+        if outcome.is_err() && self.is_within() {
+            self.connection.execute_batch("rollback to bolt_statement")?;
+        }
+        if self.is_within() {
+            self.connection.execute_batch("release bolt_statement")?;
+        }
+        job.answer.send(Part::Batch(outcome?));
+        Ok(false)
+    }
+
+    /// Run it; returns the last part of its result.
+    fn prepared(&self, statement: &mut Statement<'_>, job: &Job) -> Result<Vec<u8>, SqlProblem> {
+        bind(statement, &job.arguments)?;
         let columns = statement.columns();
         let columns = columns.map(|column| {
             (column.name().to_owned(), column.decl_type().unwrap_or_default().to_ascii_lowercase())
@@ -110,15 +134,17 @@ impl Runner {
                     return Err(SqlProblem::new(Kind::Limit, format!("the result is too large ({limit})")));
                 }
                 if !job.answer.send(Part::Batch(batch.take(None))) {
-                    return Ok(false);
+                    return Err(SqlProblem::new(Kind::Cancelled, "nobody reads the result"));
                 }
             }
         }
         drop(rows);
-        let changed = i64::try_from(self.connection.changes()).unwrap_or(i64::MAX);
-        let end = if is_write { (changed, self.connection.last_insert_rowid()) } else { (-1, 0) };
-        job.answer.send(Part::Batch(batch.take(Some(end))));
-        Ok(false)
+        let changed = match is_write && text::changes_rows(&job.text) {
+            true => i64::try_from(self.connection.changes()).unwrap_or(i64::MAX),
+            false => -1,
+        };
+        let last = if changed < 0 { 0 } else { self.connection.last_insert_rowid() };
+        Ok(batch.take(Some((changed, last))))
     }
 }
 

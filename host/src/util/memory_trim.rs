@@ -14,6 +14,13 @@ pub fn set_trim(trim: fn()) {
     let _ = TRIM.set(trim);
 }
 
+/// Trim now: a thread ends that has used much.
+pub fn trim_now() {
+    if let Some(trim) = TRIM.get() {
+        trim();
+    }
+}
+
 /// Trim in each of the first idle seconds, not just once: workers become idle together, and the allocator skips what
 /// another thread is trimming.
 const FIRST: u32 = 3;
