@@ -1,7 +1,7 @@
 //! SQLite databases that the host has for apps.
 
 use crate::common::tenants::until;
-use crate::common::{Server, scratch};
+use crate::common::{Server, fixture, scratch};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -124,9 +124,11 @@ fn errors_are_typed_and_transactions_are_whole() {
     let rolled_back = json!(["UniqueViolation", "the transaction was rolled back by the database"]);
     assert_eq!(server.post("/sql/lost", "").json(), rolled_back);
     assert_eq!(server.get("/sql/named").json(), json!(["a", "e"]));
+    assert_eq!(server.post("/sql/lost-within", "").json(), rolled_back);
+    assert_eq!(server.get("/sql/named").json(), json!(["a", "e"]));
     // A statement that begins a transaction leaves nothing to the next one.
     run(&server, "/sql/run", "begin immediate", json!([]));
-    run(&server, "/sql/run", "pragma foreign_keys = off", json!([]));
+    run(&server, "/sql/run", "/**/ pragma foreign_keys = off", json!([]));
     assert_eq!(server.post("/sql/users?name=g", "").status, 201);
     assert_eq!(
         run(&server, "/sql/run", "insert into pets values (99, 4)", json!([]))[0],
@@ -183,6 +185,7 @@ fn statements_end_with_their_request_and_within_bounds() {
                 insert into users (name) select 'x' || i from n returning id";
     assert_eq!(run(&server, "/sql/run", many, json!([]))[0], "LimitExceeded");
     assert_eq!(server.get("/sql/named").json(), json!([]));
+    assert_eq!(server.post("/sql/first-of-many", "").json(), json!([1, 900]));
     for _ in 0..20 {
         assert_eq!(server.get("/sql/rows/900?into=one").json(), json!({"i": 1}));
     }
@@ -211,6 +214,14 @@ fn an_app_reaches_its_database_and_nothing_else() {
         assert_eq!(said[0], "ProgrammingError", "{statement}: {said}");
     }
     assert!(!outside.exists());
+    let forged = server.get("/sql/forged").json();
+    for (place, part) in [(0, "has ended"), (1, "0"), (2, "has ended"), (3, "0"), (4, "no such transaction")]
+    {
+        assert!(forged[place].as_str().unwrap().contains(part), "{forged}");
+    }
+    let named: Vec<_> = (0..150).map(|n| format!("printf('%.*c', 1000000, 'a') as c{n}")).collect();
+    let large = run(&server, "/sql/run", &format!("select {}", named.join(", ")), json!([]));
+    assert_eq!(large[1], "the result is too large (--sql-result)");
     let said = server.get("/sql/other").json();
     assert_eq!(said, json!("this app has no database \"other\" (--sql)"));
     // The file has a size.
@@ -304,4 +315,38 @@ fn an_app_without_a_grant_has_a_file_beside_it() {
     assert!(folder.join("shop.db").exists());
     server.log_with("no database was granted, so main is");
     until(|| server.get("/").status == 200);
+}
+
+#[test]
+fn no_app_may_write_beside_a_database() {
+    let folder = scratch("sql-beside");
+    let (file, write) = (folder.join("sub/app.db"), format!("/data={}", folder.display()));
+    let granted = format!("main=sqlite:{}", file.display());
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bolt-host"))
+        .args(["run", fixture().to_str().unwrap(), "--port", "0", "--write", &write, "--sql", &granted])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("give it a folder of its own"), "{said}");
+}
+
+#[test]
+fn a_damaged_database_takes_no_connection_away() {
+    let folder = scratch("sql-damaged");
+    let file = folder.join("app.db");
+    // The declared type of a column is not UTF-8.
+    let make = format!(
+        "import sqlite3\nc = sqlite3.connect({file:?})\nc.executescript('create table zz(cc TYPxx); insert into zz values (1)')\n\
+         c.close()\nd = open({file:?}, 'rb').read().replace(b'TYPxx', b'TYP\\xff\\xfe')\nopen({file:?}, 'wb').write(d)\n"
+    );
+    crate::common::run(std::process::Command::new("python3").args(["-c", &make]));
+    let granted = format!("main=sqlite:{}", file.display());
+    let server = Server::fixture(&["--workers", "1", "--sql", &granted]);
+    for _ in 0..6 {
+        let said = run(&server, "/sql/run", "select cc from zz", json!([]));
+        assert_eq!(said[0], "DatabaseUnavailable", "{said}");
+        let said = run(&server, "/sql/run-sync", "insert into zz values (2) returning cc", json!([]));
+        assert_eq!(said[0], "DatabaseUnavailable", "{said}");
+    }
+    assert_eq!(run(&server, "/sql/run", "select 1 as a", json!([])), json!([{"a": 1}]));
 }

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import ref
 
 from . import host as hosts
-from .errors import DataError, Error, InterfaceError, LimitExceeded, failure
+from .errors import DatabaseUnavailable, DataError, Error, InterfaceError, LimitExceeded, failure
 from .wire import converters, to_wire
 
 __all__ = ["Session", "Statement"]
@@ -163,7 +163,7 @@ class Statement:
             raise failure(part.value)
         if isinstance(part, self._host.Part_End):
             self._end()
-            return None
+            raise DatabaseUnavailable("the connection was lost before the statement had ended")
         return _NOT_YET
 
     def _converted(self, rows: Rows) -> Rows:

@@ -371,7 +371,7 @@ impl Serving {
 
     /// The configuration of the app in this file. The error is a user-facing message.
     pub fn app_config(&self, app: &Path) -> Result<AppConfig, String> {
-        let preopens = self.files.iter().chain(&self.write).cloned().collect();
+        let preopens: Vec<_> = self.files.iter().chain(&self.write).cloned().collect();
         let mut sql = self.sql.clone();
         if sql.is_empty() {
             let named =
@@ -383,10 +383,12 @@ impl Serving {
                 Some(Err(why)) => progress::tell(format!("DATABASE_URL is not used: {why}")),
             }
         }
+        let preopens = Preopens::new(preopens)?;
+        databases::apart(&sql, preopens.places_to_write())?;
         Ok(AppConfig {
             limits: self.limits.app.clone(),
             grants: Grants::new(self.allow_http.clone()),
-            preopens: Preopens::new(preopens)?,
+            preopens,
             databases: databases::distinct(sql)?,
             env: self.env.clone(),
         })

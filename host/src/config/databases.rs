@@ -56,6 +56,29 @@ pub fn distinct(grants: Vec<DatabaseGrant>) -> Result<Vec<DatabaseGrant>, String
     Ok(grants)
 }
 
+/// Check that no app can write to the folder of a database: it could damage the files beside it, which crashes the host, or put
+/// a link to other files in their place. The error is a sentence.
+pub fn apart<'p>(
+    grants: &[DatabaseGrant],
+    writable: impl Iterator<Item = &'p Path> + Clone,
+) -> Result<(), String> {
+    for grant in grants {
+        let whole = std::path::absolute(&grant.file).unwrap_or_else(|_| grant.file.clone());
+        // An app may make the folders that are not there.
+        let folder = whole.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+        let Some(folder) = folder else { continue };
+        let is_above = |place: &&Path| place.canonicalize().is_ok_and(|place| folder.starts_with(place));
+        if let Some(place) = writable.clone().find(is_above) {
+            return Err(format!(
+                "the database {} is in {}, which an app may write to: give it a folder of its own",
+                grant.name,
+                place.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +98,24 @@ mod tests {
         assert!(!said.contains("secret"), "{said}");
         let twice = ["a=sqlite:1", "a=sqlite:2"].map(|text| DatabaseGrant::parse(text).unwrap());
         assert!(distinct(twice.into()).unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn no_app_writes_beside_a_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, other) = (folder.path().join("data"), folder.path().join("other"));
+        std::fs::create_dir_all(inside.join("sub")).unwrap();
+        std::fs::create_dir(&other).unwrap();
+        std::os::unix::fs::symlink(&inside, folder.path().join("link")).unwrap();
+        let check = |file: &str| {
+            let grant = DatabaseGrant::new("main", &format!("sqlite:{file}"), folder.path()).unwrap();
+            apart(&[grant], [inside.as_path()].into_iter())
+        };
+        for file in ["data/a.db", "data/sub/a.db", "data/new/sub/a.db", "link/a.db", "other/../data/a.db"] {
+            assert!(check(file).unwrap_err().contains("a folder of its own"), "{file}");
+        }
+        for file in ["a.db", "other/a.db", "data2/a.db"] {
+            assert_eq!(check(file), Ok(()), "{file}");
+        }
     }
 }

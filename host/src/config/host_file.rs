@@ -4,7 +4,7 @@ use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::app_source::{AppRef, Root};
 use crate::config::broker::BrokerUrl;
-use crate::config::databases::DatabaseGrant;
+use crate::config::databases::{self, DatabaseGrant};
 use crate::config::egress::{Grant, Grants};
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
@@ -277,9 +277,13 @@ fn within_grants(tenants: &mut [Tenant], mistakes: &mut Mistakes<'_>, places: &[
         let own = tenant.config.preopens.writable().map_err(|e| e.to_string());
         writable.extend(mistakes.take(0, own).unwrap_or_default());
     }
+    let paths = tenants.iter().flat_map(|tenant| tenant.config.preopens.places_to_write());
+    let paths: Vec<_> = paths.map(Path::to_owned).collect();
     for (tenant, place) in tenants.iter_mut().zip(places) {
         let opened = tenant.config.preopens.reopen(&writable);
         mistakes.take(*place, opened);
+        let apart = databases::apart(&tenant.config.databases, paths.iter().map(PathBuf::as_path));
+        mistakes.take(*place, apart);
     }
 }
 

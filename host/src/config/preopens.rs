@@ -112,6 +112,11 @@ impl Preopens {
         Ok(opened)
     }
 
+    /// The paths of the folders that the app may write to.
+    pub(crate) fn places_to_write(&self) -> impl Iterator<Item = &Path> + Clone {
+        self.0.iter().filter(|folder| folder.write).map(|folder| folder.place.as_path())
+    }
+
     /// The folders that the app may write to.
     pub(crate) fn writable(&self) -> io::Result<BTreeSet<Identity>> {
         let written = self.0.iter().filter(|folder| folder.write);

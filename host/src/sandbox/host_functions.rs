@@ -236,7 +236,7 @@ impl sql::Host for HostState {
         text: String,
         arguments: String,
     ) -> wasmtime::Result<u64> {
-        let request = if self.owns(request) { request } else { 0 };
+        let request = (request == 0 || self.owns(request)).then_some(request);
         Ok(self.sql.begin(request, (&database, session), text, arguments))
     }
 
@@ -250,8 +250,8 @@ impl sql::Host for HostState {
     }
 
     fn session(&mut self, request: u64, database: String, writes: bool) -> wasmtime::Result<u64> {
-        let request = if self.owns(request) { request } else { 0 };
-        Ok(self.sql.session(request, &database, writes))
+        let is_known = request == 0 || self.owns(request);
+        Ok(if is_known { self.sql.session(request, &database, writes) } else { 0 })
     }
 
     fn release(&mut self, session: u64) -> wasmtime::Result<()> {

@@ -79,26 +79,38 @@ impl Sql {
         Some(self.last)
     }
 
-    /// Begin a statement for a request. What is wrong with it is its result.
-    pub fn begin(&mut self, request: u64, names: (&str, u64), text: String, arguments: String) -> u64 {
+    /// Begin a statement for a request, if it has not ended. What is wrong with it is its result.
+    pub fn begin(
+        &mut self,
+        request: Option<u64>,
+        names: (&str, u64),
+        text: String,
+        arguments: String,
+    ) -> u64 {
         let Some(number) = self.number() else { return REFUSED };
         let progress = Progress::new(number, self.news.clone());
         let told = Arc::new(Told { progress, changed: Notify::new() });
         let (answer, parts) = Answer::new(Waker::from(told.clone()));
         let ticket = Arc::<Ticket>::default();
-        self.statements.insert(number, Open { request, parts, told, ticket: ticket.clone() });
+        let owner = request.unwrap_or_default();
+        self.statements.insert(number, Open { request: owner, parts, told, ticket: ticket.clone() });
         self.submit(request, names, text, arguments, (answer, ticket));
         number
     }
 
     fn submit(
         &self,
-        request: u64,
+        request: Option<u64>,
         (database, session): (&str, u64),
         text: String,
         arguments: String,
         (answer, ticket): (Answer, Arc<Ticket>),
     ) {
+        let Some(request) = request else {
+            // Nothing would end it.
+            return answer
+                .fail(SqlProblem::new(Kind::Operational, "the request of this statement has ended"));
+        };
         let database = match self.databases.get(database) {
             Ok(database) => database,
             Err(problem) => return answer.fail(problem),
@@ -116,12 +128,12 @@ impl Sql {
         let bounds = self.databases.bounds();
         let end = Instant::now() + bounds.deadline;
         let (most_rows, most_bytes) = (bounds.rows, bounds.bytes);
-        let job = Job { text, arguments, most_rows, most_bytes, end, answer, ticket };
+        let job = Job { text, arguments, most_rows, most_bytes, end, answer, ticket, charge: None };
         if session == REFUSED {
             return database.submit(job);
         }
         match self.sessions.get(&session).filter(|held| held.request == request) {
-            Some(held) => held.session.submit(job),
+            Some(held) => database.submit_to(&held.session, job),
             None => job.answer.fail(SqlProblem::new(Kind::Operational, "there is no such transaction")),
         }
     }

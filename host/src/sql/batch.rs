@@ -36,10 +36,13 @@ impl Batch {
         self.rows.buf.len()
     }
 
-    /// Add a row of so many columns.
-    pub fn add(&mut self, row: &Row<'_>, width: usize) -> Result<(), SqlProblem> {
+    /// Add a row of so many columns. False if the batch would have more than `most` bytes.
+    pub fn add(&mut self, row: &Row<'_>, width: usize, most: usize) -> Result<bool, SqlProblem> {
         self.rows.tuple(width);
         for column in 0..width {
+            if self.size() > most {
+                return Ok(false);
+            }
             match row.get_ref(column)? {
                 ValueRef::Null => self.rows.none(),
                 ValueRef::Integer(value) => self.rows.int(value),
@@ -57,7 +60,7 @@ impl Batch {
             }
         }
         self.count += 1;
-        Ok(())
+        Ok(self.size() <= most)
     }
 
     /// The batch for the guest, after which it is empty. `end`: rows that were changed, and the last row id.

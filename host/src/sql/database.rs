@@ -2,7 +2,7 @@
 //!
 //! SQLite lets one connection write at a time. Writers of one host wait in a queue instead of for a lock, which they would poll.
 
-use crate::sql::job::Job;
+use crate::sql::job::{Held, Job};
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::runner::{Ran, Runner};
 use crate::sql::text;
@@ -10,6 +10,7 @@ use crate::util::affinity;
 use crate::util::locks::lock;
 use crate::util::memory_trim;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub struct Database {
     pub name: (Arc<str>, String),
     terms: Terms,
     lanes: [Lane; 2],
+    /// What its statements hold.
+    held: Held,
     /// Two connections that make a database at a time would disturb each other.
     opening: Mutex<()>,
 }
@@ -52,7 +55,6 @@ struct Lane {
 #[derive(Default)]
 struct Queue {
     tasks: VecDeque<Task>,
-    bytes: usize,
     threads: usize,
     idle: usize,
 }
@@ -60,15 +62,6 @@ struct Queue {
 enum Task {
     Statement(Job),
     Session(SessionTask),
-}
-
-impl Task {
-    fn size(&self) -> usize {
-        match self {
-            Self::Statement(job) => job.size(),
-            Self::Session(_) => 0,
-        }
-    }
 }
 
 /// The connection's end of a session.
@@ -82,24 +75,18 @@ struct SessionTask {
 /// A connection that one request has until it drops this.
 pub struct Session(Sender<Job>);
 
-impl Session {
-    /// Run a statement after those before it.
-    pub fn submit(&self, job: Job) {
-        if let Err(unsent) = self.0.send(job) {
-            unsent
-                .0
-                .answer
-                .fail(SqlProblem::new(Kind::Operational, "the connection of this transaction is closed"));
-        }
-    }
-}
-
 const READ: usize = 0;
 const WRITE: usize = 1;
 
 impl Database {
     pub fn new(name: (Arc<str>, String), terms: Terms) -> Arc<Self> {
-        Arc::new(Self { name, terms, lanes: Default::default(), opening: Mutex::default() })
+        Arc::new(Self {
+            name,
+            terms,
+            lanes: Default::default(),
+            held: Held::default(),
+            opening: Mutex::default(),
+        })
     }
 
     pub fn terms(&self) -> &Terms {
@@ -108,8 +95,28 @@ impl Database {
 
     /// Run a statement on any connection, in its own transaction.
     pub fn submit(self: &Arc<Self>, job: Job) {
+        let Some(job) = self.charged(job) else { return };
         let lane = if text::looks_like_a_read(&job.text) { READ } else { WRITE };
         self.queue(lane, Task::Statement(job));
+    }
+
+    /// Run a statement in a session, after those before it.
+    pub fn submit_to(&self, session: &Session, job: Job) {
+        let Some(job) = self.charged(job) else { return };
+        if let Err(unsent) = session.0.send(job) {
+            let told = "the connection of this transaction is closed";
+            unsent.0.answer.fail(SqlProblem::new(Kind::Operational, told));
+        }
+    }
+
+    /// Count what a statement holds. Without room, it fails.
+    fn charged(&self, mut job: Job) -> Option<Job> {
+        job.charge = self.held.take(job.size(), MOST_WAITING);
+        if job.charge.is_none() {
+            job.answer.fail(SqlProblem::new(Kind::Busy, "too many statements wait for this database"));
+            return None;
+        }
+        Some(job)
     }
 
     /// A connection of its own for a request, at the latest until `end`.
@@ -123,8 +130,7 @@ impl Database {
     fn queue(self: &Arc<Self>, lane: usize, task: Task) {
         let at = &self.lanes[lane];
         let mut queue = lock(&at.queue);
-        let size = task.size();
-        if queue.tasks.len() >= MOST_TASKS || queue.bytes + size > MOST_WAITING {
+        if queue.tasks.len() >= MOST_TASKS {
             drop(queue);
             // A session whose task is dropped tells its statements.
             if let Task::Statement(job) = task {
@@ -132,7 +138,6 @@ impl Database {
             }
             return;
         }
-        queue.bytes += size;
         queue.tasks.push_back(task);
         let most = if lane == WRITE { 1 } else { self.terms.readers };
         if queue.idle == 0 && queue.threads < most {
@@ -174,7 +179,9 @@ impl Database {
                     }
                 },
             };
-            if self.serve(&open, task) {
+            // A database that somebody has damaged may make the library panic.
+            let served = catch_unwind(AssertUnwindSafe(|| self.serve(&open, task)));
+            if served.unwrap_or(false) {
                 runner = Some(open);
             }
         }
@@ -188,7 +195,6 @@ impl Database {
         let mut queue = lock(queue);
         loop {
             if let Some(task) = queue.tasks.pop_front() {
-                queue.bytes -= task.size();
                 return Some(task);
             }
             queue.idle += 1;
@@ -244,8 +250,8 @@ impl Database {
             let left = session.end.saturating_duration_since(Instant::now());
             match session.jobs.recv_timeout(left) {
                 Ok(job) => {
-                    let ends = text::starts_with(&job.text, &["commit", "end", "rollback"]);
-                    if is_lost && !text::starts_with(&job.text, &["rollback"]) {
+                    let ends = text::ends_transaction(&job.text);
+                    if is_lost && !(ends && text::starts_with(&job.text, &["rollback"])) {
                         let told = "the transaction was rolled back by the database";
                         job.answer.fail(SqlProblem::new(Kind::Operational, told));
                         continue;
@@ -275,6 +281,5 @@ fn refuse(task: Task, problem: &SqlProblem) {
 }
 
 fn fail_all(queue: &mut Queue, problem: &SqlProblem) {
-    queue.bytes = 0;
     std::mem::take(&mut queue.tasks).into_iter().for_each(|task| refuse(task, problem));
 }

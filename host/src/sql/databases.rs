@@ -1,5 +1,6 @@
 //! The databases of one app, over all workers and versions.
 
+use crate::config::databases;
 use crate::config::limit_name;
 use crate::config::{AppConfig, DatabaseGrant};
 use crate::sql::database::{Database, Terms};
@@ -27,6 +28,8 @@ struct Granted {
     database: Arc<Database>,
     /// The log has said that nobody named it.
     is_told: AtomicBool,
+    /// Why the app may not use it.
+    refused: Option<String>,
 }
 
 impl Databases {
@@ -39,7 +42,10 @@ impl Databases {
                 most_bytes: limits.sql_size as u64,
             };
             let database = Database::new((app.into(), grant.name.clone()), terms);
-            Granted { grant: grant.clone(), database, is_told: AtomicBool::new(false) }
+            // Whoever embeds the host has not checked it before.
+            let refused =
+                databases::apart(std::slice::from_ref(grant), config.preopens.places_to_write()).err();
+            Granted { grant: grant.clone(), database, is_told: AtomicBool::new(false), refused }
         });
         let (rows, bytes) = (limits.sql_rows as u64, limits.sql_result);
         Self { granted: granted.collect(), bounds: Bounds { deadline: limits.deadline, rows, bytes } }
@@ -66,6 +72,10 @@ impl Databases {
             let told = format!("this app has no database {shown:?} ({flag})");
             return Err(SqlProblem::new(Kind::Denied, told));
         };
+        if let Some(why) = &found.refused {
+            tracing::error!("{why}");
+            return Err(SqlProblem::new(Kind::Denied, format!("this app may not use the database {name:?}")));
+        }
         if found.grant.is_default && !found.is_told.swap(true, Ordering::Relaxed) {
             let file = found.grant.file.display();
             tracing::warn!(

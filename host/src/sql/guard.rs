@@ -7,8 +7,15 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
 
-/// Largest text, blob or row, in bytes.
-pub const MOST_VALUE: usize = 16 * 1024 * 1024;
+/// Largest text, blob or row, in bytes. Some functions take time that grows with its square, and cannot be interrupted: `instr`
+/// took 22 s for 2.2 MB.
+const MOST_VALUE: usize = 1024 * 1024;
+/// Columns of a table or a result: a row may be in memory twice.
+const MOST_COLUMNS: usize = 200;
+/// Memory of SQLite, of all connections of the process, in bytes. Beyond that, statements fail.
+const MOST_MEMORY: i64 = 512 * 1024 * 1024;
+/// What is left of the log after a checkpoint, in bytes.
+const LOG: i64 = 16 * 1024 * 1024;
 /// Longest statement, in bytes.
 pub const MOST_TEXT: usize = 1024 * 1024;
 /// How long a connection waits for another process that writes.
@@ -61,6 +68,8 @@ pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "journal_size_limit", LOG)?;
+    connection.pragma_update(None, "hard_heap_limit", MOST_MEMORY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -70,6 +79,8 @@ pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE),
         (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_TEXT),
+        (Limit::SQLITE_LIMIT_COLUMN, MOST_COLUMNS),
+        (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),

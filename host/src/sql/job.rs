@@ -4,13 +4,18 @@ use crate::sql::arguments::Value;
 use crate::sql::problem::SqlProblem;
 use crate::util::locks::lock;
 use rusqlite::InterruptHandle;
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Instant;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// Parts that wait for a guest. A statement whose guest does not read waits with its connection.
 const MOST_PARTS: usize = 2;
+
+/// How often a connection looks whether its guest has read something.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a statement gives its guest. There is nothing after the part that says so.
 #[derive(Debug)]
@@ -32,6 +37,30 @@ pub struct Job {
     pub end: Instant,
     pub answer: Answer,
     pub ticket: Arc<Ticket>,
+    /// Counts what the job holds, from when it is submitted.
+    pub charge: Option<Charge>,
+}
+
+/// Bytes that the statements of a database hold.
+#[derive(Default)]
+pub struct Held(Arc<AtomicUsize>);
+
+/// A part of them, until it is dropped.
+pub struct Charge(Arc<AtomicUsize>, usize);
+
+impl Held {
+    /// Hold so many bytes more, of at most `most`.
+    pub fn take(&self, bytes: usize, most: usize) -> Option<Charge> {
+        let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= most);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Charge(self.0.clone(), bytes))
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
 }
 
 impl Job {
@@ -48,28 +77,55 @@ impl Job {
 
 /// The way back to the guest.
 pub struct Answer {
-    parts: mpsc::Sender<Part>,
+    /// Until the last part.
+    parts: RefCell<Option<mpsc::Sender<Part>>>,
     told: Waker,
+}
+
+impl Drop for Answer {
+    /// Nothing follows, although no part has said so: the guest must not wait for it.
+    fn drop(&mut self) {
+        if self.parts.take().is_some() {
+            self.told.wake_by_ref();
+        }
+    }
 }
 
 impl Answer {
     /// `told`: is woken for each part.
     pub fn new(told: Waker) -> (Self, mpsc::Receiver<Part>) {
         let (parts, receiver) = mpsc::channel(MOST_PARTS);
-        (Self { parts, told }, receiver)
+        (Self { parts: RefCell::new(Some(parts)), told }, receiver)
     }
 
-    /// Send a part, and wait if the guest has not taken the last ones. False if nobody wants it.
-    pub fn send(&self, part: Part) -> bool {
-        let is_wanted = self.parts.blocking_send(part).is_ok();
-        self.told.wake_by_ref();
-        is_wanted
+    /// Send a part, and wait until `end` if the guest has not taken the last ones. False if nobody takes it.
+    pub fn send(&self, part: Part, end: Instant) -> bool {
+        let mut part = part;
+        let parts = self.parts.borrow();
+        let Some(parts) = &*parts else { return false };
+        loop {
+            match parts.try_send(part) {
+                Ok(()) => {
+                    self.told.wake_by_ref();
+                    return true;
+                }
+                Err(TrySendError::Full(unsent)) if Instant::now() < end => part = unsent,
+                Err(_) => return false,
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Send the last part.
+    pub fn end(&self, part: Part, end: Instant) {
+        if self.send(part, end) {
+            self.parts.take();
+        }
     }
 
     /// Send the only part. It does not wait.
     pub fn fail(&self, problem: SqlProblem) {
-        let _ = self.parts.try_send(Part::Failed(problem));
-        self.told.wake_by_ref();
+        self.end(Part::Failed(problem), Instant::now());
     }
 }
 
@@ -106,8 +162,9 @@ impl Ticket {
     }
 
     pub fn cancel(&self) {
-        let before = std::mem::replace(&mut *lock(&self.0), State::Over);
-        if let State::Running(handle) = before {
+        let mut state = lock(&self.0);
+        // Under the lock: the connection may not begin another statement before.
+        if let State::Running(handle) = std::mem::replace(&mut *state, State::Over) {
             handle.interrupt();
         }
     }

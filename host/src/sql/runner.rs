@@ -57,7 +57,7 @@ impl Runner {
         match outcome {
             Ok(true) => return Ran::Writes(job),
             Ok(false) => {}
-            Err(problem) => drop(job.answer.send(Part::Failed(self.explained(problem, &job)))),
+            Err(problem) => job.answer.end(Part::Failed(self.explained(problem, &job)), job.end),
         }
         Ran::Done
     }
@@ -91,7 +91,7 @@ impl Runner {
             let last = self.prepared(&mut statement, job)?;
             // Its transaction ends with it.
             drop(statement);
-            job.answer.send(Part::Batch(last));
+            job.answer.end(Part::Batch(last), job.end);
             return Ok(false);
         }
         // It has written everything when its first row comes, and may still fail.
@@ -104,7 +104,7 @@ impl Runner {
         if self.is_within() {
             self.connection.execute_batch("release bolt_statement")?;
         }
-        job.answer.send(Part::Batch(outcome?));
+        job.answer.end(Part::Batch(outcome?), job.end);
         Ok(false)
     }
 
@@ -118,7 +118,7 @@ impl Runner {
         let columns: Vec<_> = columns.collect();
         let (width, is_write) = (columns.len(), !statement.readonly());
         let mut batch = Batch::new(columns);
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut sent) = (0, 0);
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             count += 1;
@@ -126,14 +126,14 @@ impl Runner {
                 let limit = limit_name::of(Limit::SqlRows);
                 return Err(SqlProblem::new(Kind::Limit, format!("the result has too many rows ({limit})")));
             }
-            batch.add(row, width)?;
-            if batch.is_full() {
-                bytes += batch.size();
-                if bytes > job.most_bytes {
-                    let limit = limit_name::of(Limit::SqlResult);
-                    return Err(SqlProblem::new(Kind::Limit, format!("the result is too large ({limit})")));
-                }
-                if !job.answer.send(Part::Batch(batch.take(None))) {
+            if !batch.add(row, width, job.most_bytes.saturating_sub(sent))? {
+                let limit = limit_name::of(Limit::SqlResult);
+                return Err(SqlProblem::new(Kind::Limit, format!("the result is too large ({limit})")));
+            }
+            // Whoever reads what was written slowly does not keep the next writer waiting.
+            if batch.is_full() && !is_write {
+                sent += batch.size();
+                if !job.answer.send(Part::Batch(batch.take(None)), job.end) {
                     return Err(SqlProblem::new(Kind::Cancelled, "nobody reads the result"));
                 }
             }

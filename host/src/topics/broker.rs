@@ -171,11 +171,12 @@ impl Listener {
             let last = last.filter(|last| *last > 0).map_or("-".to_owned(), |last| format!("({last}-0"));
             reading.cmd("XREVRANGE").arg(key(address)).arg("+").arg(last).arg("COUNT").arg(MOST_KEPT);
         }
-        let histories: Vec<Vec<(String, HashMap<String, String>)>> = reading.query_async(commands).await?;
+        let histories: Vec<redis::Value> = reading.query_async(commands).await?;
         for (address, history) in more.iter().zip(histories) {
+            // One that somebody else has written to is empty.
+            let history: History = redis::from_redis_value(history).unwrap_or_default();
             let events = history.into_iter().rev().filter_map(|(number, mut fields)| {
-                let number = number.split('-').next()?.parse().ok()?;
-                Some((number, fields.remove("k")?, fields.remove("d")?))
+                event(number.split('-').next()?, fields.remove("k")?, fields.remove("d")?)
             });
             if let Some(topics) = self.wanted.topics(address) {
                 topics.arrive(&address.topic, events.collect(), true);
@@ -188,17 +189,29 @@ impl Listener {
     fn take(&self, by_channel: &HashMap<String, Address>, event: &Msg) {
         let text = std::str::from_utf8(event.get_payload_bytes()).ok();
         let mut lines = text.into_iter().flat_map(|text| text.splitn(3, '\n'));
-        let (Some(number), Some(kind), Some(data)) =
-            (lines.next().and_then(|number| number.parse().ok()), lines.next(), lines.next())
-        else {
+        let (Some(number), Some(kind), Some(data)) = (lines.next(), lines.next(), lines.next()) else {
             return;
         };
+        let Some(arrived) = self::event(number, kind.to_owned(), data.to_owned()) else { return };
         if let Some(address) = by_channel.get(event.get_channel_name())
             && let Some(topics) = self.wanted.topics(address)
         {
-            topics.arrive(&address.topic, vec![(number, kind.to_owned(), data.to_owned())], false);
+            topics.arrive(&address.topic, vec![arrived], false);
         }
     }
+}
+
+/// The last events of a topic, as the broker has them.
+type History = Vec<(String, HashMap<String, String>)>;
+
+/// Numbers are microseconds: one beyond the year 2200 would make the topic deaf.
+const MOST_NUMBER: u64 = 7_258_118_400_000_000;
+
+/// An event, if this or another host can have published it.
+fn event(number: &str, kind: String, data: String) -> Option<(u64, String, String)> {
+    let number = number.parse().ok().filter(|number| *number < MOST_NUMBER)?;
+    let is_line = |text: &str| !text.contains(['\n', '\r', '\0']);
+    (is_line(&kind) && is_line(&data)).then_some((number, kind, data))
 }
 
 async fn limited(work: impl Future<Output = Result<(), RedisError>>) -> Result<(), RedisError> {
