@@ -85,7 +85,7 @@ pub struct InstanceSignals {
     pub execution: Arc<Execution>,
     /// Notified when there is a call or a cancellation for it.
     pub wake: Notify,
-    pub cancels: Mutex<Vec<Cancel>>,
+    pub cancels: Mutex<Option<Vec<Cancel>>>,
     /// Ends the instance from outside, whatever the guest does.
     pub kill: Notify,
     /// Why the instance ended, if it ended early.
@@ -114,7 +114,7 @@ impl InstanceSignals {
         Arc::new(Self {
             execution,
             wake: Notify::new(),
-            cancels: Mutex::default(),
+            cancels: Mutex::new(Some(Vec::new())),
             kill: Notify::new(),
             ended: OnceLock::new(),
         })
@@ -198,8 +198,10 @@ impl PendingCall {
         let (cancel, deadline) = (self.cancel, self.deadline);
         let heard = cancel.cancels.then(|| {
             let (told, heard) = oneshot::channel();
-            lock(&instance.cancels).push(Cancel { request: self.request, told });
-            instance.wake.notify_one();
+            if let Some(cancels) = &mut *lock(&instance.cancels) {
+                cancels.push(Cancel { request: self.request, told });
+                instance.wake.notify_one();
+            }
             heard
         });
         // An embedder may drop a call outside a runtime.
@@ -270,7 +272,12 @@ impl CancelPolicy {
         deadline: Instant,
     ) -> bool {
         loop {
-            match tokio::time::timeout(self.grace, &mut heard).await {
+            let told = tokio::select! {
+                told = tokio::time::timeout(self.grace, &mut heard) => told,
+                // What it replies may hold a place of its app.
+                _ = &mut *reply => return true,
+            };
+            match told {
                 // The instance has already ended.
                 Ok(Err(_)) => return true,
                 Ok(Ok(())) => {

@@ -60,6 +60,9 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
         report(&pool, &fatal);
         let _ = signals.ended.set(fatal);
     }
+    // Those who cancel later learn that nobody hears them. One that stayed in the list waited for ever, with its reply and
+    // the place of its stream.
+    drop(lock(&signals.cancels).take());
     // Only after `ended` is set: requests that lose their reply with the guest look for the reason.
     if let Some(guest) = guest {
         let begun = Instant::now();
@@ -160,7 +163,7 @@ async fn serve(
     let execution = &signals.execution;
     let mut left = !pool.template.has_lifespan;
     loop {
-        let cancels = std::mem::take(&mut *lock(&signals.cancels));
+        let cancels = lock(&signals.cancels).as_mut().map(std::mem::take).unwrap_or_default();
         for cancel in cancels {
             execution.turn().await;
             execution.entered();
