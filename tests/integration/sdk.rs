@@ -51,7 +51,16 @@ fn types_are_strict() {
     tool("mypy", &["--no-incremental"], "guest-python");
     tool(
         "mypy",
-        &["--no-incremental", "--strict", "run.py", "memory.py", "modes.py", "plot.py", "tenants.py"],
+        &[
+            "--no-incremental",
+            "--strict",
+            "run.py",
+            "memory.py",
+            "modes.py",
+            "plot.py",
+            "soak_streams.py",
+            "tenants.py",
+        ],
         "benches",
     );
 }
