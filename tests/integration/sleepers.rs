@@ -1,7 +1,7 @@
 //! WebSockets that sleep: each message is a call, in any interpreter and of any version.
 
 use crate::common::tenants::until;
-use crate::common::websocket::{BINARY, CLOSE, FIN, HANDSHAKE, Socket, TEXT, frame};
+use crate::common::websocket::{BINARY, CLOSE, FIN, Socket, TEXT, frame};
 use crate::common::{Connection, Server, scratch};
 use std::collections::BTreeSet;
 use std::fs;
@@ -133,17 +133,4 @@ fn an_overloaded_app_hears_of_an_end_later() {
     drop(socket);
     let event = String::from_utf8(ended.chunk().unwrap().unwrap()).unwrap();
     assert!(event.starts_with("data: \"late 1006 "), "{event}");
-}
-
-#[test]
-fn clients_that_leave_in_the_handshake_keep_no_place() {
-    let server = Server::fixture(&["--workers", "1", "--max-streams", "10"]);
-    let protocol = [("sec-websocket-protocol", "counting")];
-    let headers: Vec<_> = HANDSHAKE.iter().chain(&protocol).copied().collect();
-    for _ in 0..300 {
-        let mut connection = server.connect();
-        connection.start("GET", "/sleepers/count/0", &headers, b"");
-    }
-    until(|| Socket::open(&server, "/sleepers/count/0", &protocol).1.status == 101);
-    server.assert_no_panic("sleepers");
 }

@@ -308,4 +308,50 @@ mod tests {
             assert!(killed.is_some(), "{cancels}");
         }
     }
+
+    /// Before, the task waited for ever: the list of cancellations, which it kept itself, had the other end.
+    #[tokio::test]
+    async fn what_nobody_hears_is_forgotten_with_the_instance() {
+        let grace = Duration::from_millis(1);
+        let cancel = CancelPolicy { cancels: true, deadline: Duration::from_secs(1000), grace };
+        for is_early in [false, true] {
+            let args = ValidArgs(Vec::new()).into();
+            let (call, pending) = PendingCall::new(1, 0, args, Instant::now() + cancel.deadline, cancel);
+            let signals = InstanceSignals::new(Execution::alone());
+            assert!(call.state.begin(&signals));
+            if is_early {
+                drop(lock(&signals.cancels).take());
+            }
+            drop(pending);
+            tokio::task::yield_now().await;
+            drop(lock(&signals.cancels).take());
+            drop(call.state);
+            let forgotten = async {
+                while Arc::strong_count(&signals) > 1 {
+                    tokio::time::sleep(grace).await;
+                }
+            };
+            assert!(tokio::time::timeout(Duration::from_secs(60), forgotten).await.is_ok(), "{is_early}");
+            drop(call.reply);
+        }
+    }
+
+    /// A reply that comes after all gives back what it holds.
+    #[tokio::test]
+    async fn a_reply_that_nobody_waits_for_is_dropped() {
+        let grace = Duration::from_secs(1000);
+        let cancel = CancelPolicy { cancels: true, deadline: grace, grace };
+        let (call, pending) =
+            PendingCall::new(1, 0, ValidArgs(Vec::new()).into(), Instant::now() + grace, cancel);
+        let signals = InstanceSignals::new(Execution::alone());
+        assert!(call.state.begin(&signals));
+        let _ = call.reply.send(GuestReply { text: String::new(), stream: None });
+        drop((pending, call.state));
+        let forgotten = async {
+            while Arc::strong_count(&signals) > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(60), forgotten).await.is_ok());
+    }
 }
