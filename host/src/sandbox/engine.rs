@@ -104,9 +104,10 @@ impl Engine {
     pub fn databases(&self, app: &str, config: &AppConfig) -> Arc<Databases> {
         let mut all = lock(&self.databases);
         all.retain(|_, databases| databases.strong_count() > 0);
-        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_of(app, config));
+        let databases = Databases::new(app, config);
+        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_like(&databases));
         known.unwrap_or_else(|| {
-            let databases = Arc::new(Databases::new(app, config));
+            let databases = Arc::new(databases);
             all.insert(app.to_owned(), Arc::downgrade(&databases));
             databases
         })

@@ -12,6 +12,7 @@ use crate::util::memory_trim;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +42,10 @@ pub struct Database {
     lanes: [Lane; 2],
     /// What its statements hold.
     held: Held,
+    /// It could not be opened, which the log has said.
+    is_broken: AtomicBool,
+    /// The last request of which the log has said that it left a transaction open. One may leave any number.
+    careless: AtomicU64,
     /// Two connections that make a database at a time would disturb each other.
     opening: Mutex<()>,
 }
@@ -85,6 +90,8 @@ impl Database {
             terms,
             lanes: Default::default(),
             held: Held::default(),
+            is_broken: AtomicBool::new(false),
+            careless: AtomicU64::new(u64::MAX),
             opening: Mutex::default(),
         })
     }
@@ -140,7 +147,8 @@ impl Database {
         }
         queue.tasks.push_back(task);
         let most = if lane == WRITE { 1 } else { self.terms.readers };
-        if queue.idle == 0 && queue.threads < most {
+        // An idle thread may not have woken up for the task before.
+        if queue.tasks.len() > queue.idle && queue.threads < most {
             queue.threads += 1;
             drop(queue);
             self.spawn(lane);
@@ -211,10 +219,14 @@ impl Database {
     fn open(&self, lane: usize) -> Result<Runner, SqlProblem> {
         let _alone = lock(&self.opening);
         let opened = Runner::open(&self.terms.path, self.terms.most_bytes, lane == READ);
+        let was_broken = self.is_broken.swap(opened.is_err(), Ordering::Relaxed);
         opened.map_err(|problem| {
             let (app, database) = (&*self.name.0, &*self.name.1);
-            let path = self.terms.path.display();
-            tracing::error!(app, database, "{path} cannot be opened: {}", problem.message);
+            // An app may try for ever.
+            if !was_broken {
+                let path = self.terms.path.display();
+                tracing::error!(app, database, "{path} cannot be opened: {}", problem.message);
+            }
             // The app does not learn where it is.
             SqlProblem::new(Kind::Operational, format!("the database {database:?} cannot be opened"))
         })
@@ -233,9 +245,9 @@ impl Database {
             }
             Task::Session(session) => {
                 self.attend(runner, &session);
-                if runner.is_within() {
+                let request = session.request;
+                if runner.is_within() && self.careless.swap(request, Ordering::Relaxed) != request {
                     let (app, database) = (&*self.name.0, &*self.name.1);
-                    let request = session.request;
                     tracing::warn!(app, request, database, "a transaction was not ended, and is rolled back");
                 }
                 runner.clean()

@@ -26,7 +26,7 @@ pub struct Databases {
 struct Granted {
     grant: DatabaseGrant,
     database: Arc<Database>,
-    /// The log has said that nobody named it.
+    /// The log has said that nobody named it, or that the app may not use it.
     is_told: AtomicBool,
     /// Why the app may not use it.
     refused: Option<String>,
@@ -51,13 +51,12 @@ impl Databases {
         Self { granted: granted.collect(), bounds: Bounds { deadline: limits.deadline, rows, bytes } }
     }
 
-    /// Whether these are the databases of a configuration.
-    pub fn are_of(&self, app: &str, config: &AppConfig) -> bool {
-        let other = Self::new(app, config);
+    /// Whether these are databases of the same app, with the same grants and limits.
+    pub fn are_like(&self, other: &Self) -> bool {
         let terms = |all: &Self| -> Vec<_> {
             all.granted.iter().map(|one| (one.grant.clone(), one.database.terms().clone())).collect()
         };
-        self.bounds == other.bounds && terms(self) == terms(&other)
+        self.bounds == other.bounds && terms(self) == terms(other)
     }
 
     pub fn bounds(&self) -> Bounds {
@@ -73,7 +72,9 @@ impl Databases {
             return Err(SqlProblem::new(Kind::Denied, told));
         };
         if let Some(why) = &found.refused {
-            tracing::error!("{why}");
+            if !found.is_told.swap(true, Ordering::Relaxed) {
+                tracing::error!("{why}");
+            }
             return Err(SqlProblem::new(Kind::Denied, format!("this app may not use the database {name:?}")));
         }
         if found.grant.is_default && !found.is_told.swap(true, Ordering::Relaxed) {

@@ -58,7 +58,7 @@ const PRAGMAS: [&str; 27] = [
 
 /// Open a database with at most so many bytes, with the settings that every connection has.
 pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
-    // The app may write to the folder, and make a link to another file there.
+    // No app may write to the folder (`config/databases`); whoever else may could make a link to another file there.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX

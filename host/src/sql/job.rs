@@ -14,6 +14,8 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 /// Parts that wait for a guest. A statement whose guest does not read waits with its connection.
 const MOST_PARTS: usize = 2;
 
+/// What a job costs besides its text and its arguments, in bytes.
+const OVERHEAD: usize = 1024;
 /// How often a connection looks whether its guest has read something.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -71,7 +73,10 @@ impl Job {
             Value::Bytes(bytes) => bytes.len(),
             _ => 0,
         };
-        self.text.len() + self.arguments.iter().map(|value| of(value) + size_of::<Value>()).sum::<usize>()
+        // Also an empty one counts: a guest may send any number to a session that waits.
+        OVERHEAD
+            + self.text.len()
+            + self.arguments.iter().map(|value| of(value) + size_of::<Value>()).sum::<usize>()
     }
 }
 

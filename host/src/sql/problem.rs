@@ -61,10 +61,6 @@ impl From<rusqlite::Error> for SqlProblem {
                 (failure.extended_code, text)
             }
             rusqlite::Error::SqlInputError { error, msg, .. } => (error.extended_code, msg.clone()),
-            rusqlite::Error::InvalidParameterCount(given, wanted) => {
-                let told = format!("the statement has {wanted} parameters, and {given} arguments were given");
-                return Self::new(Kind::Data, told);
-            }
             other => return Self::new(Kind::Statement, other.to_string()),
         };
         let kind = match code {
