@@ -54,7 +54,13 @@ def _plain(value: Any, place: int) -> Any:
         return bytes(value)
     if isinstance(value, (dict, list, tuple)):
         try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            return json.dumps(
+                value,
+                ensure_ascii=False,
+                separators=(",", ":"),
+                allow_nan=False,
+                default=lambda item: _in_json(item, place),
+            )
         except (TypeError, ValueError) as exc:
             raise DataError(f"argument {place} is not JSON: {exc}") from None
     # marshal rejects subclasses.
@@ -67,6 +73,14 @@ def _plain(value: Any, place: int) -> Any:
         f"argument {place} has no form in a database: {kind.__qualname__} is none of None, bool, "
         "int, float, str, bytes, Decimal, date, time, datetime, timedelta, UUID, an enum, or JSON"
     )
+
+
+def _in_json(value: Any, place: int) -> Any:
+    """A value within a list or a dict, which may be an array of the database."""
+    plain = _plain(value, place)
+    if isinstance(plain, bytes):
+        raise DataError(f"argument {place} is not JSON: it contains bytes")
+    return plain
 
 
 def _bool(value: Any) -> Any:
@@ -85,6 +99,17 @@ def _timedelta(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, (int, float)) else value
 
 
+def _microseconds(value: Any) -> Any:
+    return timedelta(microseconds=value) if isinstance(value, int) else value
+
+
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def converted(value: Any) -> Any:
+        return [converted(item) for item in value] if isinstance(value, list) else convert(value)
+
+    return converted
+
+
 _BY_TYPE: dict[str, Callable[[Any], Any]] = {
     "bool": _bool,
     "boolean": _bool,
@@ -96,6 +121,8 @@ _BY_TYPE: dict[str, Callable[[Any], Any]] = {
     "decimal": _decimal,
     "numeric": _decimal,
     "interval": _timedelta,
+    "microseconds": _microseconds,
+    "timetz": _of_text(time.fromisoformat),
     "uuid": _of_text(UUID),
     "json": _of_text(json.loads),
     "jsonb": _of_text(json.loads),
@@ -107,7 +134,7 @@ def converters(columns: list[tuple[str, str]]) -> list[tuple[int, str, Callable[
     found = []
     for place, (name, declared) in enumerate(columns):
         # As in "decimal(10, 2)".
-        convert = _BY_TYPE.get(declared.partition("(")[0].strip())
+        convert = _BY_TYPE.get(declared.partition("(")[0].removesuffix("[]").strip())
         if convert is not None:
-            found.append((place, name, convert))
+            found.append((place, name, _each(convert) if declared.endswith("]") else convert))
     return found

@@ -333,10 +333,11 @@ pub struct Serving {
     /// Allow the app to read, send and write the files of a folder; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse_writable)]
     pub write: Vec<Preopen>,
-    /// Grant the app a database: main=sqlite:app.db; may be repeated [default: main, a file beside the app]
+    /// Grant the app a database: main=sqlite:app.db, main=postgres://…, or main=env:VARIABLE with the URL; may be repeated
+    /// [default: main, a file beside the app]
     #[arg(long, value_name = "NAME=URL", value_parser = DatabaseGrant::parse)]
     pub sql: Vec<DatabaseGrant>,
-    /// The database main, if --sql grants none: sqlite:app.db
+    /// The database main, if --sql grants none: sqlite:app.db or postgres://…
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Set a variable of the app's environment, which has no others; may be repeated.

@@ -1,48 +1,79 @@
 //! Databases that an app is granted, by the names that it knows them by.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// One `NAME=sqlite:FILE`.
+/// One `NAME=sqlite:FILE` or `NAME=postgres://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseGrant {
     /// As the app says.
     pub name: String,
-    /// The file of a SQLite database, which need not exist.
-    pub file: PathBuf,
+    pub place: Place,
     /// Nobody has named it: the log says so when it is first used.
     pub is_default: bool,
+}
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The file of a SQLite database, which need not exist.
+    Sqlite(PathBuf),
+    /// A Postgres server.
+    Postgres(Url),
+}
+
+/// A URL that may contain a password, so it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Url(…)")
+    }
 }
 
 impl DatabaseGrant {
     /// `main=sqlite:app.db`. The error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (name, url) = text
-            .split_once('=')
-            .ok_or_else(|| format!("{text:?} is not NAME=sqlite:FILE, like main=sqlite:app.db"))?;
+        let (name, url) = text.split_once('=').ok_or("a database is NAME=URL, like main=sqlite:app.db")?;
         Self::new(name, url, Path::new(""))
     }
 
-    /// A file is relative to `folder`. The error is a sentence.
+    /// A file is relative to `folder`; `env:NAME` is the URL in this environment variable. The error is a sentence.
     pub fn new(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
             return Err(format!("the name of a database has letters, digits, - and _, unlike {name:?}"));
         }
+        let Some(variable) = url.strip_prefix("env:") else { return Self::at(name, url, folder) };
+        let read = std::env::var(variable);
+        let url = read
+            .map_err(|_| format!("the database {name} is in the variable {variable:?}, which is not set"))?;
+        Self::at(name, &url, folder)
+    }
+
+    fn at(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
         // sqlite:///FILE is how others write it.
         let file = url.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
-        match file {
+        let place = match file {
             Some("" | "/" | ":memory:" | "/:memory:") => {
-                Err(format!("the database {name} has no file: write sqlite:app.db"))
+                return Err(format!("the database {name} has no file: write sqlite:app.db"));
             }
-            Some(file) => Ok(Self { name: name.to_owned(), file: folder.join(file), is_default: false }),
+            Some(file) => Place::Sqlite(folder.join(file)),
+            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Place::Postgres(Url(url.to_owned()))
+            }
             // The URL of another database may contain a password.
-            None => Err(format!("the database {name} has a URL that is not sqlite:FILE")),
-        }
+            None => {
+                return Err(format!("the database {name} has a URL that is not sqlite:FILE or postgres://…"));
+            }
+        };
+        Ok(Self { name: name.to_owned(), place, is_default: false })
     }
 
     /// The one that an app of a developer has if nothing was granted: a file beside it.
     pub fn beside(app: &Path) -> Self {
-        Self { name: "main".to_owned(), file: app.with_extension("db"), is_default: true }
+        Self { name: "main".to_owned(), place: Place::Sqlite(app.with_extension("db")), is_default: true }
     }
 }
 
@@ -63,7 +94,8 @@ pub fn apart<'p>(
     writable: impl Iterator<Item = &'p Path> + Clone,
 ) -> Result<(), String> {
     for grant in grants {
-        let whole = std::path::absolute(&grant.file).unwrap_or_else(|_| grant.file.clone());
+        let Place::Sqlite(file) = &grant.place else { continue };
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         // An app may make the folders that are not there.
         let folder = whole.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
         let Some(folder) = folder else { continue };
@@ -85,10 +117,14 @@ mod tests {
 
     #[test]
     fn grants_name_files() {
-        let file = |text: &str| DatabaseGrant::parse(text).map(|grant| grant.file);
-        assert_eq!(file("main=sqlite:app.db"), Ok("app.db".into()));
-        assert_eq!(file("main=sqlite:/srv/app.db"), Ok("/srv/app.db".into()));
-        assert_eq!(file("main=sqlite:///srv/app.db"), Ok("/srv/app.db".into()));
+        let file = |text: &str| DatabaseGrant::parse(text).map(|grant| grant.place);
+        assert_eq!(file("main=sqlite:app.db"), Ok(Place::Sqlite("app.db".into())));
+        assert_eq!(file("main=sqlite:/srv/app.db"), Ok(Place::Sqlite("/srv/app.db".into())));
+        assert_eq!(file("main=sqlite:///srv/app.db"), Ok(Place::Sqlite("/srv/app.db".into())));
+        let postgres = file("main=postgres://me:secret@host/db").unwrap();
+        assert_eq!(postgres, Place::Postgres(Url("postgres://me:secret@host/db".to_owned())));
+        assert!(!format!("{postgres:?}").contains("secret"));
+        assert!(file("main=env:BOLT_NO_SUCH_VARIABLE").unwrap_err().contains("not set"));
         for wrong in
             ["main", "=sqlite:a", "a b=sqlite:a", "main=sqlite:", "main=sqlite::memory:", "main=app.db"]
         {

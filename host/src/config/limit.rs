@@ -26,6 +26,7 @@ pub enum Limit {
     MaxStreams,
     MaxMessage,
     SqlReaders,
+    SqlConnections,
     SqlRows,
     SqlResult,
     SqlSize,

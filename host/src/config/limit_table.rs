@@ -45,7 +45,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 42] = [
+pub const TABLE: [Row; 43] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -229,6 +229,14 @@ pub const TABLE: [Row; 42] = [
         kind: Kind::Count { least: 1, most: 100 },
         place: Place::App { get: |l| Some(l.sql_readers as u64), set: |l, v| l.sql_readers = v as usize },
         help: "Read a database over at most this many connections, of all workers; one more writes",
+    },
+    Row {
+        limit: Limit::SqlConnections,
+        flag: "sql-connections",
+        key: "sql-connections",
+        kind: Kind::Count { least: 1, most: 1000 },
+        place: Place::App { get: |l| Some(l.sql_connections as u64), set: |l, v| l.sql_connections = v as usize },
+        help: "Use a Postgres database over at most this many connections, of all workers",
     },
     Row {
         limit: Limit::SqlRows,

@@ -56,6 +56,8 @@ pub struct Limits {
     pub max_message: usize,
     /// Maximum number of connections that read a database at a time, over all workers.
     pub sql_readers: usize,
+    /// Maximum number of connections to a Postgres database, over all workers.
+    pub sql_connections: usize,
     /// Maximum number of rows of a query's result.
     pub sql_rows: usize,
     /// Maximum size of a query's result, in bytes.
@@ -108,6 +110,7 @@ impl Default for Limits {
             max_response: 64 * MIB,
             max_streams: 10_000,
             sql_readers: 4,
+            sql_connections: 10,
             sql_rows: 100_000,
             sql_result: 64 * MIB,
             sql_size: 1024 * MIB,

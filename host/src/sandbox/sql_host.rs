@@ -5,10 +5,10 @@ use crate::sandbox::bindings::bolt::host::sql::Part as WitPart;
 use crate::sandbox::news::{News, Progress};
 use crate::sandbox::timer::GuestTimer;
 use crate::sql::arguments;
-use crate::sql::database::Session;
+use crate::sql::batch::Form;
 use crate::sql::databases::Databases;
-use crate::sql::guard;
-use crate::sql::job::{Answer, Job, Part, Ticket};
+use crate::sql::engine::Session;
+use crate::sql::job::{self, Answer, Job, Part, Ticket};
 use crate::sql::problem::{Kind, SqlProblem};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Sql {
 /// A session, and the request that has it.
 struct Held {
     request: u64,
-    session: Session,
+    session: Box<dyn Session>,
 }
 
 /// A statement.
@@ -115,9 +115,9 @@ impl Sql {
             Ok(database) => database,
             Err(problem) => return answer.fail(problem),
         };
-        if text.len() > guard::MOST_TEXT || text.contains('\0') {
+        if text.len() > job::MOST_TEXT || text.contains('\0') {
             let told =
-                format!("a statement has at most {} bytes, and none of them is zero", guard::MOST_TEXT);
+                format!("a statement has at most {} bytes, and none of them is zero", job::MOST_TEXT);
             return answer.fail(SqlProblem::new(Kind::Statement, told));
         }
         let arguments = latin1_bytes(arguments).ok_or_else(|| "the arguments are malformed".to_owned());
@@ -128,12 +128,22 @@ impl Sql {
         let bounds = self.databases.bounds();
         let end = Instant::now() + bounds.deadline;
         let (most_rows, most_bytes) = (bounds.rows, bounds.bytes);
-        let job = Job { text, arguments, most_rows, most_bytes, end, answer, ticket, charge: None };
+        let job = Job {
+            text,
+            arguments,
+            form: Form::Marshal,
+            most_rows,
+            most_bytes,
+            end,
+            answer,
+            ticket,
+            charge: None,
+        };
         if session == REFUSED {
             return database.submit(job);
         }
         match self.sessions.get(&session).filter(|held| held.request == request) {
-            Some(held) => database.submit_to(&held.session, job),
+            Some(held) => database.submit_to(&*held.session, job),
             None => job.answer.fail(SqlProblem::new(Kind::Operational, "there is no such transaction")),
         }
     }

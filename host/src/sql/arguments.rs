@@ -3,32 +3,19 @@
 //! Values without a plain form, such as dates, are text by the time they come here.
 
 use crate::codec::marshal::{LONG_SHIFT, code};
-use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, ValueRef};
 
-/// Most arguments of a statement; SQLite has as many.
+/// Most arguments of a statement; SQLite has as many, and Postgres twice as many.
 pub const MOST: usize = 32_766;
 
 /// An argument.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Null,
+    Bool(bool),
     Int(i64),
     Float(f64),
     Text(String),
     Bytes(Vec<u8>),
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(value) => ValueRef::Integer(*value),
-            Self::Float(value) => ValueRef::Real(*value),
-            Self::Text(value) => ValueRef::Text(value.as_bytes()),
-            Self::Bytes(value) => ValueRef::Blob(value),
-        }))
-    }
 }
 
 /// Read them. The error is a sentence.
@@ -74,8 +61,8 @@ impl<'a> Reader<'a> {
     fn value(&mut self, index: usize) -> Result<Value, String> {
         Ok(match self.byte()? {
             code::NONE => Value::Null,
-            code::FALSE => Value::Int(0),
-            code::TRUE => Value::Int(1),
+            code::FALSE => Value::Bool(false),
+            code::TRUE => Value::Bool(true),
             code::INT => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
             code::LONG => Value::Int(self.long(index)?),
             code::FLOAT => Value::Float(f64::from_le_bytes(self.array()?)),
@@ -121,8 +108,8 @@ mod tests {
         let (text, bytes) = (Value::Text("\u{e9}".to_owned()), Value::Bytes(vec![255]));
         let expected = [
             Value::Null,
-            Value::Int(1),
-            Value::Int(0),
+            Value::Bool(true),
+            Value::Bool(false),
             Value::Int(-1),
             Value::Int(i64::MAX),
             Value::Float(1.5),

@@ -1,10 +1,14 @@
 //! The databases of one app, over all workers and versions.
 
-use crate::config::databases;
+use crate::config::databases::{self, Place};
 use crate::config::limit_name;
 use crate::config::{AppConfig, DatabaseGrant};
 use crate::sql::database::{Database, Terms};
+#[cfg(feature = "postgres")]
+use crate::sql::postgres;
 use crate::sql::problem::{Kind, SqlProblem};
+use crate::sql::sqlite::lanes;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,36 +29,34 @@ pub struct Databases {
 
 struct Granted {
     grant: DatabaseGrant,
-    database: Arc<Database>,
-    /// The log has said that nobody named it, or that the app may not use it.
+    /// None if the app may not use it, which the log has said.
+    database: Option<Arc<Database>>,
+    /// The log has said that nobody named it.
     is_told: AtomicBool,
-    /// Why the app may not use it.
-    refused: Option<String>,
 }
 
 impl Databases {
     pub fn new(app: &str, config: &AppConfig) -> Self {
-        let limits = &config.limits;
+        let app: Arc<str> = app.into();
         let granted = config.databases.iter().map(|grant| {
-            let terms = Terms {
-                path: resolved(grant),
-                readers: limits.sql_readers,
-                most_bytes: limits.sql_size as u64,
-            };
-            let database = Database::new((app.into(), grant.name.clone()), terms);
-            // Whoever embeds the host has not checked it before.
-            let refused =
-                databases::apart(std::slice::from_ref(grant), config.preopens.places_to_write()).err();
-            Granted { grant: grant.clone(), database, is_told: AtomicBool::new(false), refused }
+            let made = terms(grant, config);
+            if let Err(why) = &made {
+                tracing::error!(app = &*app, "{why}");
+            }
+            let database = made.ok().map(|terms| Database::new(app.clone(), grant.name.clone(), terms));
+            Granted { grant: grant.clone(), database, is_told: AtomicBool::new(false) }
         });
+        let granted = granted.collect();
+        let limits = &config.limits;
         let (rows, bytes) = (limits.sql_rows as u64, limits.sql_result);
-        Self { granted: granted.collect(), bounds: Bounds { deadline: limits.deadline, rows, bytes } }
+        Self { granted, bounds: Bounds { deadline: limits.deadline, rows, bytes } }
     }
 
     /// Whether these are databases of the same app, with the same grants and limits.
     pub fn are_like(&self, other: &Self) -> bool {
         let terms = |all: &Self| -> Vec<_> {
-            all.granted.iter().map(|one| (one.grant.clone(), one.database.terms().clone())).collect()
+            let of = |one: &Granted| one.database.as_ref().map(|database| database.terms().clone());
+            all.granted.iter().map(|one| (one.grant.clone(), of(one))).collect()
         };
         self.bounds == other.bounds && terms(self) == terms(other)
     }
@@ -71,25 +73,49 @@ impl Databases {
             let told = format!("this app has no database {shown:?} ({flag})");
             return Err(SqlProblem::new(Kind::Denied, told));
         };
-        if let Some(why) = &found.refused {
-            if !found.is_told.swap(true, Ordering::Relaxed) {
-                tracing::error!("{why}");
-            }
+        let Some(database) = &found.database else {
             return Err(SqlProblem::new(Kind::Denied, format!("this app may not use the database {name:?}")));
-        }
-        if found.grant.is_default && !found.is_told.swap(true, Ordering::Relaxed) {
-            let file = found.grant.file.display();
+        };
+        if let (true, Place::Sqlite(file)) = (found.grant.is_default, &found.grant.place)
+            && !found.is_told.swap(true, Ordering::Relaxed)
+        {
+            let file = file.display();
             tracing::warn!(
                 "no database was granted, so main is {file} (--sql main=sqlite:FILE, or DATABASE_URL)"
             );
         }
-        Ok(&found.database)
+        Ok(database)
+    }
+}
+
+/// The error is a sentence for the operator.
+fn terms(grant: &DatabaseGrant, config: &AppConfig) -> Result<Terms, String> {
+    let limits = &config.limits;
+    match &grant.place {
+        Place::Sqlite(file) => {
+            // Whoever embeds the host has not checked it before.
+            databases::apart(std::slice::from_ref(grant), config.preopens.places_to_write())?;
+            Ok(Terms::Sqlite(lanes::Terms {
+                path: resolved(file),
+                readers: limits.sql_readers,
+                most_bytes: limits.sql_size as u64,
+            }))
+        }
+        #[cfg(feature = "postgres")]
+        Place::Postgres(url) => {
+            let made = postgres::Terms::new(url, limits.sql_connections, limits.deadline);
+            Ok(Terms::Postgres(made.map_err(|why| format!("the database {}: {why}", grant.name))?))
+        }
+        #[cfg(not(feature = "postgres"))]
+        Place::Postgres(_) => {
+            Err(format!("the database {}: this program was built without Postgres", grant.name))
+        }
     }
 }
 
 /// The file of a database, with the links to its folder, which the operator may have, followed now: the connection follows none.
-fn resolved(grant: &DatabaseGrant) -> std::path::PathBuf {
-    let whole = std::path::absolute(&grant.file).unwrap_or_else(|_| grant.file.clone());
+fn resolved(file: &Path) -> PathBuf {
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     match (whole.parent().and_then(|folder| folder.canonicalize().ok()), whole.file_name()) {
         (Some(folder), Some(name)) => folder.join(name),
         _ => whole,

@@ -1,10 +1,9 @@
 //! A statement on its way to a connection, and what comes back.
 
 use crate::sql::arguments::Value;
+use crate::sql::batch::Form;
 use crate::sql::problem::SqlProblem;
 use crate::util::locks::lock;
-use rusqlite::InterruptHandle;
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -14,6 +13,8 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 /// Parts that wait for a guest. A statement whose guest does not read waits with its connection.
 const MOST_PARTS: usize = 2;
 
+/// Longest statement, in bytes.
+pub const MOST_TEXT: usize = 1024 * 1024;
 /// What a job costs besides its text and its arguments, in bytes.
 const OVERHEAD: usize = 1024;
 /// How often a connection looks whether its guest has read something.
@@ -31,6 +32,7 @@ pub enum Part {
 pub struct Job {
     pub text: String,
     pub arguments: Vec<Value>,
+    pub form: Form,
     /// Most rows of the result.
     pub most_rows: u64,
     /// Most bytes of the result.
@@ -83,14 +85,14 @@ impl Job {
 /// The way back to the guest.
 pub struct Answer {
     /// Until the last part.
-    parts: RefCell<Option<mpsc::Sender<Part>>>,
+    parts: Mutex<Option<mpsc::Sender<Part>>>,
     told: Waker,
 }
 
 impl Drop for Answer {
     /// Nothing follows, although no part has said so: the guest must not wait for it.
     fn drop(&mut self) {
-        if self.parts.take().is_some() {
+        if lock(&self.parts).take().is_some() {
             self.told.wake_by_ref();
         }
     }
@@ -100,31 +102,59 @@ impl Answer {
     /// `told`: is woken for each part.
     pub fn new(told: Waker) -> (Self, mpsc::Receiver<Part>) {
         let (parts, receiver) = mpsc::channel(MOST_PARTS);
-        (Self { parts: RefCell::new(Some(parts)), told }, receiver)
+        (Self { parts: Mutex::new(Some(parts)), told }, receiver)
     }
 
     /// Send a part, and wait until `end` if the guest has not taken the last ones. False if nobody takes it.
     pub fn send(&self, part: Part, end: Instant) -> bool {
         let mut part = part;
-        let parts = self.parts.borrow();
-        let Some(parts) = &*parts else { return false };
         loop {
-            match parts.try_send(part) {
-                Ok(()) => {
-                    self.told.wake_by_ref();
-                    return true;
-                }
-                Err(TrySendError::Full(unsent)) if Instant::now() < end => part = unsent,
+            match self.offer(part) {
+                Ok(taken) => return taken,
+                Err(unsent) if Instant::now() < end => part = unsent,
                 Err(_) => return false,
             }
             std::thread::sleep(PAUSE);
         }
     }
 
+    /// As `send`, without blocking the thread.
+    #[cfg(feature = "postgres")]
+    pub async fn sent(&self, part: Part, end: Instant) -> bool {
+        let mut part = part;
+        loop {
+            match self.offer(part) {
+                Ok(taken) => return taken,
+                Err(unsent) if Instant::now() < end => part = unsent,
+                Err(_) => return false,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether somebody has taken it; the part itself if there is no room.
+    fn offer(&self, part: Part) -> Result<bool, Part> {
+        let parts = lock(&self.parts);
+        let Some(parts) = &*parts else { return Ok(false) };
+        match parts.try_send(part) {
+            Ok(()) => {
+                self.told.wake_by_ref();
+                Ok(true)
+            }
+            Err(TrySendError::Full(unsent)) => Err(unsent),
+            Err(TrySendError::Closed(_)) => Ok(false),
+        }
+    }
+
+    /// Nothing follows the part that was sent last, which says so.
+    pub fn close(&self) {
+        lock(&self.parts).take();
+    }
+
     /// Send the last part.
     pub fn end(&self, part: Part, end: Instant) {
         if self.send(part, end) {
-            self.parts.take();
+            self.close();
         }
     }
 
@@ -142,18 +172,19 @@ pub struct Ticket(Mutex<State>);
 enum State {
     #[default]
     Waiting,
-    Running(InterruptHandle),
+    /// With what interrupts it.
+    Running(Box<dyn FnOnce() + Send>),
     /// It was cancelled.
     Over,
 }
 
 impl Ticket {
     /// The connection begins. False if nobody wants the statement any more.
-    pub fn begin(&self, handle: InterruptHandle) -> bool {
+    pub fn begin(&self, interrupt: impl FnOnce() + Send + 'static) -> bool {
         let mut state = lock(&self.0);
         let is_wanted = matches!(*state, State::Waiting);
         if is_wanted {
-            *state = State::Running(handle);
+            *state = State::Running(Box::new(interrupt));
         }
         is_wanted
     }
@@ -169,8 +200,8 @@ impl Ticket {
     pub fn cancel(&self) {
         let mut state = lock(&self.0);
         // Under the lock: the connection may not begin another statement before.
-        if let State::Running(handle) = std::mem::replace(&mut *state, State::Over) {
-            handle.interrupt();
+        if let State::Running(interrupt) = std::mem::replace(&mut *state, State::Over) {
+            interrupt();
         }
     }
 }

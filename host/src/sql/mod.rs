@@ -1,11 +1,14 @@
-//! Databases of apps: pools of connections that the host has, and what apps send to them.
+//! Databases of apps: connections that the host has, and what apps send to them.
 
 pub mod arguments;
 pub mod batch;
+pub mod cell;
 pub mod database;
 pub mod databases;
-pub mod guard;
+pub mod engine;
 pub mod job;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod problem;
-pub mod runner;
+pub mod sqlite;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Why a statement failed, as its guest is told.
 
-use rusqlite::ffi;
+use crate::config::limit_name;
+use crate::config::limit_table::Limit;
 use serde::Serialize;
 
 /// Most of a message, in bytes: it may repeat what the guest sent.
@@ -47,38 +48,25 @@ impl SqlProblem {
         Self { kind, message, code: None }
     }
 
+    pub fn too_many_rows() -> Self {
+        Self::new(Kind::Limit, format!("the result has too many rows ({})", limit_name::of(Limit::SqlRows)))
+    }
+
+    pub fn result_too_large() -> Self {
+        Self::new(Kind::Limit, format!("the result is too large ({})", limit_name::of(Limit::SqlResult)))
+    }
+
+    pub fn too_slow() -> Self {
+        let limit = limit_name::of(Limit::Deadline);
+        Self::new(Kind::Cancelled, format!("the statement took longer than the deadline ({limit})"))
+    }
+
+    /// Others wait for the database, as many as may.
+    pub fn queue_is_full() -> Self {
+        Self::new(Kind::Busy, "too many statements wait for this database")
+    }
+
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-impl From<rusqlite::Error> for SqlProblem {
-    fn from(error: rusqlite::Error) -> Self {
-        let (code, message) = match &error {
-            rusqlite::Error::SqliteFailure(failure, message) => {
-                let text =
-                    message.clone().unwrap_or_else(|| ffi::code_to_str(failure.extended_code).to_owned());
-                (failure.extended_code, text)
-            }
-            rusqlite::Error::SqlInputError { error, msg, .. } => (error.extended_code, msg.clone()),
-            other => return Self::new(Kind::Statement, other.to_string()),
-        };
-        let kind = match code {
-            ffi::SQLITE_CONSTRAINT_UNIQUE
-            | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-            | ffi::SQLITE_CONSTRAINT_ROWID => Kind::Unique,
-            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Kind::ForeignKey,
-            ffi::SQLITE_CONSTRAINT_NOTNULL => Kind::NotNull,
-            ffi::SQLITE_CONSTRAINT_CHECK => Kind::Check,
-            code => match code & 0xff {
-                ffi::SQLITE_CONSTRAINT => Kind::Integrity,
-                ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Kind::Busy,
-                ffi::SQLITE_INTERRUPT => Kind::Cancelled,
-                ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH | ffi::SQLITE_RANGE => Kind::Data,
-                ffi::SQLITE_ERROR | ffi::SQLITE_AUTH | ffi::SQLITE_MISUSE => Kind::Statement,
-                _ => Kind::Operational,
-            },
-        };
-        Self { code: Some(code.to_string()), ..Self::new(kind, message) }
     }
 }

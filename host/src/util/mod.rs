@@ -6,6 +6,7 @@ pub mod cache_files;
 pub mod cache_room;
 #[cfg(feature = "build")]
 pub mod child_process;
+pub mod client_tls;
 #[cfg(feature = "cli")]
 pub mod confinement;
 pub mod locks;

@@ -1,12 +1,11 @@
 //! Runs statements on one connection.
 
-use crate::config::limit_name;
-use crate::config::limit_table::Limit;
 use crate::sql::arguments::Value;
 use crate::sql::batch::Batch;
-use crate::sql::guard;
 use crate::sql::job::{Job, Part};
 use crate::sql::problem::{Kind, SqlProblem};
+use crate::sql::sqlite::guard;
+use crate::sql::sqlite::values::{Declared, cell};
 use crate::sql::text;
 use rusqlite::{Connection, Statement};
 use std::path::Path;
@@ -47,7 +46,8 @@ impl Runner {
 
     /// Run a statement and send what it gives.
     pub fn run(&self, job: Job) -> Ran {
-        if !job.ticket.begin(self.connection.get_interrupt_handle()) {
+        let handle = self.connection.get_interrupt_handle();
+        if !job.ticket.begin(move || handle.interrupt()) {
             return Ran::Done;
         }
         self.end.store(elapsed(self.started, job.end), Ordering::Relaxed);
@@ -77,8 +77,7 @@ impl Runner {
         if problem.kind != Kind::Cancelled || Instant::now() < job.end {
             return problem;
         }
-        let limit = limit_name::of(Limit::Deadline);
-        SqlProblem::new(Kind::Cancelled, format!("the statement took longer than the deadline ({limit})"))
+        SqlProblem::too_slow()
     }
 
     /// True if it writes and may not.
@@ -117,18 +116,26 @@ impl Runner {
         });
         let columns: Vec<_> = columns.collect();
         let (width, is_write) = (columns.len(), !statement.readonly());
-        let mut batch = Batch::new(columns);
+        let declared = Declared::of(&columns, job.form);
+        let mut batch = Batch::new(columns, job.form)?;
         let (mut count, mut sent) = (0, 0);
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             count += 1;
             if count > job.most_rows {
-                let limit = limit_name::of(Limit::SqlRows);
-                return Err(SqlProblem::new(Kind::Limit, format!("the result has too many rows ({limit})")));
+                return Err(SqlProblem::too_many_rows());
             }
-            if !batch.add(row, width, job.most_bytes.saturating_sub(sent))? {
-                let limit = limit_name::of(Limit::SqlResult);
-                return Err(SqlProblem::new(Kind::Limit, format!("the result is too large ({limit})")));
+            batch.row(width);
+            for (column, declared) in declared.iter().enumerate() {
+                let added = cell(row.get_ref(column)?, *declared)
+                    .and_then(|cell| batch.value(column, width, &cell));
+                if let Err(wrong) = added {
+                    let name = row.as_ref().column_name(column).unwrap_or_default();
+                    return Err(SqlProblem::new(Kind::Data, format!("the column {name:?} has {wrong}")));
+                }
+                if sent + batch.size() > job.most_bytes {
+                    return Err(SqlProblem::result_too_large());
+                }
             }
             // Whoever reads what was written slowly does not keep the next writer waiting.
             if batch.is_full() && !is_write {

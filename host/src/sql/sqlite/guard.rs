@@ -1,5 +1,6 @@
 //! What a statement of an app may do to SQLite: everything within its own database, and nothing that reaches further.
 
+use crate::sql::job;
 use crate::sql::problem::SqlProblem;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -16,8 +17,6 @@ const MOST_COLUMNS: usize = 200;
 const MOST_MEMORY: i64 = 512 * 1024 * 1024;
 /// What is left of the log after a checkpoint, in bytes.
 const LOG: i64 = 16 * 1024 * 1024;
-/// Longest statement, in bytes.
-pub const MOST_TEXT: usize = 1024 * 1024;
 /// How long a connection waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages that a connection keeps in memory, in KiB.
@@ -78,7 +77,7 @@ pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
     connection.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX).max(1))?;
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE),
-        (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_TEXT),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, job::MOST_TEXT),
         (Limit::SQLITE_LIMIT_COLUMN, MOST_COLUMNS),
         (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
         (Limit::SQLITE_LIMIT_ATTACHED, 0),

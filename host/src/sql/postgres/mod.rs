@@ -1,0 +1,19 @@
+//! Postgres: a pool of connections for each database, all of them on one thread of the host.
+
+mod clean;
+mod connect;
+mod decimal;
+mod meter;
+mod moment;
+mod parameter;
+mod pool;
+mod problem;
+mod reader;
+mod row;
+mod run;
+mod session;
+mod terms;
+mod thread;
+
+pub use pool::Postgres;
+pub use terms::Terms;

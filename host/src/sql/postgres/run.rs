@@ -1,0 +1,258 @@
+//! Runs statements on one connection.
+
+use crate::sql::batch::Batch;
+use crate::sql::job::{Job, Part};
+use crate::sql::postgres::clean;
+use crate::sql::postgres::connect::Connector;
+use crate::sql::postgres::meter::{self, State};
+use crate::sql::postgres::parameter::Parameter;
+use crate::sql::postgres::row::{self, Raw};
+use crate::sql::problem::{Kind, SqlProblem};
+use futures_util::TryStreamExt;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep_until, timeout};
+use tokio_postgres::{Client, Statement};
+
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 100;
+/// How long a connection may take to end what was cancelled, before it is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The plan of a prepared statement is out of date: a table has changed.
+const PLAN_CHANGED: &str = "0A000";
+
+/// A connection.
+pub struct Connection {
+    client: Client,
+    /// Moves its bytes.
+    task: JoinHandle<()>,
+    state: Arc<State>,
+    connector: Arc<Connector>,
+    settings: String,
+    statements: HashMap<String, Statement>,
+    /// What a statement leaves for the next one has to be undone.
+    is_marked: bool,
+    /// A statement was left, and may still run.
+    is_busy: bool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// How a statement ends before the database has ended it.
+enum Left {
+    /// Nobody wants it any more.
+    Cancelled,
+    /// The deadline has passed.
+    Late,
+}
+
+impl Connection {
+    pub fn new(
+        client: Client,
+        task: JoinHandle<()>,
+        state: Arc<State>,
+        connector: Arc<Connector>,
+        settings: String,
+    ) -> Self {
+        let statements = HashMap::new();
+        Self { client, task, state, connector, settings, statements, is_marked: false, is_busy: false }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.task.is_finished()
+    }
+
+    /// Run a statement in a transaction of its own, and send what it gives.
+    pub async fn run_alone(&mut self, job: &Job) {
+        // A transaction would go to the next request.
+        self.is_marked |= clean::effect(&job.text) != clean::Effect::None;
+        self.run(job, &job.text, true).await;
+    }
+
+    /// Run a job with this text, and send what it gives. `is_alone`: it is a transaction of its own. False if it has failed.
+    pub async fn run(&mut self, job: &Job, text: &str, is_alone: bool) -> bool {
+        let (interrupt, mut interrupted) = oneshot::channel();
+        if !job.ticket.begin(move || {
+            let _ = interrupt.send(());
+        }) {
+            return false;
+        }
+        self.is_marked |= clean::leaves_traces(text);
+        let ran = {
+            let statement = self.statement(job, text, is_alone);
+            let mut statement = pin!(statement);
+            tokio::select! {
+                ran = &mut statement => Ok(ran),
+                Ok(()) = &mut interrupted => Err(Left::Cancelled),
+                () = sleep_until(job.end.into()) => Err(Left::Late),
+            }
+        };
+        job.ticket.end();
+        let problem = match ran {
+            Ok(Ok(last)) => {
+                if job.answer.sent(Part::Batch(last), job.end).await {
+                    job.answer.close();
+                }
+                return true;
+            }
+            Ok(Err(problem)) => self.explained(problem),
+            Err(left) => {
+                self.is_busy = true;
+                match left {
+                    Left::Cancelled => SqlProblem::new(Kind::Cancelled, "nobody reads the result"),
+                    Left::Late => SqlProblem::too_slow(),
+                }
+            }
+        };
+        job.answer.fail(problem);
+        false
+    }
+
+    fn explained(&self, problem: SqlProblem) -> SqlProblem {
+        if self.state.was_too_large.load(Ordering::Relaxed) {
+            let told = format!("a row has more than {} MiB, so the connection was ended", meter::MOST >> 20);
+            return SqlProblem::new(Kind::Limit, told);
+        }
+        problem
+    }
+
+    /// Returns the last part of its result.
+    async fn statement(&mut self, job: &Job, text: &str, is_alone: bool) -> Result<Vec<u8>, SqlProblem> {
+        if let Some(why) = clean::refused(text) {
+            return Err(SqlProblem::new(Kind::Statement, why));
+        }
+        let mut is_first = true;
+        loop {
+            let statement = self.prepared(text).await?;
+            match self.rows(job, text, &statement, is_alone).await {
+                // Nothing was done, and outside of a transaction nothing is lost.
+                Err(problem) if is_first && is_alone && problem.code.as_deref() == Some(PLAN_CHANGED) => {
+                    self.statements.remove(text);
+                    is_first = false;
+                }
+                ran => return ran,
+            }
+        }
+    }
+
+    async fn prepared(&mut self, text: &str) -> Result<Statement, SqlProblem> {
+        if let Some(statement) = self.statements.get(text) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(text).await?;
+        if self.statements.len() >= PREPARED {
+            self.statements.clear();
+        }
+        self.statements.insert(text.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    async fn rows(
+        &mut self,
+        job: &Job,
+        text: &str,
+        statement: &Statement,
+        is_alone: bool,
+    ) -> Result<Vec<u8>, SqlProblem> {
+        let (wanted, given) = (statement.params().len(), job.arguments.len());
+        if wanted != given {
+            let told = format!("the statement has {wanted} parameters, and {given} arguments were given");
+            return Err(SqlProblem::new(Kind::Data, told));
+        }
+        let columns = statement.columns();
+        let named = columns.iter().map(|column| (column.name().to_owned(), row::declared(column.type_())));
+        let mut batch = Batch::new(named.collect(), job.form)?;
+        let (mut count, mut sent) = (0, 0);
+        let rows = self.client.query_raw(statement, job.arguments.iter().map(Parameter)).await?;
+        let mut rows = pin!(rows);
+        while let Some(row) = rows.try_next().await? {
+            count += 1;
+            if count > job.most_rows {
+                self.is_busy = true;
+                return Err(over(SqlProblem::too_many_rows(), text, is_alone));
+            }
+            batch.row(columns.len());
+            for (index, column) in columns.iter().enumerate() {
+                let added = row::cell(column.type_(), row.try_get::<_, Raw<'_>>(index)?, job.form);
+                let added = added.and_then(|cell| {
+                    batch.value(index, columns.len(), &cell).map_err(str::to_owned)
+                });
+                if let Err(wrong) = added {
+                    self.is_busy = true;
+                    let told = format!("the column {:?} has {wrong}", column.name());
+                    return Err(over(SqlProblem::new(Kind::Data, told), text, is_alone));
+                }
+            }
+            if sent + batch.size() > job.most_bytes {
+                self.is_busy = true;
+                return Err(over(SqlProblem::result_too_large(), text, is_alone));
+            }
+            if batch.is_full() {
+                sent += batch.size();
+                if !job.answer.sent(Part::Batch(batch.take(None)), job.end).await {
+                    self.is_busy = true;
+                    return Err(SqlProblem::new(Kind::Cancelled, "nobody reads the result"));
+                }
+            }
+        }
+        let changed = match crate::sql::text::changes_rows(text) {
+            true => i64::try_from(rows.rows_affected().unwrap_or_default()).unwrap_or(i64::MAX),
+            false => -1,
+        };
+        Ok(batch.take(Some((changed, 0))))
+    }
+
+    /// Be ready for the next statement: end what was left, and undo what the last ones have changed. False if the connection
+    /// is of no more use.
+    pub async fn settle(&mut self) -> bool {
+        if self.is_busy && !self.interrupt().await {
+            return false;
+        }
+        if self.is_marked {
+            let undo = format!("{}; {}", clean::UNDO, self.settings);
+            if !matches!(timeout(PATIENCE, self.client.batch_execute(&undo)).await, Ok(Ok(()))) {
+                return false;
+            }
+            self.is_marked = false;
+        }
+        !self.is_closed()
+    }
+
+    /// End the statement that was left. False if it does not end.
+    pub async fn interrupt(&mut self) -> bool {
+        if !self.is_busy {
+            return true;
+        }
+        let cancelled = async {
+            self.connector.cancel(self.client.cancel_token()).await;
+            // It is answered after whatever came before it, and may itself be cancelled.
+            let _ = self.client.simple_query("").await;
+            self.client.simple_query("").await.is_ok()
+        };
+        self.is_busy = false;
+        matches!(timeout(PATIENCE, cancelled).await, Ok(true))
+    }
+
+    /// Roll back whatever is open. False if the connection is of no more use.
+    pub async fn roll_back(&mut self) -> bool {
+        self.interrupt().await
+            && matches!(timeout(PATIENCE, self.client.batch_execute("rollback")).await, Ok(Ok(())))
+    }
+}
+
+/// The result of a statement has a limit. One that writes in a transaction of its own has been executed.
+fn over(problem: SqlProblem, text: &str, is_alone: bool) -> SqlProblem {
+    if !is_alone || !crate::sql::text::changes_rows(text) {
+        return problem;
+    }
+    SqlProblem { message: format!("{}; the statement was executed", problem.message), ..problem }
+}
