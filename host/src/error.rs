@@ -151,6 +151,12 @@ pub enum Fault {
     NoFolder(String),
     /// A reply's file exists but cannot be read.
     Unreadable(String),
+    /// The query whose rows are the reply has failed.
+    Query {
+        /// The database is away or overloaded, and the request may be sent again.
+        is_away: bool,
+        why: String,
+    },
     /// The reply contains a value that JSON cannot represent.
     Unencodable(EncodeError),
     /// The same, and which handler made it: its name, file and line.
@@ -158,8 +164,8 @@ pub enum Fault {
 }
 
 /// The kinds of faults, as they are counted.
-pub const FAULTS: [&str; 9] =
-    ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply", "not_built"];
+pub const FAULTS: [&str; 10] =
+    ["deadline", "cpu", "busy", "trap", "lost", "no_instance", "not_loaded", "reply", "not_built", "query"];
 
 impl Failure {
     /// The failure of a call of this handler, for the log.
@@ -263,18 +269,24 @@ impl Fault {
             | Self::Unencodable(_)
             | Self::UnencodableOf(..) => 7,
             Self::NotBuilt(_) => 8,
+            Self::Query { .. } => 9,
         }
     }
 
     pub fn status(&self) -> u16 {
         match self {
             Self::Deadline | Self::Late => 504,
-            Self::Busy | Self::CpuExhausted | Self::NoInstance(_) | Self::NotBuilt(_) => 503,
+            Self::Busy
+            | Self::CpuExhausted
+            | Self::NoInstance(_)
+            | Self::NotBuilt(_)
+            | Self::Query { is_away: true, .. } => 503,
             Self::Trapped(_)
             | Self::Lost
             | Self::NotLoaded(_)
             | Self::NoFolder(_)
             | Self::Unreadable(_)
+            | Self::Query { .. }
             | Self::BadReply(_)
             | Self::Unencodable(_)
             | Self::UnencodableOf(..) => 500,
@@ -327,6 +339,7 @@ impl Fault {
                 format!("the reply's file {path:?} lies in no folder that the app may read ({files})")
             }
             Self::Unreadable(why) => format!("the reply's file cannot be read: {why}"),
+            Self::Query { why, .. } => format!("the query of the reply has failed: {why}"),
             Self::Unencodable(EncodeError::TooLarge) => format!(
                 "the handler's result cannot be sent: {} ({})",
                 EncodeError::TooLarge,

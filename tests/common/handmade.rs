@@ -62,7 +62,7 @@ impl Default for Handmade<'_> {
             more: nothing,
             lifespan: false,
             memory: 64,
-            abi: "0.4.3",
+            abi: "0.4.4",
         }
     }
 }
@@ -77,40 +77,40 @@ const WASI_CLOCKS: &str = "package wasi:clocks@0.2.6; interface monotonic-clock 
     subscribe-duration: func(when: u64) -> pollable;
 }";
 const WORLD: &str = "package test:handmade; world handmade {
-    include bolt:host/app@0.4.3;
+    include bolt:host/app@0.4.4;
     import wasi:io/poll@0.2.6;
     import wasi:clocks/monotonic-clock@0.2.6;
 }";
 
 const FIXED: &str = r#"
-  (import "bolt:host/host@0.4.3" "log" (func $log (param i64 i32 i32 i32)))
-  (import "bolt:host/host@0.4.3" "reply" (func $reply (param i64 i32 i32)))
-  (import "bolt:host/host@0.4.3" "serving" (func $serving (param i64)))
-  (import "bolt:host/host@0.4.3" "linger" (func $linger (param i64 i32)))
-  (import "bolt:host/host@0.4.3" "upload" (func $upload (param i64 i32 i64 i32 i32)))
-  (import "bolt:host/host@0.4.3" "alarm" (func $alarm (param i64)))
-  (import "bolt:host/host@0.4.3" "park" (func $park))
+  (import "bolt:host/host@0.4.4" "log" (func $log (param i64 i32 i32 i32)))
+  (import "bolt:host/host@0.4.4" "reply" (func $reply (param i64 i32 i32)))
+  (import "bolt:host/host@0.4.4" "serving" (func $serving (param i64)))
+  (import "bolt:host/host@0.4.4" "linger" (func $linger (param i64 i32)))
+  (import "bolt:host/host@0.4.4" "upload" (func $upload (param i64 i32 i64 i32 i32)))
+  (import "bolt:host/host@0.4.4" "alarm" (func $alarm (param i64)))
+  (import "bolt:host/host@0.4.4" "park" (func $park))
   (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $subscribe-duration (param i64) (result i32)))
   (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
   (import "wasi:io/poll@0.2.6" "[resource-drop]pollable" (func $drop-pollable (param i32)))
-  (import "bolt:host/host@0.4.3" "[async-lower]park" (func $park-begin (result i32)))
-  (import "bolt:host/http@0.4.3" "begin" (func $http-begin (param i32 i32 i32 i32 i32) (result i64)))
-  (import "bolt:host/http@0.4.3" "write" (func $http-write (param i64 i32 i32 i32) (result i32)))
-  (import "bolt:host/http@0.4.3" "response" (func $http-response (param i64 i32)))
-  (import "bolt:host/http@0.4.3" "read" (func $http-read (param i64 i32)))
-  (import "bolt:host/http@0.4.3" "close" (func $http-close (param i64)))
-  (import "bolt:host/http@0.4.3" "wait" (func $http-wait (param i64)))
-  (import "bolt:host/http@0.4.3" "news" (func $http-news (param i32)))
-  (import "bolt:host/streams@0.4.3" "open" (func $stream-open (param i64) (result i32)))
-  (import "bolt:host/streams@0.4.3" "write" (func $stream-write (param i64 i32 i32) (result i32)))
-  (import "bolt:host/streams@0.4.3" "close" (func $stream-close (param i64 i32)))
-  (import "bolt:host/streams@0.4.3" "read" (func $stream-read (param i64 i32)))
-  (import "bolt:host/streams@0.4.3" "wait" (func $stream-wait (param i64)))
-  (import "bolt:host/streams@0.4.3" "news" (func $stream-news (param i32)))
+  (import "bolt:host/host@0.4.4" "[async-lower]park" (func $park-begin (result i32)))
+  (import "bolt:host/http@0.4.4" "begin" (func $http-begin (param i32 i32 i32 i32 i32) (result i64)))
+  (import "bolt:host/http@0.4.4" "write" (func $http-write (param i64 i32 i32 i32) (result i32)))
+  (import "bolt:host/http@0.4.4" "response" (func $http-response (param i64 i32)))
+  (import "bolt:host/http@0.4.4" "read" (func $http-read (param i64 i32)))
+  (import "bolt:host/http@0.4.4" "close" (func $http-close (param i64)))
+  (import "bolt:host/http@0.4.4" "wait" (func $http-wait (param i64)))
+  (import "bolt:host/http@0.4.4" "news" (func $http-news (param i32)))
+  (import "bolt:host/streams@0.4.4" "open" (func $stream-open (param i64) (result i32)))
+  (import "bolt:host/streams@0.4.4" "write" (func $stream-write (param i64 i32 i32) (result i32)))
+  (import "bolt:host/streams@0.4.4" "close" (func $stream-close (param i64 i32)))
+  (import "bolt:host/streams@0.4.4" "read" (func $stream-read (param i64 i32)))
+  (import "bolt:host/streams@0.4.4" "wait" (func $stream-wait (param i64)))
+  (import "bolt:host/streams@0.4.4" "news" (func $stream-news (param i32)))
   (import "$root" "[waitable-set-new]" (func $set-new (result i32)))
   (import "$root" "[waitable-join]" (func $join (param i32 i32)))
   (import "$root" "[subtask-drop]" (func $drop-subtask (param i32)))
-  (import "[export]bolt:host/handlers@0.4.3" "[task-return]run" (func $run-returns))
+  (import "[export]bolt:host/handlers@0.4.4" "[task-return]run" (func $run-returns))
   (global $set (mut i32) (i32.const 0))
   (global $top (mut i32) (i32.const 0x20000))
   (func $sleep (param $nanoseconds i64) (local $pollable i32)
@@ -134,10 +134,10 @@ const FIXED: &str = r#"
     (if (i32.gt_u (global.get $top) (i32.mul (memory.size) (i32.const 65536)))
       (then (drop (memory.grow (i32.const 16)))))
     (local.get $at))
-  (func (export "bolt:host/handlers@0.4.3#cancel") (param $request i64) (call $cancel (local.get $request)))
-  (func (export "bolt:host/handlers@0.4.3#leave") (result i32) (call $leave))
-  (func (export "[async-lift]bolt:host/handlers@0.4.3#run") (result i32) (call $run))
-  (func (export "[callback][async-lift]bolt:host/handlers@0.4.3#run") (param $event i32) (param $waitable i32) (param $code i32)
+  (func (export "bolt:host/handlers@0.4.4#cancel") (param $request i64) (call $cancel (local.get $request)))
+  (func (export "bolt:host/handlers@0.4.4#leave") (result i32) (call $leave))
+  (func (export "[async-lift]bolt:host/handlers@0.4.4#run") (result i32) (call $run))
+  (func (export "[callback][async-lift]bolt:host/handlers@0.4.4#run") (param $event i32) (param $waitable i32) (param $code i32)
     (result i32)
     (if (i32.eq (local.get $event) (i32.const 1)) (then (call $drop-subtask (local.get $waitable))))
     (call $resumed (local.get $event) (local.get $waitable) (local.get $code)))
@@ -180,7 +180,7 @@ impl Handmade<'_> {
             let is_earlier = |line: &&str| !later.iter().any(|later| line.contains(later));
             text = text.lines().filter(is_earlier).map(|line| format!("{line}\n")).collect();
         }
-        text.replace("@0.4.3", &format!("@{}", self.abi))
+        text.replace("@0.4.4", &format!("@{}", self.abi))
     }
 
     fn manifest(&self) -> String {
@@ -211,7 +211,7 @@ impl Handmade<'_> {
         assert!(manifest.len() < 0x10000 - 4096);
         let _ = writeln!(text, " (data (i32.const 4096) \"{quoted}\")");
         let _ =
-            writeln!(text, " (func (export \"bolt:host/handlers@0.4.3#describe\") (result i32) {describe}");
+            writeln!(text, " (func (export \"bolt:host/handlers@0.4.4#describe\") (result i32) {describe}");
         let _ = writeln!(text, "  (i32.store (i32.const 1056) (i32.const 4096))");
         let _ = writeln!(text, "  (i32.store (i32.const 1060) (i32.const {}))", manifest.len());
         let _ = writeln!(text, "  (i32.const 1056))");
@@ -228,7 +228,7 @@ impl Handmade<'_> {
                  $request))) (else {chosen}))"
             );
         }
-        let call = "bolt:host/handlers@0.4.3#call";
+        let call = "bolt:host/handlers@0.4.4#call";
         let params = "(param $request i64) (param $route i32) (param $args i32) (param $length i32)";
         let _ = writeln!(text, " (func (export \"{call}\") {params} (result i32) {chosen})");
         if !start.is_empty() {

@@ -123,6 +123,9 @@ def _failed(exc: BaseException, route: int) -> str:
         return encode_reply(422, {"detail": exc.errors()})
     text = failure_text(exc, _shown(route))
     _complain(text)
+    status = getattr(exc, "status_of_reply", 500)
+    if status != 500:
+        return encode_exception(HTTPException(status))
     return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
 
 

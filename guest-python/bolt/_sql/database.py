@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from .errors import Error, InterfaceError, ProgrammingError
-from .statement import Rows, Session, Statement
+from .rows import Rows
+from .statement import Rows as Tuples
+from .statement import Session, Statement
 
 __all__ = ["Database", "SyncDatabase", "SyncTransaction", "Transaction"]
 
@@ -33,7 +35,7 @@ def _names(statement: Statement) -> list[str]:
     return [name for name, _ in statement.columns or ()]
 
 
-def _records(statement: Statement, rows: Rows, into: Into[Any] | None) -> list[Any]:
+def _records(statement: Statement, rows: Tuples, into: Into[Any] | None) -> list[Any]:
     names = _names(statement)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -118,6 +120,17 @@ class Database(_Base):
         finally:
             statement.close()
 
+    def rows(self, text: str, *arguments: Any) -> Rows:
+        """The rows as a response, for a handler to return: a JSON array of objects.
+
+        The host runs the query when the handler has ended, outside of any transaction, and encodes
+        the rows: they do not enter the sandbox. They are sent as the client takes them.
+
+        Raises DataError for an argument without a form. A query that fails is an error 500, or 503
+        if the database is away, and the log says why.
+        """
+        return Rows(self.name, text, arguments, lambda: self.fetch(text, *arguments))
+
     def transaction(self, *, readonly: bool = False) -> Transaction:
         """A transaction for `async with`: all statements of the block, and of tasks made in it.
 
@@ -173,6 +186,10 @@ class SyncDatabase(_Base):
                 yield from _records(statement, rows, into)
         finally:
             statement.close()
+
+    def rows(self, text: str, *arguments: Any) -> Rows:
+        """As `Database.rows`."""
+        return Database(self.name).rows(text, *arguments)
 
     def transaction(self, *, readonly: bool = False) -> SyncTransaction:
         """A transaction for `with`; see `Database.transaction`."""

@@ -75,7 +75,12 @@ class OperationalError(DatabaseError):
 
 
 class DatabaseUnavailable(OperationalError):
-    """The database is away or broken, or has no room."""
+    """The database is away or broken, or has no room.
+
+    A handler that does not catch it answers 503.
+    """
+
+    status_of_reply = 503
 
 
 class LockTimeout(OperationalError):

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// The guest path of the app's folder, both in a runner and during a build.
 pub const APP_FOLDER: &str = "/0";
 /// The interface that only runners export.
-pub const LOADER: &str = "bolt:host/loader@0.4.3";
+pub const LOADER: &str = "bolt:host/loader@0.4.4";
 
 /// The app that a runner loads.
 #[derive(Debug, Clone)]

@@ -22,6 +22,7 @@ use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::sandbox::streams_host::{Flowing, FlowingSocket};
+use crate::sql::problem::{Kind, SqlProblem};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
 use crate::topics::topic::Start;
@@ -211,6 +212,14 @@ async fn respond(
         (reply::Body::Stream(Flow::Plain), Some(Flowing::Proxied(body)), _) => {
             streamed(worker_app, (id, route), reply, Flow::Plain, StreamSource::Proxied(body))
         }
+        (reply::Body::Stream(Flow::Plain), Some(Flowing::Rows(mut rows)), _) => {
+            let whole = rows.whole().await.map_err(query_fault)?;
+            let Some(whole) = whole else {
+                return streamed(worker_app, (id, route), reply, Flow::Plain, StreamSource::Rows(rows));
+            };
+            reply.body = reply::Body::Bytes(whole);
+            Ok(response::from_reply(reply)?)
+        }
         (reply::Body::Stream(flow @ Flow::Events { topic: Some(_), .. }), None, _) => {
             let flow = std::mem::replace(flow, Flow::Plain);
             let source = topic(app, &flow, wanted.after).await?;
@@ -222,6 +231,16 @@ async fn respond(
             Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open), sleeper)?)
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
+    }
+}
+
+fn query_fault(problem: SqlProblem) -> Fault {
+    match problem.kind {
+        Kind::Cancelled => Fault::Deadline,
+        kind => Fault::Query {
+            is_away: matches!(kind, Kind::Operational | Kind::Busy),
+            why: problem.message,
+        },
     }
 }
 

@@ -11,7 +11,9 @@ use crate::http::stream_record::Record;
 use crate::quota::streams::StreamPlace;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::proxied::Proxied;
+use crate::sandbox::rows::Rows;
 use crate::sandbox::stream::{StreamEnd, StreamReader};
+use crate::sql::problem::SqlProblem;
 use crate::telemetry::access_log;
 use crate::telemetry::counters::OpenStream;
 use crate::topics::topic::{Next, Subscription};
@@ -32,6 +34,8 @@ pub enum StreamSource {
     Handler(StreamReader),
     /// Another server.
     Proxied(Proxied),
+    /// A database.
+    Rows(Rows),
     /// The events of a topic.
     Topic {
         subscription: Subscription,
@@ -49,6 +53,8 @@ enum SourceEnd {
     Failed(&'static str),
     /// Why another server's response broke off.
     Server(Problem),
+    /// Why the rows of a query broke off.
+    Query(SqlProblem),
 }
 
 impl StreamSource {
@@ -61,6 +67,10 @@ impl StreamSource {
             }),
             Self::Proxied(proxied) => match ready!(proxied.poll(cx)) {
                 Some(part) => part.map_err(SourceEnd::Server),
+                None => Err(SourceEnd::Complete),
+            },
+            Self::Rows(rows) => match ready!(rows.poll(cx)) {
+                Some(part) => part.map_err(SourceEnd::Query),
                 None => Err(SourceEnd::Complete),
             },
             Self::Topic { subscription, closes, .. } => loop {
@@ -255,6 +265,11 @@ impl Body for StreamBody {
                 let (app, request) = (&*this.record.app, this.record.request);
                 tracing::error!(app, request, "the response of another server broke off: {problem}");
                 return this.end(Err("the other server failed"), cx);
+            }
+            Poll::Ready(Err(SourceEnd::Query(problem))) => {
+                let (app, request) = (&*this.record.app, this.record.request);
+                tracing::error!(app, request, "the rows of a query broke off: {}", problem.message);
+                return this.end(Err("the query failed"), cx);
             }
             Poll::Pending => {}
         }

@@ -25,9 +25,9 @@ use wasmtime::{ExternType, Module};
 
 /// The interface that every SDK app exports, without its version.
 const HANDLERS: &str = "bolt:host/handlers@";
-const ABI_VERSION: &str = "0.4.3";
+const ABI_VERSION: &str = "0.4.4";
 /// Earlier versions lack what was added since, and are served.
-const SERVED: [&str; 4] = ["0.4.0", "0.4.1", "0.4.2", ABI_VERSION];
+const SERVED: [&str; 5] = ["0.4.0", "0.4.1", "0.4.2", "0.4.3", ABI_VERSION];
 
 /// The unit in which a component declares its memory, in bytes.
 const WASM_PAGE: u64 = 64 * 1024;

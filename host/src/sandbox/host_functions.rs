@@ -240,6 +240,20 @@ impl sql::Host for HostState {
         Ok(self.sql.begin(request, (&database, session), text, arguments))
     }
 
+    fn rows(
+        &mut self,
+        request: u64,
+        database: String,
+        text: String,
+        arguments: String,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.send_rows(request, &database, text, arguments))
+    }
+
+    fn dialect(&mut self, database: String) -> wasmtime::Result<String> {
+        Ok(self.sql.dialect(&database).to_owned())
+    }
+
     fn read(&mut self, statement: u64) -> wasmtime::Result<SqlPart> {
         Ok(self.sql.read(statement))
     }

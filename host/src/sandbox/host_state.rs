@@ -286,7 +286,15 @@ impl HostState {
     /// The response to `request`, which has none yet, is what another server sends.
     pub fn proxy_response(&mut self, exchange: u64, request: u64) -> bool {
         let Self { replies, streams, exchanges, .. } = self;
-        replies.contains_key(&request) && streams.proxy(request, |place| exchanges.hand_over(exchange, place))
+        let take = |place| exchanges.hand_over(exchange, place).map(Flowing::Proxied);
+        replies.contains_key(&request) && streams.hand_over(request, take)
+    }
+
+    /// The response to `request`, which has none yet, is what a statement gives.
+    pub fn send_rows(&mut self, request: u64, database: &str, text: String, arguments: String) -> bool {
+        let Self { replies, streams, sql, .. } = self;
+        let take = |place| Some(Flowing::Rows(sql.rows(request, database, text, arguments, place)));
+        replies.contains_key(&request) && streams.hand_over(request, take)
     }
 
     /// The reply to `request` will accept a WebSocket.

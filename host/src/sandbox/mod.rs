@@ -28,6 +28,7 @@ pub mod random_calls;
 pub mod random_streams;
 pub mod request_head;
 pub mod resolver;
+pub mod rows;
 pub mod socket;
 pub mod sql_host;
 pub mod stdio;

@@ -80,7 +80,7 @@ async fn calls(mut choices: Choices<'_>) {
                             let _ = reader.poll(&mut cx);
                             if let Flowing::Socket(socket) = &client { Some(socket) } else { None }
                         }
-                        Flowing::Proxied(_) => None,
+                        Flowing::Proxied(_) | Flowing::Rows(_) => None,
                     };
                     if let Some(FlowingSocket { inbox, sleeper, .. }) = socket {
                         inbox.put(Message::Text(choices.text()));

@@ -2,7 +2,9 @@
 
 use crate::codec::latin1::latin1_bytes;
 use crate::sandbox::bindings::bolt::host::sql::Part as WitPart;
+use crate::quota::streams::StreamPlace;
 use crate::sandbox::news::{News, Progress};
+use crate::sandbox::rows::Rows;
 use crate::sandbox::timer::GuestTimer;
 use crate::sql::arguments;
 use crate::sql::batch::Form;
@@ -28,6 +30,13 @@ pub struct Sql {
     sessions: HashMap<u64, Held>,
     last: u64,
     news: Arc<News>,
+}
+
+/// For whom a statement is, and where.
+struct Names<'a> {
+    request: Option<u64>,
+    database: &'a str,
+    session: u64,
 }
 
 /// A session, and the request that has it.
@@ -94,18 +103,40 @@ impl Sql {
         let ticket = Arc::<Ticket>::default();
         let owner = request.unwrap_or_default();
         self.statements.insert(number, Open { request: owner, parts, told, ticket: ticket.clone() });
-        self.submit(request, names, text, arguments, (answer, ticket));
+        let names = Names { request, database: names.0, session: names.1 };
+        self.submit(&names, text, arguments, Form::Marshal, (answer, ticket));
         number
+    }
+
+    /// Begin a statement whose rows the client of a request gets.
+    pub fn rows(
+        &self,
+        request: u64,
+        database: &str,
+        text: String,
+        arguments: String,
+        place: StreamPlace,
+    ) -> Rows {
+        let (answer, parts) = Answer::new(Waker::noop().clone());
+        let ticket = Arc::<Ticket>::default();
+        let names = Names { request: Some(request), database, session: REFUSED };
+        self.submit(&names, text, arguments, Form::Json, (answer, ticket.clone()));
+        Rows::new(parts, ticket, place)
+    }
+
+    pub fn dialect(&self, database: &str) -> &'static str {
+        self.databases.get(database).map_or("", |database| database.dialect())
     }
 
     fn submit(
         &self,
-        request: Option<u64>,
-        (database, session): (&str, u64),
+        names: &Names<'_>,
         text: String,
         arguments: String,
+        form: Form,
         (answer, ticket): (Answer, Arc<Ticket>),
     ) {
+        let Names { request, database, session } = *names;
         let Some(request) = request else {
             // Nothing would end it.
             return answer
@@ -131,7 +162,7 @@ impl Sql {
         let job = Job {
             text,
             arguments,
-            form: Form::Marshal,
+            form,
             most_rows,
             most_bytes,
             end,
@@ -158,7 +189,7 @@ impl Sql {
             };
         };
         match open.parts.try_recv() {
-            Ok(Part::Batch(batch)) => WitPart::Batch(batch),
+            Ok(Part::Batch(batch) | Part::Last(batch)) => WitPart::Batch(batch),
             Ok(Part::Failed(problem)) => WitPart::Failed(problem.json()),
             Err(TryRecvError::Empty) => WitPart::Pending,
             Err(TryRecvError::Disconnected) => WitPart::End,

@@ -8,6 +8,7 @@ use crate::sandbox::body_stream::{BodyPart, BodyStream, Inlet};
 use crate::sandbox::execution::Execution;
 use crate::sandbox::news::News;
 use crate::sandbox::proxied::Proxied;
+use crate::sandbox::rows::Rows;
 use crate::sandbox::socket::{Attachment, Inbox, Sleeper, SocketTerms};
 use crate::sandbox::stream::{Outlet, StreamEnd, StreamReader, pipe};
 use crate::sandbox::timer::GuestTimer;
@@ -25,6 +26,8 @@ pub enum Flowing {
     Handler(StreamReader),
     /// What another server sends.
     Proxied(Proxied),
+    /// What a database sends.
+    Rows(Rows),
     Socket(FlowingSocket),
 }
 
@@ -56,8 +59,8 @@ pub struct Streams {
     outlets: HashMap<u64, Outlet>,
     /// The clients' ends of responses that have not begun.
     readers: HashMap<u64, StreamReader>,
-    /// Responses of other servers for requests that are about to be answered.
-    proxied: HashMap<u64, Proxied>,
+    /// Responses of other servers and databases, for requests that are about to be answered.
+    handed_over: HashMap<u64, Flowing>,
     inlets: HashMap<u64, Inlet>,
     /// Handshakes that have not been answered.
     handshakes: HashMap<u64, SocketTerms>,
@@ -71,8 +74,8 @@ impl Streams {
     /// `timer` rings when a stream has progressed.
     pub fn new(quota: StreamQuota, patience: Duration, timer: Arc<GuestTimer>) -> Self {
         let (outlets, readers, inlets, handshakes, sockets) = Default::default();
-        let (proxied, calls, news) = (HashMap::new(), HashSet::new(), News::new(timer));
-        Self { quota, patience, outlets, readers, proxied, inlets, handshakes, sockets, calls, news }
+        let (handed_over, calls, news) = (HashMap::new(), HashSet::new(), News::new(timer));
+        Self { quota, patience, outlets, readers, handed_over, inlets, handshakes, sockets, calls, news }
     }
 
     /// A request begins whose body is read in parts.
@@ -90,14 +93,14 @@ impl Streams {
         self.outlets.contains_key(&request) || self.make(request, false, execution)
     }
 
-    /// The response to a request is what another server sends, if `hand_over` can have it in one of the app's places for streams.
-    pub fn proxy(&mut self, request: u64, hand_over: impl FnOnce(StreamPlace) -> Option<Proxied>) -> bool {
-        if self.outlets.contains_key(&request) {
+    /// The response to a request comes from elsewhere, if `take` can have it in one of the app's places for streams.
+    pub fn hand_over(&mut self, request: u64, take: impl FnOnce(StreamPlace) -> Option<Flowing>) -> bool {
+        if self.outlets.contains_key(&request) || self.handed_over.contains_key(&request) {
             return false;
         }
-        let proxied = self.quota.open().and_then(hand_over);
-        let is_taken = proxied.is_some();
-        self.proxied.extend(proxied.map(|proxied| (request, proxied)));
+        let flowing = self.quota.open().and_then(take);
+        let is_taken = flowing.is_some();
+        self.handed_over.extend(flowing.map(|flowing| (request, flowing)));
         is_taken
     }
 
@@ -149,13 +152,13 @@ impl Streams {
         if self.outlets.is_empty()
             && self.inlets.is_empty()
             && self.handshakes.is_empty()
-            && self.proxied.is_empty()
+            && self.handed_over.is_empty()
         {
             return None;
         }
-        if let Some(proxied) = self.proxied.remove(&request) {
+        if let Some(flowing) = self.handed_over.remove(&request) {
             self.inlets.remove(&request);
-            return Some(Flowing::Proxied(proxied));
+            return Some(flowing);
         }
         self.handshakes.remove(&request);
         let slept = self.sockets.remove(&request).and_then(|socket| {

@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub enum Part {
     /// See [`batch`](super::batch).
     Batch(Vec<u8>),
+    /// The same, and nothing follows.
+    Last(Vec<u8>),
     Failed(SqlProblem),
 }
 

@@ -99,7 +99,7 @@ impl Connection {
         job.ticket.end();
         let problem = match ran {
             Ok(Ok(last)) => {
-                if job.answer.sent(Part::Batch(last), job.end).await {
+                if job.answer.sent(Part::Last(last), job.end).await {
                     job.answer.close();
                 }
                 return true;

@@ -90,7 +90,7 @@ impl Runner {
             let last = self.prepared(&mut statement, job)?;
             // Its transaction ends with it.
             drop(statement);
-            job.answer.end(Part::Batch(last), job.end);
+            job.answer.end(Part::Last(last), job.end);
             return Ok(false);
         }
         // It has written everything when its first row comes, and may still fail.
@@ -103,7 +103,7 @@ impl Runner {
         if self.is_within() {
             self.connection.execute_batch("release bolt_statement")?;
         }
-        job.answer.end(Part::Batch(outcome?), job.end);
+        job.answer.end(Part::Last(outcome?), job.end);
         Ok(false)
     }
 
