@@ -60,6 +60,7 @@ mod builder;
 pub mod cli;
 mod codec;
 pub mod config;
+mod crud;
 pub mod embed;
 mod error;
 mod http;

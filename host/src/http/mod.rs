@@ -23,5 +23,6 @@ pub mod sleeping;
 pub mod socket;
 pub mod stream_body;
 pub mod stream_record;
+mod table;
 pub mod tls;
 pub mod upgrade;

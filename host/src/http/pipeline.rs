@@ -17,12 +17,12 @@ use crate::http::response::{self, HttpResponse};
 use crate::http::seen_request::SeenRequest;
 use crate::http::socket::Socket;
 use crate::http::stream_body::{StreamBody, StreamSource};
+use crate::http::table;
 use crate::http::upgrade::{self, Offer, Upgrade};
 use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
 use crate::sandbox::streams_host::{Flowing, FlowingSocket};
-use crate::sql::problem::{Kind, SqlProblem};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
 use crate::topics::topic::Start;
@@ -170,7 +170,13 @@ async fn serve(
             arguments::call_args(values, sent)?
         }
     };
-    let mut answer = call(worker_app, arrival.id, route, args, deadline).await?;
+    let mut answer = match &app.manifest.routes[route].query {
+        // Boxed, as above.
+        Some(query) => {
+            Box::pin(table::answer(worker_app, (arrival.id, route), query, args, deadline)).await?
+        }
+        None => call(worker_app, arrival.id, route, args, deadline).await?,
+    };
     if is_one_of_many && let reply::Body::Bytes(body) = &mut answer.reply.body {
         *body = app.bodies.keep_among_many(std::mem::take(body))?;
     }
@@ -213,7 +219,7 @@ async fn respond(
             streamed(worker_app, (id, route), reply, Flow::Plain, StreamSource::Proxied(body))
         }
         (reply::Body::Stream(Flow::Plain), Some(Flowing::Rows(mut rows)), _) => {
-            let whole = rows.whole().await.map_err(query_fault)?;
+            let whole = rows.whole().await.map_err(table::fault)?;
             let Some(whole) = whole else {
                 return streamed(worker_app, (id, route), reply, Flow::Plain, StreamSource::Rows(rows));
             };
@@ -231,16 +237,6 @@ async fn respond(
             Ok(offer.accept(reply, Socket::new(app, id, reader, inbox, open), sleeper)?)
         }
         _ => Err(Fault::BadReply("it opened a stream, or replied with one, and not both".to_owned()).into()),
-    }
-}
-
-fn query_fault(problem: SqlProblem) -> Fault {
-    match problem.kind {
-        Kind::Cancelled => Fault::Deadline,
-        kind => Fault::Query {
-            is_away: matches!(kind, Kind::Operational | Kind::Busy),
-            why: problem.message,
-        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::openapi_pages::OpenApiPages;
+use crate::manifest::table_query::TableQuery;
 use crate::manifest::types::{Absent, Model, Type};
 use crate::manifest::wire::{Frozen, Method, Source};
 
@@ -60,6 +61,8 @@ pub struct Route {
     pub needs: Needs,
     /// Of a WebSocket: the origins whose pages may open it; `None`: those of the app's own host.
     pub origins: Option<Vec<String>>,
+    /// The host answers by itself, from a table.
+    pub query: Option<Box<TableQuery>>,
 }
 
 /// The parts of a request that a handler's parameters need, besides path and query.

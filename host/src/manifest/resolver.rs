@@ -47,8 +47,14 @@ impl Resolver {
     }
 
     pub fn resolve(&self, wire: &wire::Manifest) -> Result<Manifest, String> {
-        let models = wire.defs.values().map(|def| self.model(def)).collect::<Result<_, _>>()?;
-        let routes = wire.routes.iter().map(|route| self.route(route)).collect::<Result<_, _>>()?;
+        let models: Vec<_> = wire.defs.values().map(|def| self.model(def)).collect::<Result<_, _>>()?;
+        let routes = wire.routes.iter().map(|route| self.route(route)).collect::<Result<Vec<_>, _>>()?;
+        for route in &routes {
+            if let Some(query) = &route.query {
+                let checked = query.check(&route.params, &models);
+                checked.map_err(|why| format!("handler {} {why}", route.name))?;
+            }
+        }
         Ok(Manifest {
             app: wire.app.clone(),
             title: wire.title.clone(),
@@ -104,6 +110,7 @@ impl Resolver {
             params,
             needs,
             origins: route.origins.clone(),
+            query: route.query.clone().map(Box::new),
         })
     }
 

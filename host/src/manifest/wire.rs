@@ -2,6 +2,7 @@
 
 use crate::manifest::isolation::Isolation;
 use crate::manifest::openapi_pages::OpenApiPages;
+use crate::manifest::table_query::TableQuery;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
@@ -198,6 +199,9 @@ pub struct Route {
     /// Of a WebSocket: the origins whose pages may open it; without a list, those of the app's own host.
     #[serde(default)]
     pub origins: Option<Vec<String>>,
+    /// The host answers by itself.
+    #[serde(default)]
+    pub query: Option<TableQuery>,
 }
 
 #[derive(Deserialize)]

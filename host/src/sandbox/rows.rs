@@ -47,6 +47,11 @@ impl Rows {
         Ok(None)
     }
 
+    /// Whether the last part was read.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// The next bytes; `None` at the end.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SqlProblem>>> {
         if let Some(first) = self.first.take() {

@@ -1,8 +1,8 @@
 //! The statements and sessions of one instance, by the numbers that its guest knows them by.
 
 use crate::codec::latin1::latin1_bytes;
-use crate::sandbox::bindings::bolt::host::sql::Part as WitPart;
 use crate::quota::streams::StreamPlace;
+use crate::sandbox::bindings::bolt::host::sql::Part as WitPart;
 use crate::sandbox::news::{News, Progress};
 use crate::sandbox::rows::Rows;
 use crate::sandbox::timer::GuestTimer;
@@ -147,8 +147,7 @@ impl Sql {
             Err(problem) => return answer.fail(problem),
         };
         if text.len() > job::MOST_TEXT || text.contains('\0') {
-            let told =
-                format!("a statement has at most {} bytes, and none of them is zero", job::MOST_TEXT);
+            let told = format!("a statement has at most {} bytes, and none of them is zero", job::MOST_TEXT);
             return answer.fail(SqlProblem::new(Kind::Statement, told));
         }
         let arguments = latin1_bytes(arguments).ok_or_else(|| "the arguments are malformed".to_owned());
@@ -163,6 +162,7 @@ impl Sql {
             text,
             arguments,
             form,
+            shown: None,
             most_rows,
             most_bytes,
             end,

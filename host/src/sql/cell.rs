@@ -16,3 +16,14 @@ pub enum Cell<'a> {
     Json(&'a str),
     List(Vec<Cell<'a>>),
 }
+
+/// How JSON shows what a database keeps as a number or a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Values are what they are.
+    Plain,
+    Bool,
+    Moment,
+    Decimal,
+    Json,
+}

@@ -2,6 +2,7 @@
 
 use crate::sql::arguments::Value;
 use crate::sql::batch::Form;
+use crate::sql::cell::Shown;
 use crate::sql::problem::SqlProblem;
 use crate::util::locks::lock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,8 @@ pub struct Job {
     pub text: String,
     pub arguments: Vec<Value>,
     pub form: Form,
+    /// How the columns' values are shown, if the database does not know.
+    pub shown: Option<Vec<Shown>>,
     /// Most rows of the result.
     pub most_rows: u64,
     /// Most bytes of the result.

@@ -34,8 +34,13 @@ pub fn config(trust: &Trust) -> Result<ClientConfig, String> {
             static ROOTS: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
             let roots = ROOTS.get_or_init(|| {
                 let mut roots = RootCertStore::empty();
-                let (found, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                if found == 0 { Err("the system has no certificates".to_owned()) } else { Ok(Arc::new(roots)) }
+                let (found, _) =
+                    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                if found == 0 {
+                    Err("the system has no certificates".to_owned())
+                } else {
+                    Ok(Arc::new(roots))
+                }
             });
             Ok(builder.with_root_certificates(roots.clone()?).with_no_client_auth())
         }

@@ -14,9 +14,9 @@ pub fn refused(text: &str) -> Option<&'static str> {
     match &*first_word(text) {
         // The server would wait for the data, for ever.
         "copy" => Some("COPY is not supported: insert rows, or select them"),
-        "prepare" | "deallocate" | "discard" | "execute" => {
-            Some("the host prepares statements by itself, so PREPARE, EXECUTE, DEALLOCATE and DISCARD are refused")
-        }
+        "prepare" | "deallocate" | "discard" | "execute" => Some(
+            "the host prepares statements by itself, so PREPARE, EXECUTE, DEALLOCATE and DISCARD are refused",
+        ),
         "listen" | "unlisten" => Some("LISTEN is not supported, because a connection serves many requests"),
         _ => None,
     }
@@ -29,7 +29,9 @@ pub fn leaves_traces(text: &str) -> bool {
         return true;
     }
     let bytes = text.as_bytes();
-    FUNCTIONS.iter().any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes())))
+    FUNCTIONS
+        .iter()
+        .any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// Undo what a connection was told, but for the statements that it has prepared.
@@ -95,15 +97,25 @@ mod tests {
 
     #[test]
     fn a_connection_is_told_from_the_text() {
-        for plain in ["select 1", "/* a /* b */ c */ Insert into t", "-- set\nwith x as (select 1)", "commit"] {
+        for plain in ["select 1", "/* a /* b */ c */ Insert into t", "-- set\nwith x as (select 1)", "commit"]
+        {
             assert!(!leaves_traces(plain), "{plain}");
         }
-        for other in ["set role x", "select SET_CONFIG('a', 'b', false)", "create temp table t (x int)", "",
-            "select pg_advisory_lock(1)", "do $$ begin end $$", "/* select", "(select 1)"]
-        {
+        for other in [
+            "set role x",
+            "select SET_CONFIG('a', 'b', false)",
+            "create temp table t (x int)",
+            "",
+            "select pg_advisory_lock(1)",
+            "do $$ begin end $$",
+            "/* select",
+            "(select 1)",
+        ] {
             assert!(leaves_traces(other), "{other}");
         }
-        for never in ["copy t from stdin", "/* /* */ x */ COPY t to stdout", ";;-- a\n;copy t from stdin", "listen x"] {
+        for never in
+            ["copy t from stdin", "/* /* */ x */ COPY t to stdout", ";;-- a\n;copy t from stdin", "listen x"]
+        {
             assert!(refused(never).is_some(), "{never}");
         }
         assert_eq!(effect("rollback to savepoint x"), Effect::RestoresSavepoint);

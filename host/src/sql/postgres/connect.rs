@@ -38,7 +38,10 @@ pub struct Connector {
 impl Connector {
     /// The error is a sentence.
     pub fn new(terms: &Terms) -> Result<Self, String> {
-        Ok(Self { config: terms.config.clone(), tls: MakeRustlsConnect::new(client_tls::config(&terms.trust)?) })
+        Ok(Self {
+            config: terms.config.clone(),
+            tls: MakeRustlsConnect::new(client_tls::config(&terms.trust)?),
+        })
     }
 
     /// Try the servers of the URL in turn. The error is for the log.

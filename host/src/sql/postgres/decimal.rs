@@ -26,7 +26,8 @@ pub fn text(data: &[u8]) -> Option<String> {
     if scale > MOST {
         return None;
     }
-    let at = |place: i32| usize::try_from(place).ok().and_then(|place| digits.get(place)).copied().unwrap_or(0);
+    let at =
+        |place: i32| usize::try_from(place).ok().and_then(|place| digits.get(place)).copied().unwrap_or(0);
     let mut out = String::new();
     if sign == NEGATIVE {
         out.push('-');
@@ -71,8 +72,10 @@ mod tests {
             ("00000000c0000000", "NaN"),
             ("00000000f0000000", "-Infinity"),
         ] {
-            let data: Vec<u8> =
-                (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+            let data: Vec<u8> = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                .collect();
             assert_eq!(text(&data).as_deref(), Some(expected), "{hex}");
         }
     }

@@ -183,9 +183,8 @@ impl Connection {
             batch.row(columns.len());
             for (index, column) in columns.iter().enumerate() {
                 let added = row::cell(column.type_(), row.try_get::<_, Raw<'_>>(index)?, job.form);
-                let added = added.and_then(|cell| {
-                    batch.value(index, columns.len(), &cell).map_err(str::to_owned)
-                });
+                let added =
+                    added.and_then(|cell| batch.value(index, columns.len(), &cell).map_err(str::to_owned));
                 if let Err(wrong) = added {
                     self.is_busy = true;
                     let told = format!("the column {:?} has {wrong}", column.name());

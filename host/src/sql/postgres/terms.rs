@@ -33,7 +33,9 @@ impl Terms {
             match key {
                 "sslmode" => mode = value,
                 "sslrootcert" => root = Some(value),
-                "sslcert" | "sslkey" => return Err("it has a client certificate, which is not supported".into()),
+                "sslcert" | "sslkey" => {
+                    return Err("it has a client certificate, which is not supported".into());
+                }
                 _ => rest.push(pair),
             }
         }

@@ -5,7 +5,7 @@ use crate::sql::batch::Batch;
 use crate::sql::job::{Job, Part};
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::sqlite::guard;
-use crate::sql::sqlite::values::{Declared, cell};
+use crate::sql::sqlite::values::{self, cell};
 use crate::sql::text;
 use rusqlite::{Connection, Statement};
 use std::path::Path;
@@ -116,7 +116,8 @@ impl Runner {
         });
         let columns: Vec<_> = columns.collect();
         let (width, is_write) = (columns.len(), !statement.readonly());
-        let declared = Declared::of(&columns, job.form);
+        let shown = job.shown.clone().filter(|shown| shown.len() == columns.len());
+        let shown = shown.unwrap_or_else(|| values::shown(&columns, job.form));
         let mut batch = Batch::new(columns, job.form)?;
         let (mut count, mut sent) = (0, 0);
         let mut rows = statement.raw_query();
@@ -126,9 +127,9 @@ impl Runner {
                 return Err(SqlProblem::too_many_rows());
             }
             batch.row(width);
-            for (column, declared) in declared.iter().enumerate() {
-                let added = cell(row.get_ref(column)?, *declared)
-                    .and_then(|cell| batch.value(column, width, &cell));
+            for (column, shown) in shown.iter().enumerate() {
+                let added =
+                    cell(row.get_ref(column)?, *shown).and_then(|cell| batch.value(column, width, &cell));
                 if let Err(wrong) = added {
                     let name = row.as_ref().column_name(column).unwrap_or_default();
                     return Err(SqlProblem::new(Kind::Data, format!("the column {name:?} has {wrong}")));

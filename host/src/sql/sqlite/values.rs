@@ -2,7 +2,7 @@
 
 use crate::sql::arguments::Value;
 use crate::sql::batch::{Columns, Form};
-use crate::sql::cell::Cell;
+use crate::sql::cell::{Cell, Shown};
 use crate::sql::problem::{Kind, SqlProblem};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ToSql, ffi};
@@ -20,51 +20,37 @@ impl ToSql for Value {
     }
 }
 
-/// What a column was declared as, as far as JSON differs by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Declared {
-    /// Values are what they are.
-    Plain,
-    Bool,
-    Moment,
-    Decimal,
-    Json,
-}
-
-impl Declared {
-    /// Of each column, for results of a form.
-    pub fn of(columns: &Columns, form: Form) -> Vec<Self> {
-        let of = |declared: &str| match declared.split('(').next().unwrap_or_default().trim() {
-            "bool" | "boolean" => Self::Bool,
-            "datetime" | "timestamp" | "timestamptz" => Self::Moment,
-            "decimal" | "numeric" => Self::Decimal,
-            "json" | "jsonb" => Self::Json,
-            _ => Self::Plain,
-        };
-        match form {
-            // The guest knows by itself.
-            Form::Marshal => vec![Self::Plain; columns.len()],
-            Form::Json => columns.iter().map(|(_, declared)| of(declared)).collect(),
-        }
+/// How the values of each column are shown, by what it was declared as.
+pub fn shown(columns: &Columns, form: Form) -> Vec<Shown> {
+    let of = |declared: &str| match declared.split('(').next().unwrap_or_default().trim() {
+        "bool" | "boolean" => Shown::Bool,
+        "datetime" | "timestamp" | "timestamptz" => Shown::Moment,
+        "decimal" | "numeric" => Shown::Decimal,
+        "json" | "jsonb" => Shown::Json,
+        _ => Shown::Plain,
+    };
+    match form {
+        // The guest knows by itself.
+        Form::Marshal => vec![Shown::Plain; columns.len()],
+        Form::Json => columns.iter().map(|(_, declared)| of(declared)).collect(),
     }
 }
 
 /// A value of a row. The error is what is wrong with it.
-pub fn cell(value: ValueRef<'_>, declared: Declared) -> Result<Cell<'_>, &'static str> {
-    Ok(match (value, declared) {
+pub fn cell(value: ValueRef<'_>, shown: Shown) -> Result<Cell<'_>, &'static str> {
+    Ok(match (value, shown) {
         (ValueRef::Null, _) => Cell::Null,
-        (ValueRef::Integer(value), Declared::Bool) => Cell::Bool(value != 0),
-        (ValueRef::Integer(value), Declared::Decimal) => Cell::Made(value.to_string()),
-        (ValueRef::Real(value), Declared::Decimal) => Cell::Made(value.to_string()),
+        (ValueRef::Integer(value), Shown::Bool) => Cell::Bool(value != 0),
+        (ValueRef::Integer(value), Shown::Decimal) => Cell::Made(value.to_string()),
+        (ValueRef::Real(value), Shown::Decimal) => Cell::Made(value.to_string()),
         (ValueRef::Integer(value), _) => Cell::Int(value),
         (ValueRef::Real(value), _) => Cell::Float(value),
         (ValueRef::Blob(value), _) => Cell::Bytes(value),
-        (ValueRef::Text(value), declared) => {
-            let text =
-                std::str::from_utf8(value).map_err(|_| "text that is not UTF-8: cast it to a blob")?;
-            match declared {
-                Declared::Json => Cell::Json(text),
-                Declared::Moment => Cell::Made(moment(text)),
+        (ValueRef::Text(value), shown) => {
+            let text = std::str::from_utf8(value).map_err(|_| "text that is not UTF-8: cast it to a blob")?;
+            match shown {
+                Shown::Json => Cell::Json(text),
+                Shown::Moment => Cell::Made(moment(text)),
                 _ => Cell::Text(text),
             }
         }
