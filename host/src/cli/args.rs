@@ -4,6 +4,7 @@ use crate::admin::client::Client;
 use crate::admin::token_file;
 use crate::cli::child_args::{Confine, Prepare, Source, variable};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
+use crate::cli::migrate::Migrate;
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
@@ -70,6 +71,8 @@ pub enum Command {
     Unpin(AppOf),
     /// List the apps of a running host.
     Apps(Apps),
+    /// Apply the SQL files of a folder to a database, each once.
+    Migrate(Migrate),
     /// Create a project: an app that runs, and its tests.
     New(New),
     #[command(hide = true)]

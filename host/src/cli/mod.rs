@@ -6,6 +6,7 @@ mod child_args;
 mod fleet;
 mod inspect;
 mod limit_args;
+mod migrate;
 mod orders;
 mod parent;
 mod probe;
@@ -57,6 +58,7 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Pin(args) => orders::pin(args, &cache),
         Command::Unpin(args) => orders::unpin(args, &cache),
         Command::Apps(args) => orders::apps(args, &cache),
+        Command::Migrate(args) => migrate::migrate(args),
         Command::New(args) => run::new(args),
         Command::Sdk => run::sdk(&cache),
         Command::Prepare(args) => child::prepare(args, &cache),
@@ -81,6 +83,7 @@ fn runs_from_cache(command: &Command) -> bool {
             | Command::Pin(_)
             | Command::Unpin(_)
             | Command::Apps(_)
+            | Command::Migrate(_)
             | Command::New(_)
             | Command::Confine(_)
     )

@@ -7,6 +7,8 @@ pub mod database;
 pub mod databases;
 pub mod engine;
 pub mod job;
+#[cfg(feature = "cli")]
+pub mod migrations;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod problem;

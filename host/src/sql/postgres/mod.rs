@@ -15,5 +15,7 @@ mod session;
 mod terms;
 mod thread;
 
+#[cfg(feature = "cli")]
+pub use connect::Connector;
 pub use pool::Postgres;
 pub use terms::Terms;
