@@ -66,6 +66,7 @@ mod error;
 mod http;
 #[cfg(feature = "internals")]
 pub mod internals;
+mod kv;
 mod manifest;
 mod pool;
 #[cfg(test)]

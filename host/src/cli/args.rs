@@ -12,6 +12,7 @@ use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
 use crate::config::databases::{self, DatabaseGrant};
 use crate::config::egress::{Grant, Grants};
+use crate::config::kv::{self, KvGrant};
 use crate::config::limits::most_instances;
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::{AppConfig, Config};
@@ -330,6 +331,9 @@ pub struct Serving {
     /// 10.0.0.0/8, or * for every public host; without a port, 80 and 443.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
     pub allow_http: Vec<Grant>,
+    /// Allow the app to open TCP connections to this host and port: db.example:5432; may be repeated.
+    #[arg(long, value_name = "HOST:PORT", value_parser = Grant::parse_tcp)]
+    pub allow_tcp: Vec<Grant>,
     /// Allow the app to read and send the files of a folder: /data=./data; may be repeated.
     #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse)]
     pub files: Vec<Preopen>,
@@ -343,6 +347,9 @@ pub struct Serving {
     /// The database main, if --sql grants none: sqlite:app.db or postgres://…
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Grant the app a store of keys and values: main=app.kv; may be repeated [default: main, a file beside the app]
+    #[arg(long, value_name = "NAME=FILE", value_parser = KvGrant::parse)]
+    pub kv: Vec<KvGrant>,
     /// Set a variable of the app's environment, which has no others; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
@@ -389,11 +396,18 @@ impl Serving {
         }
         let preopens = Preopens::new(preopens)?;
         databases::apart(&sql, preopens.places_to_write())?;
+        let mut stores = self.kv.clone();
+        if stores.is_empty() {
+            stores.push(KvGrant::beside(app));
+        }
+        kv::check(&stores, preopens.places_to_write())?;
         Ok(AppConfig {
             limits: self.limits.app.clone(),
             grants: Grants::new(self.allow_http.clone()),
+            tcp: Grants::tcp(self.allow_tcp.clone()),
             preopens,
             databases: databases::distinct(sql)?,
+            kv: stores,
             env: self.env.clone(),
         })
     }

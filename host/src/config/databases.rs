@@ -41,10 +41,7 @@ impl DatabaseGrant {
 
     /// A file is relative to `folder`; `env:NAME` is the URL in this environment variable. The error is a sentence.
     pub fn new(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-            return Err(format!("the name of a database has letters, digits, - and _, unlike {name:?}"));
-        }
+        check_name("database", name)?;
         let Some(variable) = url.strip_prefix("env:") else { return Self::at(name, url, folder) };
         let read = std::env::var(variable);
         let url = read
@@ -77,6 +74,15 @@ impl DatabaseGrant {
     }
 }
 
+/// The error is a sentence.
+pub fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        return Err(format!("the name of a {what} has letters, digits, - and _, unlike {name:?}"));
+    }
+    Ok(())
+}
+
 /// Check that no name is given twice. The error is a sentence.
 pub fn distinct(grants: Vec<DatabaseGrant>) -> Result<Vec<DatabaseGrant>, String> {
     for (index, grant) in grants.iter().enumerate() {
@@ -94,21 +100,40 @@ pub fn apart<'p>(
     writable: impl Iterator<Item = &'p Path> + Clone,
 ) -> Result<(), String> {
     for grant in grants {
-        let Place::Sqlite(file) = &grant.place else { continue };
-        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        // An app may make the folders that are not there.
-        let folder = whole.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
-        let Some(folder) = folder else { continue };
-        let is_above = |place: &&Path| place.canonicalize().is_ok_and(|place| folder.starts_with(place));
-        if let Some(place) = writable.clone().find(is_above) {
-            return Err(format!(
-                "the database {} is in {}, which an app may write to: give it a folder of its own",
-                grant.name,
-                place.display()
-            ));
+        if let Place::Sqlite(file) = &grant.place {
+            apart_file(&grant.name, file, writable.clone())?;
         }
     }
     Ok(())
+}
+
+/// The same for one file.
+pub fn apart_file<'p>(
+    name: &str,
+    file: &Path,
+    mut writable: impl Iterator<Item = &'p Path>,
+) -> Result<(), String> {
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    // An app may make the folders that are not there.
+    let folder = whole.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+    let Some(folder) = folder else { return Ok(()) };
+    let is_above = |place: &&Path| place.canonicalize().is_ok_and(|place| folder.starts_with(place));
+    match writable.find(is_above) {
+        None => Ok(()),
+        Some(place) => Err(format!(
+            "the database {name} is in {}, which an app may write to: give it a folder of its own",
+            place.display()
+        )),
+    }
+}
+
+/// A file with the links to its folder, which the operator may have, followed now: a connection follows none.
+pub fn resolved(file: &Path) -> PathBuf {
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    match (whole.parent().and_then(|folder| folder.canonicalize().ok()), whole.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => whole,
+    }
 }
 
 #[cfg(test)]

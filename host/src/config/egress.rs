@@ -11,7 +11,15 @@ use std::sync::OnceLock;
 
 /// The hosts that an app may reach.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(Vec<Grant>);
+pub struct Grants(Vec<Grant>, Door);
+
+/// What is granted, as messages name it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Door {
+    #[default]
+    Http,
+    Tcp,
+}
 
 /// One `HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +73,15 @@ impl Grant {
         Ok(Self { host, port })
     }
 
+    /// As `parse`, with a port: those of HTTP mean nothing here.
+    pub fn parse_tcp(text: &str) -> Result<Self, String> {
+        let grant = Self::parse(text).map_err(|why| why.replace("HOST[:PORT]", "HOST:PORT"))?;
+        match grant.port {
+            Some(_) => Ok(grant),
+            None => Err(format!("{text:?} has no port: write HOST:PORT, like db.example:5432")),
+        }
+    }
+
     fn has_port(&self, port: u16) -> bool {
         self.port.map_or(port == 80 || port == 443, |own| own == port)
     }
@@ -88,8 +105,14 @@ impl Grant {
 }
 
 impl Grants {
+    /// For requests over HTTP.
     pub fn new(grants: Vec<Grant>) -> Self {
-        Self(grants)
+        Self(grants, Door::Http)
+    }
+
+    /// For TCP connections.
+    pub fn tcp(grants: Vec<Grant>) -> Self {
+        Self(grants, Door::Tcp)
     }
 
     /// The first check: may the app connect to this host? `host` is a name or a literal address, without brackets.
@@ -99,7 +122,10 @@ impl Grants {
         if self.0.iter().any(|grant| grant.has_port(port) && grant.has_host(&host)) {
             return Ok(());
         }
-        Err(format!("this app may not connect to {host}:{port}: allow it with {}", grant_of(&host, port)))
+        Err(format!(
+            "this app may not connect to {host}:{port}: allow it with {}",
+            grant_of(self.1, &host, port)
+        ))
     }
 
     /// The second check: may the app connect to this address of `host`? `is_own`: it is one of this machine's. Errors are
@@ -120,7 +146,7 @@ impl Grants {
         let what = if is_own { "an address of this machine" } else { "not a public address" };
         Err(format!(
             "{host} is at {address}, which is {what}: allow it with {}",
-            grant_of(&address.to_string(), port)
+            grant_of(self.1, &address.to_string(), port)
         ))
     }
 }
@@ -145,12 +171,16 @@ fn means_this_machine(name: &str) -> bool {
 }
 
 /// What grants a host, as the reader of the message writes it.
-fn grant_of(host: &str, port: u16) -> String {
+fn grant_of(door: Door, host: &str, port: u16) -> String {
     let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let (door, parse) = match door {
+        Door::Http => ("http", "parse"),
+        Door::Tcp => ("tcp", "parse_tcp"),
+    };
     limit_name::pick(
-        &format!("--allow-http {target}"),
-        &format!("[app.NAME.http] allow = [\"{target}\"]"),
-        &format!("Grant::parse(\"{target}\")"),
+        &format!("--allow-{door} {target}"),
+        &format!("[app.NAME.{door}] allow = [\"{target}\"]"),
+        &format!("Grant::{parse}(\"{target}\")"),
     )
 }
 

@@ -6,6 +6,7 @@ use crate::config::app_source::{AppRef, Root};
 use crate::config::broker::BrokerUrl;
 use crate::config::databases::{self, DatabaseGrant};
 use crate::config::egress::{Grant, Grants};
+use crate::config::kv::KvGrant;
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
 
@@ -151,17 +152,22 @@ struct AppTable {
     #[serde(default, rename = "build-env")]
     build_env: BTreeMap<String, String>,
     #[serde(default)]
-    http: HttpTable,
+    http: AllowTable,
+    #[serde(default)]
+    tcp: AllowTable,
     #[serde(default)]
     files: BTreeMap<Spanned<String>, FilesTable>,
     /// Databases: `main = "sqlite:app.db"`.
     #[serde(default)]
     sql: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// Stores of keys and values: `main = "app.kv"`.
+    #[serde(default)]
+    kv: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct HttpTable {
+struct AllowTable {
     #[serde(default)]
     allow: Vec<Spanned<String>>,
 }
@@ -404,6 +410,10 @@ impl AppTable {
         for grant in self.http.allow {
             allowed.extend(mistakes.take(grant.span().start, Grant::parse(grant.get_ref())));
         }
+        let mut tcp = Vec::new();
+        for grant in self.tcp.allow {
+            tcp.extend(mistakes.take(grant.span().start, Grant::parse_tcp(grant.get_ref())));
+        }
         let mut preopens = Vec::new();
         for (as_name, files) in self.files {
             let at = files.path.span().start;
@@ -420,13 +430,20 @@ impl AppTable {
             let made = DatabaseGrant::new(as_name.get_ref(), url.get_ref(), folder);
             databases.extend(mistakes.take(url.span().start, made));
         }
+        let mut kv = Vec::new();
+        for (as_name, file) in self.kv {
+            let made = KvGrant::new(as_name.get_ref(), file.get_ref(), folder);
+            kv.extend(mistakes.take(file.span().start, made));
+        }
         let left_out = preopens.iter().map(|folder| folder.place.clone()).collect();
         let preopens = mistakes.take(start, Preopens::new(preopens)).unwrap_or_default();
         let config = AppConfig {
             limits: app_limits(self.limits, base, mistakes),
             grants: Grants::new(allowed),
+            tcp: Grants::tcp(tcp),
             preopens,
             databases,
+            kv,
             env: self.env.into_iter().collect(),
         };
         let build_env = self.build_env.into_iter().collect();

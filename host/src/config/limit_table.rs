@@ -45,7 +45,7 @@ impl Row {
 const COUNT: u64 = u32::MAX as u64;
 
 #[rustfmt::skip]
-pub const TABLE: [Row; 43] = [
+pub const TABLE: [Row; 46] = [
     Row {
         limit: Limit::Deadline,
         flag: "deadline",
@@ -149,6 +149,14 @@ pub const TABLE: [Row; 43] = [
         kind: Kind::Count { least: 0, most: COUNT },
         place: Place::App { get: |l| Some(l.max_exchanges as u64), set: |l, v| l.max_exchanges = v as usize },
         help: "Let an instance have at most this many requests to other servers that are not closed; more are refused",
+    },
+    Row {
+        limit: Limit::MaxTcp,
+        flag: "max-tcp",
+        key: "tcp",
+        kind: Kind::Count { least: 0, most: COUNT },
+        place: Place::App { get: |l| Some(l.max_tcp as u64), set: |l, v| l.max_tcp = v as usize },
+        help: "Let the app have at most this many TCP connections to other servers, over all instances",
     },
     Row {
         limit: Limit::MaxFiles,
@@ -261,6 +269,22 @@ pub const TABLE: [Row; 43] = [
         kind: Kind::DiskSize,
         place: Place::App { get: |l| Some(l.sql_size as u64), set: |l, v| l.sql_size = v as usize },
         help: "Let a SQLite database grow to at most this size",
+    },
+    Row {
+        limit: Limit::KvSize,
+        flag: "kv-size",
+        key: "kv-size",
+        kind: Kind::DiskSize,
+        place: Place::App { get: |l| Some(l.kv_size as u64), set: |l, v| l.kv_size = v as usize },
+        help: "Let a store of keys and values grow to at most this size",
+    },
+    Row {
+        limit: Limit::KvValue,
+        flag: "kv-value",
+        key: "kv-value",
+        kind: Kind::Size,
+        place: Place::App { get: |l| Some(l.kv_value as u64), set: |l, v| l.kv_value = v as usize },
+        help: "Let a value of such a store have at most this size",
     },
     Row {
         limit: Limit::StreamIdle,

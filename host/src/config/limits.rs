@@ -36,6 +36,8 @@ pub struct Limits {
     pub log_rate: usize,
     /// Maximum requests to other servers that an instance may have in flight.
     pub max_exchanges: usize,
+    /// Maximum number of TCP connections to other servers, over all instances.
+    pub max_tcp: usize,
     /// Maximum number of open files, uploads on disk and outbound connections, over all workers.
     pub max_files: usize,
     /// Maximum size of everything in the folders that it may write to, in bytes.
@@ -64,6 +66,10 @@ pub struct Limits {
     pub sql_result: usize,
     /// Maximum size of a SQLite database, in bytes.
     pub sql_size: usize,
+    /// Maximum size of a store of keys and values, in bytes.
+    pub kv_size: usize,
+    /// Maximum size of a value in it, in bytes.
+    pub kv_value: usize,
     /// Time between two chunks of a streamed response.
     pub stream_idle: Duration,
     /// Time for all of a streamed response.
@@ -101,6 +107,7 @@ impl Default for Limits {
             rate: None,
             log_rate: 256 * 1024,
             max_exchanges: 1000,
+            max_tcp: 100,
             max_files: 1000,
             files_quota: 1024 * MIB,
             stored_files: 100_000,
@@ -114,6 +121,8 @@ impl Default for Limits {
             sql_rows: 100_000,
             sql_result: 64 * MIB,
             sql_size: 1024 * MIB,
+            kv_size: 1024 * MIB,
+            kv_value: MIB,
             max_message: MIB,
             stream_idle: Duration::from_secs(60),
             stream_max: Duration::from_secs(24 * 3600),

@@ -10,6 +10,7 @@ pub(crate) mod egress;
 pub(crate) mod granted_folder;
 #[cfg(feature = "cli")]
 pub(crate) mod host_file;
+pub(crate) mod kv;
 pub(crate) mod limit;
 pub(crate) mod limit_kind;
 pub(crate) mod limit_name;
@@ -22,6 +23,7 @@ pub(crate) mod virtual_hosts;
 
 pub use crate::config::databases::DatabaseGrant;
 pub use crate::config::egress::{Grant, Grants};
+pub use crate::config::kv::KvGrant;
 pub use crate::config::limits::Limits;
 pub use crate::config::preopens::{Preopen, Preopens};
 pub use crate::config::units::MIB;
@@ -39,10 +41,14 @@ pub struct AppConfig {
     pub limits: Limits,
     /// The hosts that it may connect to.
     pub grants: Grants,
+    /// The hosts and ports that it may connect to over TCP.
+    pub tcp: Grants,
     /// The folders that it may read or write.
     pub preopens: Preopens,
     /// The databases that it may use.
     pub databases: Vec<DatabaseGrant>,
+    /// The stores of keys and values that it may use.
+    pub kv: Vec<KvGrant>,
     /// All environment variables that it sees.
     pub env: Vec<(String, String)>,
 }

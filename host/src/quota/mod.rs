@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod body_budget;
+pub mod connections;
 pub mod files;
 pub mod instance_places;
 pub mod outbound;

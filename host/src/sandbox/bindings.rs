@@ -8,6 +8,8 @@ wasmtime::component::bindgen!({
         "bolt:host/http.wait": async | trappable,
         "bolt:host/streams.wait": async | trappable,
         "bolt:host/sql.wait": async | trappable,
+        "bolt:host/kv.wait": async | trappable,
+        "bolt:host/tcp.wait": async | trappable,
         default: trappable,
     },
     exports: { default: async | store },

@@ -6,6 +6,7 @@ use crate::config::limit_table::Limit;
 use crate::config::preopens::{Granted, Preopens};
 use crate::config::{AppConfig, Limits};
 use crate::quota::body_budget::BodyBudget;
+use crate::quota::connections::ConnectionQuota;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::{StorageQuota, Stored};
 use crate::quota::streams::StreamQuota;
@@ -139,6 +140,7 @@ impl LoadedComponent {
             .instantiate_pre(&component)
             .map_err(|e| format!("it imports something this host does not provide: {e:#}"))?;
         let pre = AppPre::new(pre).map_err(|e| format!("it is a component of another world: {e:#}"))?;
+        let files = FileQuota::new(limits.max_files);
         Ok(Self {
             engine: engine.clone(),
             image: artifact.code.as_path().into(),
@@ -148,11 +150,13 @@ impl LoadedComponent {
                 name: name.into(),
                 log_rate: LogRate::new(limits.log_rate),
                 memory_limit: limits.memory,
-                files: FileQuota::new(limits.max_files),
+                files: files.clone(),
                 storage: storage(name, config),
                 streams: StreamQuota::new(limits.max_streams, limits.transit),
                 topics: engine.topics(name),
                 databases: engine.databases(name, config),
+                stores: engine.stores(name, config),
+                tcp: (Arc::new(config.tcp.clone()), ConnectionQuota::new(limits.max_tcp, files.clone())),
                 max_message: limits.max_message,
                 uploads: BodyBudget::new(limits.files_quota),
                 max_exchanges: limits.max_exchanges,

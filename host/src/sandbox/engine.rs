@@ -3,6 +3,7 @@
 #[cfg(feature = "redis")]
 use crate::config::broker::BrokerUrl;
 use crate::config::{AppConfig, Config};
+use crate::kv::stores::Stores;
 use crate::quota::instance_places::InstancePlaces;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
@@ -29,6 +30,8 @@ pub struct Engine {
     topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
     /// The databases of each app, which versions share as well.
     databases: Arc<Mutex<HashMap<String, Weak<Databases>>>>,
+    /// And their stores of keys and values.
+    stores: Arc<Mutex<HashMap<String, Weak<Stores>>>>,
     /// Shares topics with other hosts.
     #[cfg(feature = "redis")]
     broker: Option<Arc<Broker>>,
@@ -76,6 +79,7 @@ impl Engine {
             places,
             topics: Arc::default(),
             databases: Arc::default(),
+            stores: Arc::default(),
             #[cfg(feature = "redis")]
             broker: None,
         })
@@ -110,6 +114,19 @@ impl Engine {
             let databases = Arc::new(databases);
             all.insert(app.to_owned(), Arc::downgrade(&databases));
             databases
+        })
+    }
+
+    /// The stores of an app with this configuration, for as long as somebody has them.
+    pub fn stores(&self, app: &str, config: &AppConfig) -> Arc<Stores> {
+        let mut all = lock(&self.stores);
+        all.retain(|_, stores| stores.strong_count() > 0);
+        let stores = Stores::new(app, config);
+        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_like(&stores));
+        known.unwrap_or_else(|| {
+            let stores = Arc::new(stores);
+            all.insert(app.to_owned(), Arc::downgrade(&stores));
+            stores
         })
     }
 

@@ -3,9 +3,11 @@
 use crate::sandbox::bindings::bolt;
 use crate::sandbox::bindings::bolt::host::host::{self, Level};
 use crate::sandbox::bindings::bolt::host::http::{self, Chunk};
+use crate::sandbox::bindings::bolt::host::kv;
 use crate::sandbox::bindings::bolt::host::sockets::{self, Message};
 use crate::sandbox::bindings::bolt::host::sql::{self, Part as SqlPart};
 use crate::sandbox::bindings::bolt::host::streams::{self, Part, Progress, Taken};
+use crate::sandbox::bindings::bolt::host::tcp;
 use crate::sandbox::bindings::bolt::host::topics::{self, Event, Published};
 use crate::sandbox::guest_files::CountedFiles;
 use crate::sandbox::host_state::HostState;
@@ -26,6 +28,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     bolt::host::streams::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::sockets::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::topics::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::tcp::add_to_linker::<_, HostData>(linker, |state| state)?;
+    bolt::host::kv::add_to_linker::<_, HostData>(linker, |state| state)?;
     bolt::host::sql::add_to_linker::<_, HostData>(linker, |state| state)
 }
 
@@ -281,5 +285,84 @@ impl sql::Host for HostState {
 
     fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
         Ok(self.sql.take_news())
+    }
+}
+
+impl tcp::Host for HostState {
+    fn connect(&mut self, host: String, port: u16) -> wasmtime::Result<u64> {
+        Ok(self.tcp.connect(host, port))
+    }
+
+    fn start_tls(&mut self, connection: u64, options: String) -> wasmtime::Result<()> {
+        self.tcp.start_tls(connection, &options);
+        Ok(())
+    }
+
+    fn opened(&mut self, connection: u64) -> wasmtime::Result<tcp::State> {
+        Ok(self.tcp.opened(connection))
+    }
+
+    fn certificate(&mut self, connection: u64) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.tcp.certificate(connection))
+    }
+
+    fn read(&mut self, connection: u64, most: u32) -> wasmtime::Result<tcp::Part> {
+        Ok(self.tcp.read(connection, most))
+    }
+
+    fn write(&mut self, connection: u64, data: String) -> wasmtime::Result<u32> {
+        Ok(self.tcp.write(connection, data))
+    }
+
+    fn shutdown(&mut self, connection: u64) -> wasmtime::Result<()> {
+        self.tcp.shutdown(connection);
+        Ok(())
+    }
+
+    fn close(&mut self, connection: u64) -> wasmtime::Result<()> {
+        self.tcp.close(connection);
+        Ok(())
+    }
+
+    async fn wait(&mut self, connection: u64, most: Option<u32>) -> wasmtime::Result<()> {
+        self.tcp.changed(connection, most).await;
+        self.execution.turn().await;
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.tcp.take_news())
+    }
+}
+
+impl kv::Host for HostState {
+    fn call(
+        &mut self,
+        request: u64,
+        store: String,
+        command: String,
+        arguments: String,
+    ) -> wasmtime::Result<kv::Outcome> {
+        let request = (request == 0 || self.owns(request)).then_some(request);
+        Ok(self.kv.call(request, &store, &command, arguments))
+    }
+
+    fn read(&mut self, command: u64) -> wasmtime::Result<kv::Outcome> {
+        Ok(self.kv.read(command))
+    }
+
+    fn close(&mut self, command: u64) -> wasmtime::Result<()> {
+        self.kv.close(command);
+        Ok(())
+    }
+
+    async fn wait(&mut self, command: u64) -> wasmtime::Result<()> {
+        self.kv.changed(command).await;
+        self.execution.turn().await;
+        Ok(())
+    }
+
+    fn news(&mut self) -> wasmtime::Result<Vec<u64>> {
+        Ok(self.kv.take_news())
     }
 }

@@ -4,10 +4,13 @@
 //! its app's files until they are loaded.
 
 use crate::config::app_source::Source;
+use crate::config::egress::Grants;
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::config::preopens::Preopens;
+use crate::kv::stores::Stores;
 use crate::quota::body_budget::BodyBudget;
+use crate::quota::connections::ConnectionQuota;
 use crate::quota::files::FileQuota;
 use crate::quota::storage::StorageQuota;
 use crate::quota::streams::StreamQuota;
@@ -18,10 +21,12 @@ use crate::sandbox::execution::Execution;
 use crate::sandbox::guest_files::{GuestFiles, OpenFiles};
 use crate::sandbox::http_client::HttpClient;
 use crate::sandbox::http_host::Exchanges;
+use crate::sandbox::kv_host::Kv;
 use crate::sandbox::socket::{Sleeper, SocketTerms};
 use crate::sandbox::sql_host::Sql;
 use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
 use crate::sandbox::streams_host::{Flowing, Streams};
+use crate::sandbox::tcp_host::Tcp;
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::topics_host::Subscriptions;
 use crate::sandbox::uploads::Uploads;
@@ -67,6 +72,10 @@ pub struct InstanceSpec {
     pub topics: Arc<Topics>,
     /// The databases that they may use.
     pub databases: Arc<Databases>,
+    /// The stores of keys and values that they may use.
+    pub stores: Arc<Stores>,
+    /// The servers that they may connect to over TCP, and with what.
+    pub tcp: (Arc<Grants>, ConnectionQuota),
     /// Largest event of a topic, in bytes.
     pub max_message: usize,
     /// Room on the disk for uploaded files of requests in progress.
@@ -134,6 +143,8 @@ pub struct HostState {
     pub streams: Streams,
     pub subscriptions: Subscriptions,
     pub sql: Sql,
+    pub tcp: Tcp,
+    pub kv: Kv,
 }
 
 impl HostState {
@@ -174,6 +185,8 @@ impl HostState {
             exchanges: Exchanges::new(client, spec.max_exchanges, timer.clone()),
             subscriptions: Subscriptions::new(spec.topics.clone(), spec.max_message, timer.clone()),
             sql: Sql::new(spec.databases.clone(), timer.clone()),
+            kv: Kv::new(spec.stores.clone(), timer.clone()),
+            tcp: Tcp::new(spec.tcp.0.clone(), spec.tcp.1.clone(), timer.clone()),
             streams: Streams::new(spec.streams.clone(), spec.linger, timer.clone()),
             timer,
             replies: HashMap::new(),
@@ -235,6 +248,7 @@ impl HostState {
     /// Nothing is left to do for a request.
     fn settle(&mut self, request: u64) {
         self.sql.end(request);
+        self.kv.end(request);
         self.execution.settle(request);
     }
 

@@ -8,7 +8,6 @@ use crate::sql::database::{Database, Terms};
 use crate::sql::postgres;
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::sqlite::lanes;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -96,7 +95,7 @@ fn terms(grant: &DatabaseGrant, config: &AppConfig) -> Result<Terms, String> {
             // Whoever embeds the host has not checked it before.
             databases::apart(std::slice::from_ref(grant), config.preopens.places_to_write())?;
             Ok(Terms::Sqlite(lanes::Terms {
-                path: resolved(file),
+                path: databases::resolved(file),
                 readers: limits.sql_readers,
                 most_bytes: limits.sql_size as u64,
             }))
@@ -110,14 +109,5 @@ fn terms(grant: &DatabaseGrant, config: &AppConfig) -> Result<Terms, String> {
         Place::Postgres(_) => {
             Err(format!("the database {}: this program was built without Postgres", grant.name))
         }
-    }
-}
-
-/// The file of a database, with the links to its folder, which the operator may have, followed now: the connection follows none.
-fn resolved(file: &Path) -> PathBuf {
-    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    match (whole.parent().and_then(|folder| folder.canonicalize().ok()), whole.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => whole,
     }
 }

@@ -1,10 +1,11 @@
 //! Settings of TLS clients: whose certificates they accept.
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
 
 /// Whose certificates are accepted.
@@ -16,42 +17,95 @@ pub enum Trust {
     System,
     /// Those that these vouch for, in PEM.
     Of(Vec<u8>),
+    /// Both.
+    SystemAnd(Vec<u8>),
 }
 
-/// Settings for clients that trust these. The error is a sentence.
-pub fn config(trust: &Trust) -> Result<ClientConfig, String> {
+/// Settings for clients that trust these. `names`: also the name in the certificate has to be that of the server. The error is a
+/// sentence.
+pub fn config(trust: &Trust, names: bool) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    match trust {
+    let roots = match trust {
         Trust::Anybody => {
             let verifier = Arc::new(AnyCertificate(provider));
-            Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+            return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
         }
-        Trust::System => {
-            // They are read once: that takes milliseconds.
-            static ROOTS: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
-            let roots = ROOTS.get_or_init(|| {
-                let mut roots = RootCertStore::empty();
-                let (found, _) =
-                    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                if found == 0 {
-                    Err("the system has no certificates".to_owned())
-                } else {
-                    Ok(Arc::new(roots))
-                }
-            });
-            Ok(builder.with_root_certificates(roots.clone()?).with_no_client_auth())
+        Trust::System => system()?,
+        Trust::Of(pem) => Arc::new(with(RootCertStore::empty(), pem)?),
+        Trust::SystemAnd(pem) => Arc::new(with((*system()?).clone(), pem)?),
+    };
+    if names {
+        return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+    }
+    let inner = WebPkiServerVerifier::builder_with_provider(roots, provider);
+    let inner = inner.build().map_err(|error| format!("the certificates are of no use: {error}"))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(inner))).with_no_client_auth())
+}
+
+/// The certificates of the system, which are read once: that takes milliseconds.
+fn system() -> Result<Arc<RootCertStore>, String> {
+    static ROOTS: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        let (found, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if found == 0 { Err("the system has no certificates".to_owned()) } else { Ok(Arc::new(roots)) }
+    });
+    roots.clone()
+}
+
+fn with(mut roots: RootCertStore, pem: &[u8]) -> Result<RootCertStore, String> {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| "the certificates are not PEM".to_owned())?;
+        roots.add(certificate).map_err(|error| format!("a certificate is of no use: {error}"))?;
+    }
+    Ok(roots)
+}
+
+/// Accepts a certificate that somebody trusted vouches for, whatever name is in it.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.0.verify_server_cert(certificate, others, name, ocsp, now) {
+            // It is checked last.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            checked => checked,
         }
-        Trust::Of(pem) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|_| "the certificates are not PEM".to_owned())?;
-                roots.add(certificate).map_err(|error| format!("a certificate is of no use: {error}"))?;
-            }
-            Ok(builder.with_root_certificates(roots).with_no_client_auth())
-        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 

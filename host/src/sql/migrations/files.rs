@@ -55,7 +55,9 @@ mod tests {
     fn files_are_in_the_order_of_their_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str| fs::write(folder.path().join(name), "select 1").unwrap();
-        ["10_c.sql", "0002_b.sql", "1_a.sql", "readme.md"].map(write);
+        for name in ["10_c.sql", "0002_b.sql", "1_a.sql", "readme.md"] {
+            write(name);
+        }
         let names: Vec<_> = read(folder.path()).unwrap().into_iter().map(|file| file.name).collect();
         assert_eq!(names, ["1_a.sql", "0002_b.sql", "10_c.sql"]);
         write("02_again.sql");

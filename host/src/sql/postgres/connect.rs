@@ -40,7 +40,7 @@ impl Connector {
     pub fn new(terms: &Terms) -> Result<Self, String> {
         Ok(Self {
             config: terms.config.clone(),
-            tls: MakeRustlsConnect::new(client_tls::config(&terms.trust)?),
+            tls: MakeRustlsConnect::new(client_tls::config(&terms.trust, terms.names)?),
         })
     }
 

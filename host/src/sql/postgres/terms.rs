@@ -15,6 +15,8 @@ const CONNECTING: Duration = Duration::from_secs(3);
 pub struct Terms {
     pub config: Config,
     pub trust: Trust,
+    /// The name in the certificate has to be the host's.
+    pub names: bool,
     /// Most connections.
     pub connections: usize,
     /// Of a request: the server ends a statement a little later by itself.
@@ -66,7 +68,7 @@ impl Terms {
             _ => return Err("its sslmode is none of disable, prefer, require, verify-full".to_owned()),
         };
         config.ssl_mode(ssl);
-        Ok(Self { config, trust, connections, deadline })
+        Ok(Self { config, trust, names: mode == "verify-full", connections, deadline })
     }
 }
 
