@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -68,7 +68,7 @@ class LateImporter:
     def install(self) -> None:
         """Insert it into `sys.meta_path` before the finder of files."""
         finder: Any = self
-        sys.meta_path.insert(2, finder)
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
 
     def _add(self, folder: str, compiled: bool) -> None:
         for path in _sources(folder):

@@ -19,7 +19,7 @@ from ._errors import (
     TimeoutException,
 )
 from ._exchange import Exchange
-from ._headers import Headers
+from ._headers import OF_CONNECTION, Headers
 from ._request import Request, to_wire
 
 __all__ = ["HTTPXTransport"]
@@ -33,8 +33,6 @@ except ImportError as missing:
         "install it into the folder of the app, or use bolt.http directly"
     ) from missing
 
-# The host sets these headers, because it owns the connection.
-_CONNECTION = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 _ERRORS: tuple[tuple[type[RequestError], Any], ...] = (
     (AccessDenied, httpx.ConnectError),
     (ConnectError, httpx.ConnectError),
@@ -128,7 +126,7 @@ def _translate(request: Any) -> tuple[Request, Any]:
     headers = Headers(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
-    for name in _CONNECTION:
+    for name in OF_CONNECTION:
         headers.pop(name, None)
     if headers.get("host") == request.url.netloc.decode("ascii"):
         # httpx set it, and the host sets it as well. Any other value comes from the program.
