@@ -18,8 +18,8 @@ from .._errors import (
 
 __all__ = ["is_of_connecting", "is_of_name", "is_of_tls", "os_error"]
 
-# Parts of what the host says when a server is there and the two find no TLS that both accept.
-_TLS = ("certificate", "fatal alert", "peer is incompatible")
+# How the host begins when a server is there, but no TLS comes about.
+_TLS = "the connection could not be made: "
 
 
 def is_of_name(exc: RequestError) -> bool:
@@ -29,7 +29,7 @@ def is_of_name(exc: RequestError) -> bool:
 
 def is_of_tls(exc: RequestError) -> bool:
     """Whether it failed because of the server's certificate, or of TLS."""
-    return isinstance(exc, ConnectError) and any(part in str(exc) for part in _TLS)
+    return isinstance(exc, ConnectError) and str(exc).startswith(_TLS)
 
 
 def is_of_connecting(exc: BaseException) -> bool:

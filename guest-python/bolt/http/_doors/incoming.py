@@ -80,17 +80,18 @@ class Incoming(io.RawIOBase):
         yield _head(head["status"], head["headers"])
         names = {name.lower(): value for name, value in head["headers"]}
         is_chunked = "chunked" in names.get("transfer-encoding", "").lower()
+        ending = b"0\r\n\r\n"
         try:
             while (part := self._exchange.block_part()) is not None:
                 yield b"%x\r\n%b\r\n" % (len(part), part) if is_chunked else part
         except RequestError as exc:
-            if isinstance(exc, ProtocolError) and (is_chunked or "content-length" in names):
-                self._exchange.close()
-                return
-            raise self._raised(exc, True) from exc
-        if is_chunked:
-            yield b"0\r\n\r\n"
+            if not isinstance(exc, ProtocolError) or not (is_chunked or "content-length" in names):
+                raise self._raised(exc, True) from exc
+            # `http.client` takes an end between two chunks for that of the body.
+            ending = b"1\r\n"
         self._exchange.close()
+        if is_chunked:
+            yield ending
 
 
 def _head(status: int, headers: list[tuple[str, str]]) -> bytes:
