@@ -23,6 +23,7 @@ CHANGED = (
     "urllib3.connection",
     "urllib3.connection:HTTPConnection",
     "urllib3.connection:HTTPSConnection",
+    "urllib3.connectionpool",
     "urllib3.connectionpool:HTTPConnectionPool",
     "requests.adapters:HTTPAdapter",
     "httpx:HTTPTransport",

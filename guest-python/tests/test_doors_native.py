@@ -118,6 +118,8 @@ def base() -> Iterator[str]:
     for name in kept:
         del os.environ[name]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    # Clients that leave are no news.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -17,6 +17,27 @@ __all__ = ["open_door"]
 
 # The number of TLS 1.2, the least version that the host accepts.
 _TLS_1_2 = 0x0303
+_OPTIONS = (
+    "cert_reqs",
+    "assert_hostname",
+    "assert_fingerprint",
+    "server_hostname",
+    "ssl_context",
+    "ca_certs",
+    "ca_cert_dir",
+    "ca_cert_data",
+    "ssl_minimum_version",
+    "ssl_maximum_version",
+    "ssl_version",
+    "cert_file",
+    "key_file",
+    "key_password",
+)
+_REFUSED = {
+    "client certificate": ("cert_file", "key_file"),
+    "certificates of authorities": ("ca_cert_dir", "ca_cert_data"),
+    "fingerprint of a certificate": ("assert_fingerprint",),
+}
 
 
 def open_door(connection: ModuleType) -> None:
@@ -27,8 +48,9 @@ def open_door(connection: ModuleType) -> None:
         # Without the module `ssl` there is only a placeholder.
         module.HTTPSConnection = module.VerifiedHTTPSConnection = _https(plain)
     plain._new_conn = _new_conn
-    # A wire has nothing to poll, and can always be used again.
-    plain.is_connected = property(lambda self: self.sock is not None)
+    if hasattr(plain, "is_connected"):
+        # A wire has nothing to poll.
+        plain.is_connected = property(lambda self: self.sock is not None)
     module.HTTPSConnection.connect = _connect_with_tls
 
 
@@ -36,7 +58,10 @@ class _PoolWire(Wire):
     """A wire whose requests have the read timeout of their pool."""
 
     def gettimeout(self) -> float | None:
-        return read_timeout.get(super().gettimeout())
+        seconds = read_timeout.get(super().gettimeout())
+        # An object stands for the default.
+        is_given = seconds is None or isinstance(seconds, (int, float))
+        return seconds if is_given else socket.getdefaulttimeout()
 
 
 def _new_conn(self: Any) -> Wire:
@@ -45,15 +70,16 @@ def _new_conn(self: Any) -> Wire:
 
 def _connect_with_tls(self: Any) -> None:
     """Make the connection. The host connects, and speaks TLS, when it gets a request."""
-    refuse("client certificate", "cert_file", self.cert_file or self.key_file)
-    check_authorities("ca_certs", self.ca_certs)
-    refuse("certificates of authorities", "ca_cert_dir", self.ca_cert_dir)
-    refuse("certificates of authorities", "ca_cert_data", self.ca_cert_data)
-    refuse("fingerprint of a certificate", "assert_fingerprint", self.assert_fingerprint)
+    # Older versions have fewer options.
+    options = {name: getattr(self, name, None) for name in _OPTIONS}
+    check_authorities("ca_certs", options["ca_certs"])
+    for what, names in _REFUSED.items():
+        for name in names:
+            refuse(what, name, options[name])
     for name in ("assert_hostname", "server_hostname"):
-        other = getattr(self, name)
+        other = options[name]
         refuse("other name of the server", name, other and other != self.host)
-    least = self.ssl_minimum_version
+    least = options["ssl_minimum_version"]
     refuse("version of TLS", "ssl_minimum_version", least is not None and least > _TLS_1_2)
     self.sock = _wire(self, "https")
     # Otherwise the pool warns that nobody verifies the server.
@@ -80,7 +106,7 @@ def _raised(connection: Any, exc: RequestError, has_begun: bool) -> Exception:
     found: Exception
     if is_of_tls(exc):
         found = exceptions.SSLError(str(exc))
-    elif is_of_name(exc):
+    elif is_of_name(exc) and hasattr(exceptions, "NameResolutionError"):
         reason = socket.gaierror(socket.EAI_NONAME, str(exc))
         found = exceptions.NameResolutionError(connection.host, connection, reason)
     else:
@@ -103,21 +129,3 @@ def _https(plain: Any) -> Any:
 
     members = {"default_port": 443, "__init__": begin, "set_cert": set_cert, **options}
     return type("HTTPSConnection", (plain,), {"__module__": plain.__module__, **members})
-
-
-_OPTIONS = (
-    "cert_reqs",
-    "assert_hostname",
-    "assert_fingerprint",
-    "server_hostname",
-    "ssl_context",
-    "ca_certs",
-    "ca_cert_dir",
-    "ca_cert_data",
-    "ssl_minimum_version",
-    "ssl_maximum_version",
-    "ssl_version",
-    "cert_file",
-    "key_file",
-    "key_password",
-)

@@ -1,7 +1,7 @@
-"""The door of urllib3's pools: the read timeout of a request is known before it is sent.
+"""The door of urllib3's pools, which know more of a request than its connection does.
 
 A pool tells its connection the connect timeout, sends the request, and then the read timeout. The
-host begins to wait for the response when it has the request.
+host begins to wait for the response when it has the request, so the read timeout is known before.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ def open_door(connectionpool: ModuleType) -> None:
         timeout = self._get_timeout(named.get("timeout", self.timeout))
         # It is a copy; without a start it has no rest of a total.
         timeout.start_connect()
-        before = read_timeout.set(module.Timeout.resolve_default_timeout(timeout.read_timeout))
+        before = read_timeout.set(timeout.read_timeout)
         try:
             return real(self, *args, **named)
         finally:
             read_timeout.reset(before)
 
     module.HTTPConnectionPool._make_request = _make_request
+    # A wire can always be used again.
+    module.is_connection_dropped = lambda connection: connection.sock is None
