@@ -57,7 +57,10 @@ fn every_client_reaches_what_was_granted() {
         let upload = ask(&server, name, &at("/echo"), "&chunks=300");
         let echo: Value = serde_json::from_str(upload["text"].as_str().unwrap()).unwrap();
         let sum: u64 = (0..300u64).map(|n| (n % 256) * 1000).sum();
-        assert_eq!((&echo["method"], &echo["length"], &echo["sum"]), (&json!("POST"), &json!(300_000), &json!(sum)));
+        assert_eq!(
+            (&echo["method"], &echo["length"], &echo["sum"]),
+            (&json!("POST"), &json!(300_000), &json!(sum))
+        );
         assert_eq!(echo["headers"]["transfer-encoding"], "chunked", "{name}");
         assert_eq!(echo["headers"]["host"], json!(format!("127.0.0.1:{port}")), "{name}");
 
@@ -69,6 +72,7 @@ fn every_client_reaches_what_was_granted() {
     }
     let asynchronous = server.get(&format!("/with-async-httpx?url={}", at("/there"))).json();
     assert_eq!(asynchronous["text"], "hello");
+    assert_eq!(server.get(&format!("/together?url={}", at("/slow"))).json(), json!(vec![200; 20]));
     assert_eq!(server.get(&format!("/stream?url={}", at("/large"))).json(), json!([1000, 1000, 1000]));
     let cookies = server.get(&format!("/cookies?url={}", at("/cookies"))).json();
     assert_eq!(cookies, json!([["a", "b"], ["a=1", "b=2"]]));
@@ -101,7 +105,13 @@ fn what_goes_wrong_is_an_exception_of_the_client() {
         (
             format!("{open}/half"),
             "",
-            ["IncompleteRead", "IncompleteRead", "ProtocolError", "ChunkedEncodingError", "RemoteProtocolError"],
+            [
+                "IncompleteRead",
+                "IncompleteRead",
+                "ProtocolError",
+                "ChunkedEncodingError",
+                "RemoteProtocolError",
+            ],
         ),
         (
             format!("{open}/garbage"),

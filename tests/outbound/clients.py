@@ -1,5 +1,6 @@
 """An app that sends requests to other servers with the clients of Python and of PyPI."""
 
+import asyncio
 import http.client
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -94,6 +95,20 @@ async def ask_asynchronously(url: str, timeout: float = 5.0) -> dict[str, Any]:
     except httpx.HTTPError as exc:
         return told(exc)
     return shown(response.status_code, response.content)
+
+
+@api.get("/together")
+async def together(url: str) -> list[int]:
+    """Clients that block, beside ones that wait."""
+
+    async def waiting() -> int:
+        async with httpx.AsyncClient() as other:
+            return (await other.get(url)).status_code
+
+    async def blocking() -> int:
+        return urlopen(url, timeout=5).status
+
+    return await asyncio.gather(*(ask() for _ in range(10) for ask in (waiting, blocking)))
 
 
 @api.get("/stream")

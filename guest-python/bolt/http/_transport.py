@@ -1,7 +1,8 @@
 """A transport for httpx: `httpx.AsyncClient(transport=bolt.http.HTTPXTransport())`.
 
-httpx handles redirects, cookies, authentication and decoding; only the exchange itself goes through
-the host. `bolt.http` imports this module on first use, so that the SDK works without httpx.
+In the sandbox it is that of every client of httpx, so no app has to name it. httpx handles
+redirects, cookies, authentication and decoding; only the exchange itself goes through the host.
+`bolt.http` imports this module on first use, so that the SDK works without httpx.
 """
 
 from __future__ import annotations

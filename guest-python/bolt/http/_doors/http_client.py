@@ -7,7 +7,7 @@ The host speaks TLS, so there is one in any case.
 from __future__ import annotations
 
 import socket
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .errors import os_error
@@ -28,8 +28,8 @@ def open_door(client: ModuleType) -> None:
             {"__module__": "http.client", "default_port": module.HTTPS_PORT},
         )
         module.__all__.append("HTTPSConnection")
-        # `urllib.request` calls it for a context that its connection then ignores.
-        module._create_https_context = lambda http_version: None
+    # `urllib.request` makes one for every opener, and sets its options. The connection ignores it.
+    module._create_https_context = lambda http_version: SimpleNamespace()
 
     def begin(
         self: Any,
