@@ -179,6 +179,13 @@ def test_a_response_is_closed_at_its_end_and_when_it_is_left(host: Install) -> N
             assert fake.left_open == []
 
 
+def test_the_collector_closes_in_any_order(host: Install) -> None:
+    got = read([head(200), data(b"abc")], host)
+    got.fp.close()
+    got.close()
+    assert got.closed
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 from .._errors import ProtocolError, RequestError
 from .._exchange import Exchange
 
-__all__ = ["Incoming", "Raised"]
+__all__ = ["Incoming", "Raised", "ResponseFile"]
 
 # The exception that a client raises for that of the host; True once the response has begun.
 Raised = Callable[[RequestError, bool], Exception]
@@ -92,6 +92,13 @@ class Incoming(io.RawIOBase):
         self._exchange.close()
         if is_chunked:
             yield ending
+
+
+class ResponseFile(io.BufferedReader):
+    """The file that a client gets: `Incoming` with a buffer."""
+
+    def flush(self) -> None:
+        """Do nothing. The collector may close the file before the response that flushes it."""
 
 
 def _head(status: int, headers: list[tuple[str, str]]) -> bytes:

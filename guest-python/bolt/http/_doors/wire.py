@@ -7,13 +7,12 @@ client, and read the request that it writes.
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from .._exchange import Exchange
 from .._headers import OF_CONNECTION, Headers
 from .._request import Request, to_wire
-from .incoming import Incoming, Raised
+from .incoming import Incoming, Raised, ResponseFile
 from .outgoing import Outgoing
 
 __all__ = ["PROXY", "Wire"]
@@ -102,13 +101,13 @@ class Wire:
 
     # The response.
 
-    def makefile(self, mode: str = "rb", *_: Any, **__: Any) -> io.BufferedReader:
+    def makefile(self, mode: str = "rb", *_: Any, **__: Any) -> ResponseFile:
         """The response to the request that was sent. The next request may follow."""
         exchange = self._exchange
         if exchange is None or not self._outgoing.is_complete:
             raise OSError("there is no response to read: the request is not complete")
         self._begin()
-        return io.BufferedReader(Incoming(exchange, self._raised), _BUFFER)
+        return ResponseFile(Incoming(exchange, self._raised), _BUFFER)
 
     # What clients ask of sockets besides.
 
