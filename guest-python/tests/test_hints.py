@@ -65,7 +65,7 @@ def failure(source: str, folder: Path) -> BaseException:
         ("from pydantic_settings import BaseSettings", "os.environ"),
         ("import uvicorn", "leave it and `uvicorn.run(...)` out"),
         ("import requests", "http.sync.get(url)"),
-        ("import httpx", "HTTPXTransport"),
+        ("import httpx", "`pip install --target . httpx`"),
         ("import numpy as np", "compiled extensions do not load"),
         ("import psycopg2", "SQLite file"),
         ("import yaml", "`pip install --target . yaml`"),

@@ -2,6 +2,8 @@
 
 import errno
 import importlib
+import importlib.readers
+import importlib.resources
 import os
 import posix
 import sys
@@ -26,6 +28,9 @@ def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (place / "late_package").mkdir()
     (place / "late_package" / "__init__.py").write_text("from . import no_such_part")
     (place / "late_other.py").write_text("value = 1")
+    (place / "late_data").mkdir()
+    (place / "late_data" / "__init__.py").write_text("")
+    (place / "late_data" / "table.txt").write_text("inside")
     monkeypatch.setattr(sys, "path", [str(place), *sys.path])
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "path_importer_cache", dict(sys.path_importer_cache))
@@ -80,6 +85,17 @@ def test_what_is_missing_is_an_import_error(gone: Any, statement: str, cleared: 
             exec(statement, {})
     exec("import late_other", {})
     assert sys.modules["late_other"].value == 1
+
+
+def test_files_beside_a_late_module_have_a_path(gone: Any, tmp_path: Path) -> None:
+    # In the sandbox the importer has the modules that this imports.
+    with importlib.resources.as_file(importlib.resources.files("bolt") / "py.typed"):
+        forget_folders()
+    exec("import late_data", {})
+    file = importlib.resources.files("late_data") / "table.txt"
+    # Without a copy: there is no folder for one.
+    with importlib.resources.as_file(file) as path:
+        assert path == tmp_path / "app" / "late_data" / "table.txt"
 
 
 def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:

@@ -19,6 +19,7 @@ mod flatten;
 mod handlers;
 mod http;
 mod outbound;
+mod outbound_clients;
 mod readme;
 mod sdk;
 mod sleepers;

@@ -4,7 +4,8 @@ use crate::common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 4] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1"];
+const TOOLS: [&str; 6] =
+    ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1", "requests==2.34.2", "urllib3==2.8.0"];
 
 /// The folder of the tools' executables.
 fn tools() -> PathBuf {

@@ -1,7 +1,6 @@
 """An app that sends requests to other servers."""
 
 import asyncio
-import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -68,15 +67,6 @@ async def out_httpx(url: str) -> Any:
 def out_httpx_sync(url: str) -> Any:
     with httpx.Client(transport=http.HTTPXTransport()) as client:
         return client.get(url).json()
-
-
-@api.get("/out/urllib")
-def out_urllib(url: str) -> str:
-    try:
-        urllib.request.urlopen(url)
-    except OSError as exc:
-        return str(exc)
-    return "connected"
 
 
 @api.get("/proxy/{path}", max_concurrency=1)

@@ -46,6 +46,7 @@ from .._topics.subscription import subscriptions
 from .._websockets import line
 from .._websockets.session import SocketEnded
 from ..exceptions import BuildError, HTTPException, RequestValidationError
+from ..http._doors.finder import install_doors
 from ..http._exchange import on_news, waiting
 from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
@@ -440,6 +441,7 @@ def _install_late_imports(*, compiled: bool) -> None:
 
 def _prepare() -> None:
     install_loop(_loop)
+    install_doors()
     _output.install()
     support.await_result = _await_result
     support.callback = _pump.resume

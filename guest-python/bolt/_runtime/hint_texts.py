@@ -177,9 +177,9 @@ _HTTP = (
     "write `from bolt import http` and `http.sync.get(url)` in a `def` handler, or "
     "`await http.get(url)` in an `async def` one, and allow the server with `--allow-http HOST`."
 )
-_HTTPX = (
-    "write `from bolt import http`, which has the names of httpx; or `pip install --target . "
-    "httpx` and `httpx.AsyncClient(transport=http.HTTPXTransport())`."
+_CLIENT = (
+    "`pip install --target . {name}` in the app's folder puts it there; or write `from bolt import "
+    "http` and `http.sync.get(url)`. Allow the server with `--allow-http HOST`."
 )
 _DATABASE = (
     "the sandbox has no sockets: use a SQLite file in a folder of `--write`, "
@@ -214,8 +214,7 @@ MODULES = {
     for sentence, names in {
         _MODEL: "pydantic pydantic_core pydantic_extra_types msgspec sqlmodel",
         _SETTINGS: "pydantic_settings decouple dotenv environs",
-        _HTTP: "requests aiohttp urllib3 pycurl httplib2",
-        _HTTPX: "httpx",
+        _HTTP: "aiohttp pycurl httplib2",
         _DATABASE: "psycopg psycopg2 asyncpg pymysql MySQLdb mysql aiomysql redis aioredis pymongo "
         "motor pyodbc cx_Oracle oracledb",
         _TLS: "ssl _ssl OpenSSL",
@@ -228,8 +227,12 @@ MODULES = {
     }.items()
     for name in names.split()
 } | {
-    name: _SERVER.format(name=name)
-    for name in ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "mangum")
+    name: sentence.format(name=name)
+    for sentence, names in {
+        _SERVER: "uvicorn gunicorn hypercorn granian daphne mangum",
+        _CLIENT: "requests urllib3 httpx",
+    }.items()
+    for name in names.split()
 }
 
 SOCKETS = (
@@ -255,8 +258,6 @@ INSIDE = {
 SAYING = {
     "can't start new thread": _THREADS,
     "does not support processes": PROCESSES,
-    "TLS CA certificate bundle": _HTTP,
-    "the SSL module is not available": _HTTP,
     "No time zone found": "`pip install --target . tzdata` in the app's folder: "
     "the sandbox has no time zones.",
     "No usable temporary directory": "grant a folder for them: `--write /tmp=FOLDER`.",

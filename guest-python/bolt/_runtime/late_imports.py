@@ -12,8 +12,8 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
-from types import CodeType, ModuleType
+from importlib.machinery import ModuleSpec, PathFinder
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 __all__ = ["LateImporter", "forget_folders"]
@@ -68,7 +68,7 @@ class LateImporter:
     def install(self) -> None:
         """Insert it into `sys.meta_path` before the finder of files."""
         finder: Any = self
-        sys.meta_path.insert(2, finder)
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
 
     def _add(self, folder: str, compiled: bool) -> None:
         for path in _sources(folder):
@@ -109,6 +109,17 @@ class LateImporter:
             raise ImportError(f"no module named {module.__name__!r}", name=module.__name__)
         exec(code, module.__dict__)
         self._imported()
+
+    def get_resource_reader(self, name: str) -> Any:
+        """A reader of the files beside a module, for `importlib.resources`."""
+        module = self._modules.get(name)
+        if module is None:
+            return None
+        # Late: few apps read such files.
+        from importlib.readers import FileReader
+
+        loader: Any = SimpleNamespace(path=module.file)
+        return FileReader(loader)
 
     def get_code(self, name: str) -> CodeType | None:
         """The code of a module."""

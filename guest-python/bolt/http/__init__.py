@@ -13,8 +13,10 @@ In an `async def` handler::
 
 A `def` handler uses `http.sync.get(url)` or `http.Client`. Names and meanings are those of httpx.
 The host makes the connections, and only to servers that its egress rules allow. `Options` describes
-the options of a request. Code that is written for httpx uses
-`httpx.AsyncClient(transport=http.HTTPXTransport())`.
+the options of a request.
+
+In the sandbox, requests, urllib3, httpx and the clients of Python go through the host too: `_doors`
+changes them when they are imported. `HTTPXTransport` does so for one client of httpx elsewhere.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ class HTTPError(Exception):
     def __init__(self, message: str, *, request: Request | None = None) -> None:
         super().__init__(message)
         self.request = request
+        # What the host calls it; a class may have several kinds.
+        self._kind = ""
 
 
 class RequestError(HTTPError):
@@ -96,4 +98,6 @@ _KINDS: dict[str, type[RequestError]] = {
 
 def failure(told: dict[str, Any]) -> RequestError:
     """The exception for an error that the host reports, `{"error", "message"}`."""
-    return _KINDS.get(told["error"], RequestError)(told["message"])
+    found = _KINDS.get(told["error"], RequestError)(told["message"])
+    found._kind = told["error"]
+    return found

@@ -248,11 +248,12 @@ class Exchange:
     def block_send(self, parts: Iterable[Part]) -> None:
         """As `send`, but it blocks until the body is sent or the server ignores the rest of it."""
         for part in parts:
-            if not self._block_write(part):
+            if not self.block_write(part):
                 return
-        self._block_write(None)
+        self.block_write(None)
 
-    def _block_write(self, part: Part | None) -> bool:
+    def block_write(self, part: Part | None) -> bool:
+        """Send a part, None for the end. False means that the server ignores the rest."""
         text = "" if part is None else to_wire(part)
         if part is not None and not text:
             return True

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
-__all__ = ["HeaderTypes", "Headers"]
+__all__ = ["OF_CONNECTION", "HeaderTypes", "Headers"]
+
+# The host sets these headers of a request, because it owns the connection.
+OF_CONNECTION = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 
 
 class Headers(MutableMapping[str, str]):

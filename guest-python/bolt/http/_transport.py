@@ -1,7 +1,8 @@
 """A transport for httpx: `httpx.AsyncClient(transport=bolt.http.HTTPXTransport())`.
 
-httpx handles redirects, cookies, authentication and decoding; only the exchange itself goes through
-the host. `bolt.http` imports this module on first use, so that the SDK works without httpx.
+In the sandbox it is that of every client of httpx, so no app has to name it. httpx handles
+redirects, cookies, authentication and decoding; only the exchange itself goes through the host.
+`bolt.http` imports this module on first use, so that the SDK works without httpx.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ._errors import (
     TimeoutException,
 )
 from ._exchange import Exchange
-from ._headers import Headers
+from ._headers import OF_CONNECTION, Headers
 from ._request import Request, to_wire
 
 __all__ = ["HTTPXTransport"]
@@ -33,8 +34,6 @@ except ImportError as missing:
         "install it into the folder of the app, or use bolt.http directly"
     ) from missing
 
-# The host sets these headers, because it owns the connection.
-_CONNECTION = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 _ERRORS: tuple[tuple[type[RequestError], Any], ...] = (
     (AccessDenied, httpx.ConnectError),
     (ConnectError, httpx.ConnectError),
@@ -128,7 +127,7 @@ def _translate(request: Any) -> tuple[Request, Any]:
     headers = Headers(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
-    for name in _CONNECTION:
+    for name in OF_CONNECTION:
         headers.pop(name, None)
     if headers.get("host") == request.url.netloc.decode("ascii"):
         # httpx set it, and the host sets it as well. Any other value comes from the program.

@@ -1,0 +1,1 @@
+"""What lets the HTTP clients of Python and of PyPI send their requests through the host."""
