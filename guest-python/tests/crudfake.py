@@ -64,6 +64,9 @@ def _wire(route: Route, names: dict[str, str], query: str, body: Any) -> tuple[A
     given = {name: values[-1] for name, values in parse_qs(query, True).items()}
     out = []
     for param in route.params:
+        if param.source == "request":
+            out.append((route.method, "http", route.path, query, [], None, names, b"", ""))
+            continue
         if param.source == "body":
             if body is ...:
                 raise Wrong("body")
@@ -126,6 +129,8 @@ def _value(kind: Type, value: Any, *loc: Any) -> Any:
         raise Wrong(*loc)
     if kind.kind == "ref":
         return _record(kind, value, loc)
+    if kind.kind == "list":
+        return [_value(kind.args[0], item, *loc, place) for place, item in enumerate(value)]
     try:
         if kind.kind == "enum":
             return [str(member.value) for member in kind.data].index(str(value))
