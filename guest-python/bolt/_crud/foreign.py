@@ -112,7 +112,7 @@ def _of_sqlalchemy(column: Any) -> _Described:
             cls = kind.python_type
         except NotImplementedError:
             cls = Any
-    if cls in (dict, list):
+    if cls in (dict, list, object):
         cls = Any
     name, longest = str(column.name), getattr(kind, "length", None)
     is_enum = isinstance(cls, type) and issubclass(cls, Enum)

@@ -184,9 +184,9 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The signature of a function, also if an annotation of it cannot be resolved."""
     try:
         return inspect.signature(function)
-    except NameError:
+    except (NameError, TypeError):
         # From Python 3.14 on, `signature` evaluates the annotations. `hints_of_function` reports
-        # which one cannot be resolved.
+        # which one cannot be resolved. In a class with a method `list`, `list[int]` is an error.
         return _signature_without_values(function)
 
 
