@@ -32,6 +32,8 @@ class Wrong(Exception):
 def send(api: BoltAPI, method: str, path: str, body: Any = ...) -> tuple[int, Any]:
     """The status and the JSON of the answer; None without JSON."""
     path, _, query = path.partition("?")
+    # As the manifest does, before the first request.
+    api.finish()
     route, names = _found(api, method, path)
     try:
         result = route.invoke(_wire(route, names, query, body))
