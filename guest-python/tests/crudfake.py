@@ -1,12 +1,15 @@
 """A fake host for the tests of `crud`: it routes, and checks values as far as these tests need."""
 
+import importlib.util
 import inspect
 import json
 import marshal
 import math
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from uuid import UUID
@@ -19,6 +22,21 @@ from bolt._routing.route import Route
 from bolt._schema.models import model_of
 from bolt._schema.types import Type, is_host_default
 from bolt._serialization.replies import encode_exception, encode_reply
+
+
+def served_items() -> BoltAPI:
+    """An app with the tables of the shared fixture, which are made."""
+    file = Path(__file__).parents[2] / "tests" / "fixture" / "items.py"
+    spec = importlib.util.spec_from_file_location("items", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Its records are found in it.
+    sys.modules["items"] = module
+    spec.loader.exec_module(module)
+    api = BoltAPI()
+    api.include_router(module.items)
+    assert send(api, "POST", "/crud/setup")[0] == 200
+    return api
 
 
 class Wrong(Exception):

@@ -76,11 +76,16 @@ class Operation:
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
-        self.__annotations__ = function.__annotations__
         self._call = call
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self._call(*arguments, **keywords)
+
+    def __getattr__(self, name: str) -> Any:
+        # Late, because annotations may name what is defined later.
+        if name == "__annotations__" and "__wrapped__" in vars(self):
+            return self.__wrapped__.__annotations__
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def numbered(self, places: Mapping[str, int]) -> dict[str, Any] | None:
         """The query, with the numbers of the parameters."""

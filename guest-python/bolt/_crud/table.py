@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._errors import Unsupported
@@ -67,12 +67,11 @@ class Table:
         """A row in JSON."""
         if self._is_computed:
             return record_filter(self.cls, Shape())(self.item(row))
-        columns = self.columns.values()
-        return {**self._tag(), **{one.key: one.shown(row[one.name]) for one in columns}}
+        return {**self._tag(), **{one.key: one.shown(value) for one, value in self._pairs(row)}}
 
     def item(self, row: Mapping[str, Any]) -> Any:
         """A row as an instance of the model."""
-        return self.cls(**{one.name: one.read(row[one.name]) for one in self.columns.values()})
+        return self.cls(**{one.name: one.read(value) for one, value in self._pairs(row)})
 
     def shown_item(self, item: Any) -> Any:
         """An instance in JSON; anything else as it is."""
@@ -82,6 +81,10 @@ class Table:
             return record_filter(self.cls, Shape())(item)
         columns = self.columns.values()
         return {**self._tag(), **{one.key: plain(getattr(item, one.name)) for one in columns}}
+
+    def _pairs(self, row: Mapping[str, Any]) -> Iterator[tuple[Column, Any]]:
+        # By place: a database may spell names as the table does, or in lower case.
+        return zip(self.columns.values(), row.values(), strict=True)
 
     def _tag(self) -> dict[str, str]:
         return {} if self.model.tag is None else dict([self.model.tag])
