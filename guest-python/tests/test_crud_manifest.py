@@ -289,7 +289,9 @@ class Computed:
     ],
 )
 def test_models(model: type, expected: list[str]) -> None:
-    assert alone(served(model)) == expected
+    api = served(model)
+    assert alone(api) == expected
+    assert all(kind for query in queries(api).values() for _, _, kind in query["columns"])
 
 
 def test_what_has_no_order() -> None:

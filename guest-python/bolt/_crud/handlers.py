@@ -74,16 +74,16 @@ class Handlers:
 
     def _query(self, what: str) -> dict[str, Any] | None:
         """What the host needs to do the same; None if it cannot."""
-        table, body = self._table, {"create": None, "update": None}
+        table, takes_body = self._table, what in ("create", "update")
         if not table.is_plain and what != "delete":
             return None
-        if what in body and (table.model.refuses or not self._is_sent(what)):
+        if takes_body and (table.model.refuses or not self._is_sent(what)):
             return None
         key = table.key.name
         more: Mapping[str, Any] = {"arguments": {"key": key}}
         if what == "list":
             more = self._listing.query
-        elif what in body:
+        elif takes_body:
             arguments = {"body": self.body} if what == "create" else {"key": key, "body": self.body}
             more = {"arguments": arguments, "fields": self._fields(what)}
         return {
@@ -91,7 +91,10 @@ class Handlers:
             "table": table.name,
             "key": key,
             "operation": what,
-            "columns": [[one.name, one.key, one.kind] for one in table.columns.values()],
+            # What is deleted may have others, and is not shown.
+            "columns": [
+                [one.name, one.key, one.kind] for one in table.columns.values() if one.kind
+            ],
             **more,
         }
 
