@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin, get_type_hints
 
+from .._crud.native import query_of
 from .._dependencies.params import Param, field_name
 from .._openapi.document import openapi
 from .._openapi.mounted_pages import add_mounted_pages
@@ -173,6 +174,10 @@ def _route(route: Route, ids: _Ids, defs: dict[str, Any]) -> dict[str, Any]:
         "doc": route.doc,
         "params": [_param(param, ids, defs) for param in route.params],
     }
+    query = query_of(route)
+    if query is not None:
+        # The host answers without an interpreter.
+        out["query"] = query
     if route.is_socket:
         # Without a list, only pages of the host that they connect to.
         origins = route.declared.options.get("origins")

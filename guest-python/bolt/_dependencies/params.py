@@ -23,7 +23,15 @@ from .._schema.types import (
 )
 from .._streams.inflow import block_parts, read_parts
 
-__all__ = ["Declared", "Param", "declared", "field_name", "hints_of_function", "make_param"]
+__all__ = [
+    "Declared",
+    "Param",
+    "declared",
+    "field_name",
+    "hints_of_function",
+    "make_param",
+    "signature_of",
+]
 
 _SEQUENCES = frozenset({"list", "set", "frozenset", "vartuple"})
 _NO_MARKER = Marker("")
@@ -77,13 +85,7 @@ def declared(function: Callable[..., Any]) -> tuple[Declared, ...]:
 
     Raises Unsupported with a sentence about the first one that is not supported.
     """
-    try:
-        signature = inspect.signature(function)
-    except NameError:
-        # From Python 3.14 on, `signature` evaluates the annotations. `hints_of_function` reports
-        # which one cannot be resolved.
-        signature = _signature_without_values(function)
-    parameters = signature.parameters
+    parameters = signature_of(function).parameters
     hints = hints_of_function(function, parameters)
     found = []
     for name, parameter in parameters.items():
@@ -176,6 +178,16 @@ def field_name(param: Param, item: Field) -> str:
 
 def _record(kind: Type) -> bool:
     return kind.kind == "ref"
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function, also if an annotation of it cannot be resolved."""
+    try:
+        return inspect.signature(function)
+    except (NameError, TypeError):
+        # From Python 3.14 on, `signature` evaluates the annotations. `hints_of_function` reports
+        # which one cannot be resolved. In a class with a method `list`, `list[int]` is an error.
+        return _signature_without_values(function)
 
 
 def _signature_without_values(function: Callable[..., Any]) -> inspect.Signature:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._callables import function_in
 
-__all__ = ["location", "qualname"]
+__all__ = ["caller", "location", "qualname"]
 
 
 def qualname(handler: Any) -> str:
@@ -30,6 +30,12 @@ def location(handler: Any) -> tuple[str, int]:
             line = number
             break
     return _relative(code.co_filename, str(getattr(function, "__module__", ""))), line
+
+
+def caller(depth: int) -> tuple[str, int]:
+    """The file and the line of a call, so many calls above the function that asks."""
+    frame = sys._getframe(depth + 1)
+    return _relative(frame.f_code.co_filename, frame.f_globals.get("__name__", "")), frame.f_lineno
 
 
 def _relative(filename: str, module: str) -> str:

@@ -10,10 +10,12 @@ from .._websockets.origins import wrong_origins
 
 __all__ = [
     "WEBSOCKET",
+    "CrudOptions",
     "Isolation",
     "RouteOptions",
     "SocketOptions",
     "combined",
+    "wrong_crud_options",
     "wrong_options",
     "wrong_rules",
     "wrong_socket_options",
@@ -67,6 +69,23 @@ class RouteOptions(TypedDict, total=False):
     openapi_extra: Mapping[str, Any] | None
 
 
+class CrudOptions(TypedDict, total=False):
+    """What `crud` takes besides the table: options of all its routes; see `RouteOptions`.
+
+    With `dependencies`, the host does not answer alone.
+    """
+
+    dependencies: Sequence[Any] | None
+    isolation: Isolation
+    max_concurrency: int
+    max_requests: int
+    tags: Sequence[str | Enum] | None
+    responses: Mapping[int | str, Mapping[str, Any]] | None
+    deprecated: bool | None
+    include_in_schema: bool
+    openapi_extra: Mapping[str, Any] | None
+
+
 class SocketOptions(TypedDict, total=False):
     """What the decorators of websocket routes take besides the path and the name.
 
@@ -113,6 +132,16 @@ def wrong_options(options: Mapping[str, Any]) -> Iterator[str]:
     status = options.get("status_code")
     if status is not None and not 100 <= int(status) <= 599:
         yield f"an HTTP status lies between 100 and 599, not {status}"
+    yield from wrong_rules(
+        options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")
+    )
+
+
+def wrong_crud_options(options: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each invalid option of `crud`."""
+    unknown = options.keys() - CrudOptions.__annotations__.keys()
+    if unknown:
+        yield f"crud has no option {', '.join(sorted(unknown))}"
     yield from wrong_rules(
         options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")
     )

@@ -85,7 +85,6 @@ class Route:
         self.is_socket = declared.is_socket
         self.status_code = 101 if self.is_socket else int(options.get("status_code") or 200)
         self.sleepers: tuple[Sleeper, ...] = ()
-        self.doc = _first_paragraph(declared.handler)
         self.isolation: str | None = options.get("isolation")
         self.max_concurrency: int | None = options.get("max_concurrency")
         self.max_requests: int | None = options.get("max_requests")
@@ -96,6 +95,7 @@ class Route:
     def prepare(self) -> None:
         """Read the signature of the handler, and the current state of the application."""
         options, context = self.declared.options, self.context
+        self.doc = _first_paragraph(self.handler)
         root = self.declared.calls(
             self.path_names, options.get("dependencies") or (), context.dependency_overrides
         )

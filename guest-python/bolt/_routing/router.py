@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .._dependencies.call_tree import Call, call_tree
 from .._dependencies.injected import RouteKind
 from .._errors import Unsupported
 from .._websockets.sleepers import check_endpoint, connect_of, first_method
 from ..exceptions import BuildError
-from .location import location, qualname
+from .location import caller, location, qualname
 from .options import (
     WEBSOCKET,
+    CrudOptions,
     RouteOptions,
     SocketOptions,
     combined,
+    wrong_crud_options,
     wrong_options,
     wrong_socket_options,
 )
 from .path_templates import PathError, parse_path
 from .views import view_methods
+
+if TYPE_CHECKING:
+    from .._crud.resource import Resource
 
 __all__ = ["Declaration", "Router", "Routes"]
 
@@ -179,6 +184,64 @@ class Routes:
     def viewset(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[type], type]:
         """Register a class with `list`, `create`, `retrieve`, `update`, ...; see `ViewSet`."""
         return self._view(path, options)
+
+    def crud(
+        self,
+        model: Any,
+        *,
+        table: str | None = None,
+        path: str | None = None,
+        database: str = "main",
+        key: str | None = None,
+        only: Collection[str] | None = None,
+        filters: Sequence[str] | None = None,
+        page: int = 20,
+        most: int = 100,
+        **options: Unpack[CrudOptions],
+    ) -> Resource:
+        """Serve a table: `list`, `create`, `read`, `update` and `delete` its rows.
+
+        model: a Struct or a dataclass with a field for each column; or a model of SQLAlchemy or
+            Django, which also names the table and the key.
+        path: by default the name of the table. An item is one segment below.
+        key: the field that identifies an item, an int, str or UUID; by default `id`.
+        only: the operations to serve.
+        filters: query parameters that rows have to match: names of columns, with `__ne`, `__gt`,
+            `__gte`, `__lt` or `__lte` behind them if they are not to be equal. By default, all
+            columns.
+        page, most: the default and the largest `limit` of a list.
+        options: see `CrudOptions`.
+
+        Where no code of the app has to run, the host answers without an interpreter.
+
+        The result decorates a class. A method `list`, `create`, `read`, `update` or `delete` is a
+        handler in place of that operation. `before_create`, `before_update`, `before_delete` and
+        `after_...` run around it, in one transaction with it: they take `item`, `before_update`
+        and `after_update` also `changes`, and whatever handlers take. What they return, if it is
+        not None, replaces the item; for `before_update`, the changes.
+
+        Raises BuildError, which names the line, for a table that cannot be served.
+        """
+        # Late, because most apps have no tables and need none of the modules.
+        from .._crud.resource import Resource
+
+        file, line = caller(1)
+
+        name = getattr(model, "__name__", repr(model))
+
+        def failure(message: str) -> BuildError:
+            return BuildError(message, handler=f"crud({name})", file=file, line=line)
+
+        for problem in wrong_crud_options(options):
+            raise failure(problem)
+        try:
+            made = Resource(model, table, path, database, key, only, filters, (page, most), failure)
+        except (Unsupported, NameError, ValueError) as error:
+            raise failure(str(error)) from None
+        for one in made.endpoints():
+            own = combined(dict(options), one.options)
+            self.declare(Declaration(one.method, one.path, own, one.handler, file, line))
+        return made
 
     def _route(
         self, methods: tuple[str, ...], path: str, options: RouteOptions
