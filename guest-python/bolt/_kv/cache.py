@@ -48,7 +48,11 @@ def cache(
     dict. Callers that wait for the same result in one interpreter share one call, and what it
     raises. While the store is away, the function is called each time; the log says so once.
 
-    Raises TypeError for a generator function, and a call does so for an argument that is no JSON.
+    The name of the function is part of the key: functions that another one makes share their
+    results, unless `key` tells them apart.
+
+    Raises TypeError for a generator function and for one without a name; and a call does so for an
+    argument that is no JSON.
     """
     millis(ttl)
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._callables import function_in
 from .values import LONGEST_KEY
 
 __all__ = ["ArgumentKey"]
@@ -25,20 +24,25 @@ class ArgumentKey:
 
     function: the function whose results are kept.
     chosen: what makes a text of the arguments, instead of their JSON.
+
+    Raises TypeError for what has no name of its own: a lambda, a partial, an object.
     """
 
     def __init__(self, function: Callable[..., Any], chosen: Callable[..., str] | None) -> None:
-        named = function_in(function)
-        self._name = f"{named.__module__}.{named.__qualname__}"
+        name = getattr(function, "__qualname__", "")
+        if not name or name.endswith("<lambda>"):
+            # Others would have the same name.
+            told = "has no name of its own, under which results could be kept"
+            raise TypeError(f"{function!r} {told}: write a function with `def`")
+        self._name = f"{function.__module__}.{name}"
         self._chosen = chosen
         self._signature = inspect.signature(function)
         parameters = list(self._signature.parameters.values())
         kinds = {parameter.kind for parameter in parameters}
         # Calls of most functions give all arguments in order, or all by name.
-        self._is_simple = not kinds & {
-            inspect.Parameter.VAR_POSITIONAL,
-            inspect.Parameter.VAR_KEYWORD,
-        }
+        usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self._may_be_in_order = kinds <= {usual, inspect.Parameter.POSITIONAL_ONLY}
+        self._may_be_named = kinds <= {usual, inspect.Parameter.KEYWORD_ONLY}
         self._names = tuple([parameter.name for parameter in parameters])
 
     def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -59,9 +63,9 @@ class ArgumentKey:
 
     def _values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
         """The arguments in the order of the parameters, with the defaults of those not given."""
-        if self._is_simple and len(args) == len(self._names) and not kwargs:
+        if self._may_be_in_order and len(args) == len(self._names) and not kwargs:
             values: list[Any] = list(args)
-        elif self._is_simple and not args and tuple(kwargs) == self._names:
+        elif self._may_be_named and not args and tuple(kwargs) == self._names:
             values = list(kwargs.values())
         else:
             bound = self._signature.bind(*args, **kwargs)
