@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from kvfake import KvHost, host, run
 
 from bolt import kv
 from bolt._kv import host as hosts
+from bolt._runtime.warmup_kv import warm_up_kv
 
 __all__ = ["host"]
 
@@ -358,6 +360,26 @@ def test_commands_that_nobody_waits_for_any_more() -> None:
         run(cut_off())
     finally:
         kv.install(None, int)
+
+
+def test_the_rehearsal_before_the_snapshot() -> None:
+    runtime: Any = ModuleType("runtime")
+
+    class Bindings(KvHost):
+        def call(self, *arguments: Any) -> Any:
+            return runtime.call_import(*arguments)
+
+    def real(*_: Any) -> Any:
+        raise AssertionError("there is no host yet")
+
+    runtime.call_import = real
+    bindings = Bindings(pends=False)
+    kv.install(bindings, lambda: 0)
+    try:
+        warm_up_kv(bindings, runtime)
+    finally:
+        kv.install(None, int)
+    assert runtime.call_import is real
 
 
 def test_without_a_host_nothing_works() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -77,7 +76,7 @@ class Signer:
 
 
 def _mac(key: bytes, text: bytes) -> bytes:
-    return hmac.digest(key, text, hashlib.sha256)
+    return hmac.digest(key, text, "sha256")
 
 
 def _signature(key: bytes, signed: str) -> str:
