@@ -146,10 +146,12 @@ class HTTPConnection:
     def session(self) -> Session:
         """The session of the client: a dict, whose changes `bolt.sessions` keeps."""
         if self._session is None:
-            raise AttributeError(
-                "there is no session, because no SessionMiddleware is around this handler: write "
-                "`api.add_middleware(SessionMiddleware, secret_key=...)`, from bolt.sessions"
-            )
+            told = "because no SessionMiddleware is around this handler: write "
+            what = "`api.add_middleware(SessionMiddleware, secret_key=...)`, from bolt.sessions"
+            if self._kind != "http":
+                told = "because middleware is not around WebSockets: read that of the client with "
+                what = "`await SessionMiddleware(...).load(websocket)`, from bolt.sessions"
+            raise AttributeError(f"there is no session, {told}{what}")
         return self._session.use()
 
     @property

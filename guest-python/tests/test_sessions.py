@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kvfake import KvHost, kv_host, run
 
-from bolt import BoltAPI, JSONResponse, Request, kv
+from bolt import BoltAPI, JSONResponse, Request, WebSocket, kv
 from bolt._sessions.signing import Signer
 from bolt.exceptions import HTTPException
 from bolt.sessions import Session, SessionMiddleware
@@ -396,6 +396,10 @@ def test_reading_without_middleware(kind: str, host: KvHost) -> None:
     assert found == {"a": 1} and type(found) is Session
     with pytest.raises(AttributeError, match="no SessionMiddleware is around this handler"):
         request.session  # noqa: B018
+    wire = ("GET", "ws", "/", "", sent, None, {}, None, "")
+    with pytest.raises(AttributeError, match=r"SessionMiddleware\(...\)\.load\(websocket\)"):
+        WebSocket(wire).session  # noqa: B018
+    assert run(SessionMiddleware("secret", store=store).load(WebSocket(wire))) == {"a": 1}
 
 
 def test_other_classes_are_refused() -> None:
