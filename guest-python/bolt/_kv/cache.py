@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from .._callables import kind_of
 from .._serialization.json_text import json_text
 from .cache_keys import ArgumentKey
-from .command import Pending, ask
+from .command import Pending, ask, ask_for
 from .errors import DataError, Error, NotGranted, Unavailable
 from .store import Store, Ttl
 from .values import decode, encode, millis
@@ -116,7 +116,7 @@ class _Results:
         key = self._key(args, kwargs)
         is_away = False
         try:
-            found = self._ask("get", (key,))
+            found = ask_for(self._store, key)
             value = _read(found.block() if type(found) is Pending else found, key)
         except Unavailable as exc:
             is_away, value = self._tell(exc), _MISSING
@@ -152,7 +152,7 @@ class _Results:
                 return decode(kept, key)
         is_away = False
         try:
-            found = self._ask("get", (key,))
+            found = ask_for(self._store, key)
             if type(found) is not Pending:
                 value = _read(found, key)
                 if value is not _MISSING:

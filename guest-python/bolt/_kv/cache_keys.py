@@ -13,6 +13,8 @@ from .values import LONGEST_KEY
 __all__ = ["ArgumentKey"]
 
 _PREFIX = "cache:"
+# Not the prefix above: a client may know a hash, and send it as an argument.
+_HASHED = "cached-hash:"
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _encode = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True
@@ -53,15 +55,15 @@ class ArgumentKey:
                 told = f"the key of a result of {self._name} is text"
                 raise TypeError(f"{told}, not {type(text).__qualname__}")
         else:
-            text = _encode(self._values(args, kwargs))
+            text = self._text(args, kwargs)
         key = f"{_PREFIX}{self._name}:{text}"
         if len(key) * 4 > LONGEST_KEY and len(key.encode()) > LONGEST_KEY:
-            digest = hashlib.sha256(text.encode()).hexdigest()
+            digest = hashlib.sha256(key.encode()).hexdigest()
             # The name may be as long as its author likes.
-            key = f"{_PREFIX}{self._name[:100]}:{digest}"
+            key = f"{_HASHED}{self._name[:100]}:{digest}"
         return key
 
-    def _values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    def _text(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The arguments in the order of the parameters, with the defaults of those not given."""
         if self._may_be_in_order and len(args) == len(self._names) and not kwargs:
             values: list[Any] = list(args)
@@ -71,10 +73,12 @@ class ArgumentKey:
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
             values = list(bound.arguments.values())
+        if _SCALARS.issuperset(map(type, values)):
+            # Faster than JSON, and different values have different ones too.
+            return repr(values)
         for name, value in zip(self._names, values, strict=True):
-            if type(value) not in _SCALARS:
-                self._check(name, value)
-        return values
+            self._check(name, value)
+        return _encode(values)
 
     def _check(self, name: str, value: Any) -> None:
         """Raise for a value whose JSON is not its own, as that of an object without one."""

@@ -8,11 +8,17 @@ from typing import Any
 
 from . import host as hosts
 from .errors import failure
+from .values import LONGEST_KEY, checked_key
 
-__all__ = ["Pending", "ask"]
+__all__ = ["Pending", "ask", "ask_for"]
 
 # Version 2 has no references, so the host reads it without a table.
 _VERSION = 2
+# What a marshalled tuple of one ASCII text begins with, by the length of the text.
+_HEADS = [
+    dumps(("x" * length,), _VERSION).decode("latin-1").removesuffix("x" * length)
+    for length in range(LONGEST_KEY + 1)
+]
 
 
 def ask(store: str, command: str, arguments: tuple[Any, ...]) -> Any:
@@ -27,6 +33,18 @@ def ask(store: str, command: str, arguments: tuple[Any, ...]) -> Any:
     if type(outcome) is hosts.done:
         return loads(outcome.value)
     return _undone(outcome)
+
+
+def ask_for(store: str, key: str) -> Any:
+    """As `ask`, the command `get` of one key. Raises TypeError or ValueError if it is no key.
+
+    This runs so often that the usual key is tested and marshalled here.
+    """
+    if type(key) is str and key.isascii() and 0 < len(key) <= LONGEST_KEY and not hosts.dropped:
+        sent = _HEADS[len(key)] + key
+        outcome = hosts.host.call(hosts.current(), store, "get", sent)
+        return loads(outcome.value) if type(outcome) is hosts.done else _undone(outcome)
+    return ask(store, "get", (checked_key(key),))
 
 
 def _undone(outcome: Any) -> Pending:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from .command import Pending, ask
-from .values import LONGEST_KEY, checked_key, checked_prefix, decode, encode, millis
+from .command import Pending, ask, ask_for
+from .values import checked_key, checked_prefix, decode, encode, millis
 
 __all__ = ["Store", "SyncStore"]
 
@@ -89,10 +89,7 @@ class Store(_Base):
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default without one."""
-        # This method runs so often that it tests the usual key itself.
-        if type(key) is not str or not key.isascii() or not 0 < len(key) <= LONGEST_KEY:
-            key = checked_key(key)
-        found = ask(self.name, "get", (key,))
+        found = ask_for(self.name, key)
         if type(found) is Pending:
             found = await found.result()
         value = found[0]
@@ -215,9 +212,7 @@ class SyncStore(_Base):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or the default without one."""
-        if type(key) is not str or not key.isascii() or not 0 < len(key) <= LONGEST_KEY:
-            key = checked_key(key)
-        found = ask(self.name, "get", (key,))
+        found = ask_for(self.name, key)
         if type(found) is Pending:
             found = found.block()
         value = found[0]
