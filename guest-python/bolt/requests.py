@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from ._datastructures.cookies import parse_cookies
@@ -12,6 +12,9 @@ from ._datastructures.headers import Headers
 from ._datastructures.urls import URL, QueryParams
 from ._streams import progress
 from ._streams.inflow import block_parts, read_parts
+
+if TYPE_CHECKING:
+    from ._sessions.session import Session
 
 __all__ = ["HTTPConnection", "Request"]
 
@@ -41,6 +44,8 @@ class HTTPConnection:
     """
 
     _kind = "http"
+    # The session that a SessionMiddleware has given it.
+    _session: Session | None = None
 
     def __init__(self, wire: tuple[Any, ...], app: Any = None) -> None:
         (
@@ -136,6 +141,18 @@ class HTTPConnection:
     def cookies(self) -> dict[str, str]:
         """The cookies."""
         return parse_cookies(self.headers.getlist("cookie"))
+
+    @property
+    def session(self) -> Session:
+        """The session of the client: a dict, whose changes `bolt.sessions` keeps."""
+        if self._session is None:
+            told = "because no SessionMiddleware is around this handler: write "
+            what = "`api.add_middleware(SessionMiddleware, secret_key=...)`, from bolt.sessions"
+            if self._kind != "http":
+                told = "because middleware is not around WebSockets: read that of the client with "
+                what = "`await SessionMiddleware(...).load(websocket)`, from bolt.sessions"
+            raise AttributeError(f"there is no session, {told}{what}")
+        return self._session.use()
 
     @property
     def user(self) -> Any:

@@ -14,6 +14,7 @@ from .._routing.router import Declaration, Routes
 from .._schema.models import walk_models
 from .context import AppContext
 from .lifespan import Lifespan
+from .middleware import make_middleware
 
 __all__ = ["BoltAPI", "Description"]
 
@@ -151,6 +152,14 @@ class BoltAPI(Routes):
             return function
 
         return register
+
+    def add_middleware(self, cls: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """Register a middleware class of the SDK, such as `bolt.sessions.SessionMiddleware`.
+
+        args, options: those of the class. It counts as a function of `middleware`. Raises TypeError
+        for any other class, such as one of Starlette.
+        """
+        self.middleware()(make_middleware(cls, args, options))
 
     def mount(self, path: str, api: BoltAPI) -> None:
         """Serve another application below a path.

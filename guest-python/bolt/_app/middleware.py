@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..requests import Request
 from ..responses import JSON, Response
 from .exception_handling import http_error
 
-__all__ = ["Middleware"]
+__all__ = ["Middleware", "make_middleware"]
 
 CallNext = Callable[[Request], Awaitable[Response]]
 
@@ -44,6 +45,25 @@ class Middleware:
             return await step(len(functions) - 1, request)
 
         return around
+
+
+def make_middleware(
+    cls: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> Callable[[Request, CallNext], Awaitable[Any]]:
+    """An object of a middleware class of the SDK, which is called as a function is.
+
+    Raises TypeError for other classes, such as those of ASGI, which are called with an application.
+    """
+    call = getattr(cls, "__call__", None)  # noqa: B004
+    is_one = isinstance(cls, type) and inspect.iscoroutinefunction(call)
+    if not is_one or "app" in inspect.signature(cls).parameters:
+        name = getattr(cls, "__qualname__", repr(cls))
+        raise TypeError(
+            f"{name} is no middleware class of bolt: the objects of one are called with a request "
+            "and `call_next`"
+        )
+    made: Callable[[Request, CallNext], Awaitable[Any]] = cls(*args, **options)
+    return made
 
 
 def _as_response(result: Any, status: int) -> Response:

@@ -24,6 +24,7 @@ import componentize_py_runtime as runtime
 from componentize_py_types import Err, Ok
 from wit_world.imports import host
 from wit_world.imports import http as host_http
+from wit_world.imports import kv as host_kv
 from wit_world.imports import sockets as host_sockets
 from wit_world.imports import sql as host_sql
 from wit_world.imports import streams as host_streams
@@ -36,6 +37,8 @@ from .._app.lifespan import Lifespan
 from .._app.manifest import manifest
 from .._datastructures import uploads
 from .._dependencies.after_response import Exits, pending
+from .._kv import host as kv
+from .._kv.host import waiting as commands
 from .._serialization.replies import encode_exception, encode_reply
 from .._sql import host as sql
 from .._sql.host import waiting as statements
@@ -62,6 +65,7 @@ from .randomness import Generators
 from .snapshot import LastArguments, fill_holes, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
+from .warmup_kv import warm_up_kv
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 from .warmup_sql import warm_up_sql
 
@@ -272,7 +276,7 @@ def _reply_to_socket(request: int, reply: str) -> None:
 
 
 def _wake() -> None:
-    """The host's alarm fired: for a timer, for the progress of an exchange, a stream or a topic."""
+    """The host's alarm fired: for a timer, or for progress of an exchange, a stream, a command."""
     if waiting():
         on_news()
     if flows:
@@ -281,6 +285,8 @@ def _wake() -> None:
         subscription.on_news()
     if statements:
         sql.on_news()
+    if commands:
+        kv.on_news()
     _loop.tick()
 
 
@@ -488,10 +494,12 @@ def _settle() -> None:
     line.install(host_sockets, _sockets)
     topics.install(host_topics)
     sql.install(host_sql, _current)
+    kv.install(host_kv, _current)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
     warm_up_sql(host_sql, runtime)
+    warm_up_kv(host_kv, runtime)
     _warmups.clear()
     gc.collect()
     immortalize()
@@ -519,6 +527,7 @@ class Loader:
             os.environ.clear()
             topics.install(None)
             sql.install(None, _current)
+            kv.install(None, _current)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
             finally:
@@ -526,6 +535,7 @@ class Loader:
                 os.environ.update(later)
                 topics.install(host_topics)
                 sql.install(host_sql, _current)
+                kv.install(host_kv, _current)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

@@ -15,6 +15,7 @@ __all__ = [
     "OF_APP",
     "OF_OS",
     "OF_REQUEST",
+    "OF_ROUTER",
     "OF_STRUCT",
     "OPTIONS",
     "PROCESSES",
@@ -45,8 +46,13 @@ SAME_PARTS = frozenset(
     }
 )
 _MIDDLEWARE = (
-    'there are no middleware classes: write a function `@api.middleware("http") async def '
-    "f(request, call_next)` that sets the headers, or let the proxy before bolt-host do it."
+    "of middleware classes there is `bolt.sessions.SessionMiddleware`: for anything else write a "
+    'function `@api.middleware("http") async def f(request, call_next)` that sets the headers, or '
+    "let the proxy before bolt-host do it."
+)
+_SESSIONS = (
+    "write `from bolt.sessions import SessionMiddleware` and "
+    "`api.add_middleware(SessionMiddleware, secret_key=...)`."
 )
 _STARTUP = (
     "write `BoltAPI(lifespan=f)` with an async context manager `f(app)`: "
@@ -81,6 +87,7 @@ _JSON = "return the record or dict itself: the host encodes it as JSON."
 
 FRAMEWORK_PARTS = {
     "middleware": _MIDDLEWARE,
+    "middleware.sessions": _SESSIONS,
     "staticfiles": _STATIC,
     "templating": _TEMPLATES,
     "datastructures": "write `from bolt import UploadFile`; `request.headers`, `request.url` and "
@@ -105,7 +112,7 @@ NAMES = {
     "GZipMiddleware": _MIDDLEWARE,
     "TrustedHostMiddleware": _MIDDLEWARE,
     "HTTPSRedirectMiddleware": _MIDDLEWARE,
-    "SessionMiddleware": _MIDDLEWARE,
+    "SessionMiddleware": _SESSIONS,
     "BaseModel": _MODEL,
     "RootModel": _MODEL,
     "BaseSettings": _SETTINGS,
@@ -122,7 +129,6 @@ NAMES = {
 
 # Attributes of an application or a router that FastAPI has.
 OF_APP = {
-    "add_middleware": _MIDDLEWARE,
     "user_middleware": _MIDDLEWARE,
     "on_event": _STARTUP,
     "add_event_handler": _STARTUP,
@@ -136,6 +142,7 @@ OF_APP = {
     "router": "write `api` itself: the application has the methods of a router.",
     "middleware_stack": _MIDDLEWARE,
 }
+OF_ROUTER = {**OF_APP, "add_middleware": _MIDDLEWARE}
 # Arguments of `FastAPI(...)`.
 OPTIONS = {
     "middleware": _MIDDLEWARE,
@@ -162,8 +169,6 @@ OF_STRUCT = {
 }
 OF_REQUEST = {
     "form": _DETAIL,
-    "session": "keep the session in a cookie (`response.set_cookie`) or in a database: "
-    "interpreters share no memory.",
     "auth": "declare a dependency of `bolt.security`.",
 }
 
@@ -256,6 +261,7 @@ INSIDE = {
 }
 # Parts of what an exception says.
 SAYING = {
+    "is no middleware class of bolt": _MIDDLEWARE,
     "can't start new thread": _THREADS,
     "does not support processes": PROCESSES,
     "No time zone found": "`pip install --target . tzdata` in the app's folder: "

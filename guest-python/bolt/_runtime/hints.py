@@ -34,7 +34,7 @@ _FRAMEWORKS = ("fastapi", "starlette")
 # These are looked up in the classes of their values, and in the classes themselves.
 _OWNERS: tuple[tuple[type, dict[str, str]], ...] = (
     (BoltAPI, texts.OF_APP),
-    (Router, texts.OF_APP),
+    (Router, texts.OF_ROUTER),
     (Struct, texts.OF_STRUCT),
     (Request, texts.OF_REQUEST),
 )
@@ -113,7 +113,8 @@ def _of(raised: _Raised) -> str | None:
             return missing
     if isinstance(exc, TypeError):
         option = _UNKNOWN_OPTION.search(text)
-        return None if option is None else texts.OPTIONS.get(option[1])
+        if option is not None:
+            return texts.OPTIONS.get(option[1])
     if type(exc).__name__ == "gaierror":
         return texts.SOCKETS
     for part, sentence in texts.SAYING.items():
@@ -155,9 +156,11 @@ def _imported(traceback: TracebackType | None) -> str | None:
 
 def _of_framework(module: str) -> str:
     """For an import of FastAPI or Starlette."""
-    part = module.split(".")[1] if "." in module else ""
-    if part in texts.FRAMEWORK_PARTS:
-        return texts.FRAMEWORK_PARTS[part]
+    _, _, inner = module.partition(".")
+    part = inner.partition(".")[0]
+    for known in (inner, part):
+        if known in texts.FRAMEWORK_PARTS:
+            return texts.FRAMEWORK_PARTS[known]
     place = f"bolt.{part}" if part in texts.SAME_PARTS else "bolt"
     return texts.FRAMEWORK.format(place=place)
 

@@ -1,0 +1,1 @@
+"""What `bolt.kv` is made of."""

@@ -1,0 +1,1 @@
+"""What `bolt.sessions` is made of."""
