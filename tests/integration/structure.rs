@@ -130,7 +130,10 @@ fn mechanism_stays_in_its_place() {
             assert!(may(&["sandbox", "pool/driver", "internals"]), "{name} uses the bindings");
         }
         if source.uses(&["std", "env"]) {
-            assert!(may(&["config/cache_folder", "builder/python_env"]), "{name} reads the environment");
+            assert!(
+                may(&["config/cache_folder", "config/databases", "builder/python_env"]),
+                "{name} reads the environment"
+            );
         }
         if source.has_unsafe {
             assert!(may(&["sandbox/compile_cache", "main"]), "{name} has unsafe code");

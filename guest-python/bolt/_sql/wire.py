@@ -77,9 +77,13 @@ def _plain(value: Any, place: int) -> Any:
 
 def _in_json(value: Any, place: int) -> Any:
     """A value within a list or a dict, which may be an array of the database."""
-    plain = _plain(value, place)
+    try:
+        plain = _plain(value, place)
+    except DataError:
+        plain = b""
     if isinstance(plain, bytes):
-        raise DataError(f"argument {place} is not JSON: it contains bytes")
+        kind = type(value).__qualname__
+        raise DataError(f"argument {place} is not JSON: it contains a {kind}")
     return plain
 
 

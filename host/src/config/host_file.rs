@@ -9,6 +9,7 @@ use crate::config::egress::{Grant, Grants};
 use crate::config::kv::KvGrant;
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
+use crate::config::mistakes::Mistakes;
 
 use crate::config::origin::Origin;
 use crate::config::origin::Tenant;
@@ -60,31 +61,6 @@ impl HostFile {
     pub fn hosts(&self) -> VirtualHosts {
         let mounts: Vec<_> = self.tenants.iter().map(|tenant| tenant.mount.clone()).collect();
         VirtualHosts::new(&mounts).unwrap_or_default()
-    }
-}
-
-struct Mistakes<'t> {
-    text: &'t str,
-    path: &'t Path,
-    found: Vec<(usize, String)>,
-}
-
-impl Mistakes<'_> {
-    fn add(&mut self, at: usize, sentence: &str) {
-        let line = self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1;
-        self.found.push((line, sentence.to_owned()));
-    }
-
-    /// The value; an error becomes a mistake and `None`.
-    fn take<T>(&mut self, at: usize, outcome: Result<T, String>) -> Option<T> {
-        outcome.map_err(|sentence| self.add(at, &sentence)).ok()
-    }
-
-    fn told(mut self) -> String {
-        self.found.sort();
-        let lines: Vec<_> =
-            self.found.iter().map(|(line, text)| format!("{}:{line}: {text}", self.path.display())).collect();
-        lines.join("\n")
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod limit_kind;
 pub(crate) mod limit_name;
 pub(crate) mod limit_table;
 pub(crate) mod limits;
+pub(crate) mod mistakes;
 pub(crate) mod origin;
 pub(crate) mod preopens;
 pub(crate) mod units;

@@ -15,6 +15,7 @@ pub fn value(wire: &Wire, ty: &Type) -> Option<Value> {
         }
         (Wire::Tuple(parts), Type::DateTime) => moment(parts).map(Value::Text),
         (Wire::Tuple(parts), Type::Date) => day(parts).map(Value::Text),
+        (Wire::Value(Value::Text(text)), Type::Decimal) => decimal(text).map(Value::Text),
         (wire, Type::Uuid) => uuid(wire).map(|id| Value::Text(id.to_string())),
         (Wire::Value(Value::Int(index)), Type::Enum(choices)) => {
             match choices.values().get(usize::try_from(*index).ok()?)? {
@@ -37,6 +38,44 @@ fn uuid(wire: &Wire) -> Option<uuid::Uuid> {
         Wire::Value(Value::Int(number)) => u128::try_from(*number).ok().map(uuid::Uuid::from_u128),
         _ => None,
     }
+}
+
+/// As `str(Decimal(text))` of Python: in scientific notation where the exponent is positive or the number very small.
+fn decimal(text: &str) -> Option<String> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        // Infinity, or no number.
+        return None;
+    }
+    let all = format!("{whole}{fraction}");
+    let digits = match all.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    let exponent = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let count = i64::try_from(digits.len()).ok()?;
+    let left = exponent.checked_add(count)?;
+    let point = if exponent <= 0 && left > -6 { left } else { 1 };
+    let mut out = match usize::try_from(point) {
+        Ok(0) | Err(_) => {
+            let zeros = "0".repeat(usize::try_from(-point).ok()?);
+            format!("{sign}0.{zeros}{digits}")
+        }
+        Ok(point) if point >= digits.len() => format!("{sign}{digits}"),
+        Ok(point) => format!("{sign}{}.{}", &digits[..point], &digits[point..]),
+    };
+    if left != point {
+        let _ = write!(out, "E{:+}", left - point);
+    }
+    Some(out)
 }
 
 fn numbers(parts: &[Wire]) -> Option<Vec<i64>> {
@@ -75,6 +114,28 @@ fn moment(parts: &[Wire]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The right side is `str(Decimal(text))` of CPython 3.14.
+    #[test]
+    fn decimals_are_those_of_python() {
+        for (text, expected) in [
+            ("1.50", "1.50"),
+            ("007.5", "7.5"),
+            ("-0.0", "-0.0"),
+            ("1e3", "1E+3"),
+            ("1.23e5", "1.23E+5"),
+            ("123e-2", "1.23"),
+            ("0.000001", "0.000001"),
+            ("0.0000001", "1E-7"),
+            ("12e-8", "1.2E-7"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("0e5", "0E+5"),
+        ] {
+            assert_eq!(decimal(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(decimal("Infinity"), None);
+    }
 
     #[test]
     fn moments_are_those_of_python() {

@@ -36,8 +36,14 @@ pub async fn answer(
     let reply =
         |body| Reply { status: declared.status, content_type: ContentType::Json, headers: Vec::new(), body };
     if query.operation == Operation::List {
-        let reply = reply(reply::Body::Stream(Flow::Plain));
-        return Ok(Answer { id, route, reply, stream: Some(Flowing::Rows(rows)) });
+        return match rows.whole().await {
+            Ok(Some(all)) => Ok(Answer { id, route, reply: reply(reply::Body::Bytes(all)), stream: None }),
+            Ok(None) => {
+                let reply = reply(reply::Body::Stream(Flow::Plain));
+                Ok(Answer { id, route, reply, stream: Some(Flowing::Rows(rows)) })
+            }
+            Err(problem) => explained(id, route, problem),
+        };
     }
     match one(&mut rows).await {
         Ok(Some(_)) if query.operation == Operation::Delete => {

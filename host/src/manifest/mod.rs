@@ -14,6 +14,7 @@ pub mod pattern;
 mod resolver;
 pub mod router;
 pub mod swagger_ui;
+mod table_check;
 pub mod table_query;
 pub mod type_label;
 pub mod types;

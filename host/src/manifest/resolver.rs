@@ -6,6 +6,7 @@ use crate::manifest::constraints::{Bound, Constraints};
 use crate::manifest::isolation::RouteIsolation;
 use crate::manifest::parts::{BodyKind, FileRules, Manifest, Needs, Param, Refusal, Route};
 use crate::manifest::pattern::Pattern;
+use crate::manifest::table_check;
 use crate::manifest::type_label::label;
 use crate::manifest::types::{Absent, Discriminator, Field, Model, Tag, Type, Union};
 use crate::manifest::wire::{self, Source};
@@ -51,7 +52,7 @@ impl Resolver {
         let routes = wire.routes.iter().map(|route| self.route(route)).collect::<Result<Vec<_>, _>>()?;
         for route in &routes {
             if let Some(query) = &route.query {
-                let checked = query.check(&route.params, &models);
+                let checked = table_check::check(query, &route.params, &models);
                 checked.map_err(|why| format!("handler {} {why}", route.name))?;
             }
         }

@@ -6,7 +6,7 @@ use crate::config::limit_table::Limit;
 use crate::quota::connections::ConnectionQuota;
 use crate::quota::files::FilePlace;
 use crate::sandbox::connection_problem::{Kind, TcpProblem};
-use crate::sandbox::connection_tls::{self, TlsOptions};
+use crate::sandbox::connection_tls::{self, Duplex, Ready, TlsOptions};
 use crate::sandbox::news::Progress;
 use crate::sandbox::resolver;
 use crate::sandbox::this_machine;
@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -28,17 +28,6 @@ const BUFFER: usize = 64 * 1024;
 const LONGEST: Duration = Duration::from_secs(30);
 /// How long what was written before `close` may take to go out.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-/// What a guest knows of a connection that is ready.
-#[derive(Debug, Clone, Default)]
-pub struct Ready {
-    pub peer: String,
-    pub local: String,
-    /// The version of TLS, or nothing.
-    pub tls: String,
-    pub protocol: String,
-    pub certificate: Vec<u8>,
-}
 
 /// How far `connect` or `start-tls` is.
 #[derive(Debug, Clone)]
@@ -233,10 +222,6 @@ impl Shared {
         }
     }
 }
-
-/// A stream with or without TLS.
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 async fn run(target: Target, shared: &Shared) {
     let connecting = tokio::time::timeout(LONGEST, connect(&target));

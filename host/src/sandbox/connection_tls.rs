@@ -1,6 +1,5 @@
 //! TLS on a connection of a guest: the host has the keys and the certificates.
 
-use crate::sandbox::connection::{Duplex, Ready};
 use crate::sandbox::connection_problem::{Kind, TcpProblem};
 use crate::util::client_tls::{self, Trust};
 use bytes::{Buf, Bytes};
@@ -20,6 +19,21 @@ pub const MOST_OPTIONS: usize = 256 * 1024;
 const MOST_PROTOCOLS: usize = 16;
 /// For servers that have no name. It is not sent.
 const NAMELESS: &str = "nameless.invalid";
+
+/// What a guest knows of a connection that is ready.
+#[derive(Debug, Clone, Default)]
+pub struct Ready {
+    pub peer: String,
+    pub local: String,
+    /// The version of TLS, or nothing.
+    pub tls: String,
+    pub protocol: String,
+    pub certificate: Vec<u8>,
+}
+
+/// A stream with or without TLS.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// What the guest wants of TLS.
 #[derive(Debug, Clone, Deserialize)]

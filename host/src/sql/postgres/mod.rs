@@ -11,6 +11,7 @@ mod problem;
 mod reader;
 mod row;
 mod run;
+mod server;
 mod session;
 mod terms;
 mod thread;

@@ -3,8 +3,8 @@
 use crate::sql::engine::{Label, Session};
 use crate::sql::job::Job;
 use crate::sql::postgres::clean::{self, Effect};
-use crate::sql::postgres::pool::{self, Server};
 use crate::sql::postgres::run::Connection;
+use crate::sql::postgres::server::{self, Server};
 use crate::sql::problem::{Kind, SqlProblem};
 use deadpool::managed::{Object, Pool};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ struct Transaction {
 /// Run what comes until the request ends, and roll back what it leaves open.
 pub async fn attend(pool: &Pool<Server>, mut requested: Requested) {
     let end = requested.end;
-    let mut connection = match pool::connection(pool, end).await {
+    let mut connection = match server::connection(pool, end).await {
         Ok(connection) => connection,
         Err(problem) => {
             requested.jobs.close();
