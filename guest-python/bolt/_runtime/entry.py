@@ -27,6 +27,7 @@ from wit_world.imports import http as host_http
 from wit_world.imports import sockets as host_sockets
 from wit_world.imports import sql as host_sql
 from wit_world.imports import streams as host_streams
+from wit_world.imports import tcp as host_tcp
 from wit_world.imports import topics as host_topics
 
 from .. import http, topics
@@ -41,13 +42,15 @@ from .._sql import host as sql
 from .._sql.host import waiting as statements
 from .._streams import progress
 from .._streams.progress import flows
+from .._tcp import host as tcp
+from .._tcp.host import waiting as connections
+from .._tcp.patches import install_sockets
 from .._topics import subscription
 from .._topics.subscription import subscriptions
 from .._websockets import line
 from .._websockets.session import SocketEnded
 from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._exchange import on_news, waiting
-from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app, refuse_build
 from .app_log import AppLog
@@ -268,7 +271,7 @@ def _reply_to_socket(request: int, reply: str) -> None:
 
 
 def _wake() -> None:
-    """The host's alarm fired: for a timer, for the progress of an exchange, a stream or a topic."""
+    """The host's alarm fired: for a timer, for the progress of an exchange, a stream or another."""
     if waiting():
         on_news()
     if flows:
@@ -277,6 +280,8 @@ def _wake() -> None:
         subscription.on_news()
     if statements:
         sql.on_news()
+    if connections:
+        tcp.on_news()
     _loop.tick()
 
 
@@ -393,7 +398,7 @@ class Handlers:
 
 # The build.
 
-_late_imports = LateImporter(refuse_sockets)
+_late_imports = LateImporter()
 _warmups: list[tuple[int, WarmupCall]] = []
 _generators = Generators()
 
@@ -437,6 +442,7 @@ def _install_late_imports(*, compiled: bool) -> None:
 
 def _prepare() -> None:
     install_loop(_loop)
+    install_sockets()
     _output.install()
     support.await_result = _await_result
     support.callback = _pump.resume
@@ -470,7 +476,6 @@ def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -
             if lifespan not in _lifespans:
                 _lifespans.append(lifespan)
     _base = copy_context()
-    refuse_sockets()
     keep_source_lines()
     return api
 
@@ -483,6 +488,7 @@ def _settle() -> None:
     line.install(host_sockets, _sockets)
     topics.install(host_topics)
     sql.install(host_sql, _current)
+    tcp.install(host_tcp)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
@@ -514,6 +520,7 @@ class Loader:
             os.environ.clear()
             topics.install(None)
             sql.install(None, _current)
+            tcp.install(None)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
             finally:
@@ -521,6 +528,7 @@ class Loader:
                 os.environ.update(later)
                 topics.install(host_topics)
                 sql.install(host_sql, _current)
+                tcp.install(host_tcp)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()
