@@ -10,6 +10,7 @@ import _socket
 import asyncio
 import contextlib
 import errno
+import gc
 import itertools
 import json
 import os
@@ -170,15 +171,9 @@ class Line:
     def _push(self) -> None:
         before = len(self.outbox)
         if self.tls is not None and self.state == "ready":
-            while self.outbox:
-                try:
-                    count = self.tls.object.write(self.outbox[:16384])
-                except ssl.SSLWantReadError:
-                    break
+            while self._send_tls() and self.outbox:
+                count = self.tls.object.write(self.outbox[:16384])
                 del self.outbox[:count]
-                if not self._send_tls():
-                    break
-            self._send_tls()
         else:
             with contextlib.suppress(BlockingIOError):
                 while self.outbox:
@@ -307,6 +302,8 @@ class TcpHost:
         family = _socket.AF_INET6 if ":" in place[0] else _socket.AF_INET
         socket = _socket.socket(family, _socket.SOCK_STREAM)
         socket.setblocking(False)
+        # The kernel would take megabytes, and nothing would ever have to wait.
+        socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, ROOM)
         with contextlib.suppress(BlockingIOError):
             socket.connect(place)
         self.lines[number] = Line(socket)
@@ -482,6 +479,8 @@ def tcp_host() -> Iterator[TcpHost]:
     made = TcpHost()
     hosts.install(made)
     yield made
+    # What a test has dropped, maybe together with an exception.
+    gc.collect()
     hosts.sweep()
     left = list(made.lines)
     assert not left and not hosts.waiting, (left, hosts.waiting)

@@ -33,6 +33,7 @@ def server(
 ) -> Iterator[int]:
     """A server that takes some connections; the port. What its handler raises fails the test."""
     listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
     listener.listen(200)
     listener.settimeout(20)

@@ -28,7 +28,7 @@ _NEVER_CHECK_SUBJECT = 0x20
 _USUAL = 0x80000050 | 0x2000000 | 0x20000 | 0x400000 | 0x100000
 # OP_NO_TLSv1 and so on, by the version that each forbids.
 _FORBIDS = {0x4000000: 0x301, 0x10000000: 0x302, 0x8000000: 0x303, 0x20000000: 0x304}
-_PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 class TlsContext:
@@ -49,7 +49,7 @@ class TlsContext:
     _highest: int
     _host_flags: int
     _roots: bool
-    _authorities: list[str]
+    _authorities: dict[bytes, None]
     _alpn: list[str]
 
     def __new__(cls, protocol: int, *args: Any) -> TlsContext:
@@ -63,7 +63,8 @@ class TlsContext:
         self._lowest, self._highest = _LOWEST, _HIGHEST
         self._host_flags = _NEVER_CHECK_SUBJECT
         self._roots = False
-        self._authorities = []
+        # As a dict, which keeps their order.
+        self._authorities = {}
         self._alpn = []
         return self  # type: ignore[no-any-return]
 
@@ -150,14 +151,14 @@ class TlsContext:
                 if os.path.isfile(path):
                     with open(path, "rb") as file:
                         found += _in_text(file.read().decode("latin-1"))
-            self._authorities += [each for each in found if each not in self._authorities]
+            self._authorities.update(dict.fromkeys(found))
         if cadata is not None:
             self._trust(_in_text(cadata) if isinstance(cadata, str) else _in_bytes(bytes(cadata)))
 
-    def _trust(self, found: list[str]) -> None:
+    def _trust(self, found: list[bytes]) -> None:
         if not found:
             raise SSLError(1, "there is no certificate to load")
-        self._authorities += [each for each in found if each not in self._authorities]
+        self._authorities.update(dict.fromkeys(found))
 
     def set_default_verify_paths(self) -> None:
         """Trust the roots of the host."""
@@ -171,7 +172,7 @@ class TlsContext:
         """The certificates that were loaded, without those of the host."""
         if not binary_form:
             raise NotImplementedError("certificates are not decoded: ask with binary_form=True")
-        return [base64.b64decode("".join(each.splitlines()[1:-1])) for each in self._authorities]
+        return list(self._authorities)
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> NoReturn:
         raise NotImplementedError(
@@ -222,7 +223,7 @@ class TlsContext:
             self._verify_mode != _NONE,
             self._check_hostname,
             self._roots,
-            "\n".join(self._authorities),
+            "".join(map(_as_text, self._authorities)),
             self._alpn,
             [
                 number
@@ -253,27 +254,34 @@ class TlsContext:
         )
 
 
-def _in_text(text: str) -> list[str]:
-    """The certificates in a text."""
-    return [found.group() for found in _PEM.finditer(text)]
+def _in_text(text: str) -> list[bytes]:
+    """The certificates in a text (PEM), as DER."""
+    try:
+        return [base64.b64decode(found[1]) for found in _PEM.finditer(text)]
+    except ValueError:
+        raise SSLError(1, "a certificate in this text is broken") from None
 
 
-def _in_bytes(data: bytes) -> list[str]:
+def _in_bytes(data: bytes) -> list[bytes]:
     """The certificates in bytes: DER, one after the other, or PEM."""
     if b"-----BEGIN" in data:
         return _in_text(data.decode("latin-1"))
     found = []
     while data:
         size = _der_size(data)
-        text = base64.encodebytes(data[:size]).decode("ascii")
-        found.append(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----")
+        found.append(data[:size])
         data = data[size:]
     return found
 
 
+def _as_text(certificate: bytes) -> str:
+    text = base64.encodebytes(certificate).decode("ascii")
+    return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+
+
 def _der_size(data: bytes) -> int:
     """The size of the sequence at the beginning of DER."""
-    if data[0] != 0x30 or len(data) < 6:
+    if len(data) < 6 or data[0] != 0x30:
         raise SSLError(1, "these bytes are no certificate")
     count = data[1] & 0x7F
     size = 2 + data[1] if data[1] < 0x80 else 2 + count + int.from_bytes(data[2 : 2 + count], "big")
