@@ -37,16 +37,16 @@ _now = time.monotonic
 
 
 @dataclass
-class Opened_Pending: ...
+class State_Pending: ...
 
 
 @dataclass
-class Opened_Ready:
+class State_Ready:
     value: tuple[str, str, str, str]
 
 
 @dataclass
-class Opened_Failed:
+class State_Failed:
     value: str
 
 
@@ -268,7 +268,7 @@ class TcpHost:
     tls: the options of each TLS that was begun.
     """
 
-    Opened_Pending, Opened_Ready, Opened_Failed = Opened_Pending, Opened_Ready, Opened_Failed
+    State_Pending, State_Ready, State_Failed = State_Pending, State_Ready, State_Failed
     Part_Pending, Part_Data = Part_Pending, Part_Data
     Part_End, Part_Failed = Part_End, Part_Failed
 
@@ -328,14 +328,14 @@ class TcpHost:
         line = self._line(number)
         if line.state in ("connecting", "starting", "handshake"):
             line.wants.add("opened")
-            return Opened_Pending()
+            return State_Pending()
         if line.failed:
-            return Opened_Failed(line.failed)
+            return State_Failed(line.failed)
         addresses = _shown(line.socket.getpeername()), _shown(line.socket.getsockname())
         if line.tls is None:
-            return Opened_Ready((*addresses, "", ""))
+            return State_Ready((*addresses, "", ""))
         agreed = line.tls.object
-        return Opened_Ready(
+        return State_Ready(
             (*addresses, agreed.version() or "", agreed.selected_alpn_protocol() or "")
         )
 
@@ -361,13 +361,14 @@ class TcpHost:
     def write(self, number: int, data: str) -> int:
         line = self._line(number)
         assert line.state in ("ready", "failed") and not line.is_shut
+        if len(line.outbox) == ROOM:
+            line.work()
         sent = data.encode("latin-1")[: ROOM - len(line.outbox)]
-        if line.failed:
-            return 0
-        line.outbox += sent
-        line.work()
         if not sent:
             line.wants.add("write")
+        elif not line.failed:
+            line.outbox += sent
+            line.work()
         return 0 if line.failed else len(sent)
 
     def shutdown(self, number: int) -> None:

@@ -165,7 +165,7 @@ def test_looking_without_taking(host: TcpHost) -> None:
 def test_what_is_not_granted(host: TcpHost) -> None:
     with (
         Socket() as s,
-        pytest.raises(PermissionError, match="--allow-tcp secret.test:5432") as caught,
+        pytest.raises(PermissionError, match=r"--allow-tcp secret\.test:5432") as caught,
     ):
         s.connect(("secret.test", 5432))
     assert caught.value.errno == errno.EACCES

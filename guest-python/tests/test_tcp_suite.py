@@ -11,7 +11,17 @@ FOLDER = Path(__file__).parent / "tcp_suite"
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("check_*.py")))
 def test_checks_pass(name: str) -> None:
-    options = ["-q", "-rs", "-p", "no:cacheprovider", "-o", "python_files=check_*.py"]
+    # A plugin that pytest finds by itself would import `ssl` before it is replaced.
+    options = [
+        "-p",
+        "no:anyio",
+        "-q",
+        "-rs",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "python_files=check_*.py",
+    ]
     command = [sys.executable, "-m", "pytest", *options, str(FOLDER / f"{name}.py")]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=FOLDER.parents[1], timeout=300

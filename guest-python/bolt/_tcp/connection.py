@@ -76,9 +76,9 @@ class Connection:
         if not self._is_opening:
             return True
         told = self._host.opened(self.number)
-        if isinstance(told, self._host.Opened_Failed):
+        if isinstance(told, self._host.State_Failed):
             raise self._fail(told.value)
-        if not isinstance(told, self._host.Opened_Ready):
+        if not isinstance(told, self._host.State_Ready):
             return False
         self.peer, self.local, self.version, self.protocol = told.value
         self._is_opening = False

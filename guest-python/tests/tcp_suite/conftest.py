@@ -1,4 +1,4 @@
-"""What these files import is replaced as in the sandbox: `socket`, `select`, and `_ssl` below `ssl`.
+"""Replaces what these files import as in the sandbox: `socket`, `select`, and `_ssl` below `ssl`.
 
 `test_tcp_suite` runs them in a process of their own, whose files are called `check_...`.
 """
@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -66,11 +65,3 @@ def serve(host: TcpHost) -> Iterator[Callable[..., int]]:
             return port
 
         yield start
-
-
-def program(name: str) -> str:
-    """The path of a program, which may not be installed."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
