@@ -1,6 +1,7 @@
-"""Replaces what these files import as in the sandbox: `socket`, `select`, and `_ssl` below `ssl`.
+"""A plugin of pytest: what is imported after it is replaced as in the sandbox.
 
-`test_tcp_suite` runs them in a process of their own, whose files are called `check_...`.
+These are `socket`, `select`, and `_ssl` below `ssl`. `test_tcp_suite` runs the files beside it in a
+process of their own.
 """
 
 from __future__ import annotations
