@@ -44,14 +44,14 @@ class TcpTransport(asyncio.Transport):
         self._buffer = bytearray()
         self._high, self._low = _HIGH, _HIGH // 4
         self._is_paused = self._is_writer_paused = self._is_scheduled = False
-        self._is_closing = self._is_lost = self._has_ended = False
+        self._is_made = self._is_closing = self._is_lost = self._has_ended = False
         self._eof = self._has_sent_eof = False
         self._drained: asyncio.Future[None] | None = None
         # While TLS is begun, nothing is read or written.
         self._is_held = False
         self._is_tls = bool(connection.version)
         self.set_protocol(protocol)
-        hosts.waiting.setdefault(connection.number, []).append(self._schedule)
+        hosts.waiting.setdefault(connection.number, []).append(self._news)
 
     def __repr__(self) -> str:
         state = "closed" if self._is_lost else "closing" if self._is_closing else "open"
@@ -62,6 +62,9 @@ class TcpTransport(asyncio.Transport):
         self._call(self._begin)
 
     def _begin(self) -> None:
+        if self._is_lost:
+            return
+        self._is_made = True
         self._protocol.connection_made(self)
         self._schedule()
 
@@ -74,23 +77,31 @@ class TcpTransport(asyncio.Transport):
             self._is_scheduled = True
             self._call(self._progress)
 
+    def _news(self) -> None:
+        """The connection has progressed. The loop runs after all news are told."""
+        if not self._is_scheduled and not self._is_lost:
+            self._is_scheduled = True
+            self._loop.call_soon(self._progress, context=self._context)
+
     def _progress(self) -> None:
         self._is_scheduled = False
         if self._is_lost or self._is_held:
             return
         try:
             self._flush()
-            self._read()
         except OSError as exc:
             self._lose(exc)
+        try:
+            self._read()
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            told = "Fatal error: protocol.data_received() call failed."
-            self._loop.call_exception_handler(
-                {"message": told, "exception": exc, "transport": self, "protocol": self._protocol}
-            )
+            self._complain("Fatal error: protocol.data_received() call failed.", exc)
             self._lose(exc)
+
+    def _complain(self, message: str, exc: BaseException) -> None:
+        told = {"message": message, "exception": exc}
+        self._loop.call_exception_handler({**told, "transport": self, "protocol": self._protocol})
 
     # The protocol.
 
@@ -119,7 +130,11 @@ class TcpTransport(asyncio.Transport):
         for _ in range(_READS):
             if self._is_paused or self._is_closing or self._has_ended or self._is_held:
                 return
-            data = self._connection.read(MOST)
+            try:
+                data = self._connection.read(MOST)
+            except OSError as exc:
+                self._lose(exc)
+                return
             if data is None:
                 return
             if not data:
@@ -199,10 +214,7 @@ class TcpTransport(asyncio.Transport):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            told = f"protocol.{name}() failed"
-            self._loop.call_exception_handler(
-                {"message": told, "exception": exc, "transport": self, "protocol": self._protocol}
-            )
+            self._complain(f"protocol.{name}() failed", exc)
 
     def can_write_eof(self) -> bool:
         return not self._is_tls
@@ -253,15 +265,16 @@ class TcpTransport(asyncio.Transport):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         calls = hosts.waiting.get(self._connection.number, [])
-        if self._schedule in calls:
-            calls.remove(self._schedule)
+        if self._news in calls:
+            calls.remove(self._news)
         if not calls:
             hosts.waiting.pop(self._connection.number, None)
         self._call(self._tell_lost, exc)
 
     def _tell_lost(self, exc: BaseException | None) -> None:
         try:
-            self._protocol.connection_lost(exc)
+            if self._is_made:
+                self._protocol.connection_lost(exc)
         finally:
             self._socket.close()
 
