@@ -7,7 +7,7 @@ import json
 import os
 from socket import EAI_NONAME, gaierror
 
-from .tls_errors import SSLCertVerificationError, SSLError
+from .tls_errors import certificate_error, tls_error
 
 __all__ = ["failure", "system_error"]
 
@@ -30,9 +30,9 @@ def failure(told: str) -> OSError:
     if kind == "name":
         return gaierror(EAI_NONAME, message)
     if kind == "tls":
-        return SSLError(1, message)
+        return tls_error(message)
     if kind == "certificate":
-        return SSLCertVerificationError(1, message)
+        return certificate_error(message)
     return OSError(_NUMBERS.get(kind, errno.EIO), message)
 
 

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any, NoReturn
 
-from .tls_errors import SSLError
+from .tls_errors import tls_error
 from .tls_options import VERSIONS, TlsOptions
 from .tls_socket import TlsSocket
 
@@ -157,7 +157,7 @@ class TlsContext:
 
     def _trust(self, found: list[bytes]) -> None:
         if not found:
-            raise SSLError(1, "there is no certificate to load")
+            raise tls_error("there is no certificate to load")
         self._authorities.update(dict.fromkeys(found))
 
     def set_default_verify_paths(self) -> None:
@@ -184,7 +184,7 @@ class TlsContext:
     def set_ciphers(self, ciphers: str) -> None:
         """Ignore it: the host has no weak ones."""
         if not isinstance(ciphers, str) or not ciphers:
-            raise SSLError(1, "No cipher can be selected.")
+            raise tls_error("No cipher can be selected.")
 
     def get_ciphers(self) -> list[Any]:
         return []
@@ -259,7 +259,7 @@ def _in_text(text: str) -> list[bytes]:
     try:
         return [base64.b64decode(found[1]) for found in _PEM.finditer(text)]
     except ValueError:
-        raise SSLError(1, "a certificate in this text is broken") from None
+        raise tls_error("a certificate in this text is broken") from None
 
 
 def _in_bytes(data: bytes) -> list[bytes]:
@@ -282,9 +282,9 @@ def _as_text(certificate: bytes) -> str:
 def _der_size(data: bytes) -> int:
     """The size of the sequence at the beginning of DER."""
     if len(data) < 6 or data[0] != 0x30:
-        raise SSLError(1, "these bytes are no certificate")
+        raise tls_error("these bytes are no certificate")
     count = data[1] & 0x7F
     size = 2 + data[1] if data[1] < 0x80 else 2 + count + int.from_bytes(data[2 : 2 + count], "big")
     if size > len(data):
-        raise SSLError(1, "these bytes are no certificate")
+        raise tls_error("these bytes are no certificate")
     return size

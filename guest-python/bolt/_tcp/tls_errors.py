@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = [
     "SSLCertVerificationError",
     "SSLEOFError",
@@ -12,6 +10,8 @@ __all__ = [
     "SSLWantReadError",
     "SSLWantWriteError",
     "SSLZeroReturnError",
+    "certificate_error",
+    "tls_error",
 ]
 
 
@@ -20,11 +20,6 @@ class SSLError(OSError):
 
     library: str | None = None
     reason: str | None = None
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        if len(args) > 1:
-            self.library, self.reason = "SSL", str(args[1])
 
     def __str__(self) -> str:
         return self.strerror if isinstance(self.strerror, str) else str(self.args)
@@ -53,13 +48,26 @@ class SSLEOFError(SSLError):
 class SSLCertVerificationError(SSLError, ValueError):
     """The certificate of the server is not trusted, or is for another name."""
 
+    # No method sets them: programs derive classes from this one and others.
     verify_code = 1
     verify_message = ""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.verify_message = str(self)
+
+def tls_error(message: str) -> SSLError:
+    """The exception for TLS that failed."""
+    made = SSLError(1, message)
+    made.library, made.reason = "SSL", message
+    return made
+
+
+def certificate_error(message: str) -> SSLCertVerificationError:
+    """The exception for a certificate that is not trusted."""
+    made = SSLCertVerificationError(1, message)
+    made.library, made.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"
+    made.verify_message = message
+    return made
 
 
 for _name in __all__:
-    globals()[_name].__module__ = "ssl"
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "ssl"

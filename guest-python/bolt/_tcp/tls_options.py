@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .connection import Connection
-from .tls_errors import SSLCertVerificationError, SSLError
+from .tls_errors import certificate_error, tls_error
 
 __all__ = ["VERSIONS", "TlsOptions"]
 
@@ -37,7 +37,7 @@ class TlsOptions:
     def begin(self, connection: Connection) -> None:
         """Begin TLS. Raises SSLError for what cannot succeed."""
         if self.verify and not self.roots and not self.authorities:
-            raise SSLCertVerificationError(1, "no certificate is trusted: none was loaded")
+            raise certificate_error("no certificate is trusted: none was loaded")
         told = {
             "server_name": self.server_name,
             "verify": self.verify,
@@ -53,4 +53,4 @@ class TlsOptions:
         if self.versions and VERSIONS.get(connection.version) not in self.versions:
             version = connection.version
             connection.close()
-            raise SSLError(1, f"the server speaks {version}, which this context does not accept")
+            raise tls_error(f"the server speaks {version}, which this context does not accept")

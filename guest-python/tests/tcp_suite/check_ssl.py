@@ -230,4 +230,4 @@ def test_names_that_programs_look_at() -> None:
     assert ssl.Purpose.SERVER_AUTH.shortname == "serverAuth"
     assert issubclass(ssl.SSLZeroReturnError, ssl.SSLError) and issubclass(ssl.SSLError, OSError)
     error = ssl.SSLError(1, "a sentence")
-    assert str(error) == "a sentence" and error.reason == "a sentence"
+    assert str(error) == "a sentence" and error.reason is None
