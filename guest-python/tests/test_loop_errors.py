@@ -143,8 +143,9 @@ def test_input_and_output_is_refused(host):
             await loop.connect_read_pipe(None, None)
 
     host.run(handler())
-    with pytest.raises(NotImplementedError, match="descriptors"):
+    with pytest.raises(OSError, match="over TCP, and nothing else"):
         loop.add_reader(0, print)
+    assert not loop.remove_reader(0)
     with pytest.raises(NotImplementedError, match="signals"):
         loop.add_signal_handler(2, print)
     for end in (loop.stop, loop.close):

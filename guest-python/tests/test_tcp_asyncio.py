@@ -422,3 +422,42 @@ def test_a_socket_becomes_a_stream_and_another_one(host: TcpHost, run: Run) -> N
 
     with server(echo) as port:
         run(main(port))
+
+
+def test_readers_and_writers(host: TcpHost, run: Run) -> None:
+    async def main(port: int) -> None:
+        loop = asyncio.get_running_loop()
+        host.grant("db.test", port)
+        with Socket() as s:
+            s.setblocking(False)
+            assert s.connect_ex(("db.test", port)) != 0
+            opened_now = loop.create_future()
+
+            def write() -> None:
+                loop.remove_writer(s)
+                opened_now.set_result(s.getsockopt(native.SOL_SOCKET, native.SO_ERROR))
+
+            loop.add_writer(s, write)
+            assert await opened_now == 0
+            got = []
+            all_read = loop.create_future()
+
+            def read(size: int) -> None:
+                # It is called again for what is left.
+                got.append(s.recv(size))
+                if sum(map(len, got)) == 10:
+                    all_read.set_result(None)
+
+            loop.add_reader(s.fileno(), read, 3)
+            await asyncio.sleep(0.01)
+            assert got == []
+            s.send(b"0123456789")
+            await all_read
+            assert b"".join(got) == b"0123456789" and len(got) >= 4
+            assert loop.remove_reader(s) and not loop.remove_reader(s)
+            loop.add_reader(s, read, 1)
+        # It ends with the socket.
+        await asyncio.sleep(0.01)
+
+    with server(echo) as port:
+        run(main(port))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tcp import asyncio_connect as connecting
-from .._tcp import names
+from .._tcp import names, watching
 from .unsupported_loop import UnsupportedLoop
 
 __all__ = ["ConnectingLoop"]
@@ -48,3 +48,19 @@ class ConnectingLoop(UnsupportedLoop):
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
         return names.getnameinfo(sockaddr, flags)
+
+    def add_reader(  # type: ignore[override]
+        self, fd: Any, callback: Any, *args: Any
+    ) -> None:
+        watching.watch(self, fd, "read", callback, args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        return watching.unwatch(fd, "read")
+
+    def add_writer(  # type: ignore[override]
+        self, fd: Any, callback: Any, *args: Any
+    ) -> None:
+        watching.watch(self, fd, "write", callback, args)
+
+    def remove_writer(self, fd: Any) -> bool:
+        return watching.unwatch(fd, "write")

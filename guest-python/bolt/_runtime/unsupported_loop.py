@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 __all__ = ["UnsupportedLoop", "refuse_loop"]
 
 _SOCKETS = "the sockets of the sandbox connect to servers over TCP, and nothing else"
-_FILES = "there are no file descriptors to wait for in the sandbox"
 _PIPES = "there are no pipes in the sandbox"
 _PROCESSES = "there are no processes in the sandbox"
 _SIGNALS = "there are no signals in the sandbox: the host stops and starts the app"
@@ -87,7 +86,6 @@ _REFUSED: list[tuple[Callable[..., Any], type[Exception], str, str]] = [
     ),
     (_waits, NotImplementedError, _PIPES, "connect_read_pipe connect_write_pipe"),
     (_waits, NotImplementedError, _PROCESSES, "subprocess_exec subprocess_shell"),
-    (_returns, NotImplementedError, _FILES, "add_reader remove_reader add_writer remove_writer"),
     (_returns, NotImplementedError, _SIGNALS, "add_signal_handler remove_signal_handler"),
 ]
 for _make, _error, _why, _names in _REFUSED:
