@@ -377,3 +377,38 @@ def test_a_machine_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(names, "_own_name", fails)
     assert names.gethostname() == "localhost"
+
+
+def test_no_bytes_are_not_the_end(host: TcpHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(echo) as port, connected(host, port) as s:
+        parts = [host.Part_Data(b""), host.Part_Data(b"a")]
+        monkeypatch.setattr(host, "read", lambda number, most: parts.pop(0))
+        assert s.recv(1) == b"a"
+
+
+# What else the host says.
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "number"),
+    [
+        ("unreachable", OSError, errno.EHOSTUNREACH),
+        ("timeout", TimeoutError, errno.ETIMEDOUT),
+        ("limit", OSError, errno.EMFILE),
+        ("closed", ConnectionAbortedError, errno.ECONNABORTED),
+        ("another", OSError, errno.EIO),
+    ],
+)
+def test_kinds_of_failures(
+    host: TcpHost, monkeypatch: pytest.MonkeyPatch, kind: str, error: Any, number: int
+) -> None:
+    host.grant("db.test", closed_port())
+    told = host.State_Failed(f'{{"kind": "{kind}", "message": "why"}}')
+    monkeypatch.setattr(host, "opened", lambda connection: told)
+    with Socket() as s, pytest.raises(error, match="why") as caught:
+        s.connect(next(iter(host.granted)))
+    assert caught.value.errno == number
+    # A timeout of the host is not one of the socket, which does not block.
+    with Socket() as s:
+        s.setblocking(False)
+        assert s.connect_ex(next(iter(host.granted))) == number

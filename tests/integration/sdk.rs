@@ -4,7 +4,16 @@ use crate::common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 4] = ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1"];
+const TOOLS: [&str; 7] = [
+    "pytest==9.2.0",
+    "mypy==2.4.1",
+    "ruff==0.17.5",
+    "httpx==0.28.1",
+    // Drivers that the SDK's tests run unmodified over its sockets.
+    "pg8000==1.31.6",
+    "PyMySQL==1.2.4",
+    "redis==8.1.0",
+];
 
 /// The folder of the tools' executables.
 fn tools() -> PathBuf {

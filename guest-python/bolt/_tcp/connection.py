@@ -112,15 +112,19 @@ class Connection:
         return b"" if self._has_ended else self._read(most)
 
     def _read(self, most: int) -> bytes | None:
-        part = self._host.read(self.number, min(most, MOST))
-        if isinstance(part, self._host.Part_Data):
-            return bytes(part.value)
-        if isinstance(part, self._host.Part_End):
-            self._has_ended = True
-            return b""
-        if isinstance(part, self._host.Part_Failed):
-            raise self._fail(part.value)
-        return None
+        while True:
+            part = self._host.read(self.number, min(most, MOST))
+            if isinstance(part, self._host.Part_Data):
+                # No bytes would be taken for the end.
+                if part.value:
+                    return bytes(part.value)
+            elif isinstance(part, self._host.Part_End):
+                self._has_ended = True
+                return b""
+            elif isinstance(part, self._host.Part_Failed):
+                raise self._fail(part.value)
+            else:
+                return None
 
     def look(self) -> bool:
         """Whether a read would not have to wait: for bytes, for the end or for what it raises."""
