@@ -88,7 +88,7 @@ class Connection:
         """Begin TLS. `opened` says when it is ready."""
         self._check()
         if self._ahead:
-            # They are not from the server, if somebody else can write to the connection.
+            # Whoever is on the way may have sent them, to have them taken for what TLS protects.
             raise ConnectionAbortedError(
                 errno.ECONNABORTED, "there are bytes from before TLS that nobody has read"
             )
