@@ -84,6 +84,13 @@ class Connection:
         self._is_opening = False
         return True
 
+    def is_settled(self) -> bool:
+        """Whether nothing is under way that `opened` waits for."""
+        try:
+            return self.opened()
+        except OSError:
+            return True
+
     def start_tls(self, options: str) -> None:
         """Begin TLS. `opened` says when it is ready."""
         self._check()
@@ -130,6 +137,9 @@ class Connection:
         """Whether a read would not have to wait: for bytes, for the end or for what it raises."""
         if self._ahead or self._has_ended or self._failed is not None or self.is_closed:
             return True
+        if self._is_opening:
+            # TLS is begun: whoever waits for the server goes on with that.
+            return self.is_settled()
         try:
             data = self._read(MOST)
         except OSError:

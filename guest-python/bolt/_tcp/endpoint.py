@@ -72,7 +72,7 @@ class Endpoint:
         self.progress()
         if self.connection is None:
             return True
-        return self.is_open and not self.connection.is_full
+        return self.is_open and self.connection.is_settled() and not self.connection.is_full
 
 
 def add(endpoint: Endpoint) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def test_a_connection_is_safe(serve: Serve, context: ssl.SSLContext) -> None:
             assert file.readline() == b"line\n"
 
 
-def test_the_handshake_may_wait(serve: Serve, context: ssl.SSLContext, host: TcpHost) -> None:
+def test_the_handshake_may_wait(serve: Serve, context: ssl.SSLContext) -> None:
     port = serve("safe")
     s = wrapped(context, port, do_handshake_on_connect=False)
     assert s.version() is None
@@ -79,7 +80,7 @@ def test_the_handshake_may_wait(serve: Serve, context: ssl.SSLContext, host: Tcp
             s.do_handshake()
             break
         except ssl.SSLWantReadError:
-            host.turn(1)
+            assert select.select([s], [], [], 10)[0] == [s]
     with pytest.raises(ssl.SSLWantReadError):
         s.recv(1)
     with pytest.raises(ssl.SSLWantWriteError):
@@ -105,6 +106,23 @@ def test_tls_ends_with_the_connection(serve: Serve, context: ssl.SSLContext) -> 
         s.unwrap()
         with pytest.raises(BrokenPipeError):
             s.sendall(b"in plain text")
+
+
+def test_select_waits_for_the_handshake(serve: Serve, context: ssl.SSLContext) -> None:
+    for kind, error in (("safe", None), ("old", ssl.SSLError)):
+        if error is not None:
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+        s = wrapped(context, serve(kind), do_handshake_on_connect=False)
+        s.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            s.do_handshake()
+        assert select.select([], [s], [], 10)[1] == [s]
+        if error is None:
+            s.do_handshake()
+        else:
+            with pytest.raises(error):
+                s.do_handshake()
+        s.close()
 
 
 # What is trusted.
