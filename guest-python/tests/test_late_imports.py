@@ -36,7 +36,7 @@ def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sys, "path_importer_cache", dict(sys.path_importer_cache))
     importlib.import_module("used_package.inner")
     importlib.import_module("used_spaces.one")
-    importer = LateImporter(lambda: None)
+    importer = LateImporter()
     importer.add_folder(str(place))
     importer.install()
 

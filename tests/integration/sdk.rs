@@ -4,8 +4,18 @@ use crate::common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 6] =
-    ["pytest==9.2.0", "mypy==2.4.1", "ruff==0.17.5", "httpx==0.28.1", "requests==2.34.2", "urllib3==2.8.0"];
+const TOOLS: [&str; 9] = [
+    "pytest==9.2.0",
+    "mypy==2.4.1",
+    "ruff==0.17.5",
+    "httpx==0.28.1",
+    // Clients and drivers that the SDK's tests run unmodified.
+    "requests==2.34.2",
+    "urllib3==2.8.0",
+    "pg8000==1.31.6",
+    "PyMySQL==1.2.4",
+    "redis==8.1.0",
+];
 
 /// The folder of the tools' executables.
 fn tools() -> PathBuf {

@@ -28,6 +28,7 @@ from wit_world.imports import kv as host_kv
 from wit_world.imports import sockets as host_sockets
 from wit_world.imports import sql as host_sql
 from wit_world.imports import streams as host_streams
+from wit_world.imports import tcp as host_tcp
 from wit_world.imports import topics as host_topics
 
 from .. import http, topics
@@ -44,6 +45,9 @@ from .._sql import host as sql
 from .._sql.host import waiting as statements
 from .._streams import progress
 from .._streams.progress import flows
+from .._tcp import host as tcp
+from .._tcp.host import waiting as connections
+from .._tcp.patches import install_sockets
 from .._topics import subscription
 from .._topics.subscription import subscriptions
 from .._websockets import line
@@ -51,7 +55,6 @@ from .._websockets.session import SocketEnded
 from ..exceptions import BuildError, HTTPException, RequestValidationError
 from ..http._doors.finder import install_doors
 from ..http._exchange import on_news, waiting
-from ..http._no_sockets import refuse_sockets
 from ..responses import PlainText
 from .app_loader import LoadError, import_app, refuse_build
 from .app_log import AppLog
@@ -287,6 +290,8 @@ def _wake() -> None:
         sql.on_news()
     if commands:
         kv.on_news()
+    if connections:
+        tcp.on_news()
     _loop.tick()
 
 
@@ -403,7 +408,7 @@ class Handlers:
 
 # The build.
 
-_late_imports = LateImporter(refuse_sockets)
+_late_imports = LateImporter()
 _warmups: list[tuple[int, WarmupCall]] = []
 _generators = Generators()
 
@@ -447,6 +452,7 @@ def _install_late_imports(*, compiled: bool) -> None:
 
 def _prepare() -> None:
     install_loop(_loop)
+    install_sockets()
     install_doors()
     _output.install()
     support.await_result = _await_result
@@ -481,7 +487,6 @@ def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -
             if lifespan not in _lifespans:
                 _lifespans.append(lifespan)
     _base = copy_context()
-    refuse_sockets()
     keep_source_lines()
     return api
 
@@ -495,6 +500,7 @@ def _settle() -> None:
     topics.install(host_topics)
     sql.install(host_sql, _current)
     kv.install(host_kv, _current)
+    tcp.install(host_tcp)
     _output.begin_service()
     parked = Err((1, 1))
     warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
@@ -528,6 +534,7 @@ class Loader:
             topics.install(None)
             sql.install(None, _current)
             kv.install(None, _current)
+            tcp.install(None)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
             finally:
@@ -536,6 +543,7 @@ class Loader:
                 topics.install(host_topics)
                 sql.install(host_sql, _current)
                 kv.install(host_kv, _current)
+                tcp.install(host_tcp)
             _late_imports.add_folder(APP_FOLDER)
             # Modules are those of this moment, also if they are edited before they are imported.
             forget_folders()

@@ -186,9 +186,13 @@ _CLIENT = (
     "`pip install --target . {name}` in the app's folder puts it there; or write `from bolt import "
     "http` and `http.sync.get(url)`. Allow the server with `--allow-http HOST`."
 )
+_DRIVER = (
+    "put it into the app's folder with `pip install --target .`, and grant its server with "
+    "`--allow-tcp HOST:PORT`."
+)
 _DATABASE = (
-    "the sandbox has no sockets: use a SQLite file in a folder of `--write`, "
-    "or a database with an HTTP interface through bolt.http."
+    "this driver needs compiled code or threads: use one in pure Python, as pg8000, PyMySQL or "
+    "redis are, with `--allow-tcp HOST:PORT`, or `bolt.sql` with a SQLite file."
 )
 _THREADS = (
     "the sandbox has no threads: call the function, `await asyncio.gather(...)` of coroutines that "
@@ -201,10 +205,6 @@ _EXECUTORS = (
 PROCESSES = (
     "the sandbox has no processes: call Python functions, "
     "or send a request to another service with bolt.http."
-)
-_TLS = (
-    "TLS stays outside the sandbox: bolt.http sends https requests, "
-    "and `--tls-cert` makes the host serve https."
 )
 COMPILED = "use a pure Python package: compiled extensions do not load in the sandbox."
 NOT_INSTALLED = (
@@ -220,11 +220,10 @@ MODULES = {
         _MODEL: "pydantic pydantic_core pydantic_extra_types msgspec sqlmodel",
         _SETTINGS: "pydantic_settings decouple dotenv environs",
         _HTTP: "aiohttp pycurl httplib2",
-        _DATABASE: "psycopg psycopg2 asyncpg pymysql MySQLdb mysql aiomysql redis aioredis pymongo "
-        "motor pyodbc cx_Oracle oracledb",
-        _TLS: "ssl _ssl OpenSSL",
+        _DRIVER: "pg8000 pymysql redis aioredis aiomysql",
+        _DATABASE: "psycopg psycopg2 asyncpg MySQLdb mysql pymongo motor pyodbc cx_Oracle oracledb",
         COMPILED: "_ctypes numpy pandas scipy PIL cv2 torch orjson ujson lxml cryptography cffi "
-        "_cffi_backend greenlet uvloop grpc",
+        "OpenSSL _cffi_backend greenlet uvloop grpc",
         PROCESSES: "_multiprocessing _posixsubprocess _posixshmem celery",
         _TEMPLATES: "jinja2",
         _EVENTS: "sse_starlette",
@@ -241,8 +240,8 @@ MODULES = {
 }
 
 SOCKETS = (
-    "the sandbox has no sockets: bolt.http sends requests to other servers, "
-    "and routes of the app answer those of clients."
+    "a socket connects to a server that `--allow-tcp HOST:PORT` grants, under the name that is "
+    "granted; the host resolves it."
 )
 
 # Attributes of `os` that start or join processes.
@@ -257,7 +256,6 @@ INSIDE = {
     "concurrent.futures.process": _EXECUTORS,
     "concurrent.futures.thread": _EXECUTORS,
     "subprocess": PROCESSES,
-    "socket": SOCKETS,
 }
 # Parts of what an exception says.
 SAYING = {

@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType, SimpleNamespace
@@ -48,14 +48,10 @@ class _Module:
 
 
 class LateImporter:
-    """A finder and loader for modules in memory.
+    """A finder and loader for modules in memory."""
 
-    imported: called after each import.
-    """
-
-    def __init__(self, imported: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self._modules: dict[str, _Module] = {}
-        self._imported = imported
 
     def add_standard(self, *, compiled: bool) -> None:
         """Add the standard library. Compiled code is larger and slower to add, faster to import."""
@@ -108,7 +104,6 @@ class LateImporter:
         if code is None:
             raise ImportError(f"no module named {module.__name__!r}", name=module.__name__)
         exec(code, module.__dict__)
-        self._imported()
 
     def get_resource_reader(self, name: str) -> Any:
         """A reader of the files beside a module, for `importlib.resources`."""

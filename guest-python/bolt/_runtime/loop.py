@@ -7,7 +7,8 @@ the host, and a lock that one request releases resumes another immediately.
 It behaves as CPython's own loop, except for what the sandbox lacks:
 
 - No threads: `to_thread` and `run_in_executor` call the function and block.
-- No sockets, processes and signals, and no second loop: see `unsupported_loop`.
+- Connections are those of the host: see `connecting_loop`.
+- No listeners, processes and signals, and no second loop: see `unsupported_loop`.
 - All requests share it and it never ends: it cannot be stopped or closed, and has no debug mode.
 """
 
@@ -26,8 +27,8 @@ from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
+from .connecting_loop import ConnectingLoop
 from .hints import with_hint
-from .unsupported_loop import UnsupportedLoop
 
 __all__ = ["BoltLoop"]
 
@@ -79,7 +80,7 @@ def _is_dead(entry: _Timer | asyncio.Future[None]) -> bool:
     return entry._cancelled if isinstance(entry, _Timer) else entry.done()
 
 
-class BoltLoop(UnsupportedLoop):
+class BoltLoop(ConnectingLoop):
     """An asyncio event loop without a selector.
 
     set_alarm: makes the host call `tick` after a number of nanoseconds.

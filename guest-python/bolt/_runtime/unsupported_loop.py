@@ -1,6 +1,6 @@
 """`UnsupportedLoop`: the methods of an event loop that raise because the sandbox lacks something.
 
-The sandbox has no sockets, pipes, processes and signals, and the host runs the event loop. Each
+The sandbox has no listeners, pipes, processes and signals, and the host runs the event loop. Each
 exception says what to do instead; without this module an app would see a bare
 `NotImplementedError`, or a warning about a coroutine that was never awaited.
 """
@@ -13,9 +13,7 @@ from typing import Any, NoReturn
 
 __all__ = ["UnsupportedLoop", "refuse_loop"]
 
-_SOCKETS = "there are no sockets in the sandbox: use bolt.http for requests to other servers"
-_NAMES = "there is no name resolution in the sandbox: give bolt.http a URL with the host name"
-_FILES = "there are no file descriptors to wait for in the sandbox"
+_SOCKETS = "the sockets of the sandbox connect to servers over TCP, and nothing else"
 _PIPES = "there are no pipes in the sandbox"
 _PROCESSES = "there are no processes in the sandbox"
 _SIGNALS = "there are no signals in the sandbox: the host stops and starts the app"
@@ -82,15 +80,12 @@ _REFUSED: list[tuple[Callable[..., Any], type[Exception], str, str]] = [
         _waits,
         OSError,
         _SOCKETS,
-        "create_connection create_server create_unix_connection create_unix_server "
-        "create_datagram_endpoint connect_accepted_socket start_tls sendfile sock_recv "
-        "sock_recv_into sock_recvfrom sock_recvfrom_into sock_sendall sock_sendto sock_connect "
+        "create_server create_unix_connection create_unix_server create_datagram_endpoint "
+        "connect_accepted_socket sendfile sock_recvfrom sock_recvfrom_into sock_sendto "
         "sock_accept sock_sendfile",
     ),
-    (_waits, OSError, _NAMES, "getaddrinfo getnameinfo"),
     (_waits, NotImplementedError, _PIPES, "connect_read_pipe connect_write_pipe"),
     (_waits, NotImplementedError, _PROCESSES, "subprocess_exec subprocess_shell"),
-    (_returns, NotImplementedError, _FILES, "add_reader remove_reader add_writer remove_writer"),
     (_returns, NotImplementedError, _SIGNALS, "add_signal_handler remove_signal_handler"),
 ]
 for _make, _error, _why, _names in _REFUSED:

@@ -1,0 +1,43 @@
+"""What componentize-py generates from `wit/bolt.wit`, for the type checker."""
+
+from dataclasses import dataclass
+
+@dataclass
+class State_Pending: ...
+
+@dataclass
+class State_Ready:
+    value: tuple[str, str, str, str]
+
+@dataclass
+class State_Failed:
+    value: str
+
+State = State_Pending | State_Ready | State_Failed
+
+@dataclass
+class Part_Pending: ...
+
+@dataclass
+class Part_Data:
+    value: bytes
+
+@dataclass
+class Part_End: ...
+
+@dataclass
+class Part_Failed:
+    value: str
+
+Part = Part_Pending | Part_Data | Part_End | Part_Failed
+
+def connect(host: str, port: int) -> int: ...
+def start_tls(connection: int, options: str) -> None: ...
+def opened(connection: int) -> State: ...
+def certificate(connection: int) -> bytes: ...
+def read(connection: int, most: int) -> Part: ...
+def write(connection: int, data: str) -> int: ...
+def shutdown(connection: int) -> None: ...
+def close(connection: int) -> None: ...
+def wait(connection: int, most: int | None) -> None: ...
+def news() -> list[int]: ...
