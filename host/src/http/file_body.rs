@@ -9,7 +9,7 @@ use crate::error::{Failure, Fault, Rejection};
 use crate::http::io::InUse;
 use crate::http::range::{RangeWanted, Selection};
 use crate::quota::files::{FilePlace, FileQuota};
-use crate::sandbox::host_state::InstanceSpec;
+use crate::sandbox::instance_spec::InstanceSpec;
 use bytes::Bytes;
 use headers::{ContentRange, ETag, HeaderMapExt, IfModifiedSince, IfNoneMatch, LastModified};
 use hyper::body::{Body, Frame, SizeHint};

@@ -345,6 +345,10 @@ async fn move_bytes(stream: &mut dyn Duplex, shared: &Shared) -> Moved {
         tokio::select! {
             read = reader.read_buf(&mut incoming), if todo.reads => match read {
                 Ok(0) => shared.change(|state| state.has_ended = true),
+                // Many servers end TLS without saying so.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    shared.change(|state| state.has_ended = true);
+                }
                 Ok(_) => {
                     let read = std::mem::take(&mut incoming);
                     shared.change(|state| {

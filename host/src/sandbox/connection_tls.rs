@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 
 /// Longest options, in bytes: they may contain certificates.
-pub const MOST_OPTIONS: usize = 256 * 1024;
+pub const MOST_OPTIONS: usize = 512 * 1024;
 /// Most protocols.
 const MOST_PROTOCOLS: usize = 16;
 /// For servers that have no name. It is not sent.

@@ -20,6 +20,7 @@ pub mod host_state;
 pub mod http_client;
 pub mod http_host;
 pub mod instance;
+pub mod instance_spec;
 pub mod kv_host;
 pub mod log_record;
 pub mod news;

@@ -1,12 +1,14 @@
 //! Settings of TLS clients: whose certificates they accept.
 
+use crate::util::locks::lock;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Whose certificates are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +36,8 @@ pub fn config(trust: &Trust, names: bool) -> Result<ClientConfig, String> {
             return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
         }
         Trust::System => system()?,
-        Trust::Of(pem) => Arc::new(with(RootCertStore::empty(), pem)?),
-        Trust::SystemAnd(pem) => Arc::new(with((*system()?).clone(), pem)?),
+        Trust::Of(pem) => cached(pem, false)?,
+        Trust::SystemAnd(pem) => cached(pem, true)?,
     };
     if names {
         return Ok(builder.with_root_certificates(roots).with_no_client_auth());
@@ -55,6 +57,31 @@ fn system() -> Result<Arc<RootCertStore>, String> {
     });
     roots.clone()
 }
+
+/// Certificates in PEM, with those of the system. A bundle of a hundred takes milliseconds to read, and each connection has one.
+fn cached(pem: &[u8], with_system: bool) -> Result<Arc<RootCertStore>, String> {
+    static READ: Mutex<VecDeque<Read>> = Mutex::new(VecDeque::new());
+    let hash = blake3::hash(pem);
+    let known =
+        lock(&READ).iter().find(|read| (read.0, read.1) == (hash, with_system)).map(|read| read.2.clone());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let base = if with_system { (*system()?).clone() } else { RootCertStore::empty() };
+    let roots = Arc::new(with(base, pem)?);
+    let mut read = lock(&READ);
+    if read.len() >= MOST_READ {
+        read.pop_front();
+    }
+    read.push_back((hash, with_system, roots.clone()));
+    Ok(roots)
+}
+
+/// Of which text, whether with those of the system, and what was read.
+type Read = (blake3::Hash, bool, Arc<RootCertStore>);
+
+/// Bundles that are kept.
+const MOST_READ: usize = 16;
 
 fn with(mut roots: RootCertStore, pem: &[u8]) -> Result<RootCertStore, String> {
     for certificate in CertificateDer::pem_slice_iter(pem) {
