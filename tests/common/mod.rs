@@ -5,6 +5,7 @@ pub mod chunked;
 pub mod handmade;
 pub mod http2;
 pub mod pair;
+pub mod postgres;
 pub mod tenants;
 pub mod websocket;
 

@@ -100,7 +100,7 @@ fn what_goes_wrong_is_an_exception_of_the_client() {
             // It speaks no TLS.
             format!("https://127.0.0.1:{port}/"),
             "",
-            ["OSError", "URLError", "SSLError", "SSLError", "ConnectError"],
+            ["SSLError", "URLError", "SSLError", "SSLError", "ConnectError"],
         ),
         (
             format!("{open}/half"),

@@ -49,7 +49,8 @@ def os_error(exc: RequestError, has_begun: bool) -> Exception:
         return socket.gaierror(socket.EAI_NONAME, text)
     if is_of_tls(exc):
         # Whoever catches this error has imported the module.
-        kind: type[OSError] = getattr(sys.modules.get("ssl"), "SSLCertVerificationError", OSError)
+        name = "SSLCertVerificationError" if "certificate" in text else "SSLError"
+        kind: type[OSError] = getattr(sys.modules.get("ssl"), name, OSError)
         return kind(text)
     if isinstance(exc, ConnectError):
         return ConnectionRefusedError(text) if "refused" in text else ConnectionError(text)

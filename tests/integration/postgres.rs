@@ -1,0 +1,145 @@
+//! Databases of a Postgres server.
+
+use crate::common::Server;
+use crate::common::postgres::Postgres;
+use crate::common::tenants::until;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn serve(postgres: &Postgres, flags: &[&str]) -> Server {
+    let granted = format!("main={}", postgres.url());
+    Server::fixture(&[&["--workers", "2", "--sql", &granted], flags].concat())
+}
+
+fn run(server: &Server, statement: &str, arguments: Value) -> Value {
+    let answer = server.post("/pg/run", &json!({"statement": statement, "arguments": arguments}).to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[test]
+fn values_keep_their_types_and_errors_theirs() {
+    let Some(postgres) = Postgres::start("pg-types") else { return };
+    let server = serve(&postgres, &["--sql-rows", "1000", "--sql-result", "10MiB"]);
+    assert_eq!(server.get("/pg/types").json(), json!([]));
+    let rows = server.get("/pg/rows").json();
+    let expected = json!({
+        "small": 1, "whole": 2, "large": 3, "single": 0.1, "double": 1.5, "exact": "-12.340", "words": "hé",
+        "truth": true, "octets": null, "day": "2024-02-29", "hour": "01:02:03.000004",
+        "moment": "2024-01-02T03:04:05.000006", "instant": "2024-01-02T03:04:05Z", "span": "P1DT0.000005S",
+        "name": "00000000-0000-0000-0000-000000000005", "document": {"a": [1]}, "parts": [1, {"b": null}],
+        "numbers": [1, 2], "texts": ["x", null, "q\""], "amounts": ["1.10", "2"], "mood": "ok",
+        "address": "10.0.0.1"
+    });
+    assert_eq!(rows[0], expected);
+    assert_eq!(rows[1]["words"], json!(null));
+    run(&server, "create table e (id int primary key check (id > 0), name text not null)", json!([]));
+    for (statement, arguments, kind, says) in [
+        ("selec", json!([]), "ProgrammingError", "syntax error"),
+        ("select $1::int", json!(["x"]), "DataError", "invalid input syntax"),
+        ("select 1", json!([2]), "DataError", "0 parameters"),
+        ("insert into e values (0, 'a')", json!([]), "CheckViolation", "e_id_check"),
+        ("insert into e values (1, null)", json!([]), "NotNullViolation", "not-null"),
+        ("copy e from stdin", json!([]), "ProgrammingError", "COPY is not supported"),
+        ("/* /* a */ */ copy e to stdout", json!([]), "ProgrammingError", "COPY is not supported"),
+        ("listen x", json!([]), "ProgrammingError", "LISTEN"),
+        ("select point(1, 2) as p", json!([]), "DataError", "cast it to text"),
+        ("select 'infinity'::date as d", json!([]), "DataError", "that Python does not have"),
+        ("select 1 as a, 2 as a", json!([]), "ProgrammingError", "name them with AS"),
+        ("select * from generate_series(1, 2000)", json!([]), "LimitExceeded", "--sql-rows"),
+        (
+            "select repeat('x', 2000000) from generate_series(1, 9)",
+            json!([]),
+            "LimitExceeded",
+            "--sql-result",
+        ),
+        ("select repeat('x', 9000000)", json!([]), "LimitExceeded", "more than 8 MiB"),
+    ] {
+        let told = run(&server, statement, arguments);
+        assert_eq!(told[0], kind, "{statement}: {told}");
+        assert!(told[1].as_str().unwrap().contains(says), "{statement}: {told}");
+    }
+    let told = server.post("/pg/failed", "").json();
+    let failed = "the transaction was rolled back, because a statement of it has failed";
+    assert_eq!(told, json!(["twice", failed, "within", [2, 3]]));
+    server.assert_no_panic("postgres");
+}
+
+#[test]
+fn a_connection_serves_one_request_after_the_other_and_keeps_nothing() {
+    let Some(postgres) = Postgres::start("pg-pool") else { return };
+    let flags = ["--sql-connections", "2", "--deadline", "3s", "--admin", "127.0.0.1:0"];
+    let server = serve(&postgres, &flags);
+    // What one request sets, begins and locks, the next ones do not see.
+    for statement in
+        ["set timezone to 'Asia/Tokyo'", "begin", "select set_config('application_name', 'x', false)"]
+    {
+        for _ in 0..4 {
+            run(&server, statement, json!([]));
+        }
+    }
+    let settings = "select current_setting('timezone') as zone, current_setting('application_name') as name";
+    for _ in 0..4 {
+        assert_eq!(run(&server, settings, json!([])), json!([{"zone": "UTC", "name": "bolt-host"}]));
+    }
+    run(&server, "create temp table t (x int)", json!([]));
+    let told = run(&server, "select * from t", json!([]));
+    assert_eq!(told[0], "ProgrammingError", "{told}");
+    for how in ["returns", "raises"] {
+        server.post(&format!("/pg/leave?how={how}"), "");
+    }
+    assert_eq!(server.post("/pg/leave?how=waits", "").status, 504);
+    assert_eq!(run(&server, "select count(*) from left_open", json!([])), json!([{"count": 0}]));
+    server.log_with("a transaction was not ended");
+    // A client that leaves, a timeout of the handler, and the deadline.
+    let running =
+        "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'";
+    let mut leaving = server.connect();
+    leaving.start("GET", "/pg/sleep?seconds=100", &[], b"");
+    until(|| run(&server, running, json!([])) == json!([{"count": 1}]));
+    drop(leaving);
+    assert_eq!(server.get("/pg/sleep?seconds=100&timeout=0.1").status, 500);
+    assert_eq!(server.get("/pg/sleep?seconds=100").status, 504);
+    until(|| run(&server, running, json!([])) == json!([{"count": 0}]));
+    // Five hundred requests for two connections.
+    let threads: Vec<_> = (0..20)
+        .map(|thread| {
+            let mut connection = server.connect();
+            std::thread::spawn(move || {
+                for number in 0..25 {
+                    let number = thread * 100 + number;
+                    let way = ["one", "transaction"][number % 2];
+                    assert_eq!(connection.get(&format!("/pg/{way}?number={number}")).json(), json!(number));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let held = "select count(*) from pg_stat_activity where application_name = 'bolt-host'";
+    assert_eq!(run(&server, held, json!([])), json!([{"count": 2}]));
+    server.assert_no_panic("postgres");
+}
+
+#[test]
+fn a_server_that_goes_away_and_comes_back_is_an_error_and_then_none() {
+    let Some(postgres) = Postgres::start("pg-away") else { return };
+    let server = serve(&postgres, &[]);
+    assert_eq!(server.get("/pg/one?number=7").json(), json!(7));
+    let mut waiting = server.connect();
+    waiting.start("GET", "/pg/sleep?seconds=100", &[], b"");
+    std::thread::sleep(Duration::from_millis(300));
+    postgres.stop();
+    assert_eq!(waiting.finish("GET").status, 503);
+    let begun = Instant::now();
+    for path in ["/pg/one", "/pg/transaction", "/pg/rows"] {
+        assert_eq!(server.get(path).status, 503, "{path}");
+    }
+    // Nobody waits for a server that is known to be away.
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    server.log_with("the database cannot be reached");
+    postgres.again();
+    until(|| server.get("/pg/one?number=7").status == 200);
+    server.log_with("the database can be reached again");
+    assert!(!server.log().contains("postgres://"), "the log has the URL");
+    server.assert_no_panic("postgres");
+}
