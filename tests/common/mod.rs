@@ -1,6 +1,7 @@
 //! Test support: the real binary on a free port, and a small HTTP client over real sockets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod broker;
 pub mod chunked;
 pub mod handmade;
 pub mod http2;

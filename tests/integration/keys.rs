@@ -1,12 +1,18 @@
 //! Keys and values that outlive interpreters, sessions and cached results.
 
+use crate::common::broker::Broker;
+use crate::common::tenants::until;
 use crate::common::{Server, scratch};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
 fn serve(file: &Path, flags: &[&str]) -> Server {
-    let granted = format!("main={}", file.display());
+    serve_at(&file.display().to_string(), flags)
+}
+
+fn serve_at(place: &str, flags: &[&str]) -> Server {
+    let granted = format!("main={place}");
     Server::fixture(&[&["--workers", "2", "--kv", &granted], flags].concat())
 }
 
@@ -19,8 +25,29 @@ fn run(server: &Server, way: &str, method: &str, args: Value, options: Value) ->
 
 #[test]
 fn values_outlive_interpreters_and_hosts() {
-    let file = scratch("keys").join("app.kv");
-    let server = serve(&file, &[]);
+    check_values(&scratch("keys").join("app.kv").display().to_string());
+}
+
+#[test]
+fn a_server_has_values_as_a_file_has() {
+    let Some(mut broker) = Broker::start("keys") else { return };
+    check_values(&broker.url());
+    let server = serve_at(&broker.url(), &[]);
+    assert_eq!(run(&server, "run", "incr", json!(["a"]), json!({}))[0], "DataError");
+    let far = (1i64 << 60) + 1;
+    assert_eq!(run(&server, "run", "set", json!(["far", far]), json!({})), json!(true));
+    assert_eq!(run(&server, "run", "incr", json!(["far"]), json!({})), json!(far + 1));
+    assert_eq!(run(&server, "run", "set", json!(["s*r", 1]), json!({})), json!(true));
+    assert_eq!(run(&server, "run", "scan", json!(["s*"]), json!({})), json!(["s*r"]));
+    broker.stop();
+    assert_eq!(server.get("/keys/value?key=n").status, 503);
+    broker.restart();
+    until(|| server.get("/keys/value?key=n").status == 200);
+    server.assert_no_panic("keys");
+}
+
+fn check_values(place: &str) {
+    let server = serve_at(place, &[]);
     for (way, suffix) in [("run", ""), ("run-sync", "-sync")] {
         let ask = |method: &str, args: Value, options: Value| run(&server, way, method, args, options);
         let key = |name: &str| format!("{name}{suffix}");
@@ -59,7 +86,7 @@ fn values_outlive_interpreters_and_hosts() {
     server.assert_no_panic("keys");
     // Killed, not ended.
     drop(server);
-    let server = serve(&file, &[]);
+    let server = serve_at(place, &[]);
     assert_eq!(server.get("/keys/value?key=compared").json(), json!({"n": 100}));
     assert_eq!(server.get("/keys/value-sync?key=hundred").json(), json!(100));
 }

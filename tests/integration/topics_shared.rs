@@ -1,80 +1,12 @@
 //! Topics that several hosts share over Redis or Valkey.
 
+use crate::common::broker::Broker;
 use crate::common::tenants::until;
 use crate::common::websocket::Socket;
 use crate::common::{Connection, Server, fixture, scratch};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-/// A broker that listens on a socket of its own, and keeps nothing.
-struct Broker {
-    folder: PathBuf,
-    child: Child,
-}
-
-impl Broker {
-    /// `None`, with a sentence, where none is installed.
-    fn start(name: &str) -> Option<Self> {
-        // The path of a socket is short.
-        let folder = std::env::temp_dir().join(format!("bolt-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let child = ["valkey-server", "redis-server"].iter().find_map(|program| spawn(program, &folder));
-        if child.is_none() {
-            let why = "no valkey-server or redis-server is installed";
-            assert!(std::env::var_os("BOLT_REQUIRE_BROKER").is_none(), "{why}");
-            let _ = writeln!(std::io::stderr(), "A test of shared topics is skipped: {why}.");
-        }
-        Some(Self { folder, child: child? }.ready())
-    }
-
-    fn ready(self) -> Self {
-        until(|| UnixStream::connect(self.folder.join("socket")).is_ok());
-        self
-    }
-
-    fn url(&self) -> String {
-        format!("unix://{}", self.folder.join("socket").display())
-    }
-
-    fn stop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        let child = ["valkey-server", "redis-server"].iter().find_map(|program| spawn(program, &self.folder));
-        self.child = child.unwrap();
-        until(|| UnixStream::connect(self.folder.join("socket")).is_ok());
-    }
-
-    /// The first line of the answer.
-    fn ask(&self, command: &str) -> String {
-        let mut stream = UnixStream::connect(self.folder.join("socket")).unwrap();
-        stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
-    fn host(&self, port: &str) -> Server {
-        Server::fixture(&["--workers", "2", "--admin", port, "--topics", &self.url()])
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn spawn(program: &str, folder: &Path) -> Option<Child> {
-    let mut command = Command::new(program);
-    command.args(["--port", "0", "--save", "", "--unixsocket", "socket", "--dir"]).arg(folder);
-    command.current_dir(folder).stdout(Stdio::null()).spawn().ok()
+fn host(broker: &Broker, port: &str) -> Server {
+    Server::fixture(&["--workers", "2", "--admin", port, "--topics", &broker.url()])
 }
 
 fn listen(server: &Server, path: &str, after: Option<&str>) -> Connection {
@@ -101,7 +33,7 @@ fn say(server: &Server, path: &str, body: &str) {
 #[test]
 fn what_one_host_publishes_the_clients_of_all_get() {
     let Some(broker) = Broker::start("two") else { return };
-    let (one, two) = (broker.host("127.0.0.1:0"), broker.host("127.0.0.1:0"));
+    let (one, two) = (host(&broker, "127.0.0.1:0"), host(&broker, "127.0.0.1:0"));
     let mut clients = [&one, &two, &one, &two].map(|host| listen(host, "/topics/listen/news", None));
     say(&one, "/topics/say/news", "{\"a\": \"käse\\n\"}");
     say(&two, "/topics/say-async/news?event=kind", "1");
@@ -156,7 +88,7 @@ fn apps_share_with_those_of_their_name_only() {
 #[test]
 fn events_come_once_and_in_order_over_a_broker_that_comes_and_goes() {
     let Some(mut broker) = Broker::start("away") else { return };
-    let (one, two) = (broker.host("127.0.0.1:0"), broker.host("127.0.0.1:0"));
+    let (one, two) = (host(&broker, "127.0.0.1:0"), host(&broker, "127.0.0.1:0"));
     let mut client = listen(&two, "/topics/listen/news", None);
     for number in 0..300 {
         if number % 50 == 25 {
@@ -207,7 +139,7 @@ fn events_come_once_and_in_order_over_a_broker_that_comes_and_goes() {
 #[test]
 fn what_an_app_keeps_at_the_broker_has_bounds() {
     let Some(broker) = Broker::start("bounds") else { return };
-    let host = broker.host("127.0.0.1:0");
+    let host = host(&broker, "127.0.0.1:0");
     let mut connection = host.connect();
     let json = [("content-type", "application/json")];
     let mut say = |topic: &str, body: &str| {

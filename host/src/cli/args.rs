@@ -347,8 +347,9 @@ pub struct Serving {
     /// The database main, if --sql grants none: sqlite:app.db or postgres://…
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Grant the app a store of keys and values: main=app.kv; may be repeated [default: main, a file beside the app]
-    #[arg(long, value_name = "NAME=FILE", value_parser = KvGrant::parse)]
+    /// Grant the app a store of keys and values: main=app.kv or main=redis://…; may be repeated
+    /// [default: main, a file beside the app]
+    #[arg(long, value_name = "NAME=PLACE", value_parser = KvGrant::parse)]
     pub kv: Vec<KvGrant>,
     /// Set a variable of the app's environment, which has no others; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]

@@ -42,11 +42,7 @@ impl DatabaseGrant {
     /// A file is relative to `folder`; `env:NAME` is the URL in this environment variable. The error is a sentence.
     pub fn new(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
         check_name("database", name)?;
-        let Some(variable) = url.strip_prefix("env:") else { return Self::at(name, url, folder) };
-        let read = std::env::var(variable);
-        let url = read
-            .map_err(|_| format!("the database {name} is in the variable {variable:?}, which is not set"))?;
-        Self::at(name, &url, folder)
+        Self::at(name, &value(&format!("the database {name}"), url)?, folder)
     }
 
     fn at(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
@@ -72,6 +68,12 @@ impl DatabaseGrant {
     pub fn beside(app: &Path) -> Self {
         Self { name: "main".to_owned(), place: Place::Sqlite(app.with_extension("db")), is_default: true }
     }
+}
+
+/// A URL, or that in an environment variable (`env:NAME`). The error is a sentence.
+pub fn value(what: &str, text: &str) -> Result<String, String> {
+    let Some(variable) = text.strip_prefix("env:") else { return Ok(text.to_owned()) };
+    std::env::var(variable).map_err(|_| format!("{what} is in the variable {variable:?}, which is not set"))
 }
 
 /// The error is a sentence.

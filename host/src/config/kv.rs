@@ -1,36 +1,49 @@
 //! Stores of keys and values that an app is granted, by the names that it knows them by.
 
-use crate::config::databases;
+use crate::config::databases::{self, Url};
 use std::path::{Path, PathBuf};
 
-/// One `NAME=FILE`.
+/// One `NAME=FILE` or `NAME=redis://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvGrant {
     /// As the app says.
     pub name: String,
+    pub place: KvPlace,
+}
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KvPlace {
     /// A file of its own, which need not exist.
-    pub file: PathBuf,
+    File(PathBuf),
+    /// A Redis or Valkey server.
+    Redis(Url),
 }
 
 impl KvGrant {
-    /// `main=app.kv`. The error is a sentence.
+    /// `main=app.kv` or `main=redis://host/0`. The error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (name, file) = text.split_once('=').ok_or("a store is NAME=FILE, like main=app.kv")?;
+        let (name, file) =
+            text.split_once('=').ok_or("a store is NAME=FILE or NAME=redis://…, like main=app.kv")?;
         Self::new(name, file, Path::new(""))
     }
 
-    /// A file is relative to `folder`. The error is a sentence.
+    /// A file is relative to `folder`; `env:NAME` is the value of this environment variable. The error is a sentence.
     pub fn new(name: &str, file: &str, folder: &Path) -> Result<Self, String> {
         databases::check_name("store", name)?;
-        if file.is_empty() || file.contains("://") {
-            return Err(format!("the store {name} is not in a file, like app.kv"));
+        let file = databases::value(&format!("the store {name}"), file)?;
+        let is_server =
+            ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|s| file.starts_with(s));
+        if file.is_empty() || file.contains("://") && !is_server {
+            return Err(format!("the store {name} is neither in a file, like app.kv, nor at redis://…"));
         }
-        Ok(Self { name: name.to_owned(), file: folder.join(file) })
+        let place = if is_server { KvPlace::Redis(Url(file)) } else { KvPlace::File(folder.join(file)) };
+        Ok(Self { name: name.to_owned(), place })
     }
 
     /// The one that an app of a developer has if nothing was granted.
     pub fn beside(app: &Path) -> Self {
-        Self { name: "main".to_owned(), file: app.with_extension("kv") }
+        Self { name: "main".to_owned(), place: KvPlace::File(app.with_extension("kv")) }
     }
 }
 
@@ -40,7 +53,9 @@ pub fn check<'p>(grants: &[KvGrant], writable: impl Iterator<Item = &'p Path> + 
         if grants[..index].iter().any(|other| other.name == grant.name) {
             return Err(format!("the store {} is granted twice", grant.name));
         }
-        databases::apart_file(&grant.name, &grant.file, writable.clone())?;
+        if let KvPlace::File(file) = &grant.place {
+            databases::apart_file(&grant.name, file, writable.clone())?;
+        }
     }
     Ok(())
 }
@@ -51,8 +66,10 @@ mod tests {
 
     #[test]
     fn grants_name_files() {
-        assert_eq!(KvGrant::parse("main=/srv/app.kv").unwrap().file, Path::new("/srv/app.kv"));
-        for wrong in ["main", "=a", "a b=c", "main=", "main=redis://host"] {
+        let place = |text: &str| KvGrant::parse(text).unwrap().place;
+        assert_eq!(place("main=/srv/app.kv"), KvPlace::File("/srv/app.kv".into()));
+        assert!(matches!(place("main=rediss://:secret@host/1"), KvPlace::Redis(_)));
+        for wrong in ["main", "=a", "a b=c", "main=", "main=http://host"] {
             assert!(KvGrant::parse(wrong).is_err(), "{wrong}");
         }
         let twice = ["a=1", "a=2"].map(|text| KvGrant::parse(text).unwrap());

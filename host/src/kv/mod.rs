@@ -1,6 +1,9 @@
 //! Keys and values of apps, in stores that the host has.
 
 pub mod command;
+#[cfg(feature = "redis")]
+mod redis;
+pub mod reply;
 pub mod store;
 pub mod stores;
 mod table;

@@ -3,7 +3,8 @@
 //! Commands that wait together are committed together. A worker reads a single key by itself: that takes microseconds, and a thread
 //! would take ten times as many.
 
-use crate::kv::command::{Command, Outcome};
+use crate::kv::command::Command;
+use crate::kv::reply::Reply;
 use crate::kv::table::Table;
 use crate::sql::job::{Charge, Held};
 use crate::sql::problem::{Kind, SqlProblem};
@@ -39,9 +40,6 @@ pub struct Terms {
     /// Its size, in bytes.
     pub most_bytes: u64,
 }
-
-/// What takes the result of a command.
-pub type Reply = Box<dyn FnOnce(Result<Outcome, SqlProblem>) + Send>;
 
 pub struct Store {
     /// In the log.
@@ -80,10 +78,6 @@ impl Store {
             readers: Mutex::default(),
             is_broken: AtomicBool::new(false),
         })
-    }
-
-    pub fn terms(&self) -> &Terms {
-        &self.terms
     }
 
     /// The value of a key at once. `None` if that is not possible now, and the thread has to find out.

@@ -2,7 +2,7 @@
 
 use crate::codec::latin1::latin1_bytes;
 use crate::kv::command::{Command, Outcome};
-use crate::kv::store::{Reply, Store};
+use crate::kv::reply::Reply;
 use crate::kv::stores::Stores;
 use crate::sandbox::bindings::bolt::host::kv::Outcome as WitOutcome;
 use crate::sandbox::news::{News, Progress};
@@ -94,7 +94,7 @@ impl Kv {
     ) -> Result<WitOutcome, SqlProblem> {
         let request = request
             .ok_or_else(|| SqlProblem::new(Kind::Operational, "the request of this command has ended"))?;
-        let store: Arc<Store> = self.stores.get(store)?.clone();
+        let store = self.stores.get(store)?.clone();
         let bounds = self.stores.bounds();
         let arguments = latin1_bytes(arguments).ok_or_else(|| "the arguments are malformed".to_owned());
         let arguments = arguments.and_then(|bytes| arguments::read(&bytes));

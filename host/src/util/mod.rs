@@ -14,5 +14,6 @@ pub mod memory_trim;
 pub mod printable;
 pub mod progress;
 pub mod self_wake;
+pub mod server_thread;
 pub mod tree;
 pub mod trust;

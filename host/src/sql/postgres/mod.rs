@@ -14,7 +14,6 @@ mod run;
 mod server;
 mod session;
 mod terms;
-mod thread;
 
 #[cfg(feature = "cli")]
 pub use connect::Connector;

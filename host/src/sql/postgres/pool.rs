@@ -5,8 +5,8 @@ use crate::sql::job::Job;
 use crate::sql::postgres::server::{Server, connection};
 use crate::sql::postgres::session::{self, Requested};
 use crate::sql::postgres::terms::Terms;
-use crate::sql::postgres::thread;
 use crate::sql::problem::{Kind, SqlProblem};
+use crate::util::server_thread;
 use deadpool::managed::{Object, Pool, QueueMode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ impl Postgres {
             let builder = Pool::builder(server).max_size(terms.connections).queue_mode(QueueMode::Lifo);
             builder.build().map_err(|_| ())
         });
-        if let (Ok(pool), Some(runtime)) = (&pool, thread::runtime()) {
+        if let (Ok(pool), Some(runtime)) = (&pool, server_thread::runtime()) {
             let pool = pool.weak();
             runtime.spawn(async move {
                 loop {
@@ -69,7 +69,7 @@ impl Engine for Postgres {
     }
 
     fn submit(self: Arc<Self>, job: Job) {
-        let (Ok(pool), Some(runtime)) = (&self.pool, thread::runtime()) else {
+        let (Ok(pool), Some(runtime)) = (&self.pool, server_thread::runtime()) else {
             return job.answer.fail(unusable(&self.label));
         };
         let Some(place) = self.place() else { return job.answer.fail(SqlProblem::queue_is_full()) };
@@ -91,7 +91,7 @@ impl Engine for Postgres {
     fn session(self: Arc<Self>, writes: bool, request: u64, end: Instant) -> Box<dyn Session> {
         let (sender, jobs) = tokio::sync::mpsc::unbounded_channel();
         // Whose tasks are dropped tells the statements that come.
-        if let (Ok(pool), Some(runtime), Some(place)) = (&self.pool, thread::runtime(), self.place()) {
+        if let (Ok(pool), Some(runtime), Some(place)) = (&self.pool, server_thread::runtime(), self.place()) {
             let requested = Requested { jobs, writes, end, request, label: self.label.clone() };
             let pool = pool.clone();
             runtime.spawn(async move {

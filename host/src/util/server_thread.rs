@@ -1,5 +1,7 @@
-//! The thread that all connections to Postgres servers are on. Statements come from any worker, and it makes rows of what
-//! the servers send.
+//! The thread that connections to servers of databases are on. Statements and commands come from any worker, and it makes rows of
+//! what the servers send.
+
+#![cfg(any(feature = "postgres", feature = "redis"))]
 
 use crate::util::affinity;
 use std::sync::OnceLock;
@@ -11,7 +13,7 @@ pub fn runtime() -> Option<&'static Handle> {
     let started = THREAD.get_or_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build().ok()?;
         let handle = runtime.handle().clone();
-        let thread = std::thread::Builder::new().name("postgres".to_owned());
+        let thread = std::thread::Builder::new().name("servers".to_owned());
         let spawned = thread.spawn(move || {
             affinity::roam();
             runtime.block_on(std::future::pending::<()>());
