@@ -5,6 +5,7 @@ import importlib
 import os
 import posix
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,23 @@ def test_what_is_missing_is_an_import_error(gone: Any, statement: str, cleared: 
             exec(statement, {})
     exec("import late_other", {})
     assert sys.modules["late_other"].value == 1
+
+
+def test_files_of_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "late_zones"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "Berlin").write_bytes(b"TZif")
+    (tmp_path / "late_single.py").write_text("")
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    importer = LateImporter(lambda: None)
+    importer.add_folder(str(tmp_path))
+    importer.install()
+    assert resources.files("late_zones").joinpath("Berlin").read_bytes() == b"TZif"
+    with pytest.raises(FileNotFoundError):
+        resources.files("late_zones").joinpath("Rome").read_bytes()
+    assert importer.get_resource_reader("late_single") is None
+    del sys.modules["late_zones"]
 
 
 def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:

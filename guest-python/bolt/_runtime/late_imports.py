@@ -128,6 +128,27 @@ class LateImporter:
             return None
         return importlib.util.decode_source(zlib.decompress(module.code))
 
+    def get_resource_reader(self, name: str) -> _Files | None:
+        """What `importlib.resources` has the other files of a package from, such as time zones."""
+        module = self._modules.get(name)
+        if module is None or not module.package or module.file.startswith(f"{_STANDARD}/"):
+            return None
+        return _Files(module.file.rpartition("/")[0])
+
+
+class _Files:
+    """The files in the folder of a package. The host keeps those of the app's folder readable."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def files(self) -> Any:
+        """The folder, as `importlib.resources` wants it."""
+        # Whoever asks has imported it; most apps never ask.
+        import pathlib
+
+        return pathlib.Path(self._folder)
+
 
 def forget_folders() -> None:
     """Forget the folders that modules came from, once nothing can be read from them any more.

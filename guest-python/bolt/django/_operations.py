@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from ._compiler import SQLCompiler
 from ._dates import Expression, cut, difference, filled, part, truncated
 from ._zones import local
 
@@ -25,7 +26,9 @@ Parameters = Sequence[Any]
 class DatabaseOperations(_sqlite.DatabaseOperations):  # type: ignore[misc]
     """Those of SQLite. `_compiler` writes the functions of models."""
 
-    compiler_module = "bolt.django._compiler"
+    # Django imports it by this name, when a request comes: then nothing is found any more that is
+    # not imported yet.
+    compiler_module = SQLCompiler.__module__
 
     def _local(self, sql: str, params: Parameters, tzname: str | None) -> Expression:
         """A date in a time zone, without the fraction of its second."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ._dates import Expression, cut, filled
 
 __all__ = ["local"]
 
-_utils: Any = importlib.import_module("django.db.backends.utils")
-
+# As in "UTC+02:00", "-0330", and "Europe/Berlin+01".
+_OFFSET = re.compile(r"(.*?)([+-])(\d\d?):?(\d\d)?")
 # A zone has no two changes within this that cancel each other.
 _STEP = timedelta(days=14)
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -54,18 +53,18 @@ def _choice(rules: tuple[str, ...]) -> str:
 @functools.lru_cache(64)
 def _rules(name: str) -> tuple[str, ...]:
     """The modifiers of a zone in SQL, with the moments between them: "", or an odd number."""
+    found = _OFFSET.fullmatch(name)
     try:
-        zone = ZoneInfo(name)
+        zone, shift = ZoneInfo(name), timedelta()
     except (ZoneInfoNotFoundError, ValueError):
-        base, sign, offset = _utils.split_tzname_delta(name)
-        if not offset:
+        if found is None:
             raise
-        hours, minutes = (int(sign + number) for number in offset.split(":")[:2])
-        shift = timedelta(hours=hours, minutes=minutes)
+        base, sign, hours, minutes = found.groups()
+        shift = timedelta(hours=int(sign + hours), minutes=int(sign + (minutes or "0")))
         if base in ("", "UTC"):
             return (_modifier(shift),)
-        return tuple(_changes(ZoneInfo(base), shift))
-    return tuple(_changes(zone, timedelta()))
+        zone = ZoneInfo(base)
+    return tuple(_changes(zone, shift))
 
 
 def _changes(zone: ZoneInfo, shift: timedelta) -> Iterator[str]:

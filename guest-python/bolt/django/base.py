@@ -2,7 +2,7 @@
 
 Django refuses to use a database while an event loop runs, because a thread with a loop must not
 block. In the sandbox the loop runs for good, also around `def` handlers, which may block. So this
-wrapper refuses only tasks: there a transaction could stay open while other requests run.
+wrapper refuses only the code of coroutines: there a transaction could stay open while others run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,15 +33,26 @@ _BLOCKS = (
     *("clean_savepoints", "close", "commit", "connect", "cursor", "ensure_connection"),
     *("rollback", "savepoint", "savepoint_commit", "savepoint_rollback"),
 )
+_COROUTINE = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _MODES = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE", None)
 
 
-def _is_in_task() -> bool:
+def _is_in_coroutine() -> bool:
+    """Whether a coroutine of the app has called."""
     try:
-        return asyncio.current_task() is not None
+        task = asyncio.current_task()
     except RuntimeError:
-        # No loop runs.
+        # No loop runs: `sync_to_async` has called, or a test.
         return False
+    frame = None if task is None else sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_flags & _COROUTINE:
+            # The SDK has coroutines around a `def` handler if an app has a lifespan or middleware.
+            name = frame.f_globals.get("__name__") or ""
+            return not (name.startswith("bolt.") or code.co_filename.startswith("<bolt "))
+        frame = frame.f_back
+    return False
 
 
 def _blocking(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,10 +61,10 @@ def _blocking(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(inner)
     def call(self: Any, *arguments: Any, **named: Any) -> Any:
-        if _is_in_task():
+        if _is_in_coroutine():
             raise _exceptions.SynchronousOnlyOperation(
-                "Django blocks on its database: use it in a `def` handler, or in a function that "
-                "`sync_to_async` calls"
+                "Django blocks on its database: use it in a `def` handler, or in a function for "
+                "`sync_to_async`"
             )
         return inner(self, *arguments, **named)
 
