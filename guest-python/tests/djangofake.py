@@ -57,7 +57,13 @@ class Event(models.Model):
         ordering = ["id"]
 
 
-MODELS: list[Any] = [Author, Book, Event]
+class Seat(models.Model):
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=2)
+    number = models.IntegerField()
+
+
+MODELS: list[Any] = [Author, Book, Event, Seat]
 
 
 @pytest.fixture

@@ -164,6 +164,14 @@ def test_cursors(host: SqlHost) -> None:
         assert cursor.rowcount == 2
         with pytest.raises(django_db.ProgrammingError, match="no parameter 'c'"):
             cursor.execute("select %(c)s", {"a": 1})
+    at = datetime(2024, 5, 12, 10, 30, 0, 250)
+    Event.objects.create(at=at.replace(tzinfo=UTC), day=at.date(), done=True, amount=1)
+    with connection.cursor() as cursor:
+        cursor.execute("select id, at, day, done, amount, hour from djangofake_event")
+        assert cursor.fetchall() == [(1, at, at.date(), True, 1, None)]
+        cursor.execute("update djangofake_event set at = 'soon'")
+        cursor.execute("select at from djangofake_event")
+        assert cursor.fetchone() == ("soon",)
     with CaptureQueriesContext(connection) as captured:
         Author.objects.filter(name="a'", age=3).count()
     assert """"name" = 'a''')""" in captured[0]["sql"] and '"age" = 3' in captured[0]["sql"]

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
-from djangofake import Author, Book, Event, host, models
+from djangofake import Author, Book, Event, Seat, host, models
 from sqlfake import SqlHost
 
 django_db = pytest.importorskip("django.db")
@@ -240,6 +240,18 @@ def test_numbers(host: SqlHost) -> None:
     assert of(Author.objects.filter(age=1), Cot("age")) == [pytest.approx(0.642092616)]
     made = Case(When(Q(age__gt=3), then=Value("many")), default=Value("few"))
     assert of(Author.objects, made) == ["few"] * 4 + ["many"] * 2
+
+
+def test_keys_of_several_columns(host: SqlHost) -> None:
+    keys = [("A", n) for n in range(600)]
+    Seat.objects.bulk_create([Seat(row=row, number=number) for row, number in keys])
+    found = Seat.objects.filter(pk__in=[*keys[:550], ("B", 1), ("A", None)])
+    assert found.count() == 550
+    assert Seat.objects.get(pk=("A", 7)).number == 7
+    assert found.delete()[0] == 550 and not Seat.objects.filter(pk__in=[]).exists()
+    assert (
+        Seat.objects.filter(pk__in=Seat.objects.filter(number__lt=560).values("pk")).count() == 10
+    )
 
 
 def test_aggregates(host: SqlHost) -> None:

@@ -1,4 +1,4 @@
-"""Functions of models in plain SQL, where Django's backend for SQLite has functions of Python."""
+"""Parts of queries in plain SQL, where Django needs functions of Python or more depth."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _db: Any = importlib.import_module("django.db")
 _models: Any = importlib.import_module("django.db.models")
 _expressions: Any = importlib.import_module("django.db.models.expressions")
 _functions: Any = importlib.import_module("django.db.models.functions")
+_tuples: Any = importlib.import_module("django.db.models.fields.tuple_lookups")
 _exceptions: Any = importlib.import_module("django.core.exceptions")
 
 Writer = Callable[[Any, Any, Any], Expression]
@@ -112,6 +113,34 @@ def _variance(node: Any, compiler: Any, connection: Any) -> Expression:
     return _number(node, filled(template, *parts))
 
 
+def _tuple_in(node: Any, compiler: Any, connection: Any) -> Expression:
+    """Several columns among rows of values: Django has a chain of OR, whose depth has a limit."""
+    if not node.rhs_is_direct_value():
+        found: Expression = node.as_sql(compiler, connection)
+        return found
+    columns = list(node.lhs)
+    # NULL equals nothing.
+    rows = [row for row in node.rhs if all(value is not None for value in row)]
+    if not rows:
+        raise _exceptions.EmptyResultSet
+    made = [columns, *([_value(*pair) for pair in zip(columns, row, strict=True)] for row in rows)]
+    tuples = [_tuple([compiler.compile(one) for one in row]) for row in made]
+    left, *right = (sql for sql, _ in tuples)
+    params = tuple(value for _, values in tuples for value in values)
+    return f"{left} IN (VALUES {', '.join(right)})", params
+
+
+def _tuple(expressions: list[Expression]) -> Expression:
+    places = ", ".join(f"{{{place}}}" for place in range(len(expressions)))
+    return filled(f"({places})", *expressions)
+
+
+def _value(column: Any, value: Any) -> Any:
+    if hasattr(value, "as_sql"):
+        return value
+    return _models.Value(value, output_field=column.output_field)
+
+
 def _window(node: Any, compiler: Any, connection: Any) -> Expression:
     if isinstance(node.source_expression, (_models.StdDev, _models.Variance)):
         name = type(node.source_expression).__name__
@@ -127,6 +156,7 @@ def _writers() -> dict[type, Writer]:
         _models.StdDev: _variance,
         _models.Variance: _variance,
         _models.Window: _window,
+        _tuples.TupleIn: _tuple_in,
     }
     for name, template in _TEMPLATES.items():
         # Some are not in all versions of Django.

@@ -76,7 +76,7 @@ def _without(entries: dict[str, str], *names: str) -> dict[str, str]:
 
 
 class DatabaseWrapper(_sqlite.DatabaseWrapper):  # type: ignore[misc]
-    """A connection. Values of raw cursors are those that SQLite has: dates are texts."""
+    """A connection of the ORM, for `def` handlers."""
 
     Database = dbapi
     SchemaEditorClass = DatabaseSchemaEditor
@@ -104,7 +104,7 @@ class DatabaseWrapper(_sqlite.DatabaseWrapper):  # type: ignore[misc]
         return {"database": name}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> dbapi.Connection:
-        # Django's fields convert the values.
+        # The cursor and the fields of models convert the values.
         return dbapi.connect(**conn_params, isolation_level=None, raw=True)
 
     def create_cursor(self, name: str | None = None) -> Cursor:

@@ -22,11 +22,6 @@ EXCLUSIONS = {
     "Times are converted from UTC only.": {
         "timezones.tests.NewDatabaseTests.test_query_convert_timezones",
     },
-    "Raw cursors return what SQLite has, not dates.": {
-        "schema.tests.SchemaTests.test_add_datefield_and_datetimefield_use_effective_default",
-        "timezones.tests.LegacyDatabaseTests.test_cursor_execute_returns_naive_datetime",
-        "timezones.tests.NewDatabaseTests.test_cursor_execute_returns_naive_datetime",
-    },
     "An unknown part of a date is a ValueError, before there is SQL.": {
         f"{_EXTRACT}.DateFunctionTests.test_trunc_lookup_name_sql_injection",
         f"{_EXTRACT}.DateFunctionWithTimeZoneTests.test_trunc_lookup_name_sql_injection",
