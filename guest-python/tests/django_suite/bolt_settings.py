@@ -1,10 +1,12 @@
 """The settings of Django's own tests over a fake host; see run.py."""
 
+# With the names of tests, because some tests make test databases while these are in use.
 DATABASES = {
-    "default": {"ENGINE": "bolt.django", "NAME": "main"},
-    "other": {"ENGINE": "bolt.django", "NAME": "other"},
+    "default": {"ENGINE": "bolt.django", "NAME": "main", "TEST": {"NAME": "test_main"}},
+    "other": {"ENGINE": "bolt.django", "NAME": "other", "TEST": {"NAME": "test_other"}},
 }
-SECRET_KEY = "of tests"
+# Some tests expect it.
+SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False

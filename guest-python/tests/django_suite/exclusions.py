@@ -39,7 +39,17 @@ EXCLUSIONS = {
         "backends.sqlite.tests.TestTransactionMode.test_invalid_transaction_mode",
         "backends.sqlite.tests.ThreadSharing.test_database_sharing_in_threads",
     },
+    "Only the host has the file.": {
+        "dbshell.test_sqlite.SqliteDbshellCommandTestCase."
+        "test_non_zero_exit_status_when_path_to_db_is_path",
+        "dbshell.tests.DbshellCommandTestCase.test_command_missing",
+    },
     "The fake host has one thread, as the sandbox.": {
+        "servers.tests.LiveServerDatabase.test_database_writes",
+        "servers.tests.LiveServerDatabase.test_fixtures_loaded",
+        "servers.tests.LiveServerThreadedTests.test_check_model_instance_from_subview",
+        "test_utils.tests.DisallowedDatabaseQueriesTests."
+        "test_disallowed_thread_database_connection",
         "backends.tests.ThreadTests.test_pass_connection_between_threads",
     },
 }
