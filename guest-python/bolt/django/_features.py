@@ -24,6 +24,7 @@ class DatabaseFeatures(_sqlite.DatabaseFeatures):  # type: ignore[misc]
     has_json_object_function = True
     supports_aggregate_order_by_clause = True
     supports_json_field = True
+    supports_tuple_lookups = True
     # The host has one connection that writes, and the test database is one that it grants.
     can_clone_databases = False
     # Those of SQLite, which the host keeps.

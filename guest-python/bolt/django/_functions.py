@@ -21,6 +21,8 @@ _exceptions: Any = importlib.import_module("django.core.exceptions")
 Writer = Callable[[Any, Any, Any], Expression]
 _TEMPORAL = {"DateField": "date", "DateTimeField": "datetime", "TimeField": "time"}
 _HASHES = ("MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512")
+# Aggregates; not in all versions of Django.
+_BITS = ("BitAnd", "BitOr", "BitXor")
 
 # `{0}` is the first argument. A text is repeated in the place of each zero byte.
 _REPEATED = "replace(hex(zeroblob({1})), '00', {0})"
@@ -164,6 +166,9 @@ def _writers() -> dict[type, Writer]:
             found[kind] = _of_template(template)
     for name in _HASHES:
         found[getattr(_functions, name)] = _refused
+    for name in _BITS:
+        if (kind := getattr(_models, name, None)) is not None:
+            found[kind] = _refused
     if (kind := getattr(_models, "AnyValue", None)) is not None:
         found[kind] = _any_value
     return found

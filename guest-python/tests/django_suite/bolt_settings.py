@@ -1,5 +1,7 @@
 """The settings of Django's own tests over a fake host; see run.py."""
 
+import django
+
 # With the names of tests, because some tests make test databases while these are in use.
 DATABASES = {
     "default": {"ENGINE": "bolt.django", "NAME": "main", "TEST": {"NAME": "test_main"}},
@@ -8,5 +10,6 @@ DATABASES = {
 # Some tests expect it.
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+if django.VERSION < (6,):
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False

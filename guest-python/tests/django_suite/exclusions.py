@@ -53,3 +53,32 @@ EXCLUSIONS = {
         "backends.tests.ThreadTests.test_pass_connection_between_threads",
     },
 }
+
+# Those that only newer versions have.
+SINCE_6 = {
+    "SQLite has no such aggregates.": {
+        "aggregation.tests.AggregateTestCase.test_aggregation_default_integer",
+        "aggregation.tests.AggregateTestCase.test_aggregation_default_unset",
+        "aggregation.tests.AggregateTestCase.test_aggregation_default_zero",
+        *(
+            f"aggregation.tests.AggregateTestCase.test_bit_{name}{rest}"
+            for name in ("and", "or", "xor")
+            for rest in ("", "_on_only_false_values", "_on_only_true_values")
+        ),
+    },
+    "SQLite has no regular expressions for all of its lookups.": {
+        "expressions.tests.BasicExpressionsTests.test_lookups_subquery",
+    },
+    "The test asks the `sqlite3` of Python for limits, or copies files.": {
+        "backends.sqlite.test_creation.TestDbSignatureTests."
+        "test_setup_worker_connection_respects_test_database_name",
+        "backends.sqlite.test_features.FeaturesTests.test_max_query_params_respects_variable_limit",
+        "backends.sqlite.test_operations.SQLiteOperationsTests."
+        "test_bulk_batch_size_respects_variable_limit",
+        "backends.sqlite.tests.LastExecutedQueryTest."
+        "test_parameter_count_exceeds_variable_or_column_limit",
+    },
+    "The test starts another process, which has no host.": {
+        "migrations.test_loader.LoaderTests.test_loading_order_does_not_create_circular_dependency",
+    },
+}
