@@ -202,6 +202,10 @@ def test_durations(host: SqlHost) -> None:
         assert (found.since, found.twice, found.both) == (took, took * 2, took * 2)
         assert abs(found.half - took / 2) <= timedelta(microseconds=1)
         assert Event.objects.filter(at__lt=F("at") + F("took")).exists() == (took > timedelta())
+    found = Event.objects.annotate(found=F("at"))
+    for _ in range(20):
+        found = found.annotate(found=timedelta(hours=-1) + F("found") - timedelta(microseconds=1))
+    assert found.get().found == at - 20 * timedelta(hours=1, microseconds=1)
     # Days are compared with days.
     Event.objects.update(day=date(2024, 2, 28), took=timedelta(days=1))
     assert not Event.objects.filter(day__gt=F("day") + timedelta(days=-1) + F("took")).exists()

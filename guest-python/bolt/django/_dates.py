@@ -101,16 +101,19 @@ def difference(left: Expression, right: Expression, is_time: bool) -> Expression
     return filled("({0} - {1})", *sides)
 
 
-def shifted(value: Expression, sign: str, duration: Expression, kind: str) -> Expression:
-    """A date or time plus or minus a duration.
+def shifted(value: Expression, durations: list[tuple[str, Expression]], kind: str) -> Expression:
+    """A date or time plus and minus durations, each with its sign.
 
     kind: of the value, which stays one: "datetime", "time", or "date", whose time is written unless
         it is midnight.
     """
+    terms = "".join(
+        f" {sign} CAST({{{place}}} AS INTEGER)" for place, (sign, _) in enumerate(durations, 1)
+    )
     sum_ = filled(
-        f"({{0}} {sign} CAST({{1}} AS INTEGER) + {_BEFORE}000000)",
+        f"({{0}}{terms} + {_BEFORE}000000)",
         _microseconds(value, kind == "time"),
-        duration,
+        *(duration for _, duration in durations),
     )
     format_ = "%%H:%%M:%%S" if kind == "time" else "%%Y-%%m-%%d %%H:%%M:%%S"
     # Python writes no fraction if there is none, and texts are compared.

@@ -84,15 +84,27 @@ def _combined(node: Any, compiler: Any, connection: Any) -> Expression:
     return filled("(({0} | {1}) - ({0} & {1}))", *_arguments(node, compiler))
 
 
+def _shift(node: Any) -> tuple[Any, str, Any] | None:
+    """A date or time, a sign and a duration, if the node is their sum."""
+    if not isinstance(node, _expressions.DurationExpression) or node.connector not in "+-":
+        return None
+    left, right = node.get_source_expressions()
+    is_left, is_right = (_kind(side) in _TEMPORAL for side in (left, right))
+    if is_left == is_right or (is_right and node.connector == "-"):
+        return None
+    return (left, node.connector, right) if is_left else (right, "+", left)
+
+
 def _duration(node: Any, compiler: Any, connection: Any) -> Expression:
-    sides = [(_kind(side), side) for side in node.get_source_expressions()]
-    temporal = [place for place, (kind, _) in enumerate(sides) if kind in _TEMPORAL]
-    if node.connector not in "+-" or len(temporal) != 1 or (node.connector, temporal) == ("-", [1]):
+    durations, value = [], node
+    # One sum of all: it repeats the value, and sums within sums would repeat each other.
+    while (shift := _shift(value)) is not None:
+        value, sign, duration = shift
+        durations.append((sign, compiler.compile(duration)))
+    if not durations:
         found: Expression = node.as_sqlite(compiler, connection)
         return found
-    (kind, value), (_, duration) = sides if temporal == [0] else sides[::-1]
-    value, duration = compiler.compile(value), compiler.compile(duration)
-    return shifted(value, node.connector, duration, _TEMPORAL[kind])
+    return shifted(compiler.compile(value), durations, _TEMPORAL[_kind(value)])
 
 
 def _variance(node: Any, compiler: Any, connection: Any) -> Expression:

@@ -1,7 +1,10 @@
 """Django's own tests of databases, over a fake host. They are in Django's source, not in its wheel:
 
-pip download --no-binary :all: --no-deps django && tar xzf django-*.tar.gz
-python guest-python/tests/django_suite/run.py django-*/ [APP…]
+    pip download --no-binary :all: --no-deps django && tar xzf django-*.tar.gz
+    python guest-python/tests/django_suite/run.py django-*/ [APP…]
+
+It needs an environment with Django of that version and tblib. Without names it runs the apps below;
+`exclusions.py` has what is left out of them.
 """
 
 import functools
