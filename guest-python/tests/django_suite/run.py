@@ -51,7 +51,8 @@ def main() -> None:
         host.log = deque(maxlen=1)
         host.batch = 100
         sql.install(host, lambda: 1)
-        apps = apps or [app for app in _APPS.split() if (tests / app).is_dir()]
+        if all(name.startswith("-") for name in apps):
+            apps += [app for app in _APPS.split() if (tests / app).is_dir()]
         sys.argv = ["runtests.py", "--settings=bolt_settings", "--parallel=1", *apps]
         runpy.run_path(str(tests / "runtests.py"), run_name="__main__")
 
