@@ -25,6 +25,13 @@ PRAGMAS = {
     *("foreign_keys", "function_list", "index_info", "index_list", "index_xinfo"),
     *("integrity_check", "table_info", "table_list", "table_xinfo", "user_version"),
 }
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 1024 * 1024,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1024 * 1024,
+    sqlite3.SQLITE_LIMIT_COLUMN: 200,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 32,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
+}
 READS = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -88,6 +95,8 @@ class Line:
         self.found.execute("pragma journal_mode = wal")
         self.found.execute("pragma synchronous = off")
         self.found.execute("pragma foreign_keys = on")
+        for limit, most in LIMITS.items():
+            self.found.setlimit(limit, most)
         self.found.set_authorizer(self._authorize)
 
     def _authorize(self, action: int, first: Any, second: Any, *rest: Any) -> int:

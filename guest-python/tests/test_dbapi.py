@@ -387,6 +387,26 @@ def test_what_is_collected_is_given_back(users: SqlHost) -> None:
     assert count() == 3 and not users.sessions
 
 
+def test_foreign_keys_turned_off(users: SqlHost, connection: dbapi.Connection) -> None:
+    for text in ("create table a (id references users)", "insert into a values (1)"):
+        db.sync.execute(text)
+    connection.isolation_level, connection.foreign_keys = None, False
+    assert connection.execute("delete from users where id = 1").rowcount == 1
+    found = connection.execute("select id from a union all select 2 order by 1")
+    with pytest.raises(dbapi.ProgrammingError):
+        connection.execute("delete from nothing")
+    assert found.fetchall() == [(1,), (2,)] and not users.sessions
+    connection.execute("begin")
+    connection.execute("insert into a values (77)")
+    with pytest.raises(dbapi.ProgrammingError, match="outside of transactions"):
+        connection.foreign_keys = True
+    connection.rollback()
+    connection.foreign_keys = True
+    with pytest.raises(sql.ForeignKeyViolation):
+        connection.execute("insert into a values (77)")
+    assert db.sync.fetchval("select count(*) from a") == 1 and count() == 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

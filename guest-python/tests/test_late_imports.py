@@ -98,6 +98,23 @@ def test_files_beside_a_late_module_have_a_path(gone: Any, tmp_path: Path) -> No
         assert path == tmp_path / "app" / "late_data" / "table.txt"
 
 
+def test_files_of_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "late_zones"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "Berlin").write_bytes(b"TZif")
+    (tmp_path / "late_single.py").write_text("")
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    importer = LateImporter()
+    importer.add_folder(str(tmp_path))
+    importer.install()
+    assert importlib.resources.files("late_zones").joinpath("Berlin").read_bytes() == b"TZif"
+    with pytest.raises(FileNotFoundError):
+        importlib.resources.files("late_zones").joinpath("Rome").read_bytes()
+    assert importer.get_resource_reader("late_single") is None
+    del sys.modules["late_zones"]
+
+
 def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         exec("from used_package import no_such_part", {})

@@ -190,6 +190,22 @@ def test_function_outside_is_billed_to_its_request(host):
     assert host.run(handler()) == 5
 
 
+def test_functions_outside_see_no_loop(host):
+    async def handler():
+        def outside():
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            with pytest.raises(RuntimeError):
+                asyncio.current_task()
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            await asyncio.to_thread(outside)
+        return asyncio.get_running_loop()
+
+    assert host.run(handler()) is host.loop
+
+
 def test_functions_outside_fail_as_in_a_thread(host):
     async def kept():
         with pytest.raises(SystemExit):

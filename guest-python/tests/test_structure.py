@@ -20,7 +20,7 @@ PUBLIC: dict[str, list[str]] = json.loads((Path(__file__).parent / "public_names
 # `from bolt.http import *` must work without httpx, so `__all__` lacks what needs it.
 OPTIONAL = {"bolt.http": {"HTTPXTransport"}}
 # They are of no use without another package.
-NEEDS = {"bolt.sqlalchemy": "sqlalchemy"}
+NEEDS = {"bolt.django.base": "django", "bolt.sqlalchemy": "sqlalchemy"}
 ENTRY = "bolt._runtime.entry"
 GENERATED = ("componentize_py", "wit_world")
 

@@ -106,9 +106,9 @@ class LateImporter:
         exec(code, module.__dict__)
 
     def get_resource_reader(self, name: str) -> Any:
-        """A reader of the files beside a module, for `importlib.resources`."""
+        """Has the other files of a package, such as time zones, for `importlib.resources`."""
         module = self._modules.get(name)
-        if module is None:
+        if module is None or not module.package:
             return None
         # Late: few apps read such files.
         from importlib.readers import FileReader

@@ -19,6 +19,7 @@ import concurrent.futures
 import contextlib
 import heapq
 import traceback
+from asyncio import events
 from asyncio.format_helpers import _format_callback_source
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -282,18 +283,22 @@ class BoltLoop(ConnectingLoop):
     ) -> asyncio.Future[T]:
         """Call `func` and block: the sandbox has no threads. It ignores the executor.
 
-        As in a thread, `func` runs without the context variables of the caller. The future resolves
-        in the next round of the loop, so a handler that calls this in a loop lets others run.
+        As in a thread, `func` runs without the context variables of the caller, and sees no running
+        loop: libraries refuse to block beside one. The future resolves in the next round of the
+        loop, so a handler that calls this in a loop lets others run.
         """
         future: asyncio.Future[T] = self.create_future()
         context = Context()
         if self._request is not None:
             # Its output and its time still belong to the request.
             context.run(self._request.set, self._request.get(0))
+        events._set_running_loop(None)
         try:
             self.call_soon(_settle, future, context.run(func, *args), None)
         except BaseException as exc:
             self.call_soon(_settle, future, None, exc)
+        finally:
+            events._set_running_loop(self)
         return future
 
     def _finalize_asyncgen(self, agen: AsyncGenerator[Any, Any]) -> None:

@@ -103,6 +103,21 @@ class Connection:
         """Whether a transaction is open."""
         return self._transaction.is_open
 
+    @property
+    def foreign_keys(self) -> bool:
+        """Whether the database checks foreign keys in the transactions of this connection.
+
+        It is True at first. False is for changes of tables, which may replace one that others refer
+        to. Setting it raises ProgrammingError within a transaction.
+        """
+        return self._transaction.foreign_keys
+
+    @foreign_keys.setter
+    def foreign_keys(self, value: bool) -> None:
+        if self.in_transaction:
+            raise ProgrammingError("foreign keys are turned on and off outside of transactions")
+        self._transaction.foreign_keys = value
+
     def cursor(self) -> Cursor:
         """A new cursor."""
         self._check()
@@ -151,6 +166,11 @@ class Connection:
     def _check(self) -> None:
         if self._is_closed:
             raise InterfaceError("this connection is closed")
+
+    def _is_alone(self, operation: str) -> bool:
+        """Whether the statement is a transaction of its own."""
+        is_control = verb(operation) in ("begin", "commit", "end", "rollback", "savepoint")
+        return self._isolation_level is None and not self.in_transaction and not is_control
 
     def __repr__(self) -> str:
         return f"Connection({self._transaction.database!r})"
@@ -215,6 +235,13 @@ class Cursor:
         if isinstance(parameters, (str, bytes, Mapping)):
             kind = type(parameters).__name__
             raise ProgrammingError(f"parameters are a tuple or a list, not {kind}: write ? or $1")
+        if not connection.foreign_keys and connection._is_alone(operation):
+            # The setting needs a transaction: it ends with the host's connection.
+            connection._transaction.open("IMMEDIATE")
+            with connection:
+                self._execute(operation, parameters)
+                self._read_all()
+            return
         statement, what = connection._transaction.begin(
             self, operation, tuple(parameters), connection.isolation_level, self.raw
         )

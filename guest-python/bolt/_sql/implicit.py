@@ -35,11 +35,13 @@ class ImplicitTransaction:
     """The transactions of a connection, one after the other.
 
     level: how the open one has begun, None without one.
+    foreign_keys: whether those that begin from now on check them.
     """
 
     def __init__(self, database: str) -> None:
         self.database = database
         self.level: IsolationLevel = None
+        self.foreign_keys = True
         self._request = 0
         # The last requests whose transaction was given up.
         self._lost: deque[int] = deque(maxlen=_MOST)
@@ -72,7 +74,7 @@ class ImplicitTransaction:
         if self.level is None:
             if what == "savepoint" and level is None:
                 raise ProgrammingError("a savepoint is within a transaction: begin one")
-            self._begin(level)
+            self.open(level)
         if self.level is None:
             return Statement(self.database, text, arguments, raw=raw), what
         session = self._enter(is_read(what, text))
@@ -131,7 +133,7 @@ class ImplicitTransaction:
         if what == "begin":
             if self.level is not None:
                 raise ProgrammingError("a transaction is open: commit it or roll it back")
-            self._begin("IMMEDIATE" if begins_at_once(text) else "DEFERRED")
+            self.open("IMMEDIATE" if begins_at_once(text) else "DEFERRED")
             if self.level == "IMMEDIATE":
                 self._enter(False)
         elif self.level is None:
@@ -141,7 +143,8 @@ class ImplicitTransaction:
         else:
             self.commit()
 
-    def _begin(self, level: IsolationLevel) -> None:
+    def open(self, level: IsolationLevel) -> None:
+        """Begin a transaction. The host hears of it with the first statement."""
         self.level = level
         self._request = hosts.current()
 
@@ -162,6 +165,9 @@ class ImplicitTransaction:
     def _open(self, writes: bool) -> Session:
         session = Session(self.database, writes)
         try:
+            if writes and not self.foreign_keys:
+                # The host turns them on again when it gets the connection back.
+                self._run("pragma foreign_keys = off", session)
             self._run("begin immediate" if writes else "begin", session)
         except BaseException:
             session.release()

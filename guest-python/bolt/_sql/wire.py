@@ -64,9 +64,12 @@ def _plain(value: Any, place: int) -> Any:
         except (TypeError, ValueError) as exc:
             raise DataError(f"argument {place} is not JSON: {exc}") from None
     # marshal rejects subclasses.
-    for base in (int, float, str):
+    for base in (int, float):
         if isinstance(value, base):
             return base(value)
+    if isinstance(value, str):
+        # `str` may return the same object, as for the SafeString of Django.
+        return str.__str__(value)
     if isinstance(value, bytes):
         return bytes(value)
     raise DataError(
