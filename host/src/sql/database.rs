@@ -17,7 +17,7 @@ const MOST_WAITING: usize = 32 * 1024 * 1024;
 pub enum Terms {
     Sqlite(lanes::Terms),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Terms),
+    Postgres(Box<postgres::Terms>),
 }
 
 pub struct Database {
@@ -32,7 +32,7 @@ impl Database {
         let engine: Arc<dyn Engine> = match terms.clone() {
             Terms::Sqlite(terms) => Arc::new(Lanes::new(label, terms)),
             #[cfg(feature = "postgres")]
-            Terms::Postgres(terms) => Arc::new(Postgres::new(label, terms)),
+            Terms::Postgres(terms) => Arc::new(Postgres::new(label, &terms)),
         };
         Arc::new(Self { engine, terms, held: Held::default() })
     }

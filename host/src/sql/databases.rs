@@ -103,7 +103,7 @@ fn terms(grant: &DatabaseGrant, config: &AppConfig) -> Result<Terms, String> {
         #[cfg(feature = "postgres")]
         Place::Postgres(url) => {
             let made = postgres::Terms::new(url, limits.sql_connections, limits.deadline);
-            Ok(Terms::Postgres(made.map_err(|why| format!("the database {}: {why}", grant.name))?))
+            Ok(Terms::Postgres(Box::new(made.map_err(|why| format!("the database {}: {why}", grant.name))?)))
         }
         #[cfg(not(feature = "postgres"))]
         Place::Postgres(_) => {

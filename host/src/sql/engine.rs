@@ -20,7 +20,7 @@ pub trait Engine: Send + Sync {
 /// A connection that one request has until it drops this.
 pub trait Session: Send + Sync {
     /// Run a statement after those before it. Returned if the connection is closed.
-    fn run(&self, job: Job) -> Result<(), Job>;
+    fn run(&self, job: Job) -> Result<(), Box<Job>>;
 }
 
 /// A database in the log.

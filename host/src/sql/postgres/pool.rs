@@ -34,8 +34,8 @@ impl Drop for Place {
 }
 
 impl Postgres {
-    pub fn new(label: Arc<Label>, terms: Terms) -> Self {
-        let pool = Server::new(label.clone(), &terms).map_err(|why| {
+    pub fn new(label: Arc<Label>, terms: &Terms) -> Self {
+        let pool = Server::new(label.clone(), terms).map_err(|why| {
             let (app, database) = (&*label.app, &*label.database);
             tracing::error!(app, database, "the database cannot be used: {why}");
         });

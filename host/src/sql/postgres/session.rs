@@ -24,8 +24,8 @@ pub struct Requested {
 }
 
 impl Session for UnboundedSender<Job> {
-    fn run(&self, job: Job) -> Result<(), Job> {
-        self.send(job).map_err(|unsent| unsent.0)
+    fn run(&self, job: Job) -> Result<(), Box<Job>> {
+        self.send(job).map_err(|unsent| Box::new(unsent.0))
     }
 }
 

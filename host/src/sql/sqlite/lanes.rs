@@ -93,8 +93,8 @@ impl Engine for Lanes {
 }
 
 impl Session for Sender<Job> {
-    fn run(&self, job: Job) -> Result<(), Job> {
-        self.send(job).map_err(|unsent| unsent.0)
+    fn run(&self, job: Job) -> Result<(), Box<Job>> {
+        self.send(job).map_err(|unsent| Box::new(unsent.0))
     }
 }
 
