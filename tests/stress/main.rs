@@ -12,6 +12,7 @@ mod faults;
 mod flows;
 mod hostile;
 mod isolation;
+mod kept;
 mod limits;
 mod neighbours;
 mod reach;

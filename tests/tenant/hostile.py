@@ -12,11 +12,13 @@ from typing import Any
 
 from bolt import BoltAPI, FileResponse, PlainText, Request, Response, http
 from flows import flows
+from kept import kept
 from stored import stored
 
 api = BoltAPI(title="Hostile")
 api.include_router(flows)
 api.include_router(stored)
+api.include_router(kept)
 KEPT: list[Any] = []
 
 

@@ -113,7 +113,10 @@ impl Connection {
                 }
             }
         };
-        job.answer.fail(problem);
+        // It waits behind the parts that the guest has not read.
+        if job.answer.sent(Part::Failed(problem), job.end).await {
+            job.answer.close();
+        }
         false
     }
 
