@@ -23,6 +23,7 @@
 //! 4. `validation/arguments` turns path, query, headers, body and form into the handler's arguments: `validation/validator` checks
 //!    each value against its type (`manifest/types`, `manifest/constraints`), and what does not fit becomes a
 //!    `validation/error_list`. The arguments are written as `codec/marshal`.
+//!    A route may need no handler: `crud/statement` makes a statement of the arguments, and `http/table` answers from a database.
 //! 5. `pool/instance_pool` has the instances that serve the handler. The call waits there (`pool/call`) until `pool/scheduler` gives it to
 //!    an instance, on this worker or on one whose core is free. The instance's task, `pool/driver`, calls the guest
 //!    (`sandbox/instance`) and records in `sandbox/execution` what the guest is doing. A handler that awaits is resumed by the
