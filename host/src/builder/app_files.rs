@@ -125,8 +125,8 @@ const MOST_RULES: usize = 200;
 const MOST_WILD: usize = 4;
 /// Most bytes of paths times bytes of rules: in the worst case each step takes some nanoseconds, of the host's time.
 const MOST_EFFORT: u64 = 200_000_000;
-/// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
-const DATABASES: [&str; 6] = ["*.db", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
+/// Databases and stores, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
+const DATABASES: [&str; 7] = ["*.db", "*.kv", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
 /// What the app's author leaves out, and how many bytes of rules that are.
 fn ignored(tree: &Tree) -> Result<(Gitignore, usize), String> {
@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn a_copy_has_what_the_app_may_import_and_read() {
         let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let ignored = ["notes.md", "shop/notes.md", "drafts/a.txt", "app.db", "app.db-wal", "uploads/x"];
+        let ignored =
+            ["notes.md", "shop/notes.md", "drafts/a.txt", "app.db", "app.db-wal", "app.kv", "uploads/x"];
         let wanted = ["app.py", "data.txt", "geo.db", "shop/__init__.py", "shop/a.py"];
         for name in [".env", "app.wasm"].into_iter().chain(ignored).chain(wanted) {
             let path = folder.path().join(name);
