@@ -168,6 +168,7 @@ class SqlHost:
     """The functions of the interface `sql`.
 
     paths: the granted databases.
+    dialects: those that are said to be of another kind than SQLite.
     batch: rows in a part.
     log: the statements in the order in which they ran, each with its session.
     problems: what the statements of a text raise instead of running.
@@ -178,6 +179,7 @@ class SqlHost:
 
     def __init__(self, **paths: Path) -> None:
         self.paths = paths
+        self.dialects: dict[str, str] = {}
         self.batch = 2
         self.request = 1
         self.log: list[tuple[int, str]] = []
@@ -190,6 +192,9 @@ class SqlHost:
         self._news: list[int] = []
 
     # The host.
+
+    def dialect(self, database: str) -> str:
+        return self.dialects.get(database, "sqlite" if database in self.paths else "")
 
     def begin(self, request: int, database: str, session: int, text: str, arguments: str) -> int:
         assert request == self.request
@@ -324,7 +329,11 @@ class SqlHost:
                 raise Refused(*self.problems[opened.text])
             line = self._line(opened)
             arguments = marshal.loads(opened.arguments.encode("latin-1"))
-            columns, rows, end = line.run(opened.text, arguments)
+            text = opened.text
+            if self.dialect(opened.database) == "postgres":
+                # SQLite runs it anyway.
+                text = re.sub("^begin isolation level .*", "begin", text)
+            columns, rows, end = line.run(text, arguments)
         except Refused as exc:
             opened.parts.append(self._failure(exc.kind, str(exc)))
         except (sqlite3.Error, OverflowError) as exc:

@@ -440,3 +440,42 @@ def test_what_statements_do() -> None:
     assert verb(" " * 100_000 + "-" * 100_000) == ""
     for begin in ("(", "[", "'", '"', "`", "/*", "--"):
         assert verb("with " + begin * 100_000) == "select"
+
+
+def test_a_transaction_of_postgres_writes_from_the_beginning(users: SqlHost) -> None:
+    users.dialects["main"] = "postgres"
+    for level, begin in (
+        ("DEFERRED", "begin immediate"),
+        ("IMMEDIATE", "begin immediate"),
+        ("SERIALIZABLE", "begin isolation level serializable"),
+    ):
+        users.log.clear()
+        connection = dbapi.connect("main", level)  # type: ignore[arg-type]
+        connection.execute("select 1").fetchall()
+        cursor = connection.execute("insert into users (name) values ($1)", ["zoe"])
+        assert (cursor.rowcount, cursor.lastrowid) == (1, None)
+        connection.rollback()
+        assert [text.partition(" (")[0] for _, text in users.log] == [
+            *(begin, "select 1", "insert into users", "rollback")
+        ]
+
+
+def test_a_transaction_of_postgres_goes_on_from_a_savepoint(users: SqlHost) -> None:
+    users.dialects["main"] = "postgres"
+    connection = dbapi.connect()
+    connection.execute("savepoint a")
+    users.problems["select 2"] = ("busy", "others hold it up")
+    with pytest.raises(dbapi.OperationalError):
+        connection.execute("select 2")
+    connection.execute("rollback to a")
+    assert connection.execute("select 1").fetchall() == [(1,)]
+    connection.commit()
+
+
+def test_levels_of_postgres_are_not_those_of_sqlite(users: SqlHost) -> None:
+    connection = dbapi.connect("main", "REPEATABLE READ")
+    with pytest.raises(dbapi.InterfaceError, match="is a level of Postgres"):
+        connection.execute("select 1")
+    connection.isolation_level = "IMMEDIATE"
+    assert connection.execute("select 1").fetchall() == [(1,)]
+    connection.rollback()

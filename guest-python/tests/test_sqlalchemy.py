@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlfake import SqlHost, host
@@ -123,6 +125,40 @@ def test_reflection(engine: Any) -> None:
     with engine.connect() as connection:
         table = sqlalchemy.Table("users", sqlalchemy.MetaData(), autoload_with=connection)
     assert [str(column.type) for column in table.columns] == ["INTEGER", "VARCHAR(50)", "DATE"]
+
+
+def test_statements_of_postgres(host: SqlHost) -> None:
+    engine = create_engine(dialect="postgres")
+    assert (engine.dialect.name, engine.dialect.driver) == ("postgresql", "bolt")
+    statement = sqlalchemy.select(User.id).where(User.name == "ann", User.made > User.made)
+    assert str(statement.compile(engine)).split("WHERE")[1] == (
+        " users.name = $1::VARCHAR AND users.made > users.made"
+    )
+    assert engine.dialect.get_isolation_level_values(None)[0] == "READ COMMITTED"
+    kinds = [
+        (sqlalchemy.Numeric(), "int8", 1, 1),
+        (sqlalchemy.Numeric(asdecimal=False), "numeric", Decimal("1.5"), 1.5),
+        (sqlalchemy.Float(asdecimal=True), "float8", 1.5, Decimal("1.5")),
+        (sqlalchemy.Float(), "float8", 1.5, 1.5),
+        (sqlalchemy.JSON(), "json", {"a": 1}, {"a": 1}),
+        (sqlalchemy.Uuid(), "uuid", UUID(int=1), UUID(int=1)),
+    ]
+    for kind, declared, value, expected in kinds:
+        convert = kind.dialect_impl(engine.dialect).result_processor(engine.dialect, declared)
+        assert (convert(value) if convert else value) == expected, kind
+
+
+def test_an_engine_is_for_one_kind_of_database(host: SqlHost) -> None:
+    for dialect, found in (("postgres", "sqlite"), ("sqlite", "postgres")):
+        host.dialects["main"] = found
+        with pytest.raises(sqlalchemy.exc.ArgumentError, match=f'dialect="{found}"'):
+            create_engine(dialect=dialect).connect()  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="one of sqlite, postgres"):
+        create_engine(dialect="mysql")  # type: ignore[arg-type]
+    with pytest.raises(sqlalchemy.exc.ArgumentError, match="TypeDecorator"):
+        create_engine(dialect="postgres", json_deserializer=str)
+    with pytest.raises(sqlalchemy.exc.ArgumentError, match="postgresql\\+bolt:///NAME"):
+        sqlalchemy.create_engine("postgresql+bolt://server/main").connect()
 
 
 def test_the_sdk_does_not_import_it() -> None:

@@ -4,14 +4,52 @@ use crate::common::websocket::Socket;
 use crate::common::{Server, python_tools, root, run, scratch};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Barrier, OnceLock};
 
 const TOOLS: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
+/// As the page of the shop has it installed, but one version.
+const SQLALCHEMY: &str = "sqlalchemy==2.1.9";
+
 fn example(name: &str) -> Server {
-    let app = root().join("examples").join(name).join("app.py");
-    Server::start(&app, &["--workers", "1", "--instances", "1", "--log-format", "json"])
+    Server::start(&app(name), &["--workers", "1", "--instances", "1", "--log-format", "json"])
+}
+
+/// The app of an example.
+fn app(name: &str) -> PathBuf {
+    match name {
+        "shop" => shop().join("app.py"),
+        name => root().join("examples").join(name).join("app.py"),
+    }
+}
+
+/// The shop with SQLAlchemy in its folder, which is a copy; made once.
+fn shop() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shop");
+            let ready = folder.join(".ready");
+            fs::create_dir_all(folder.join("migrations")).unwrap();
+            if fs::read_to_string(&ready).ok().as_deref() != Some(SQLALCHEMY) {
+                let pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target"];
+                let pure = ["--platform", "any", "--only-binary", ":all:", SQLALCHEMY];
+                run(Command::new("python3").args(pip).arg(&folder).args(pure));
+                fs::write(&ready, SQLALCHEMY).unwrap();
+            }
+            let sources = root().join("examples/shop");
+            for name in ["app.py", "models.py", "test_app.py"] {
+                fs::copy(sources.join(name), folder.join(name)).unwrap();
+            }
+            for entry in fs::read_dir(sources.join("migrations")).unwrap() {
+                let file = entry.unwrap();
+                fs::copy(file.path(), folder.join("migrations").join(file.file_name())).unwrap();
+            }
+            folder
+        })
+        .clone()
 }
 
 /// An executable that checks an OpenAPI description.
@@ -151,6 +189,80 @@ fn chat_rooms_hear_what_their_members_say() {
     assert_eq!(Socket::open(&server, "/rooms/lobby", &[]).1.status, 403);
 }
 
+#[test]
+fn shop_sells_what_it_has_and_no_more() {
+    let (folder, data) = (shop(), scratch("shop"));
+    let granted = format!("--sql=main=sqlite:{}", data.join("shop.db").display());
+    let kept = format!("--kv=main={}", data.join("shop.kv").display());
+    for _ in 0..2 {
+        run(Command::new(crate::common::BINARY).arg("migrate").arg(folder.join("migrations")).arg(&granted));
+    }
+    let variables = ["--env=SESSION_SECRET=of the tests", "--env=ADMIN_TOKEN=sesame"];
+    let flags = [&["--workers=2", &granted, &kept], &variables[..]].concat();
+    let server = Server::start(&folder.join("app.py"), &flags);
+    let json = ("content-type", "application/json");
+    let choose = |product: u32, quantity: u32, cookie: &str| {
+        let body = json!({"quantity": quantity}).to_string();
+        let path = format!("/cart/{product}");
+        let headers = [json, ("cookie", cookie)];
+        server.connect().send("PUT", &path, &headers, body.as_bytes())
+    };
+    // Of a client that has chosen a globe.
+    let session = || {
+        let answer = choose(3, 1, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.headers["set-cookie"].split(';').next().unwrap().to_owned()
+    };
+    let order = |cookie: &str| server.connect().send("POST", "/orders", &[("cookie", cookie)], b"");
+    let change = |body: Value, token: &str| {
+        let headers = [json, ("authorization", token)];
+        server.connect().send("PATCH", "/products/3", &headers, body.to_string().as_bytes())
+    };
+
+    let ann = session();
+    assert_eq!(choose(1, 2, &ann).json()["total"], json!(9400));
+    let placed = order(&ann);
+    assert_eq!(placed.status, 201, "{}", placed.text());
+    let number = placed.json()["number"].as_str().unwrap().to_owned();
+    assert_eq!(server.get(&format!("/orders/{number}")).json(), placed.json());
+    assert_eq!(order(&ann).status, 400);
+    assert_eq!(choose(3, 1, &ann).status, 200);
+    let refused = order(&ann);
+    let told = json!({"detail": "Globe: 1 are wanted, and 0 are left"});
+    assert_eq!((refused.status, refused.json()), (409, told));
+    assert_eq!(server.get("/products/1").json()["stock"], json!(38));
+    assert_eq!(change(json!({"stock": 5}), "Bearer please").status, 403);
+
+    // Fifty clients at a time.
+    for left in [1, 7] {
+        assert_eq!(change(json!({"stock": left}), "Bearer sesame").status, 200);
+        let sessions: Vec<_> = (0..50).map(|_| session()).collect();
+        let barrier = Barrier::new(sessions.len());
+        let buy = |cookie: &str| {
+            barrier.wait();
+            order(cookie).status
+        };
+        let mut statuses: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = sessions.iter().map(|cookie| scope.spawn(move || buy(cookie))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [vec![201; left], vec![409; 50 - left]].concat());
+        assert_eq!(server.get("/products/3").json()["stock"], json!(0));
+    }
+    server.assert_no_panic("shop");
+}
+
+#[test]
+fn the_tests_of_the_shop_pass() {
+    let sdk = Command::new(crate::common::BINARY).arg("sdk").output().unwrap();
+    run(Command::new(crate::sdk::tools().join("pytest"))
+        .args(["-q", "-p", "no:cacheprovider"])
+        .env("PYTHONPATH", String::from_utf8(sdk.stdout).unwrap().trim())
+        .env("BOLT_HOST", crate::common::BINARY)
+        .current_dir(shop()));
+}
+
 /// As FastAPI does, the description of streams has the schema of their items in a document of version 3.1. It is new in 3.2.
 fn as_3_2(described: &str) -> String {
     described.replacen("\"3.1.0\"", "\"3.2.0\"", 1)
@@ -158,9 +270,8 @@ fn as_3_2(described: &str) -> String {
 
 #[test]
 fn descriptions_are_valid() {
-    for name in ["hello", "gateway", "todo", "uploads", "auth", "ticker", "chat"] {
-        let app = root().join("examples").join(name).join("app.py");
-        let output = Command::new(crate::common::BINARY).arg("openapi").arg(app).output().unwrap();
+    for name in ["hello", "gateway", "todo", "uploads", "auth", "ticker", "chat", "shop"] {
+        let output = Command::new(crate::common::BINARY).arg("openapi").arg(app(name)).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let file = crate::common::scratch("openapi").join(format!("{name}.json"));
         fs::write(&file, as_3_2(&String::from_utf8(output.stdout).unwrap())).unwrap();

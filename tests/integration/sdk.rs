@@ -18,7 +18,7 @@ const TOOLS: [&str; 9] = [
 ];
 
 /// The folder of the tools' executables.
-fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     python_tools("python-tools", &TOOLS)
 }
 

@@ -8,14 +8,14 @@ from typing import Any, Self
 
 from . import errors
 from .errors import InterfaceError, OperationalError, ProgrammingError
-from .implicit import ImplicitTransaction, IsolationLevel
+from .implicit import OF_POSTGRES, ImplicitTransaction, IsolationLevel
 from .statement import Rows, Statement
 from .words import CHANGES, verb
 
 __all__ = ["Connection", "Cursor", "InternalError", "NotSupportedError", "Warning"]
 
 Description = tuple[str, str | None, None, None, None, None, None]
-_LEVELS = ("DEFERRED", "IMMEDIATE", None)
+_LEVELS = ("DEFERRED", "IMMEDIATE", None, *OF_POSTGRES)
 
 
 class Warning(Exception):
@@ -35,8 +35,8 @@ class Connection:
 
     database: its name, as in the grant.
     raw: whether new cursors return values as the database has them: None, int, float, str and
-        bytes. Otherwise they are converted by the declared type of their column, as `bolt.sql`
-        does.
+        bytes, and lists of Postgres. Otherwise they are converted by the declared type of their
+        column, as `bolt.sql` does.
 
     A transaction begins before the first statement, also before a query, and lasts until `commit`
     or `rollback`. How it begins depends on `isolation_level` at that moment:
@@ -46,10 +46,13 @@ class Connection:
         transaction has begun to read: roll it back, and repeat it.
     "IMMEDIATE": it waits for other writers before its first statement, and needs no repetition.
     None: each statement is a transaction of its own, except between `begin` and `commit`.
+    "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE": for Postgres, where "DEFERRED" and
+        "IMMEDIATE" are its default.
 
-    After an OperationalError in a transaction that writes, it can only be rolled back, because
-    SQLite may have done so. A transaction ends with its request, and if another request uses the
-    connection meanwhile: `async def` handlers need one each.
+    After an OperationalError in a transaction that writes to SQLite, it can only be rolled back,
+    because SQLite may have done so. One of Postgres can go on only from a savepoint, after any
+    error. A transaction ends with its request, and if another request uses the connection
+    meanwhile: `async def` handlers need one each.
     """
 
     Warning = Warning
@@ -81,8 +84,10 @@ class Connection:
     @isolation_level.setter
     def isolation_level(self, level: IsolationLevel) -> None:
         if level not in _LEVELS:
-            told = f'the isolation level is "DEFERRED", "IMMEDIATE" or None, not {level!r}'
-            raise InterfaceError(told)
+            raise InterfaceError(
+                'the isolation level is "DEFERRED", "IMMEDIATE" or None, or for Postgres '
+                f'"READ COMMITTED", "REPEATABLE READ" or "SERIALIZABLE", not {level!r}'
+            )
         self._isolation_level = level
 
     @property
@@ -182,7 +187,7 @@ class Cursor:
     description: of each column `(name, declared type or None, None, None, None, None, None)`; None
         for a statement without columns.
     rowcount: how many rows were inserted, updated or deleted; -1 for other statements.
-    lastrowid: the id of the last row that it has inserted, None without one.
+    lastrowid: the id of the last row that it has inserted, None without one and in Postgres.
     raw: see `Connection`.
     """
 
@@ -201,7 +206,8 @@ class Cursor:
         self._is_closed = False
 
     def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
-        """Execute a statement. Its parameters are `?`, or `$1` for the first one.
+        """Execute a statement. Its parameters are `?`, or `$1` for the first one, which is the only
+        form in Postgres.
 
         Raises the exceptions of `bolt.dbapi`, and RuntimeError while the app is imported.
         """
@@ -262,7 +268,9 @@ class Cursor:
         while not statement.is_over:
             self._rows += self._part() or []
         self.rowcount = statement.changed
-        if what in ("insert", "replace") and statement.changed:
+        is_insert = what in ("insert", "replace")
+        # Postgres has no such id: `returning` tells it.
+        if is_insert and statement.changed and not self.connection._transaction.is_postgres:
             self.lastrowid = statement.last_id
 
     def _part(self) -> Rows | None:

@@ -1,24 +1,27 @@
 """`ImplicitTransaction`: begins by itself before a statement, as PEP 249 wants it.
 
-The host has connections that read, and one that writes. A transaction that has only read so far has
-one of the former, and moves to the latter when it writes.
+The host has connections to SQLite that read, and one that writes. A transaction that has only read
+so far has one of the former, and moves to the latter when it writes. Those to Postgres do both.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 from weakref import ref
 
 from . import host as hosts
-from .errors import Error, LockTimeout, OperationalError, ProgrammingError
+from .errors import Error, InterfaceError, LockTimeout, OperationalError, ProgrammingError
 from .statement import Rows, Session, Statement
 from .words import begins_at_once, is_read, is_rollback_to, verb
 
-__all__ = ["ImplicitTransaction", "IsolationLevel", "Reader"]
+__all__ = ["OF_POSTGRES", "ImplicitTransaction", "IsolationLevel", "Reader"]
 
-IsolationLevel = Literal["DEFERRED", "IMMEDIATE"] | None
+_OfPostgres = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+IsolationLevel = Literal["DEFERRED", "IMMEDIATE"] | _OfPostgres | None
+OF_POSTGRES = get_args(_OfPostgres)
+"""The levels that only Postgres has."""
 # SQLITE_BUSY_SNAPSHOT.
 _STALE = "517"
 # An interpreter has fewer sessions at a time.
@@ -84,8 +87,11 @@ class ImplicitTransaction:
         return statement, what
 
     def fail(self, exc: OperationalError) -> None:
-        """A statement has raised it: SQLite may have rolled the transaction back."""
-        if self._writes:
+        """A statement has raised it: SQLite may have rolled the transaction back.
+
+        Postgres itself refuses whatever follows, except `rollback to`.
+        """
+        if self._writes and not self.is_postgres:
             self._failed = exc
 
     def commit(self) -> None:
@@ -110,6 +116,11 @@ class ImplicitTransaction:
             self._leave()
             if self._lost:
                 self._lost = deque((n for n in self._lost if n != hosts.current()), _MOST)
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the database is one of Postgres."""
+        return bool(hosts.host().dialect(self.database) == "postgres")
 
     @property
     def is_open(self) -> bool:
@@ -145,6 +156,10 @@ class ImplicitTransaction:
 
     def open(self, level: IsolationLevel) -> None:
         """Begin a transaction. The host hears of it with the first statement."""
+        if level in OF_POSTGRES and not self.is_postgres:
+            raise InterfaceError(
+                f'{level!r} is a level of Postgres: SQLite has "DEFERRED", "IMMEDIATE" and None'
+            )
         self.level = level
         self._request = hosts.current()
 
@@ -152,6 +167,8 @@ class ImplicitTransaction:
         """The session of the open transaction, which can run a statement that reads or writes."""
         writes = not reads or self.level == "IMMEDIATE"
         if self._session is None:
+            # A transaction of Postgres cannot move to another connection, and keeps none waiting.
+            writes = writes or self.is_postgres
             try:
                 self._session = self._open(writes)
             except BaseException:
@@ -165,10 +182,13 @@ class ImplicitTransaction:
     def _open(self, writes: bool) -> Session:
         session = Session(self.database, writes)
         try:
-            if writes and not self.foreign_keys:
+            if writes and not self.foreign_keys and not self.is_postgres:
                 # The host turns them on again when it gets the connection back.
                 self._run("pragma foreign_keys = off", session)
-            self._run("begin immediate" if writes else "begin", session)
+            text = "begin immediate" if writes else "begin"
+            if self.level is not None and self.level in OF_POSTGRES:
+                text = f"begin isolation level {self.level.lower()}"
+            self._run(text, session)
         except BaseException:
             session.release()
             raise

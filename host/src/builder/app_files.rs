@@ -125,7 +125,7 @@ const MOST_RULES: usize = 200;
 const MOST_WILD: usize = 4;
 /// Most bytes of paths times bytes of rules: in the worst case each step takes some nanoseconds, of the host's time.
 const MOST_EFFORT: u64 = 200_000_000;
-/// Databases, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
+/// Databases and stores, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
 const DATABASES: [&str; 7] = ["*.db", "*.kv", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
 /// What the app's author leaves out, and how many bytes of rules that are.
