@@ -54,7 +54,8 @@ class TestClient(httpx.Client):
         a new server.
     flags: flags of `bolt-host run`, such as "--allow-http=api.example". By default one worker
         serves: all `def` handlers share the globals of one interpreter, and all `async def`
-        handlers those of another.
+        handlers those of another. Without "--sql" and "--kv" the app has a database and a store of
+        this client, which are new and are removed with it.
     raise_server_exceptions: raise HandlerError with the traceback if a handler raises an exception
         that becomes a 500; False gives the response.
     options: those of `httpx.Client`. Redirects are followed, unless `follow_redirects=False`.
@@ -78,6 +79,7 @@ class TestClient(httpx.Client):
         self._raises = raise_server_exceptions
         self._log = ServerLog()
         self._place = contextlib.ExitStack()
+        self._data = tempfile.TemporaryDirectory(prefix="bolt-test-", ignore_cleanup_errors=True)
         self._has_own_url = "base_url" in options
         address = self._started()
         options.setdefault("base_url", address)
@@ -162,10 +164,12 @@ class TestClient(httpx.Client):
         """Close the client and stop the server."""
         super().close()
         self._place.close()
+        self._data.cleanup()
 
     def __exit__(self, *exc: Any) -> None:
         super().__exit__(*exc)
         self._place.close()
+        self._data.cleanup()
 
     def _overrides(self) -> list[tuple[Any, ...]]:
         if not isinstance(self._app, BoltAPI):
@@ -192,6 +196,11 @@ class TestClient(httpx.Client):
             for default in ("--workers=1", "--instances=1", "--build=never")
             if not any(flag.startswith(default.partition("=")[0]) for flag in self._flags)
         ]
+        # Tests must not find, or change, what a developer has.
+        if not any(flag.startswith(("--sql", "--database-url")) for flag in self._flags):
+            chosen.append(f"--sql=main=sqlite:{self._data.name}/test.db")
+        if not any(flag.startswith("--kv") for flag in self._flags):
+            chosen.append(f"--kv=main={self._data.name}/test.kv")
         # The server ends with this process, even when the process is killed: then the pipe closes.
         ends = "--exit-on-stdin-close"
         command = [_program(), "run", *self._source(), "--port=0", ends, *chosen, *self._flags]

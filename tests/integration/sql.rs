@@ -350,3 +350,29 @@ fn a_damaged_database_takes_no_connection_away() {
     }
     assert_eq!(run(&server, "/sql/run", "select 1 as a", json!([])), json!([{"a": 1}]));
 }
+
+#[test]
+fn a_table_that_changes_has_its_new_columns_at_once() {
+    let (server, _) = serve(&["--sql-readers", "2"]);
+    run(&server, "/sql/run", "insert into users values (1, 'ann')", json!([]));
+    let ask = || {
+        let first = run(&server, "/sql/run", "select * from users", json!([]));
+        for _ in 0..6 {
+            assert_eq!(run(&server, "/sql/run-sync", "select * from users", json!([])), first);
+        }
+        first
+    };
+    assert_eq!(ask(), json!([{"id": 1, "name": "ann"}]));
+    run(&server, "/sql/run", "alter table users add column city text default 'Rome'", json!([]));
+    assert_eq!(ask(), json!([{"id": 1, "name": "ann", "city": "Rome"}]));
+    run(&server, "/sql/run", "alter table users rename column name to called", json!([]));
+    run(&server, "/sql/run", "alter table users add column age int default 7", json!([]));
+    assert_eq!(ask(), json!([{"id": 1, "called": "ann", "city": "Rome", "age": 7}]));
+    run(&server, "/sql/run", "alter table users drop column city", json!([]));
+    assert_eq!(ask(), json!([{"id": 1, "called": "ann", "age": 7}]));
+    // Statements that begin and end transactions are none of their own.
+    for statement in ["begin", "commit", "/* a */ rollback", "savepoint a"] {
+        let told = run(&server, "/sql/run", statement, json!([]));
+        assert!(told[1].as_str().unwrap().contains("use a transaction"), "{told}");
+    }
+}

@@ -132,9 +132,9 @@ def _failed(exc: BaseException, route: int) -> str:
     text = failure_text(exc, _shown(route))
     _complain(text)
     status = getattr(exc, "status_of_reply", 500)
-    if status != 500:
+    if status != 500 and not _show_errors:
         return encode_exception(HTTPException(status))
-    return encode_reply(500, PlainText(text, 500) if _show_errors else _INTERNAL)
+    return encode_reply(status, PlainText(text, status) if _show_errors else _INTERNAL)
 
 
 def _shown(route: int) -> str:

@@ -192,7 +192,7 @@ _DRIVER = (
 )
 _DATABASE = (
     "this driver needs compiled code or threads: use one in pure Python, as pg8000, PyMySQL or "
-    "redis are, with `--allow-tcp HOST:PORT`, or `bolt.sql` with a SQLite file."
+    "redis are, with `--allow-tcp HOST:PORT`, or `bolt.sql`, which speaks SQLite and Postgres."
 )
 _THREADS = (
     "the sandbox has no threads: call the function, `await asyncio.gather(...)` of coroutines that "

@@ -105,7 +105,12 @@ class DatabaseWrapper(_sqlite.DatabaseWrapper):  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> dbapi.Connection:
         # The cursor and the fields of models convert the values.
-        return dbapi.connect(**conn_params, isolation_level=None, raw=True)
+        connection = dbapi.connect(**conn_params, isolation_level=None, raw=True)
+        if connection._transaction.is_postgres:
+            raise _exceptions.ImproperlyConfigured(
+                f"bolt.django speaks the SQL of SQLite, and {connection!r} is of a Postgres server"
+            )
+        return connection
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self.connection)

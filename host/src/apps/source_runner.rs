@@ -25,10 +25,11 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Take the runner from the cache, or build it. The error is a user-facing message.
-    pub fn ready(engine: &Engine, config: &AppConfig, cache: &Path) -> Result<Self, String> {
+    /// Take the runner from the cache, or build it. `app`: the name of the app that it loads, which has the app's databases, stores
+    /// and topics too. The error is a user-facing message.
+    pub fn ready(engine: &Engine, app: &str, config: &AppConfig, cache: &Path) -> Result<Self, String> {
         let (_, artifact) = from_source::runner(engine, &config.limits, cache)?;
-        let component = LoadedComponent::open(engine, &artifact, "runner", config)?;
+        let component = LoadedComponent::open(engine, &artifact, app, config)?;
         Ok(Self { component, config: config.clone(), work: from_source::work(cache)? })
     }
 

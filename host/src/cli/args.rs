@@ -16,6 +16,7 @@ use crate::config::kv::{self, KvGrant};
 use crate::config::limits::most_instances;
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::{AppConfig, Config};
+use crate::sql::databases::check_urls;
 use crate::telemetry::log_output::LogFormat;
 use crate::util::progress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -392,11 +393,14 @@ impl Serving {
                 None => sql.push(DatabaseGrant::beside(app)),
                 Some(Ok(grant)) => sql.push(grant),
                 // The variable may be there for another program.
-                Some(Err(why)) => progress::tell(format!("DATABASE_URL is not used: {why}")),
+                Some(Err(why)) => progress::tell(format!(
+                    "DATABASE_URL is not used, so the app has no database main: {why}"
+                )),
             }
         }
         let preopens = Preopens::new(preopens)?;
         databases::apart(&sql, preopens.places_to_write())?;
+        check_urls(&sql)?;
         let mut stores = self.kv.clone();
         if stores.is_empty() {
             stores.push(KvGrant::beside(app));

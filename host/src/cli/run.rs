@@ -51,7 +51,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
             Arc::new(Slot::new(&app.component.spec.name.clone(), app))
         }
         Some(app) => {
-            let runner = Runner::ready(&engine, &app_config, cache)?;
+            let runner = Runner::ready(&engine, &app.module, &app_config, cache)?;
             let slot = Arc::new(Slot::new(&app.module, block_on(runner.load(&app, false))??));
             if args.build == When::Aside {
                 build_aside(origin, engine, app_config.clone(), cache.to_owned(), slot.clone());
@@ -84,7 +84,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     };
     let app = origin.app_ref()?;
     let log = begin(&args.serving.process)?;
-    let runner = Runner::ready(&pool(&config)?, &app_config, cache)?;
+    let runner = Runner::ready(&pool(&config)?, &app.module, &app_config, cache)?;
     let name = app.module.clone();
     let reloader = block_on(Reloader::new(runner, app))?;
     match block_on(reloader.current())? {

@@ -46,8 +46,11 @@ impl DatabaseGrant {
     }
 
     fn at(name: &str, url: &str, folder: &Path) -> Result<Self, String> {
-        // sqlite:///FILE is how others write it.
-        let file = url.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
+        // sqlite:///app.db and sqlite:////srv/app.db are how SQLAlchemy writes it.
+        let file = url.strip_prefix("sqlite:").map(|file| file.strip_prefix("///").unwrap_or(file));
+        if let Some(host) = file.and_then(|file| file.strip_prefix("//")) {
+            return Err(format!("the database {name} has a URL with the host {host:?}: write sqlite:app.db"));
+        }
         let place = match file {
             Some("" | "/" | ":memory:" | "/:memory:") => {
                 return Err(format!("the database {name} has no file: write sqlite:app.db"));
@@ -147,14 +150,21 @@ mod tests {
         let file = |text: &str| DatabaseGrant::parse(text).map(|grant| grant.place);
         assert_eq!(file("main=sqlite:app.db"), Ok(Place::Sqlite("app.db".into())));
         assert_eq!(file("main=sqlite:/srv/app.db"), Ok(Place::Sqlite("/srv/app.db".into())));
-        assert_eq!(file("main=sqlite:///srv/app.db"), Ok(Place::Sqlite("/srv/app.db".into())));
+        assert_eq!(file("main=sqlite:///./app.db"), Ok(Place::Sqlite("./app.db".into())));
+        assert_eq!(file("main=sqlite:////srv/app.db"), Ok(Place::Sqlite("/srv/app.db".into())));
         let postgres = file("main=postgres://me:secret@host/db").unwrap();
         assert_eq!(postgres, Place::Postgres(Url("postgres://me:secret@host/db".to_owned())));
         assert!(!format!("{postgres:?}").contains("secret"));
         assert!(file("main=env:BOLT_NO_SUCH_VARIABLE").unwrap_err().contains("not set"));
-        for wrong in
-            ["main", "=sqlite:a", "a b=sqlite:a", "main=sqlite:", "main=sqlite::memory:", "main=app.db"]
-        {
+        for wrong in [
+            "main",
+            "main=sqlite://app.db",
+            "=sqlite:a",
+            "a b=sqlite:a",
+            "main=sqlite:",
+            "main=sqlite::memory:",
+            "main=app.db",
+        ] {
             assert!(file(wrong).is_err(), "{wrong}");
         }
         let said = file("main=mysql://user:secret@host").unwrap_err();

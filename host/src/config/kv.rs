@@ -32,9 +32,12 @@ impl KvGrant {
     pub fn new(name: &str, file: &str, folder: &Path) -> Result<Self, String> {
         databases::check_name("store", name)?;
         let file = databases::value(&format!("the store {name}"), file)?;
+        let file = file.strip_prefix("sqlite:").unwrap_or(&file).to_owned();
         let is_server =
             ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|s| file.starts_with(s));
-        if file.is_empty() || file.contains("://") && !is_server {
+        // Another kind of place, and no folder of that name.
+        let is_url = file.split('/').next().is_some_and(|first| first.contains(':'));
+        if file.is_empty() || is_url && !is_server {
             return Err(format!("the store {name} is neither in a file, like app.kv, nor at redis://…"));
         }
         let place = if is_server { KvPlace::Redis(Url(file)) } else { KvPlace::File(folder.join(file)) };

@@ -6,6 +6,7 @@ use crate::sql::job::{Held, Job};
 use crate::sql::postgres::{self, Postgres};
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::sqlite::lanes::{self, Lanes};
+use crate::sql::text;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,6 +48,11 @@ impl Database {
 
     /// Run a statement on any connection, in its own transaction.
     pub fn submit(&self, job: Job) {
+        // The connection goes to another request then, and what follows would not be in it.
+        if text::is_of_transaction(&job.text) {
+            let told = "BEGIN, COMMIT and the like are not statements of their own: use a transaction of the database";
+            return job.answer.fail(SqlProblem::new(Kind::Statement, told));
+        }
         if let Some(job) = self.charged(job) {
             self.engine.clone().submit(job);
         }

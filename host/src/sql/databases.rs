@@ -87,6 +87,23 @@ impl Databases {
     }
 }
 
+/// Check what only the client of a kind of database can read. The error is a sentence.
+#[cfg(feature = "cli")]
+pub fn check_urls(grants: &[DatabaseGrant]) -> Result<(), String> {
+    grants.iter().try_for_each(|grant| match &grant.place {
+        Place::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Place::Postgres(url) => {
+            let made = postgres::Terms::new(url, 1, Duration::ZERO);
+            made.map(|_| ()).map_err(|why| format!("the database {}: {why}", grant.name))
+        }
+        #[cfg(not(feature = "postgres"))]
+        Place::Postgres(_) => {
+            Err(format!("the database {}: this program was built without Postgres", grant.name))
+        }
+    })
+}
+
 /// The error is a sentence for the operator.
 fn terms(grant: &DatabaseGrant, config: &AppConfig) -> Result<Terms, String> {
     let limits = &config.limits;

@@ -10,6 +10,12 @@ pub fn changes_rows(text: &str) -> bool {
     starts_with(text, &["insert", "update", "delete", "replace", "with"])
 }
 
+/// Whether a statement begins or ends a transaction, or a part of one.
+pub fn is_of_transaction(text: &str) -> bool {
+    let words = ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
+    starts_with(text, &words)
+}
+
 /// Whether a statement ends the whole transaction, and not only a savepoint.
 pub fn ends_transaction(text: &str) -> bool {
     let is_to = |word: &str| word.eq_ignore_ascii_case("to");

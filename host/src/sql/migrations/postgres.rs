@@ -37,13 +37,16 @@ pub fn migrate(
                 return client.batch_execute("commit").await.map_err(sentence);
             };
             let wrong = |error: Error| format!("{}: {}", file.name, sentence(error));
-            client.batch_execute(&file.text).await.map_err(wrong)?;
-            if !is_within(client).await.map_err(wrong)? {
+            let ran = client.batch_execute(&file.text).await;
+            // After an error, within a transaction, nothing can be asked.
+            if matches!(is_within(client).await, Ok(false)) {
                 return Err(format!(
-                    "{} has ended the transaction that it is applied in: leave out BEGIN, COMMIT and ROLLBACK",
+                    "{} has ended the transaction that it is applied in, and what it did before stays: \
+                     leave out BEGIN, COMMIT and ROLLBACK",
                     file.name
                 ));
             }
+            ran.map_err(wrong)?;
             client.execute(NOTE, &[&file.name, &file.hash]).await.map_err(wrong)?;
             client.batch_execute("commit").await.map_err(wrong)?;
             tell(file, begun.elapsed());

@@ -1,5 +1,6 @@
 //! Connects to a Postgres server, and asks one to cancel a statement.
 
+use crate::sql::postgres::explain::explained;
 use crate::sql::postgres::meter::{Metered, State};
 use crate::sql::postgres::terms::Terms;
 use crate::util::client_tls;
@@ -52,11 +53,24 @@ impl Connector {
             let limit = self.config.get_connect_timeout().copied().unwrap_or_default();
             match tokio::time::timeout(limit, attempt).await {
                 Ok(Ok(connected)) => return Ok(connected),
-                Ok(Err(error)) => why = error,
-                Err(_) => why = "connecting took too long".to_owned(),
+                Ok(Err(error)) => why = format!("{}: {error}", self.address(index)),
+                Err(_) => why = format!("{}: connecting took too long", self.address(index)),
             }
         }
         Err(why)
+    }
+
+    /// A server, for the log.
+    fn address(&self, index: usize) -> String {
+        match &self.config.get_hosts()[index] {
+            Host::Tcp(name) => format!("{name}:{}", self.port(index)),
+            Host::Unix(folder) => folder.display().to_string(),
+        }
+    }
+
+    fn port(&self, index: usize) -> u16 {
+        let ports = self.config.get_ports();
+        ports.get(index).or(ports.first()).copied().unwrap_or(PORT)
     }
 
     async fn connect_to(&self, index: usize) -> Result<Connected, String> {
@@ -80,8 +94,7 @@ impl Connector {
     }
 
     async fn stream(&self, index: usize) -> Result<(Below, LayerTls, Config), String> {
-        let ports = self.config.get_ports();
-        let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
+        let port = self.port(index);
         let mut config = self.config.clone();
         let (stream, name) = match &self.config.get_hosts()[index] {
             Host::Tcp(name) => {
@@ -121,15 +134,4 @@ impl TlsConnect<Below> for LayerTls {
         self.state.is_encrypted.store(true, Ordering::Relaxed);
         Box::pin(async move { Ok(Metered::above(self.connect.connect(stream).await?, self.state)) })
     }
-}
-
-/// An error with its causes: the first one alone says little.
-fn explained(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

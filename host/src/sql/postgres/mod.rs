@@ -3,6 +3,7 @@
 mod clean;
 mod connect;
 mod decimal;
+mod explain;
 mod meter;
 mod moment;
 mod parameter;

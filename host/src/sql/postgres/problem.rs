@@ -15,9 +15,10 @@ impl From<Error> for SqlProblem {
             let kind = if text.starts_with("error serializing") { Kind::Data } else { Kind::Operational };
             return Self::new(kind, text);
         };
-        let message = match told.detail() {
-            Some(detail) => format!("{} ({detail})", told.message()),
-            None => told.message().to_owned(),
+        let more: Vec<_> = [told.detail(), told.hint()].into_iter().flatten().collect();
+        let message = match more.is_empty() {
+            true => told.message().to_owned(),
+            false => format!("{} ({})", told.message(), more.join(" ")),
         };
         let code = told.code().code();
         Self { code: Some(code.to_owned()), ..Self::new(kind(code), message) }

@@ -23,6 +23,8 @@ use tokio_postgres::{Client, Statement};
 const PREPARED: usize = 100;
 /// How long a connection may take to end what was cancelled, before it is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A syntax error.
+const SYNTAX: &str = "42601";
 /// The plan of a prepared statement is out of date: a table has changed.
 const PLAN_CHANGED: &str = "0A000";
 
@@ -151,7 +153,14 @@ impl Connection {
         if let Some(statement) = self.statements.get(text) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(text).await?;
+        let prepared = self.client.prepare(text).await.map_err(SqlProblem::from);
+        let statement = prepared.map_err(|problem| match problem.code.as_deref() {
+            Some(SYNTAX) if text.contains('?') => {
+                let told = format!("{} (parameters are $1, $2 and so on, not ?)", problem.message);
+                SqlProblem { message: told, ..problem }
+            }
+            _ => problem,
+        })?;
         if self.statements.len() >= PREPARED {
             self.statements.clear();
         }

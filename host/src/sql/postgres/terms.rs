@@ -1,6 +1,7 @@
 //! What the operator grants of a Postgres database: its URL, as libpq has them, and how many connections.
 
 use crate::config::databases::Url;
+use crate::sql::postgres::explain::explained;
 use crate::util::client_tls::Trust;
 use percent_encoding::percent_decode_str;
 use std::fs;
@@ -42,7 +43,9 @@ impl Terms {
             }
         }
         let bare = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
-        let mut config: Config = bare.parse().map_err(|error| format!("its URL is wrong: {error}"))?;
+        let mut config: Config = bare
+            .parse()
+            .map_err(|error| format!("its URL is wrong (in a password, @ is %40): {}", explained(&error)))?;
         if config.get_hosts().is_empty() {
             return Err("its URL has no host".to_owned());
         }

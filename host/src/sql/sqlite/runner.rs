@@ -2,6 +2,7 @@
 
 use crate::sql::arguments::Value;
 use crate::sql::batch::Batch;
+use crate::sql::cell::Shown;
 use crate::sql::job::{Job, Part};
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::sql::sqlite::guard;
@@ -110,15 +111,9 @@ impl Runner {
     /// Run it; returns the last part of its result.
     fn prepared(&self, statement: &mut Statement<'_>, job: &Job) -> Result<Vec<u8>, SqlProblem> {
         bind(statement, &job.arguments)?;
-        let columns = statement.columns();
-        let columns = columns.map(|column| {
-            (column.name().to_owned(), column.decl_type().unwrap_or_default().to_ascii_lowercase())
-        });
-        let columns: Vec<_> = columns.collect();
-        let (width, is_write) = (columns.len(), !statement.readonly());
-        let shown = job.shown.clone().filter(|shown| shown.len() == columns.len());
-        let shown = shown.unwrap_or_else(|| values::shown(&columns, job.form));
-        let mut batch = Batch::new(columns, job.form)?;
+        let is_write = !statement.readonly();
+        // The columns are those of the first step: SQLite prepares a statement again when the tables have changed.
+        let mut result: Option<(Batch, Vec<Shown>)> = None;
         let (mut count, mut sent) = (0, 0);
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
@@ -126,6 +121,11 @@ impl Runner {
             if count > job.most_rows {
                 return Err(SqlProblem::too_many_rows());
             }
+            let (batch, shown) = match &mut result {
+                Some(result) => result,
+                None => result.insert(begun(row.as_ref(), job)?),
+            };
+            let width = shown.len();
             batch.row(width);
             for (column, shown) in shown.iter().enumerate() {
                 let added =
@@ -147,6 +147,10 @@ impl Runner {
             }
         }
         drop(rows);
+        let mut batch = match result {
+            Some((batch, _)) => batch,
+            None => begun(statement, job)?.0,
+        };
         let changed = match is_write && text::changes_rows(&job.text) {
             true => i64::try_from(self.connection.changes()).unwrap_or(i64::MAX),
             false => -1,
@@ -154,6 +158,17 @@ impl Runner {
         let last = if changed < 0 { 0 } else { self.connection.last_insert_rowid() };
         Ok(batch.take(Some((changed, last))))
     }
+}
+
+/// An empty batch of a statement's rows, and how their values are shown.
+fn begun(statement: &Statement<'_>, job: &Job) -> Result<(Batch, Vec<Shown>), SqlProblem> {
+    let columns = statement.columns().into_iter().map(|column| {
+        (column.name().to_owned(), column.decl_type().unwrap_or_default().to_ascii_lowercase())
+    });
+    let columns: Vec<_> = columns.collect();
+    let shown = job.shown.clone().filter(|shown| shown.len() == columns.len());
+    let shown = shown.unwrap_or_else(|| values::shown(&columns, job.form));
+    Ok((Batch::new(columns, job.form)?, shown))
 }
 
 fn elapsed(from: Instant, to: Instant) -> u64 {
