@@ -134,7 +134,15 @@ def test_statements_of_postgres(host: SqlHost) -> None:
     assert str(statement.compile(engine)).split("WHERE")[1] == (
         " users.name = $1::VARCHAR AND users.made > users.made"
     )
-    assert engine.dialect.get_isolation_level_values(None)[0] == "READ COMMITTED"
+    data = sqlalchemy.column("data", sqlalchemy.JSON)
+    for key, cast in (("a", "$1::TEXT"), (1, "$1::INT")):
+        assert str(data[key].compile(engine)) == f"data -> {cast}"
+    host.dialects["main"] = "postgres"
+    for level in engine.dialect.get_isolation_level_values(None):
+        connection = engine.dialect.connect("main", raw=False)
+        assert engine.dialect.get_isolation_level(connection) == "READ COMMITTED"
+        engine.dialect.set_isolation_level(connection, level)
+        assert engine.dialect.get_isolation_level(connection) == level
     kinds = [
         (sqlalchemy.Numeric(), "int8", 1, 1),
         (sqlalchemy.Numeric(asdecimal=False), "numeric", Decimal("1.5"), 1.5),

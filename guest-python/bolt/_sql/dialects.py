@@ -27,7 +27,8 @@ class OverHost:
     """The part of a dialect that connects. Classes have it before SQLAlchemy's own dialect.
 
     sql: the SQL of its databases, as the host names it.
-    levels: the isolation levels, and those of `bolt.dbapi.Connection` that they are.
+    levels: the isolation levels, and those of `bolt.dbapi.Connection` that they are; the default
+        first.
     raw: whether SQLAlchemy's types convert all values.
     """
 
@@ -66,7 +67,7 @@ class OverHost:
                 f"the database {database!r} is {found}, and this engine is for {self.sql}: "
                 f'create_engine({database!r}, dialect="{found}")'
             )
-        return dbapi.connect(database, raw=raw)
+        return dbapi.connect(database, next(iter(self.levels.values())), raw=raw)
 
     def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
         return list(self.levels)

@@ -59,6 +59,20 @@ class _Interval(_types.INTERVAL):  # type: ignore[misc]
         return cls(precision=interval.second_precision)
 
 
+class _IntIndex(_generic.JSON.JSONIntIndexType):  # type: ignore[misc]
+    """A place in a list of JSON."""
+
+    __visit_name__ = "json_int_index"
+    render_bind_cast = True
+
+
+class _StrIndex(_generic.JSON.JSONStrIndexType):  # type: ignore[misc]
+    """A key of an object of JSON."""
+
+    __visit_name__ = "json_str_index"
+    render_bind_cast = True
+
+
 def _cast(kind: Any) -> Any:
     """The type, with its parameters cast to it: the server decides by that how to read them."""
     return type(f"_{kind.__name__}", (kind,), {"render_bind_cast": True, "__module__": __name__})
@@ -97,9 +111,10 @@ class BoltPostgresDialect(OverHost, _base.PGDialect):  # type: ignore[misc]
                 *(_generic.SmallInteger, _generic.Integer, _generic.BigInteger),
                 *(_generic.Date, _generic.Time, _generic.DateTime),
                 *(_types.OID, _types.REGCLASS, _types.REGCONFIG),
-                *(_generic.JSON.JSONIntIndexType, _generic.JSON.JSONStrIndexType),
             )
         },
+        _generic.JSON.JSONIntIndexType: _IntIndex,
+        _generic.JSON.JSONStrIndexType: _StrIndex,
         _generic.ARRAY: _cast(_types.ARRAY),
         _generic.Enum: _cast(_types.ENUM),
         _generic.Interval: _Interval,

@@ -69,9 +69,11 @@ fn scalar<'a>(ty: &Type, data: &'a [u8], form: Form) -> Result<Cell<'a>, String>
             reader.array().and_then(|b| f32::from_be_bytes(b).to_string().parse().ok().map(Cell::Float))
         }
         Type::FLOAT8 => reader.array().map(|bytes| Cell::Float(f64::from_be_bytes(bytes))),
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::CHAR | Type::XML => {
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::XML => {
             return text(data).map(Cell::Text);
         }
+        // A byte, which is zero for the empty text.
+        Type::CHAR => return text(data).map(|text| Cell::Text(text.trim_end_matches('\0'))),
         Type::BYTEA => Some(Cell::Bytes(data)),
         Type::NUMERIC => decimal::text(data).map(Cell::Made),
         Type::JSON => return text(data).map(Cell::Json),
@@ -172,6 +174,12 @@ mod tests {
         assert_eq!(read(&Type::INT4_ARRAY, data), Ok(Cell::List(vec![Cell::Int(7), Cell::Null])));
         assert_eq!(read(&Type::INT4_ARRAY, &[0; 12]), Ok(Cell::List(vec![])));
         assert_eq!(declared(&Type::NUMERIC_ARRAY), "numeric[]");
+    }
+
+    #[test]
+    fn an_empty_char_is_an_empty_text() {
+        assert_eq!(read(&Type::CHAR, b"\0"), Ok(Cell::Text("")));
+        assert_eq!(read(&Type::CHAR, b"s"), Ok(Cell::Text("s")));
     }
 
     #[test]

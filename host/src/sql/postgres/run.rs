@@ -139,9 +139,13 @@ impl Connection {
         loop {
             let statement = self.prepared(text).await?;
             match self.rows(job, text, &statement, is_alone).await {
-                // Nothing was done, and outside of a transaction nothing is lost.
-                Err(problem) if is_first && is_alone && problem.code.as_deref() == Some(PLAN_CHANGED) => {
+                Err(problem) if problem.code.as_deref() == Some(PLAN_CHANGED) => {
+                    // Whoever runs it next, or repeats the transaction, has it prepared again.
                     self.statements.remove(text);
+                    // Nothing was done, and outside of a transaction nothing is lost.
+                    if !(is_first && is_alone) {
+                        return Err(problem);
+                    }
                     is_first = false;
                 }
                 ran => return ran,
