@@ -59,6 +59,28 @@ fn values_keep_their_types_and_errors_theirs() {
         assert_eq!(told[0], kind, "{statement}: {told}");
         assert!(told[1].as_str().unwrap().contains(says), "{statement}: {told}");
     }
+    // Types of an app, however they are nested, are not followed.
+    run(&server, "create domain d0 as int", json!([]));
+    let nest = "do $$ begin for i in 1..3000 loop execute format('create domain d%s as d%s', i, i - 1); end loop; end $$";
+    assert_eq!(run(&server, nest, json!([])), json!([]));
+    assert_eq!(
+        run(&server, "select null::d3000[] as a, 7::d3000 as b", json!([])),
+        json!([{"a": null, "b": 7}])
+    );
+    let of_moods = "select array['ok', null]::mood[] as m, array['sad']::mood[] = $1 as same";
+    assert_eq!(run(&server, of_moods, json!([["sad"]])), json!([{"m": ["ok", null], "same": true}]));
+    let pair = run(&server, "select row(1, 'a') as r", json!([]));
+    assert!(pair[1].as_str().unwrap().contains("cast it to text"), "{pair}");
+    run(&server, "drop type mood cascade", json!([]));
+    run(&server, "create type mood as enum ('new')", json!([]));
+    assert_eq!(run(&server, "select 'new'::mood as m", json!([])), json!([{"m": "new"}]));
+    // A few bytes that stand for many zeros.
+    let zeros =
+        "select array_length($1::numeric[], 1) as n, (array_fill(1e131071::numeric, array[50000]))[1] as x";
+    assert_eq!(run(&server, zeros, json!([["1e3"]])), json!([{"n": 1, "x": "1E+131071"}]));
+    let many = "select array_fill(1e131071::numeric, array[90000]) as many";
+    let told = run(&server, many, json!([]));
+    assert!(told[0]["many"][0] == "1E+131071", "{}", told.to_string().len());
     let told = server.post("/pg/failed", "").json();
     let failed = "the transaction was rolled back, because a statement of it has failed";
     assert_eq!(told, json!(["twice", failed, "within", [2, 3]]));
@@ -82,6 +104,37 @@ fn a_connection_serves_one_request_after_the_other_and_keeps_nothing() {
     for _ in 0..4 {
         assert_eq!(run(&server, settings, json!([])), json!([{"zone": "UTC", "name": "bolt-host"}]));
     }
+    // Hidden from whoever reads the text as SQLite does, or behind a function.
+    run(
+        &server,
+        "create function tokyo() returns text language sql as $$ select set_config('timezone', 'Asia/Tokyo', false) $$",
+        json!([]),
+    );
+    for statement in [
+        "-- a\rset timezone to 'Asia/Tokyo'",
+        "-- a\rbegin /*\nselect */",
+        "select tokyo()",
+        "select public.tokyo ()",
+    ] {
+        for _ in 0..4 {
+            run(&server, statement, json!([]));
+        }
+        for _ in 0..4 {
+            assert_eq!(
+                run(&server, settings, json!([])),
+                json!([{"zone": "UTC", "name": "bolt-host"}]),
+                "{statement}"
+            );
+        }
+    }
+    run(
+        &server,
+        "do $$ begin execute 'deallocate all'; execute 'prepare s3 as select 666'; end $$",
+        json!([]),
+    );
+    for number in 0..4 {
+        assert_eq!(server.get(&format!("/pg/one?number={number}")).json(), json!(number));
+    }
     run(&server, "create temp table t (x int)", json!([]));
     let told = run(&server, "select * from t", json!([]));
     assert_eq!(told[0], "ProgrammingError", "{told}");
@@ -100,6 +153,17 @@ fn a_connection_serves_one_request_after_the_other_and_keeps_nothing() {
     drop(leaving);
     assert_eq!(server.get("/pg/sleep?seconds=100&timeout=0.1").status, 500);
     assert_eq!(server.get("/pg/sleep?seconds=100").status, 504);
+    // What a result has left does not cancel what follows.
+    for _ in 0..20 {
+        run(&server, "select 'int'::regtype as x", json!([]));
+        assert_eq!(run(&server, "select 1 as x from pg_sleep(0.005)", json!([])), json!([{"x": 1}]));
+    }
+    // Code that catches the cancellation.
+    let stubborn = "do $$ begin loop begin perform pg_sleep(1); exception when query_canceled then null; end; end loop; end $$";
+    assert_eq!(server.post("/pg/run", &json!({"statement": stubborn}).to_string()).status, 504);
+    let left =
+        "select count(*) from pg_stat_activity where query like 'do $$ begin loop%' and state = 'active'";
+    until(|| run(&server, left, json!([])) == json!([{"count": 0}]));
     until(|| run(&server, running, json!([])) == json!([{"count": 0}]));
     // Five hundred requests for two connections.
     let threads: Vec<_> = (0..20)

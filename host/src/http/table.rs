@@ -64,7 +64,7 @@ fn ask(app: &App, query: &TableQuery, made: TableStatement, deadline: Instant) -
         // It is in memory as a whole.
         _ => bounds.bytes.min(app.limits.max_response),
     };
-    let (answer, parts) = job::Answer::new(Waker::noop().clone());
+    let (answer, parts) = job::Answer::new(Waker::noop().clone(), job::FOR_CLIENTS);
     let ticket = Arc::<Ticket>::default();
     let job = Job {
         text: made.text,

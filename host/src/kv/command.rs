@@ -44,6 +44,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What it holds until it is read, in bytes.
+    pub fn size(&self) -> usize {
+        let item = |bytes: usize| bytes + size_of::<(String, Vec<u8>)>();
+        match self {
+            Self::Values(values) => values.iter().map(|v| item(v.as_ref().map_or(0, Vec::len))).sum(),
+            Self::Keys(keys) => keys.iter().map(|key| item(key.len())).sum(),
+            Self::Pairs(pairs) => pairs.iter().map(|(key, value)| item(key.len() + value.len())).sum(),
+            Self::Done(_) | Self::Nothing | Self::Number(_) => 0,
+        }
+    }
+
     pub fn marshal(&self) -> Vec<u8> {
         let mut out = Writer::default();
         match self {

@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 const MOST_HELD: usize = 32 * 1024 * 1024;
 /// What a command costs besides its keys and values, in bytes.
 const OVERHEAD: usize = 4096;
+/// Most bytes of the values of a command, and keys that are asked for at a time.
+const MOST_RESULT: usize = 8 * 1024 * 1024;
+const TOGETHER: usize = 8;
+const TOO_LARGE: &str = "too many bytes";
 /// Keys that a scan looks at: the server has them in no order.
 const MOST_SCANNED: usize = 1_000_000;
 
@@ -92,7 +96,7 @@ impl RedisStore {
         let keys = |keys: &[String]| keys.iter().map(|key| self.key(key)).collect::<Vec<_>>();
         Ok(match command {
             Command::Get(all) if all.is_empty() => Outcome::Values(Vec::new()),
-            Command::Get(all) => Outcome::Values(cmd("MGET").arg(keys(all)).query_async(&mut to).await?),
+            Command::Get(all) => Outcome::Values(values(&mut to, &keys(all)).await?),
             Command::Set { key, value, lasts, condition: Condition::Equal(expected) } => {
                 let script = Script::new(EQUAL);
                 let mut call = script.key(self.key(key));
@@ -196,7 +200,7 @@ impl RedisStore {
             let keys = self.scan(to, prefix, after, most).await?;
             let Some(last) = keys.last().cloned() else { return Ok(Vec::new()) };
             let named: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
-            let values: Vec<Option<Vec<u8>>> = cmd("MGET").arg(named).query_async(to).await?;
+            let values = some_values(to, &named).await?.0;
             let pairs: Vec<_> = keys.into_iter().zip(values).filter_map(|(k, v)| Some((k, v?))).collect();
             if !pairs.is_empty() {
                 return Ok(pairs);
@@ -204,6 +208,31 @@ impl RedisStore {
             // They have expired meanwhile.
             after = Some(last);
         }
+    }
+}
+
+/// Values, a few at a time, until they are many bytes. Also says whether these are all.
+async fn some_values(
+    to: &mut ConnectionManager,
+    keys: &[String],
+) -> Result<(Vec<Option<Vec<u8>>>, bool), RedisError> {
+    let (mut values, mut size) = (Vec::with_capacity(keys.len()), 0);
+    for some in keys.chunks(TOGETHER) {
+        let found: Vec<Option<Vec<u8>>> = cmd("MGET").arg(some).query_async(to).await?;
+        size += found.iter().flatten().map(Vec::len).sum::<usize>();
+        values.extend(found);
+        if size > MOST_RESULT {
+            break;
+        }
+    }
+    let is_all = values.len() == keys.len() && size <= MOST_RESULT;
+    Ok((values, is_all))
+}
+
+async fn values(to: &mut ConnectionManager, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, RedisError> {
+    match some_values(to, keys).await? {
+        (values, true) => Ok(values),
+        _ => Err((ErrorKind::InvalidClientConfig, TOO_LARGE).into()),
     }
 }
 
@@ -228,6 +257,10 @@ fn explained(error: &RedisError) -> SqlProblem {
     let text = error.to_string();
     if text.contains("not an integer") || text.contains("would overflow") || text.contains("WRONGTYPE") {
         return SqlProblem::new(Kind::Data, "the value is no integer of 64 bits, or the sum has more");
+    }
+    if text.contains(TOO_LARGE) {
+        let told = format!("the values have more than {} MiB together", MOST_RESULT >> 20);
+        return SqlProblem::new(Kind::Data, told);
     }
     if text.contains("too many keys") {
         return SqlProblem::new(Kind::Data, format!("more than {MOST_SCANNED} keys begin like this"));

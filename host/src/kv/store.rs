@@ -30,6 +30,8 @@ const OVERHEAD: usize = 512;
 const MOST_TOGETHER: usize = 256;
 /// Connections that are kept for workers.
 const READERS: usize = 8;
+/// How long a store that is full removes what has expired, before it refuses.
+const MAKING_ROOM: Duration = Duration::from_millis(200);
 /// How often what has expired is removed.
 const TIDY: Duration = Duration::from_secs(1);
 
@@ -195,7 +197,16 @@ fn serve(table: &Table, batch: Vec<Waiting>) {
         (one.reply)(Err(SqlProblem::too_slow()));
     }
     let commands: Vec<_> = batch.iter().map(|one| &one.command).collect();
-    match table.run(&commands) {
+    let mut ran = table.run(&commands);
+    // What has expired makes room.
+    let begun = Instant::now();
+    while matches!(&ran, Err(problem) if problem.kind == Kind::Limit)
+        && begun.elapsed() < MAKING_ROOM
+        && table.tidy().is_ok_and(|removed| removed > 0)
+    {
+        ran = table.run(&commands);
+    }
+    match ran {
         Ok(outcomes) => batch.into_iter().zip(outcomes).for_each(|(one, outcome)| (one.reply)(outcome)),
         Err(problem) if batch.len() == 1 => {
             batch.into_iter().for_each(|one| (one.reply)(Err(problem.clone())))

@@ -9,6 +9,7 @@ use crate::kv::command::Command;
 use crate::kv::redis::RedisStore;
 use crate::kv::reply::Reply;
 use crate::kv::store::{Store, Terms};
+use crate::sql::job::Held;
 use crate::sql::problem::{Kind, SqlProblem};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct Stores {
     bounds: Bounds,
     /// Of a file.
     most_bytes: u64,
+    /// What results hold that nobody has read.
+    pub unread: Held,
 }
 
 /// What runs the commands.
@@ -70,7 +73,7 @@ impl Stores {
         let granted = granted.collect();
         let limit = limit_name::of(Limit::KvValue);
         let bounds = Bounds { deadline: limits.deadline, value: limits.kv_value, limit };
-        Self { granted, bounds, most_bytes: limits.kv_size as u64 }
+        Self { granted, bounds, most_bytes: limits.kv_size as u64, unread: Held::default() }
     }
 
     /// Whether these are stores of the same app, with the same grants and limits.

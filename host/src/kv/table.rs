@@ -16,8 +16,8 @@ const CACHE: i64 = 2048;
 const LOG: i64 = 16 * 1024 * 1024;
 /// Most bytes of the result of one command.
 const MOST_RESULT: usize = 8 * 1024 * 1024;
-/// What has expired is removed so many at a time.
-const MOST_EXPIRED: i64 = 100;
+/// What has expired is removed so many at a time: some milliseconds.
+const MOST_EXPIRED: i64 = 2000;
 
 const SCHEMA: &str = "create table if not exists kv \
     (key blob primary key, value blob not null, expires integer) without rowid; \
@@ -86,10 +86,10 @@ impl Table {
         }
     }
 
-    /// Remove some of what has expired.
-    pub fn tidy(&self) -> Result<(), SqlProblem> {
+    /// Remove some of what has expired. Returns how many.
+    pub fn tidy(&self) -> Result<usize, SqlProblem> {
         let old = "delete from kv where key in (select key from kv where expires <= ?1 limit ?2)";
-        self.execute(old, &[&now(), &MOST_EXPIRED]).map(|_| ())
+        self.execute(old, &[&now(), &MOST_EXPIRED])
     }
 
     fn execute(&self, text: &str, arguments: &[&dyn ToSql]) -> Result<usize, SqlProblem> {

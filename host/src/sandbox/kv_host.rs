@@ -8,6 +8,7 @@ use crate::sandbox::bindings::bolt::host::kv::Outcome as WitOutcome;
 use crate::sandbox::news::{News, Progress};
 use crate::sandbox::timer::GuestTimer;
 use crate::sql::arguments;
+use crate::sql::job::{Charge, Held};
 use crate::sql::problem::{Kind, SqlProblem};
 use crate::util::locks::lock;
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ use tokio::sync::Notify;
 
 /// Commands of an instance that have no result yet, or whose result was not read.
 const MOST: usize = 100;
+/// Bytes of results of an app that were not read.
+const MOST_UNREAD: usize = 64 * 1024 * 1024;
 
 pub struct Kv {
     stores: Arc<Stores>,
@@ -32,8 +35,12 @@ struct Open {
     shared: Arc<Shared>,
 }
 
+type Unread = (Result<Outcome, SqlProblem>, Option<Charge>);
+
 struct Shared {
-    result: Mutex<Option<Result<Outcome, SqlProblem>>>,
+    /// With what it counts until it is read.
+    result: Mutex<Option<Unread>>,
+    unread: Held,
     progress: Arc<Progress>,
     changed: Notify,
 }
@@ -59,7 +66,11 @@ impl Drop for Answer {
 
 impl Shared {
     fn set(&self, result: Result<Outcome, SqlProblem>) {
-        *lock(&self.result) = Some(result);
+        let size = result.as_ref().map_or(0, Outcome::size);
+        let charge = self.unread.take(size, MOST_UNREAD);
+        let full = || SqlProblem::new(Kind::Busy, "too many results of this app were not read");
+        let result = if charge.is_some() { result } else { Err(full()) };
+        *lock(&self.result) = Some((result, charge));
         self.changed.notify_one();
         self.progress.clone().wake();
     }
@@ -112,7 +123,12 @@ impl Kv {
         }
         self.last += 1;
         let progress = Progress::new(self.last, self.news.clone());
-        let shared = Arc::new(Shared { result: Mutex::default(), progress, changed: Notify::new() });
+        let shared = Arc::new(Shared {
+            result: Mutex::default(),
+            unread: self.stores.unread.clone(),
+            progress,
+            changed: Notify::new(),
+        });
         self.open.insert(self.last, Open { request, shared: shared.clone() });
         let answer = Answer(Some(shared));
         let reply: Reply = Box::new(move |result| answer.give(result));
@@ -125,7 +141,9 @@ impl Kv {
         let Some(open) = self.open.get(&number) else {
             return WitOutcome::Failed(SqlProblem::new(Kind::Data, "there is no such command").json());
         };
-        let Some(result) = lock(&open.shared.result).take() else { return WitOutcome::Pending(number) };
+        let Some((result, _charge)) = lock(&open.shared.result).take() else {
+            return WitOutcome::Pending(number);
+        };
         self.open.remove(&number);
         match result {
             Ok(outcome) => WitOutcome::Done(outcome.marshal()),

@@ -1,7 +1,7 @@
 //! The rows of a query on their way to a client: the host runs it, and no interpreter waits for it.
 
 use crate::quota::streams::StreamPlace;
-use crate::sql::job::{Part, Ticket};
+use crate::sql::job::{Part, Sent, Ticket};
 use crate::sql::problem::{Kind, SqlProblem};
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 
 /// A result in JSON. Dropping it interrupts the query.
 pub struct Rows {
-    parts: Receiver<Part>,
+    parts: Receiver<Sent>,
     ticket: Arc<Ticket>,
     /// It was read before the others.
     first: Option<Bytes>,
@@ -33,7 +33,7 @@ impl Drop for Rows {
 }
 
 impl Rows {
-    pub fn new(parts: Receiver<Part>, ticket: Arc<Ticket>, place: StreamPlace) -> Self {
+    pub fn new(parts: Receiver<Sent>, ticket: Arc<Ticket>, place: StreamPlace) -> Self {
         Self { parts, ticket, first: None, is_over: false, _place: place }
     }
 
@@ -60,7 +60,7 @@ impl Rows {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let part = ready!(self.parts.poll_recv(cx));
+        let part = ready!(self.parts.poll_recv(cx)).map(|sent| sent.part);
         self.is_over = !matches!(part, Some(Part::Batch(_)));
         Poll::Ready(Some(match part {
             Some(Part::Batch(batch) | Part::Last(batch)) => Ok(batch.into()),

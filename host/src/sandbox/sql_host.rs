@@ -10,7 +10,7 @@ use crate::sql::arguments;
 use crate::sql::batch::Form;
 use crate::sql::databases::Databases;
 use crate::sql::engine::Session;
-use crate::sql::job::{self, Answer, Job, Part, Ticket};
+use crate::sql::job::{self, Answer, Job, Part, Sent, Ticket};
 use crate::sql::problem::{Kind, SqlProblem};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ struct Held {
 /// A statement.
 struct Open {
     request: u64,
-    parts: mpsc::Receiver<Part>,
+    parts: mpsc::Receiver<Sent>,
     told: Arc<Told>,
     ticket: Arc<Ticket>,
 }
@@ -99,7 +99,7 @@ impl Sql {
         let Some(number) = self.number() else { return REFUSED };
         let progress = Progress::new(number, self.news.clone());
         let told = Arc::new(Told { progress, changed: Notify::new() });
-        let (answer, parts) = Answer::new(Waker::from(told.clone()));
+        let (answer, parts) = Answer::new(Waker::from(told.clone()), job::FOR_GUESTS);
         let ticket = Arc::<Ticket>::default();
         let owner = request.unwrap_or_default();
         self.statements.insert(number, Open { request: owner, parts, told, ticket: ticket.clone() });
@@ -117,7 +117,7 @@ impl Sql {
         arguments: String,
         place: StreamPlace,
     ) -> Rows {
-        let (answer, parts) = Answer::new(Waker::noop().clone());
+        let (answer, parts) = Answer::new(Waker::noop().clone(), job::FOR_CLIENTS);
         let ticket = Arc::<Ticket>::default();
         let names = Names { request: Some(request), database, session: REFUSED };
         self.submit(&names, text, arguments, Form::Json, (answer, ticket.clone()));
@@ -188,7 +188,7 @@ impl Sql {
                 _ => WitPart::End,
             };
         };
-        match open.parts.try_recv() {
+        match open.parts.try_recv().map(|sent| sent.part) {
             Ok(Part::Batch(batch) | Part::Last(batch)) => WitPart::Batch(batch),
             Ok(Part::Failed(problem)) => WitPart::Failed(problem.json()),
             Err(TryRecvError::Empty) => WitPart::Pending,

@@ -12,6 +12,8 @@ use std::time::Instant;
 
 /// Bytes of statements and arguments that wait.
 const MOST_WAITING: usize = 32 * 1024 * 1024;
+/// Bytes of results that nobody has read.
+const MOST_UNREAD: usize = 64 * 1024 * 1024;
 
 /// What the operator grants of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Database {
     engine: Arc<dyn Engine>,
     terms: Terms,
     held: Held,
+    /// What their results hold that nobody has read.
+    unread: Held,
 }
 
 impl Database {
@@ -35,7 +39,7 @@ impl Database {
             #[cfg(feature = "postgres")]
             Terms::Postgres(terms) => Arc::new(Postgres::new(label, &terms)),
         };
-        Arc::new(Self { engine, terms, held: Held::default() })
+        Arc::new(Self { engine, terms, held: Held::default(), unread: Held::default() })
     }
 
     pub fn terms(&self) -> &Terms {
@@ -50,8 +54,7 @@ impl Database {
     pub fn submit(&self, job: Job) {
         // The connection goes to another request then, and what follows would not be in it.
         if text::is_of_transaction(&job.text) {
-            let told = "BEGIN, COMMIT and the like are not statements of their own: use a transaction of the database";
-            return job.answer.fail(SqlProblem::new(Kind::Statement, told));
+            return job.answer.fail(SqlProblem::no_statement_of_its_own());
         }
         if let Some(job) = self.charged(job) {
             self.engine.clone().submit(job);
@@ -75,6 +78,7 @@ impl Database {
     /// Count what a statement holds. Without room, it fails.
     fn charged(&self, mut job: Job) -> Option<Job> {
         job.charge = self.held.take(job.size(), MOST_WAITING);
+        job.answer.count(self.unread.clone(), MOST_UNREAD);
         if job.charge.is_none() {
             job.answer.fail(SqlProblem::queue_is_full());
             return None;

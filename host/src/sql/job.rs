@@ -12,7 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// Parts that wait for a guest. A statement whose guest does not read waits with its connection.
-const MOST_PARTS: usize = 2;
+pub const FOR_GUESTS: usize = 2;
+/// Parts that wait for a client: a result of some megabytes lets go of its connection, however slow the client is.
+pub const FOR_CLIENTS: usize = 64;
+/// What a part costs besides its bytes.
+const PART: usize = 256;
 
 /// Longest statement, in bytes.
 pub const MOST_TEXT: usize = 1024 * 1024;
@@ -50,11 +54,12 @@ pub struct Job {
     pub charge: Option<Charge>,
 }
 
-/// Bytes that the statements of a database hold.
-#[derive(Default)]
+/// Bytes that are held together.
+#[derive(Debug, Clone, Default)]
 pub struct Held(Arc<AtomicUsize>);
 
 /// A part of them, until it is dropped.
+#[derive(Debug)]
 pub struct Charge(Arc<AtomicUsize>, usize);
 
 impl Held {
@@ -87,11 +92,20 @@ impl Job {
     }
 }
 
+/// A part on its way, which counts until it is read.
+#[derive(Debug)]
+pub struct Sent {
+    pub part: Part,
+    _charge: Option<Charge>,
+}
+
 /// The way back to the guest.
 pub struct Answer {
     /// Until the last part.
-    parts: Mutex<Option<mpsc::Sender<Part>>>,
+    parts: Mutex<Option<mpsc::Sender<Sent>>>,
     told: Waker,
+    /// What results that nobody has read hold, and how much they may.
+    unread: Option<(Held, usize)>,
 }
 
 impl Drop for Answer {
@@ -105,9 +119,14 @@ impl Drop for Answer {
 
 impl Answer {
     /// `told`: is woken for each part.
-    pub fn new(told: Waker) -> (Self, mpsc::Receiver<Part>) {
-        let (parts, receiver) = mpsc::channel(MOST_PARTS);
-        (Self { parts: Mutex::new(Some(parts)), told }, receiver)
+    pub fn new(told: Waker, most_parts: usize) -> (Self, mpsc::Receiver<Sent>) {
+        let (parts, receiver) = mpsc::channel(most_parts);
+        (Self { parts: Mutex::new(Some(parts)), told, unread: None }, receiver)
+    }
+
+    /// Parts count from now on. Without room, they wait as if there were too many; a single one may be larger.
+    pub fn count(&mut self, unread: Held, most: usize) {
+        self.unread = Some((unread, most));
     }
 
     /// Send a part, and wait until `end` if the guest has not taken the last ones. False if nobody takes it.
@@ -141,12 +160,23 @@ impl Answer {
     fn offer(&self, part: Part) -> Result<bool, Part> {
         let parts = lock(&self.parts);
         let Some(parts) = &*parts else { return Ok(false) };
-        match parts.try_send(part) {
+        if parts.is_closed() {
+            return Ok(false);
+        }
+        let charge = match (&self.unread, &part) {
+            (Some((unread, most)), Part::Batch(bytes) | Part::Last(bytes)) => {
+                let size = bytes.len() + PART;
+                let Some(charge) = unread.take(size, (*most).max(size)) else { return Err(part) };
+                Some(charge)
+            }
+            _ => None,
+        };
+        match parts.try_send(Sent { part, _charge: charge }) {
             Ok(()) => {
                 self.told.wake_by_ref();
                 Ok(true)
             }
-            Err(TrySendError::Full(unsent)) => Err(unsent),
+            Err(TrySendError::Full(unsent)) => Err(unsent.part),
             Err(TrySendError::Closed(_)) => Ok(false),
         }
     }

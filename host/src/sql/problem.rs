@@ -66,6 +66,13 @@ impl SqlProblem {
         Self::new(Kind::Busy, "too many statements wait for this database")
     }
 
+    /// It begins or ends a transaction.
+    pub fn no_statement_of_its_own() -> Self {
+        let told =
+            "BEGIN, COMMIT and the like are not statements of their own: use a transaction of the database";
+        Self::new(Kind::Statement, told)
+    }
+
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error};
 
 /// Who migrates holds it to the end of each transaction.
+const PATIENCE: &str = "set local lock_timeout to '60s'";
+/// Whether the table of what was applied is another role's.
+const FOREIGN: &str = "select relowner <> (select oid from pg_catalog.pg_roles where rolname = current_user) \
+    or relhastriggers or relhasrules from pg_catalog.pg_class where oid = 'bolt_migrations'::regclass";
 const LOCK: &str = "select pg_advisory_xact_lock(7310583562091461)";
 
 pub fn migrate(
@@ -31,7 +35,14 @@ pub fn migrate(
         }
         loop {
             let begun = Instant::now();
-            client.batch_execute(&format!("begin; {LOCK}; {TABLE}")).await.map_err(sentence)?;
+            client.batch_execute(&format!("begin; {PATIENCE}; {LOCK}; {TABLE}")).await.map_err(sentence)?;
+            if client.query_one(FOREIGN, &[]).await.and_then(|row| row.try_get(0)).map_err(sentence)? {
+                return Err(
+                    "the table bolt_migrations belongs to another role, or has triggers: whoever made it \
+                            would act with the rights of this one"
+                        .to_owned(),
+                );
+            }
             let applied = applied(client).await.map_err(sentence)?;
             let Some(&file) = plan::pending(&applied, files)?.first() else {
                 return client.batch_execute("commit").await.map_err(sentence);

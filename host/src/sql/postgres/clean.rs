@@ -4,10 +4,25 @@
 /// Statements that leave nothing behind.
 const PLAIN: [&str; 6] = ["select", "insert", "update", "delete", "with", "values"];
 /// What begins and ends transactions.
-const TRANSACTION: [&str; 9] =
-    ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "explain"];
-/// Functions that change a session, also within a plain statement.
-const FUNCTIONS: [&str; 5] = ["set_config", "advisory_lock", "setseed", "dblink", "lo_"];
+const TRANSACTION: [&str; 8] =
+    ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
+/// What may stand before a parenthesis in a plain statement: words of SQL, and functions of Postgres that change no session. Others
+/// are an app's, and may do anything.
+const HARMLESS: &str = " abs all and any array array_agg array_append array_length array_position array_remove array_to_json \
+    array_to_string as asc avg between bool_and bool_or btrim by case cast ceil ceiling char_length character char coalesce \
+    concat concat_ws conflict count cross cube cume_dist current_date date date_part date_trunc decimal default dense_rank desc distinct \
+    do else encode every except exists exp extract filter first_value floor format from full gen_random_uuid generate_series \
+    greatest group grouping having if in initcap inner insert int integer intersect interval into is isnull join json json_agg \
+    json_array_elements json_build_array json_build_object json_object_agg jsonb jsonb_agg jsonb_array_elements \
+    jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each jsonb_object_agg jsonb_path_query jsonb_set lag \
+    last_value lateral lead least left length like limit ln log lower lpad ltrim make_date make_interval materialized max md5 \
+    min mod natural nextval not now ntile nullif numeric octet_length offset on or order over overlay partition percent_rank \
+    percentile_cont percentile_disc pi plainto_tsquery position power precision random rank regexp_match regexp_matches \
+    regexp_replace regexp_split_to_array repeat replace returning reverse right rollup round row row_number row_to_json rpad \
+    rtrim select set sets sign similar some split_part sqrt starts_with statement_timestamp stddev string_agg string_to_array \
+    strpos substr substring sum text then time timestamp timestamptz to to_char to_date to_json to_jsonb to_number \
+    to_timestamp to_tsquery to_tsvector transaction_timestamp translate trim trunc ts_rank unnest update upper using uuid \
+    values varchar varying variance websearch_to_tsquery when where width_bucket window with within abs pg_sleep ";
 
 /// Why a statement is not run, if it is none for a shared connection.
 pub fn refused(text: &str) -> Option<&'static str> {
@@ -25,18 +40,43 @@ pub fn refused(text: &str) -> Option<&'static str> {
 /// Whether a statement may change the connection for whoever has it next.
 pub fn leaves_traces(text: &str) -> bool {
     let word = first_word(text);
-    if !PLAIN.contains(&&*word) && !TRANSACTION.contains(&&*word) {
-        return true;
+    if TRANSACTION.contains(&&*word) {
+        return false;
     }
-    let bytes = text.as_bytes();
-    FUNCTIONS
-        .iter()
-        .any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes())))
+    !PLAIN.contains(&&*word) || has_word(text, "temp") || has_word(text, "temporary") || calls_others(text)
+}
+
+/// Whether it may change what the server has prepared. Code of an app may.
+pub fn may_prepare(text: &str) -> bool {
+    let word = first_word(text);
+    !PLAIN.contains(&&*word) && !TRANSACTION.contains(&&*word)
+}
+
+fn has_word(text: &str, wanted: &str) -> bool {
+    text.split(|c: char| !is_of_name(c)).any(|word| word.eq_ignore_ascii_case(wanted))
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$')
+}
+
+/// Whether there is a parenthesis behind a name that is none of the harmless ones.
+fn calls_others(text: &str) -> bool {
+    text.match_indices('(').any(|(at, _)| {
+        let before = text[..at].trim_end();
+        let start = before.trim_end_matches(is_of_name).len();
+        let name = before[start..].to_ascii_lowercase();
+        match name.is_empty() {
+            // Behind a quoted name, or a comment, there may be any.
+            true => before.ends_with(['"', '/']),
+            false => before[..start].ends_with(['.', '"']) || !HARMLESS.contains(&format!(" {name} ")),
+        }
+    })
 }
 
 /// Undo what a connection was told, but for the statements that it has prepared.
 pub const UNDO: &str = "rollback; close all; set session authorization default; reset all; \
-    select pg_advisory_unlock_all(); discard temp; discard sequences";
+    unlisten *; select pg_advisory_unlock_all(); discard temp; discard sequences";
 
 /// What a statement does to the transaction that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +108,7 @@ fn first_word(text: &str) -> String {
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ';');
         if let Some(line) = rest.strip_prefix("--") {
-            rest = line.split_once('\n').map_or("", |(_, after)| after);
+            rest = line.split_once(['\n', '\r']).map_or("", |(_, after)| after);
         } else if let Some(inside) = rest.strip_prefix("/*") {
             rest = after_comment(inside);
         } else {
@@ -110,6 +150,12 @@ mod tests {
             "do $$ begin end $$",
             "/* select",
             "(select 1)",
+            "select f()",
+            "select public.lower(x)",
+            "select \"lower\" (x)",
+            "select U&\"set\\005fconfig\"('a', 'b', false)",
+            "select 1 into temp t",
+            "explain analyze create temp table t as select 1",
         ] {
             assert!(leaves_traces(other), "{other}");
         }
@@ -119,6 +165,7 @@ mod tests {
             assert!(refused(never).is_some(), "{never}");
         }
         assert_eq!(effect("rollback to savepoint x"), Effect::RestoresSavepoint);
+        assert_eq!(effect("-- a\rbegin /*\nselect */"), Effect::Begins);
         assert_eq!(effect("ROLLBACK"), Effect::RollsBack);
         assert_eq!(effect("start transaction"), Effect::Begins);
     }

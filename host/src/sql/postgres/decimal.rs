@@ -3,6 +3,10 @@
 use crate::sql::postgres::reader::Reader;
 use std::fmt::Write;
 
+/// Each digit has four decimal ones.
+const DIGITS: i32 = 4;
+/// Zeros that are written out, in such digits.
+const MOST_ZEROS: i32 = 25;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const INFINITE: u16 = 0xD000;
@@ -32,6 +36,12 @@ pub fn text(data: &[u8]) -> Option<String> {
     if sign == NEGATIVE {
         out.push('-');
     }
+    // A few bytes may stand for a hundred thousand zeros.
+    let sent = i32::from(count);
+    if weight >= sent + MOST_ZEROS || weight < -MOST_ZEROS {
+        return scientific(out, &digits, weight);
+    }
+    let scale = scale.min((sent - weight - 1).max(0) * DIGITS + MOST_ZEROS * DIGITS);
     // Before the point.
     if weight < 0 {
         out.push('0');
@@ -54,6 +64,23 @@ pub fn text(data: &[u8]) -> Option<String> {
     Some(out)
 }
 
+/// With an exponent, without zeros at the end.
+fn scientific(mut out: String, digits: &[u16], weight: i32) -> Option<String> {
+    let mut whole = String::with_capacity(digits.len() * 4);
+    for digit in digits {
+        let _ = write!(whole, "{digit:04}");
+    }
+    let exponent = (weight + 1 - i32::try_from(digits.len()).ok()?) * DIGITS;
+    let plain = whole.trim_start_matches('0');
+    let shown = plain.trim_end_matches('0');
+    let zeros = i32::try_from(plain.len() - shown.len()).ok()?;
+    if shown.is_empty() {
+        return Some("0".to_owned());
+    }
+    let _ = write!(out, "{shown}E{:+}", exponent + zeros);
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +96,8 @@ mod tests {
             ("0001ffff40000004000c", "-0.0012"),
             ("0001fffe0000000803e8", "0.00001000"),
             ("0001000200000000000a", "1000000000"),
+            ("00017fff00000000000a", "1E+131069"),
+            ("0001c000400000000001", "-1E-65536"),
             ("00000000c0000000", "NaN"),
             ("00000000f0000000", "-Infinity"),
         ] {

@@ -15,6 +15,7 @@ mod run;
 mod server;
 mod session;
 mod terms;
+mod types;
 
 #[cfg(feature = "cli")]
 pub use connect::Connector;

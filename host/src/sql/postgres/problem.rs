@@ -35,7 +35,7 @@ fn kind(code: &str) -> Kind {
         "40001" | "40P01" | "55P03" => Kind::Busy,
         "57014" => Kind::Cancelled,
         _ => match code.get(..2) {
-            Some("22") => Kind::Data,
+            Some("22" | "54") => Kind::Data,
             Some("23") => Kind::Integrity,
             Some("08" | "28" | "53" | "57" | "58" | "3D" | "XX") => Kind::Operational,
             _ => Kind::Statement,

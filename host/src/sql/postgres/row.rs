@@ -12,6 +12,8 @@ use tokio_postgres::types::{FromSql, Kind, Type};
 const DIMENSIONS: usize = 6;
 /// An array of nothing has no dimensions, so each of its items takes at least the length before it.
 const LEAST_ITEM: usize = 4;
+/// Items of an array: each takes more here than on the way.
+const MOST_ITEMS: usize = 100_000;
 
 /// The bytes of a value, of whichever type.
 pub struct Raw<'a>(pub Option<&'a [u8]>);
@@ -33,7 +35,6 @@ impl<'a> FromSql<'a> for Raw<'a> {
 /// The name of a column's type, as guests know it.
 pub fn declared(ty: &Type) -> String {
     match ty.kind() {
-        Kind::Domain(inner) => declared(inner),
         Kind::Array(inner) => format!("{}[]", declared(inner)),
         // It comes as a number.
         _ if *ty == Type::INTERVAL => "microseconds".to_owned(),
@@ -45,9 +46,8 @@ pub fn declared(ty: &Type) -> String {
 pub fn cell<'a>(ty: &Type, raw: Raw<'a>, form: Form) -> Result<Cell<'a>, String> {
     let Raw(Some(data)) = raw else { return Ok(Cell::Null) };
     match ty.kind() {
-        Kind::Domain(inner) => cell(inner, raw, form),
-        Kind::Enum(_) => text(data).map(Cell::Text),
         Kind::Array(inner) => array(inner, data, form),
+        _ if *ty == Type::UNKNOWN => own(data, form),
         _ => scalar(ty, data, form),
     }
 }
@@ -93,11 +93,22 @@ fn scalar<'a>(ty: &Type, data: &'a [u8], form: Form) -> Result<Cell<'a>, String>
         }),
         Type::INET | Type::CIDR => address(&mut reader, *ty == Type::CIDR).map(Cell::Made),
         Type::VOID => Some(Cell::Null),
-        // Of an extension.
-        _ if matches!(ty.name(), "citext" | "ltree" | "lquery") => return text(data).map(Cell::Text),
         _ => return Err(format!("the type {ty}, which has no plain form: cast it to text")),
     };
     read.ok_or_else(|| format!("a {ty} that is malformed"))
+}
+
+/// A value of a type that an app or an extension has made (`types`). Enums and `citext` are text in binary too, and no text has a
+/// zero byte, which arrays begin with. Most others are neither.
+fn own(data: &[u8], form: Form) -> Result<Cell<'_>, String> {
+    if !data.contains(&0) {
+        return text(data).map(Cell::Text);
+    }
+    let is_array = matches!(data, [0, 0, 0, 1..=6, 0, 0, 0, 0 | 1, ..]);
+    match is_array.then(|| array(&Type::UNKNOWN, data, form)) {
+        Some(Ok(array)) => Ok(array),
+        _ => Err("a type of the database's own, which has no plain form: cast it to text".to_owned()),
+    }
 }
 
 fn when(ty: &Type, reader: &mut Reader<'_>) -> Option<String> {
@@ -143,6 +154,9 @@ fn array<'a>(item: &Type, data: &'a [u8], form: Form) -> Result<Cell<'a>, String
     }
     if count > reader.0.len() / LEAST_ITEM {
         return Err(malformed());
+    }
+    if count > MOST_ITEMS {
+        return Err(format!("an array of more than {MOST_ITEMS} items"));
     }
     items(item, &mut reader, &sizes, form)
 }

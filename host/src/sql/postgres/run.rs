@@ -3,7 +3,7 @@
 use crate::sql::batch::Batch;
 use crate::sql::job::{Job, Part};
 use crate::sql::postgres::clean;
-use crate::sql::postgres::connect::Connector;
+use crate::sql::postgres::connect::{Connected, Connector, Mover};
 use crate::sql::postgres::meter::{self, State};
 use crate::sql::postgres::parameter::Parameter;
 use crate::sql::postgres::row::{self, Raw};
@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 use tokio_postgres::{Client, Statement};
 
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 100;
+/// Longest text of one, in bytes.
+const LONGEST_KEPT: usize = 16 * 1024;
 /// How long a connection may take to end what was cancelled, before it is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A syntax error.
@@ -32,21 +33,21 @@ const PLAN_CHANGED: &str = "0A000";
 pub struct Connection {
     client: Client,
     /// Moves its bytes.
-    task: JoinHandle<()>,
+    task: Mover,
     state: Arc<State>,
+    /// The process of the server.
+    process: i32,
     connector: Arc<Connector>,
     settings: String,
     statements: HashMap<String, Statement>,
     /// What a statement leaves for the next one has to be undone.
     is_marked: bool,
+    /// That may be among what the server has prepared.
+    forgets: bool,
     /// A statement was left, and may still run.
     is_busy: bool,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    /// The server has said that it ends it.
+    is_lost: bool,
 }
 
 /// How a statement ends before the database has ended it.
@@ -58,25 +59,34 @@ enum Left {
 }
 
 impl Connection {
-    pub fn new(
-        client: Client,
-        task: JoinHandle<()>,
-        state: Arc<State>,
-        connector: Arc<Connector>,
-        settings: String,
-    ) -> Self {
-        let statements = HashMap::new();
-        Self { client, task, state, connector, settings, statements, is_marked: false, is_busy: false }
+    /// `process`: the server's.
+    pub fn new(connected: Connected, process: i32, connector: Arc<Connector>, settings: String) -> Self {
+        let Connected { client, task, state } = connected;
+        Self {
+            client,
+            task,
+            state,
+            process,
+            connector,
+            settings,
+            statements: HashMap::new(),
+            is_marked: false,
+            forgets: false,
+            is_busy: false,
+            is_lost: false,
+        }
     }
 
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.task.is_finished()
+        self.is_lost || self.client.is_closed() || self.task.is_finished()
     }
 
     /// Run a statement in a transaction of its own, and send what it gives.
     pub async fn run_alone(&mut self, job: &Job) {
         // A transaction would go to the next request.
-        self.is_marked |= clean::effect(&job.text) != clean::Effect::None;
+        if clean::effect(&job.text) != clean::Effect::None {
+            return job.answer.fail(SqlProblem::no_statement_of_its_own());
+        }
         self.run(job, &job.text, true).await;
     }
 
@@ -89,6 +99,7 @@ impl Connection {
             return false;
         }
         self.is_marked |= clean::leaves_traces(text);
+        self.forgets |= clean::may_prepare(text);
         let ran = {
             let statement = self.statement(job, text, is_alone);
             let mut statement = pin!(statement);
@@ -106,7 +117,11 @@ impl Connection {
                 }
                 return true;
             }
-            Ok(Err(problem)) => self.explained(problem),
+            Ok(Err(problem)) => {
+                // The server ends the connection after this.
+                self.is_lost |= problem.code.as_deref().is_some_and(|code| code.starts_with("57P"));
+                self.explained(problem)
+            }
             Err(left) => {
                 self.is_busy = true;
                 match left {
@@ -168,7 +183,9 @@ impl Connection {
         if self.statements.len() >= PREPARED {
             self.statements.clear();
         }
-        self.statements.insert(text.to_owned(), statement.clone());
+        if text.len() <= LONGEST_KEPT {
+            self.statements.insert(text.to_owned(), statement.clone());
+        }
         Ok(statement)
     }
 
@@ -206,10 +223,10 @@ impl Connection {
                     let told = format!("the column {:?} has {wrong}", column.name());
                     return Err(over(SqlProblem::new(Kind::Data, told), text, is_alone));
                 }
-            }
-            if sent + batch.size() > job.most_bytes {
-                self.is_busy = true;
-                return Err(over(SqlProblem::result_too_large(), text, is_alone));
+                if sent + batch.size() > job.most_bytes {
+                    self.is_busy = true;
+                    return Err(over(SqlProblem::result_too_large(), text, is_alone));
+                }
             }
             if batch.is_full() {
                 sent += batch.size();
@@ -233,7 +250,11 @@ impl Connection {
             return false;
         }
         if self.is_marked {
-            let undo = format!("{}; {}", clean::UNDO, self.settings);
+            let prepared = if self.forgets { "deallocate all; " } else { "" };
+            let undo = format!("{}; {prepared}{}", clean::UNDO, self.settings);
+            if std::mem::take(&mut self.forgets) {
+                self.statements.clear();
+            }
             if !matches!(timeout(PATIENCE, self.client.batch_execute(&undo)).await, Ok(Ok(()))) {
                 return false;
             }
@@ -254,7 +275,12 @@ impl Connection {
             self.client.simple_query("").await.is_ok()
         };
         self.is_busy = false;
-        matches!(timeout(PATIENCE, cancelled).await, Ok(true))
+        if matches!(timeout(PATIENCE, cancelled).await, Ok(true)) {
+            return true;
+        }
+        // Code of the app may catch the cancellation. Nothing catches this, and the process would count against others.
+        let _ = timeout(PATIENCE, self.connector.terminate(self.process)).await;
+        false
     }
 
     /// Roll back whatever is open. False if the connection is of no more use.

@@ -1,7 +1,7 @@
 //! Makes the connections of a pool, and says when the server is away.
 
 use crate::sql::engine::Label;
-use crate::sql::postgres::connect::{Connected, Connector};
+use crate::sql::postgres::connect::Connector;
 use crate::sql::postgres::run::Connection;
 use crate::sql::postgres::terms::Terms;
 use crate::sql::problem::{Kind, SqlProblem};
@@ -10,6 +10,9 @@ use deadpool::managed::{self, Metrics, Object, Pool, PoolError, RecycleError, Re
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// How long a connection may take to be of use.
+const LONGEST: Duration = Duration::from_secs(10);
+const PROCESS: &str = "select pg_backend_pid()";
 /// Pause before the server is asked again after a failure, which doubles up to the second one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
@@ -77,14 +80,24 @@ impl managed::Manager for Server {
         if lock(&self.away).as_ref().is_some_and(|away| Instant::now() < away.until) {
             return Err(self.is_away());
         }
-        let Connected { client, task, state } =
-            self.connector.connect().await.map_err(|why| self.failed(&why))?;
-        client.batch_execute(&self.settings).await.map_err(|error| self.failed(&error.to_string()))?;
+        let made = async {
+            let connected = self.connector.connect().await?;
+            let client = &connected.client;
+            let failed = |error| SqlProblem::from(error).message;
+            client.batch_execute(&self.settings).await.map_err(failed)?;
+            let process: i32 =
+                client.query_one(PROCESS, &[]).await.and_then(|row| row.try_get(0)).map_err(failed)?;
+            Ok::<_, String>((connected, process))
+        };
+        // A server may say yes, and then nothing more.
+        let made = tokio::time::timeout(LONGEST, made).await;
+        let made = made.unwrap_or_else(|_| Err("the server does not answer".to_owned()));
+        let (connected, process) = made.map_err(|why| self.failed(&why))?;
         if lock(&self.away).take().is_some() {
             let (app, database) = (&*self.label.app, &*self.label.database);
             tracing::info!(app, database, "the database can be reached again");
         }
-        Ok(Connection::new(client, task, state, self.connector.clone(), self.settings.clone()))
+        Ok(Connection::new(connected, process, self.connector.clone(), self.settings.clone()))
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<SqlProblem> {

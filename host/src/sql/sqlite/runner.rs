@@ -162,7 +162,7 @@ impl Runner {
 
 /// An empty batch of a statement's rows, and how their values are shown.
 fn begun(statement: &Statement<'_>, job: &Job) -> Result<(Batch, Vec<Shown>), SqlProblem> {
-    let columns = statement.columns().into_iter().map(|column| {
+    let columns = statement.columns().map(|column| {
         (column.name().to_owned(), column.decl_type().unwrap_or_default().to_ascii_lowercase())
     });
     let columns: Vec<_> = columns.collect();
