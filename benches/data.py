@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import shlex
 import signal
 import sqlite3
 import subprocess
@@ -294,8 +293,10 @@ def main() -> int:
     say("")
     say("\n".join(tables(record)))
     if args.record:
-        words = [word for word in sys.argv[1:] if not word.startswith("/")]
-        facts["command"] = shlex.join(["python3", "benches/data.py", *words])
+        # Without the paths of this machine.
+        flags = [f"--{name}={getattr(args, name)}" for name in ("seconds", "rounds")]
+        flags += [f"--{name}={getattr(args, name)}" for name in ("tries", "patience")]
+        facts["command"] = " ".join(["python3 benches/data.py", *flags])
         facts |= environment.describe(venv)
         version = environment.output(str(args.binary), "--version")
         facts["bolt-host"] = version.removeprefix("bolt-host ")
