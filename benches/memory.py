@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,9 +45,21 @@ def usage(pid: int) -> Usage:
     )
 
 
-def session_processes(leader: int) -> dict[int, int]:
-    """The processes of a server's session, each with the CPU time it has used."""
-    found: dict[int, int] = {}
+@dataclass(frozen=True)
+class Process:
+    """What the kernel says of a process."""
+
+    parent: int
+    session: int
+    # In clock ticks.
+    used: int
+    # The processor time of its children that ended, in seconds.
+    waited: float
+
+
+def processes() -> dict[int, Process]:
+    found: dict[int, Process] = {}
+    tick = os.sysconf("SC_CLK_TCK")
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = stat.read_text()
@@ -53,9 +67,16 @@ def session_processes(leader: int) -> dict[int, int]:
             continue  # ended meanwhile
         # The name in parentheses may contain spaces, so count from its end.
         fields = text[text.rindex(")") + 2 :].split()
-        if int(fields[3]) == leader:
-            found[int(stat.parent.name)] = int(fields[11]) + int(fields[12])
+        parent, session = int(fields[1]), int(fields[3])
+        own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+        found[int(stat.parent.name)] = Process(parent, session, own, waited / tick)
     return found
+
+
+def session_processes(leader: int) -> dict[int, int]:
+    """The processes of a server's session, each with the CPU time it has used."""
+    found = processes()
+    return {pid: process.used for pid, process in found.items() if process.session == leader}
 
 
 def workers(running: Running) -> list[Usage]:
@@ -88,14 +109,19 @@ def anonymous(running: Running) -> int:
     return found
 
 
-def processor_seconds(running: Running) -> float:
-    """The processor time of all processes of a server, threads that ended included."""
-    found = 0.0
-    for pid in session_processes(running.process.pid):
+def processor_seconds_of(found: Iterable[int]) -> float:
+    """The processor time of processes, threads that ended included."""
+    seconds = 0.0
+    for pid in found:
         with contextlib.suppress(OSError):
             # The clock of another process; /proc/PID/stat counts in steps of 10 ms.
-            found += time.clock_gettime((~pid << 3) | 2)
-    return found
+            seconds += time.clock_gettime((~pid << 3) | 2)
+    return seconds
+
+
+def processor_seconds(running: Running) -> float:
+    """The processor time of all processes of a server."""
+    return processor_seconds_of(session_processes(running.process.pid))
 
 
 def per_instance(running: Running) -> dict[str, Any]:
