@@ -46,7 +46,7 @@ fn what_handlers_write_all_interpreters_read() {
     let many = server.get("/sql/many?count=90").json();
     assert_eq!(many, json!((0..90).collect::<Vec<_>>()));
     let refused = server.get("/sql/too-many").json();
-    assert_eq!(refused, json!("this interpreter has 100 statements and transactions open"));
+    assert_eq!(refused, json!("this interpreter has 1000 statements and transactions open"));
     server.assert_no_panic("sql");
 }
 

@@ -18,7 +18,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 /// Commands of an instance that have no result yet, or whose result was not read.
-const MOST: usize = 100;
+const MOST: usize = 1000;
 /// Bytes of results of an app that were not read.
 const MOST_UNREAD: usize = 64 * 1024 * 1024;
 

@@ -19,8 +19,8 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
-/// Statements and sessions of an instance.
-const MOST: usize = 100;
+/// Statements and sessions of an instance: `async def` handlers may be many at a time. What they hold is counted elsewhere.
+const MOST: usize = 1000;
 /// The number of every statement and session beyond that.
 const REFUSED: u64 = 0;
 
