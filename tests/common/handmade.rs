@@ -175,8 +175,15 @@ impl Handmade<'_> {
             {
                 text.replace_range(begin..end, "");
             }
-            let later =
-                ["bolt:host/streams@", "import streams;", "import sockets;", "import topics;", "import sql;"];
+            let later = [
+                "bolt:host/streams@",
+                "import streams;",
+                "import sockets;",
+                "import topics;",
+                "import sql;",
+                "import tcp;",
+                "import kv;",
+            ];
             let is_earlier = |line: &&str| !later.iter().any(|later| line.contains(later));
             text = text.lines().filter(is_earlier).map(|line| format!("{line}\n")).collect();
         }
