@@ -129,8 +129,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         let this = &mut *self;
         loop {
             let before = buffer.filled().len();
-            if buffer.remaining() <= this.held.len() {
-                // Only of a caller with no room for a number: it gets the held bytes as they are.
+            if !this.held.is_empty() && buffer.remaining() <= this.held.len() {
+                // No client reads so few bytes at a time.
                 return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
             }
             buffer.put_slice(&this.held);

@@ -2,7 +2,7 @@
 
 use crate::sql::batch::Batch;
 use crate::sql::job::{Job, Part};
-use crate::sql::postgres::clean;
+use crate::sql::postgres::clean::{self, Traits};
 use crate::sql::postgres::connect::{Connected, Connector, Mover};
 use crate::sql::postgres::meter::{self, State};
 use crate::sql::postgres::parameter::Parameter;
@@ -39,7 +39,8 @@ pub struct Connection {
     process: i32,
     connector: Arc<Connector>,
     settings: String,
-    statements: HashMap<String, Statement>,
+    /// With what was read in their texts.
+    statements: HashMap<String, (Statement, Traits)>,
     /// What a statement leaves for the next one has to be undone.
     is_marked: bool,
     /// That may be among what the server has prepared.
@@ -81,27 +82,33 @@ impl Connection {
         self.is_lost || self.client.is_closed() || self.task.is_finished()
     }
 
+    /// What is known of a text. It is read once for as long as it is prepared.
+    pub fn traits(&self, text: &str) -> Traits {
+        self.statements.get(text).map_or_else(|| Traits::of(text), |known| known.1)
+    }
+
     /// Run a statement in a transaction of its own, and send what it gives.
     pub async fn run_alone(&mut self, job: &Job) {
         // A transaction would go to the next request.
-        if clean::effect(&job.text) != clean::Effect::None {
+        let traits = self.traits(&job.text);
+        if traits.effect != clean::Effect::None {
             return job.answer.fail(SqlProblem::no_statement_of_its_own());
         }
-        self.run(job, &job.text, true).await;
+        self.run(job, &job.text, traits, true).await;
     }
 
     /// Run a job with this text, and send what it gives. `is_alone`: it is a transaction of its own. False if it has failed.
-    pub async fn run(&mut self, job: &Job, text: &str, is_alone: bool) -> bool {
+    pub async fn run(&mut self, job: &Job, text: &str, traits: Traits, is_alone: bool) -> bool {
         let (interrupt, mut interrupted) = oneshot::channel();
         if !job.ticket.begin(move || {
             let _ = interrupt.send(());
         }) {
             return false;
         }
-        self.is_marked |= clean::leaves_traces(text);
-        self.forgets |= clean::may_prepare(text);
+        self.is_marked |= traits.leaves_traces;
+        self.forgets |= traits.may_prepare;
         let ran = {
-            let statement = self.statement(job, text, is_alone);
+            let statement = self.statement(job, text, traits, is_alone);
             let mut statement = pin!(statement);
             tokio::select! {
                 ran = &mut statement => Ok(ran),
@@ -146,13 +153,19 @@ impl Connection {
     }
 
     /// Returns the last part of its result.
-    async fn statement(&mut self, job: &Job, text: &str, is_alone: bool) -> Result<Vec<u8>, SqlProblem> {
-        if let Some(why) = clean::refused(text) {
+    async fn statement(
+        &mut self,
+        job: &Job,
+        text: &str,
+        traits: Traits,
+        is_alone: bool,
+    ) -> Result<Vec<u8>, SqlProblem> {
+        if let Some(why) = traits.refused {
             return Err(SqlProblem::new(Kind::Statement, why));
         }
         let mut is_first = true;
         loop {
-            let statement = self.prepared(text).await?;
+            let statement = self.prepared(text, traits).await?;
             match self.rows(job, text, &statement, is_alone).await {
                 Err(problem) if problem.code.as_deref() == Some(PLAN_CHANGED) => {
                     // Whoever runs it next, or repeats the transaction, has it prepared again.
@@ -168,8 +181,8 @@ impl Connection {
         }
     }
 
-    async fn prepared(&mut self, text: &str) -> Result<Statement, SqlProblem> {
-        if let Some(statement) = self.statements.get(text) {
+    async fn prepared(&mut self, text: &str, traits: Traits) -> Result<Statement, SqlProblem> {
+        if let Some((statement, _)) = self.statements.get(text) {
             return Ok(statement.clone());
         }
         let prepared = self.client.prepare(text).await.map_err(SqlProblem::from);
@@ -184,7 +197,7 @@ impl Connection {
             self.statements.clear();
         }
         if text.len() <= LONGEST_KEPT {
-            self.statements.insert(text.to_owned(), statement.clone());
+            self.statements.insert(text.to_owned(), (statement.clone(), traits));
         }
         Ok(statement)
     }

@@ -56,16 +56,20 @@ impl Server {
 
     fn failed(&self, why: &str) -> SqlProblem {
         let mut away = lock(&self.away);
+        // Others tried at the same time.
+        if away.as_ref().is_some_and(|away| Instant::now() < away.until) {
+            return self.unreachable();
+        }
         let pause = away.as_ref().map_or(PAUSES.0, |away| (away.pause * 2).min(PAUSES.1));
         if away.is_none() {
             let (app, database) = (&*self.label.app, &*self.label.database);
             tracing::error!(app, database, "the database cannot be reached: {why}");
         }
         *away = Some(Away { until: Instant::now() + pause, pause });
-        self.is_away()
+        self.unreachable()
     }
 
-    fn is_away(&self) -> SqlProblem {
+    fn unreachable(&self) -> SqlProblem {
         // The app does not learn where it is.
         let told = format!("the database {:?} cannot be reached", self.label.database);
         SqlProblem::new(Kind::Operational, told)
@@ -78,7 +82,7 @@ impl managed::Manager for Server {
 
     async fn create(&self) -> Result<Connection, SqlProblem> {
         if lock(&self.away).as_ref().is_some_and(|away| Instant::now() < away.until) {
-            return Err(self.is_away());
+            return Err(self.unreachable());
         }
         let made = async {
             let connected = self.connector.connect().await?;

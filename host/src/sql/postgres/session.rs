@@ -2,7 +2,7 @@
 
 use crate::sql::engine::{Label, Session};
 use crate::sql::job::Job;
-use crate::sql::postgres::clean::{self, Effect};
+use crate::sql::postgres::clean::Effect;
 use crate::sql::postgres::run::Connection;
 use crate::sql::postgres::server::{self, Server};
 use crate::sql::problem::{Kind, SqlProblem};
@@ -71,14 +71,15 @@ pub async fn attend(pool: &Pool<Server>, mut requested: Requested) {
 impl Transaction {
     /// False if the connection is of no more use.
     async fn run(&mut self, connection: &mut Connection, job: &Job, writes: bool) -> bool {
-        let effect = clean::effect(&job.text);
+        let traits = connection.traits(&job.text);
+        let effect = traits.effect;
         if self.has_failed && effect == Effect::Commits {
             let told = "the transaction was rolled back, because a statement of it has failed";
             job.answer.fail(SqlProblem::new(Kind::Statement, told));
             *self = Self::default();
             return connection.roll_back().await;
         }
-        let has_succeeded = connection.run(job, translated(&job.text, writes), false).await;
+        let has_succeeded = connection.run(job, translated(&job.text, writes), traits, false).await;
         if !connection.interrupt().await {
             return false;
         }
