@@ -12,15 +12,14 @@ use crate::sandbox::problem::{Problem, explain};
 use crate::sandbox::resolver;
 use crate::sandbox::this_machine;
 use crate::sandbox::upstream::{self, ConnectionUse, Upstream};
+use crate::util::client_tls::{self, Trust};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::{Request, Response, Uri};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
-use rustls::client::Resumption;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -64,7 +63,8 @@ impl HttpClient {
         mut request: Request<Sending>,
     ) -> Result<(Response<Incoming>, ConnectionUse), Problem> {
         let client = self.client.get_or_init(|| {
-            let tls = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
+            let tls = hyper_rustls::HttpsConnectorBuilder::new()
+                .with_tls_config(client_tls::config(&Trust::System, true)?);
             let connector = tls
                 .https_or_http()
                 .enable_http1()
@@ -90,22 +90,6 @@ impl HttpClient {
         connection.answered();
         Ok((response, connection))
     }
-}
-
-/// Settings with the system's certificates, which are read once: that takes milliseconds. Sessions are not shared.
-fn tls() -> Result<ClientConfig, String> {
-    static SETTINGS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
-    let settings = SETTINGS.get_or_init(|| {
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)
-            .and_then(ConfigBuilderExt::with_native_roots)
-            .map(|builder| builder.with_no_client_auth())
-            .map_err(|e| format!("the system's certificates cannot be read: {e}"))
-    });
-    let mut settings = settings.clone()?;
-    settings.resumption = Resumption::default();
-    Ok(settings)
 }
 
 /// Connects to granted addresses only.

@@ -31,20 +31,21 @@ pub fn config(trust: &Trust, names: bool) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let roots = match trust {
-        Trust::Anybody => {
-            let verifier = Arc::new(AnyCertificate(provider));
-            return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
-        }
-        Trust::System => system()?,
-        Trust::Of(pem) => cached(pem, false)?,
-        Trust::SystemAnd(pem) => cached(pem, true)?,
+        Trust::Anybody => None,
+        Trust::System => Some(system()?),
+        Trust::Of(pem) => Some(cached(pem, false)?),
+        Trust::SystemAnd(pem) => Some(cached(pem, true)?),
     };
-    if names {
-        return Ok(builder.with_root_certificates(roots).with_no_client_auth());
-    }
-    let inner = WebPkiServerVerifier::builder_with_provider(roots, provider);
-    let inner = inner.build().map_err(|error| format!("the certificates are of no use: {error}"))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(inner))).with_no_client_auth())
+    let chain = match roots {
+        Some(roots) if names => return Ok(builder.with_root_certificates(roots).with_no_client_auth()),
+        Some(roots) => {
+            let chain = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+            Some(chain.build().map_err(|error| format!("the certificates are of no use: {error}"))?)
+        }
+        None => None,
+    };
+    let verifier = Arc::new(AnyName { provider, chain });
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 /// The certificates of the system, which are read once: that takes milliseconds.
@@ -53,7 +54,11 @@ fn system() -> Result<Arc<RootCertStore>, String> {
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
         let (found, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if found == 0 { Err("the system has no certificates".to_owned()) } else { Ok(Arc::new(roots)) }
+        if found == 0 {
+            Err("the system's certificates cannot be read: there are none".to_owned())
+        } else {
+            Ok(Arc::new(roots))
+        }
     });
     roots.clone()
 }
@@ -91,9 +96,13 @@ fn with(mut roots: RootCertStore, pem: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Accepts a certificate that somebody trusted vouches for, whatever name is in it.
+/// Accepts whatever name is in a certificate: of those that somebody trusted vouches for, or of any.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct AnyName {
+    provider: Arc<CryptoProvider>,
+    /// Checks who vouches for it. None: nobody has to.
+    chain: Option<Arc<WebPkiServerVerifier>>,
+}
 
 impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
@@ -104,7 +113,8 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(certificate, others, name, ocsp, now) {
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        match chain.verify_server_cert(certificate, others, name, ocsp, now) {
             // It is checked last.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -119,7 +129,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -128,49 +138,10 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Accepts any certificate.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
