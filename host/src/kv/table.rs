@@ -4,16 +4,11 @@ use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::kv::command::{Command, Condition, Outcome, end, now};
 use crate::sql::problem::{Kind, SqlProblem};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql};
+use crate::sql::sqlite::file;
+use rusqlite::{Connection, OptionalExtension, ToSql};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a connection waits for another process that writes.
-const BUSY: Duration = Duration::from_secs(5);
-/// Pages that a connection keeps in memory, in KiB.
-const CACHE: i64 = 2048;
-/// What is left of the log after a checkpoint, in bytes.
-const LOG: i64 = 16 * 1024 * 1024;
 /// Most bytes of the result of one command.
 const MOST_RESULT: usize = 8 * 1024 * 1024;
 /// What has expired is removed so many at a time: some milliseconds.
@@ -31,20 +26,9 @@ pub struct Table(Connection);
 
 impl Table {
     pub fn open(path: &Path, most_bytes: u64, is_reader: bool) -> Result<Self, SqlProblem> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let connection = Connection::open_with_flags(path, flags)?;
         // A worker does not wait.
-        connection.busy_timeout(if is_reader { Duration::ZERO } else { BUSY })?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "cache_size", -CACHE)?;
-        connection.pragma_update(None, "journal_size_limit", LOG)?;
-        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let pages = most_bytes / u64::try_from(page).unwrap_or(4096).max(512);
-        connection.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX).max(1))?;
+        let busy = if is_reader { Duration::ZERO } else { file::BUSY };
+        let connection = file::open(path, most_bytes, busy)?;
         if !is_reader {
             connection.execute_batch(SCHEMA)?;
         }

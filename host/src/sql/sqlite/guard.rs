@@ -2,12 +2,12 @@
 
 use crate::sql::job;
 use crate::sql::problem::SqlProblem;
+use crate::sql::sqlite::file;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::time::Duration;
 
 /// Largest text, blob or row, in bytes. Some functions take time that grows with its square, and cannot be interrupted: `instr`
 /// took 22 s for 2.2 MB.
@@ -16,12 +16,6 @@ const MOST_VALUE: usize = 1024 * 1024;
 const MOST_COLUMNS: usize = 200;
 /// Memory of SQLite, of all connections of the process, in bytes. Beyond that, statements fail.
 const MOST_MEMORY: i64 = 512 * 1024 * 1024;
-/// What is left of the log after a checkpoint, in bytes.
-const LOG: i64 = 16 * 1024 * 1024;
-/// How long a connection waits for another process that writes.
-const BUSY: Duration = Duration::from_secs(5);
-/// Pages that a connection keeps in memory, in KiB.
-const CACHE: i64 = 2048;
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 64;
 
@@ -58,17 +52,7 @@ const PRAGMAS: [&str; 27] = [
 
 /// Open a database with at most so many bytes, with the settings that every connection has.
 pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
-    // No app may write to the folder (`config/databases`); whoever else may could make a link to another file there.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "cache_size", -CACHE)?;
-    connection.pragma_update(None, "journal_size_limit", LOG)?;
+    let mut connection = file::open(path, most_bytes, file::BUSY)?;
     connection.pragma_update(None, "hard_heap_limit", MOST_MEMORY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
@@ -78,9 +62,6 @@ pub fn open(path: &Path, most_bytes: u64) -> Result<Connection, SqlProblem> {
     // Otherwise a misspelt column in quotes is a text.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let pages = most_bytes / u64::try_from(page).unwrap_or(4096).max(512);
-    connection.pragma_update(None, "max_page_count", i64::try_from(pages).unwrap_or(i64::MAX).max(1))?;
     for (limit, most) in [
         (Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE),
         (Limit::SQLITE_LIMIT_SQL_LENGTH, job::MOST_TEXT),

@@ -1,5 +1,6 @@
 //! SQLite: a connection that writes and several that read, each on a thread of its own.
 
+pub mod file;
 pub mod guard;
 pub mod lanes;
 mod runner;
