@@ -65,7 +65,7 @@ from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
 from .outflow import Outflows
 from .randomness import Generators
-from .snapshot import LastArguments, fill_holes, immortalize
+from .snapshot import CodeStates, LastArguments, fill_holes, gather_code, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_kv import warm_up_kv
@@ -502,16 +502,25 @@ def _settle() -> None:
     kv.install(host_kv, _current)
     tcp.install(host_tcp)
     _output.begin_service()
-    parked = Err((1, 1))
-    warm_up(Handlers(), _routes, _warmups, _pump, runtime, parked, _generators.seed)
-    warm_up_sql(host_sql, runtime)
-    warm_up_kv(host_kv, runtime)
+    cold = CodeStates()
+    _rehearse()
+    gather_code(cold.changed())
+    del cold
+    _rehearse()
     _warmups.clear()
     gc.collect()
     immortalize()
     gc.collect()
     fill_holes()
     gc.freeze()
+
+
+def _rehearse() -> None:
+    handlers = Handlers()
+    parked = Err((1, 1))
+    warm_up(handlers, _routes, _warmups, _pump, runtime, parked, _generators.seed)
+    warm_up_sql(host_sql, runtime, handlers, _routes, _pump, parked)
+    warm_up_kv(host_kv, runtime)
 
 
 # The runner.

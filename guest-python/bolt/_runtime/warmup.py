@@ -7,16 +7,39 @@ the snapshot, no instance has to write again, each into its own copy of the page
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from marshal import dumps
 from types import ModuleType
 from typing import Any
 
 from .warmup_samples import WarmupCall
 
-__all__ = ["warm_up"]
+__all__ = ["stage", "warm_up"]
 
 _TIMES = 50
+
+
+@contextmanager
+def stage(runtime: ModuleType, call_import: Callable[..., Any]) -> Iterator[None]:
+    """Replace what the runtime cannot do before the snapshot.
+
+    runtime: the module of the imports.
+    call_import: called for each call of the host, whose result it returns.
+    """
+    staged: dict[str, Any] = {
+        "call_import": call_import,
+        "waitable_set_new": lambda: 1,
+        "waitable_join": lambda waitable, set: None,
+        "subtask_drop": lambda waitable: None,
+        "promise_get_result": lambda status, promise: None,
+    }
+    real = {name: getattr(runtime, name) for name in staged}
+    vars(runtime).update(staged)
+    try:
+        yield
+    finally:
+        vars(runtime).update(real)
 
 
 def warm_up(
@@ -48,17 +71,8 @@ def warm_up(
     nothing = dumps(())
     # By `getattr` with a name, as the runtime does: an attribute in source has other caches.
     start, call, cancel = "_async_start_run", "call", "cancel"
-    staged: dict[str, Any] = {
-        "call_import": lambda *arguments: parked,
-        "waitable_set_new": lambda: 1,
-        "waitable_join": lambda waitable, set: None,
-        "subtask_drop": lambda waitable: None,
-        "promise_get_result": lambda status, promise: None,
-    }
-    real = {name: getattr(runtime, name) for name in staged}
-    vars(runtime).update(staged)
     sent = [(route, item, dumps(item.wire)) for route, item in warmups]
-    try:
+    with stage(runtime, lambda *arguments: parked):
         for route, item, wire in sent:
             with item:
                 for _ in range(_TIMES):
@@ -74,6 +88,4 @@ def warm_up(
             os.environ["BOLT_WARMUP"] = ""
             del os.environ["BOLT_WARMUP"]
             seed()
-    finally:
-        vars(runtime).update(real)
-        del routes[first:]
+    del routes[first:]

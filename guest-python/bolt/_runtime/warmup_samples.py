@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._dependencies.call_tree import Call
@@ -21,7 +21,7 @@ from .._serialization.deserialize import converter
 from .._serialization.serialize import RECORD_KINDS, compile_plain
 from .._struct.struct import Struct
 
-__all__ = ["WarmupCall", "compile_records", "warmup_call"]
+__all__ = ["WarmupCall", "compile_records", "rows_of_records", "warmup_call"]
 
 _DEEPEST = 6
 _NOT_THE_APPS = sys.stdlib_module_names | {"bolt"}
@@ -30,6 +30,18 @@ _VALUES: dict[str, Any] = {
     **{"bytes": b"sample", "enum": 0, "datetime": (2000, 1, 1, 0, 0, 0, 0, 0)},
     **{"date": (2000, 1, 1), "uuid": 1, "decimal": "1.5"},
 }
+
+
+# The declared type of a column, and a value as a database has it.
+_IN_A_COLUMN: dict[str, tuple[str, Any]] = {
+    **{"str": ("text", "sample"), "int": ("integer", 1), "float": ("real", 1.5)},
+    **{"bool": ("boolean", 1), "bytes": ("blob", b"sample"), "none": ("text", None)},
+    **{"any": ("text", "sample"), "decimal": ("decimal", "1.5"), "date": ("date", "2000-01-01")},
+    **{"datetime": ("timestamptz", "2000-01-01 00:00:00+00:00"), "uuid": ("uuid", "0" * 32)},
+    **{"list": ("json", "[]"), "dict": ("json", "{}")},
+}
+# Classes of an app of which rows are made: a rehearsal takes some milliseconds for each.
+_MOST_RECORDS = 20
 
 
 class _NoSample(Exception):
@@ -130,17 +142,41 @@ def _stub(call: Call, result: Any) -> Callable[..., Any]:
     return answer_later if call.kind == "async" else answer
 
 
-def compile_records() -> None:
-    """Compile the serializers of the app's records, so that no request has to."""
+def rows_of_records() -> list[tuple[type[Struct], list[tuple[str, str]], tuple[Any, ...]]]:
+    """The app's Structs that can be made without running its code: class, columns, and a row."""
+    found = []
+    for cls in _records():
+        if not issubclass(cls, Struct) or cls.__struct_custom_init__ or cls.__struct_validators__:
+            continue
+        try:
+            cells = {item.name: _cell(item.type) for item in model_of(cls).fields}
+        except Exception:
+            continue
+        columns = [(name, declared) for name, (declared, _) in cells.items()]
+        found.append((cls, columns, tuple(value for _, value in cells.values())))
+    return found[:_MOST_RECORDS]
+
+
+def _cell(kind: Type) -> tuple[str, Any]:
+    return _cell(kind.args[0]) if kind.kind == "union" else _IN_A_COLUMN[kind.kind]
+
+
+def _records() -> Iterator[Any]:
+    """The classes of the app that are records."""
     for cls in gc.get_objects():
         if not isinstance(cls, type) or model_kind(cls) not in RECORD_KINDS:
             continue
-        if cls.__module__.partition(".")[0] in _NOT_THE_APPS:
-            continue
+        if cls.__module__.partition(".")[0] not in _NOT_THE_APPS:
+            yield cls
+
+
+def compile_records() -> None:
+    """Compile the serializers of the app's records, so that no request has to."""
+    for cls in _records():
         try:
             compiled = compile_plain(cls)
         except Exception:
             # An annotation cannot be resolved; the handler that sends the record gets the error.
             continue
         if issubclass(cls, Struct):
-            cls._to_plain = compiled  # type: ignore[assignment]
+            cls._to_plain = compiled

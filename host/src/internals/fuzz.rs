@@ -2,6 +2,8 @@
 
 use crate::codec::reply::{self, Body};
 use crate::codec::work::Work;
+use crate::crud::random_requests::Table;
+use crate::kv::random_commands;
 use crate::manifest::router::Router;
 use crate::manifest::{Manifest, Method};
 use crate::sandbox::{random_calls, random_streams};
@@ -36,6 +38,20 @@ pub fn host_functions(data: &[u8]) {
     let kept = random_calls::make(data);
     assert_eq!(kept, Ok(()));
     assert_eq!(random_streams::make(data), Ok(()));
+}
+
+/// Send a store commands as a hostile guest does: no panic, and the store does what a map would.
+pub fn store(data: &[u8]) {
+    assert_eq!(random_commands::make(data), Ok(()));
+}
+
+/// Ask for rows of a table as a hostile client does: what it sends is no part of a statement.
+pub fn rows(data: &[u8]) {
+    thread_local!(static TABLE: Result<Table, String> = Table::new());
+    TABLE.with(|table| match table {
+        Ok(table) => assert!(table.request(data).is_ok(), "{:?}", table.request(data)),
+        Err(why) => assert!(why.is_empty(), "{why}"),
+    });
 }
 
 /// Decode what a hostile client sends over a WebSocket, however it is cut: no panic, and the same messages.

@@ -11,6 +11,7 @@ use crate::pool::reclaim;
 use crate::pool::scheduler::Work;
 use crate::quota::instance_places::NoPlace;
 use crate::sandbox::bindings;
+use crate::sandbox::component::LoadedComponent;
 use crate::sandbox::execution::{CpuExhausted, Execution};
 use crate::sandbox::host_state::HostState;
 use crate::sandbox::instance::Instance;
@@ -65,11 +66,20 @@ async fn drive(pool: Arc<InstancePool>, instance: Arc<PooledInstance>) {
     drop(lock(&signals.cancels).take());
     // Only after `ended` is set: requests that lose their reply with the guest look for the reason.
     if let Some(guest) = guest {
+        note_pages(&pool.template.component, &instance).await;
         let begun = Instant::now();
         offload::end(guest, &pool.worker.endings).await;
         pool.counters.ended(begun.elapsed());
     }
     pool.ended(&instance);
+}
+
+/// Look now and then which pages the app's instances have written to, before the memory of this one is reset.
+async fn note_pages(component: &LoadedComponent, instance: &PooledInstance) {
+    if instance.served() > 0 && component.hot_pages.is_due() {
+        let (pages, image) = (component.hot_pages.clone(), component.image.clone());
+        let _ = tokio::task::spawn_blocking(move || pages.look(&image)).await;
+    }
 }
 
 /// Log an end that no request tells about.

@@ -3,23 +3,21 @@
 //! Code is mapped only if nobody else can have written it: it is in a folder that is this user's, with all folders above
 //! it, and it has its seal.
 //!
-//! All `unsafe` code of the library is here: wasmtime trusts a compiled artifact like native code, and `madvise`
-//! populates its mappings.
+//! Its code is `unsafe` where wasmtime trusts a compiled artifact like native code.
 
 use crate::sandbox::code_seal::SealKey;
 use crate::sandbox::pagemap::{Maps, PAGE, Runs};
+use crate::sandbox::populate;
 use crate::util::cache_files::{FileState, private_folder, write, write_private};
 use crate::util::cache_room::note_use;
 use crate::util::locks::lock;
 use crate::util::trust::{check_folder, open_own, read_own};
 use rustix::fs::fadvise;
-use rustix::mm::{Advice, madvise};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Seek};
 use std::num::NonZeroU64;
-use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -236,7 +234,7 @@ pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Com
     // this user can read, and only this user, or root, can write to it.
     let component = unsafe { Component::deserialize_file(engine, name) }?;
     for (first, count) in pages {
-        populate(&component.image_range(), first, count);
+        populate::readable(&component.image_range(), first, count);
     }
     Ok(component)
 }
@@ -247,18 +245,6 @@ pub fn deserialize(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Com
 pub fn deserialize_module(engine: &Engine, artifact: &Artifact) -> wasmtime::Result<Module> {
     // SAFETY: as for components.
     let module = unsafe { Module::deserialize_open_file(engine, artifact.open_code()?) }?;
-    populate(&module.image_range(), 0, u64::MAX);
+    populate::readable(&module.image_range(), 0, u64::MAX);
     Ok(module)
-}
-
-/// Populate up to `count` pages of the mapping `image`, so that no worker waits for the disk. Best effort: kernels
-/// before 5.14 refuse.
-#[allow(unsafe_code)]
-fn populate(image: &Range<*const u8>, first: u64, count: u64) {
-    let length = (image.end.addr() - image.start.addr()) as u64;
-    let from = first.saturating_mul(PAGE).min(length);
-    let count = count.saturating_mul(PAGE).min(length - from);
-    let start = image.start.wrapping_add(from as usize).cast_mut().cast();
-    // SAFETY: the range is part of the image, which the caller keeps mapped. Reading it does not change its contents.
-    let _ = unsafe { madvise(start, count as usize, Advice::LinuxPopulateRead) };
 }

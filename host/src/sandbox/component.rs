@@ -15,6 +15,7 @@ use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::engine::{CodeUse, Engine, TABLE_ELEMENTS};
 use crate::sandbox::host_functions;
 use crate::sandbox::host_state::HostState;
+use crate::sandbox::hot_pages::HotPages;
 use crate::sandbox::instance_spec::InstanceSpec;
 use crate::sandbox::stdio::LogRate;
 use std::collections::BTreeMap;
@@ -107,6 +108,8 @@ pub struct LoadedComponent {
     /// The file of its compiled code. Memories start as copy-on-write mappings of it.
     pub image: Arc<Path>,
     pub pre: AppPre<HostState>,
+    /// The pages of them that instances write to.
+    pub hot_pages: Arc<HotPages>,
     /// The code that it shares with other apps. It stays mapped while one of them is loaded.
     _code: Option<Arc<CodeUse>>,
     /// Limits, grants and environment of its instances.
@@ -146,6 +149,7 @@ impl LoadedComponent {
             engine: engine.clone(),
             image: artifact.code.as_path().into(),
             pre,
+            hot_pages: Arc::new(HotPages::new(engine.keep_resident)),
             _code: code.map(Arc::new),
             spec: InstanceSpec {
                 name: name.into(),

@@ -26,6 +26,8 @@ pub struct Engine {
     codes: Arc<Mutex<Vec<Code>>>,
     /// The places of its instance pool.
     pub places: Arc<InstancePlaces>,
+    /// How much of a retired instance's memory is reset in place, in bytes.
+    pub keep_resident: usize,
     /// The topics of each app: those of a version are those of the next.
     topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
     /// The databases of each app, which versions share as well.
@@ -77,6 +79,7 @@ impl Engine {
             engine,
             codes: Arc::default(),
             places,
+            keep_resident: 0,
             topics: Arc::default(),
             databases: Arc::default(),
             stores: Arc::default(),
@@ -197,14 +200,17 @@ pub fn engine(config: &Config) -> wasmtime::Result<Engine> {
         .table_elements(TABLE_ELEMENTS)
         // The store enforces an app's limit; this is the upper bound of every limit.
         .max_memory_size(2048 * crate::config::MIB);
-    if may_reset_in_place() {
+    let resets_in_place = may_reset_in_place();
+    let keep_resident = if resets_in_place { config.limits.keep_resident } else { 0 };
+    if resets_in_place {
         pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(config.limits.keep_resident)
+            .linear_memory_keep_resident(keep_resident)
             .table_keep_resident(TABLE_KEEP_RESIDENT);
     }
     let mut settings = settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    Engine::ticking(wasmtime::Engine::new(&settings)?, count as usize)
+    let engine = Engine::ticking(wasmtime::Engine::new(&settings)?, count as usize)?;
+    Ok(Engine { keep_resident, ..engine })
 }
 
 /// How much of a retired instance's function table is reset in place, in bytes.

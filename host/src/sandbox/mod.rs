@@ -17,6 +17,7 @@ pub mod file_streams;
 pub mod guest_files;
 pub mod host_functions;
 pub mod host_state;
+pub mod hot_pages;
 pub mod http_client;
 pub mod http_host;
 pub mod instance;
@@ -25,6 +26,7 @@ pub mod kv_host;
 pub mod log_record;
 pub mod news;
 pub mod pagemap;
+pub mod populate;
 pub mod problem;
 pub mod proxied;
 #[cfg(any(test, feature = "internals"))]

@@ -81,17 +81,22 @@ impl Maps {
     /// The written pages of each memory that started as a copy of part of `image`, also of ended instances: a reset
     /// writes to the same pages, and keeps them for the next instance. None if the system does not tell.
     pub fn written(&self, image: &Path) -> Option<Vec<Written>> {
+        let written = |memory: &Memory| Written {
+            pages: memory.written.len(),
+            runs: runs(memory.written.iter().copied(), 0).len(),
+        };
+        Some(self.memories(image)?.iter().map(written).collect())
+    }
+
+    /// Each memory that started as a copy of part of `image`, also of ended instances. None if the system does not tell.
+    pub fn memories(&self, image: &Path) -> Option<Vec<Memory>> {
         self.of(image)
             .filter(|mapping| mapping.is_memory)
             .map(|mapping| {
-                let (mut written, mut before) = (Written::default(), false);
-                for entry in self.entries(&(mapping.addresses.start..mapping.end))? {
-                    let is_written = entry.is_present() && !entry.is_of_file();
-                    written.pages += usize::from(is_written);
-                    written.runs += usize::from(is_written && !before);
-                    before = is_written;
-                }
-                Some(written)
+                let addresses = mapping.addresses.start..mapping.end;
+                let entries = self.entries(&addresses)?.into_iter().zip(0..);
+                let written = entries.filter(|(entry, _)| entry.is_present() && !entry.is_of_file());
+                Some(Memory { written: written.map(|(_, page)| page).collect(), addresses })
             })
             .collect()
     }
@@ -109,14 +114,7 @@ impl Maps {
         for memory in &memories {
             pages.extend(self.present(memory)?);
         }
-        let mut runs = Runs::new();
-        for page in pages {
-            match runs.last_mut() {
-                Some((first, count)) if page <= *first + *count + GAP => *count = page + 1 - *first,
-                _ => runs.push((page, 1)),
-            }
-        }
-        Some(runs)
+        Some(runs(pages, GAP))
     }
 
     /// Pages of the file that are present in memory.
@@ -130,6 +128,48 @@ impl Maps {
         self.pagemap.read_exact_at(&mut bytes, addresses.start / PAGE * 8).ok()?;
         bytes.chunks_exact(8).map(|entry| Some(Entry(u64::from_le_bytes(entry.try_into().ok()?)))).collect()
     }
+}
+
+/// The memory of an instance, or of one that has ended.
+pub struct Memory {
+    addresses: Range<u64>,
+    /// Pages that are its own, counted from its start: a reset keeps them for the next instance.
+    pub written: BTreeSet<u64>,
+}
+
+impl Memory {
+    /// The addresses of those runs of pages that are not wholly its own yet.
+    pub fn missing(&self, runs: &Runs) -> impl Iterator<Item = Range<usize>> {
+        let missing =
+            |&&(first, count): &&(u64, u64)| !(first..first + count).all(|page| self.written.contains(&page));
+        runs.iter().filter(missing).filter_map(|(first, count)| {
+            let from = self.addresses.start + first * PAGE;
+            let to = (from + count * PAGE).min(self.addresses.end);
+            (from < to).then_some(from as usize..to as usize)
+        })
+    }
+}
+
+/// The runs that ascending pages form, if gaps of up to `gap` pages are filled.
+fn runs(pages: impl IntoIterator<Item = u64>, gap: u64) -> Runs {
+    let mut runs = Runs::new();
+    for page in pages {
+        match runs.last_mut() {
+            Some((first, count)) if page <= *first + *count + gap => *count = page + 1 - *first,
+            _ => runs.push((page, 1)),
+        }
+    }
+    runs
+}
+
+/// At most `most` runs that cover all of `pages`, and as few pages between them as that takes.
+pub fn merged(pages: &BTreeSet<u64>, most: usize) -> Runs {
+    let all = runs(pages.iter().copied(), 0);
+    let mut gaps: Vec<_> = all.windows(2).map(|pair| pair[1].0 - (pair[0].0 + pair[0].1)).collect();
+    gaps.sort_unstable();
+    let filled = all.len().saturating_sub(most);
+    let Some(&widest) = filled.checked_sub(1).and_then(|last| gaps.get(last)) else { return all };
+    runs(pages.iter().copied(), widest)
 }
 
 impl Mapping {
@@ -155,4 +195,32 @@ impl Entry {
 fn range(word: &str) -> Option<Range<u64>> {
     let (from, to) = word.split_once('-')?;
     Some(u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_narrowest_gaps_are_filled_and_no_more_than_needed() {
+        let pages: BTreeSet<u64> = [0, 1, 3, 10, 20, 21, 100].into();
+        assert_eq!(merged(&pages, 9), [(0, 2), (3, 1), (10, 1), (20, 2), (100, 1)]);
+        assert_eq!(merged(&pages, 5), [(0, 2), (3, 1), (10, 1), (20, 2), (100, 1)]);
+        assert_eq!(merged(&pages, 4), [(0, 4), (10, 1), (20, 2), (100, 1)]);
+        assert_eq!(merged(&pages, 2), [(0, 22), (100, 1)]);
+        assert_eq!(merged(&pages, 1), [(0, 101)]);
+        assert_eq!(merged(&BTreeSet::new(), 1), []);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn merged_runs_hold_every_page_and_are_few(pages: BTreeSet<u16>, most in 1..40_usize) {
+            let pages: BTreeSet<u64> = pages.into_iter().map(u64::from).collect();
+            let runs = merged(&pages, most);
+            proptest::prop_assert!(runs.len() <= most.max(1));
+            for page in pages {
+                proptest::prop_assert!(runs.iter().any(|(first, count)| (*first..first + count).contains(&page)));
+            }
+        }
+    }
 }
