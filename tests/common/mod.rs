@@ -5,6 +5,7 @@ pub mod broker;
 pub mod chunked;
 pub mod handmade;
 pub mod http2;
+pub mod inserts;
 pub mod pair;
 pub mod postgres;
 pub mod tenants;

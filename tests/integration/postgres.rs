@@ -1,6 +1,7 @@
 //! Databases of a Postgres server.
 
 use crate::common::Server;
+use crate::common::inserts;
 use crate::common::postgres::Postgres;
 use crate::common::tenants::until;
 use serde_json::{Value, json};
@@ -206,4 +207,38 @@ fn a_server_that_goes_away_and_comes_back_is_an_error_and_then_none() {
     server.log_with("the database can be reached again");
     assert!(!server.log().contains("postgres://"), "the log has the URL");
     server.assert_no_panic("postgres");
+}
+
+#[test]
+fn acknowledged_inserts_outlive_the_host_and_the_server() {
+    let Some(postgres) = Postgres::start("pg-kill") else { return };
+    let mut server = serve(&postgres, &[]);
+    run(&server, inserts::TABLE, json!([]));
+    let done = inserts::until_killed(server.address, || server.signal("-KILL"));
+    server.wait();
+    let again = serve(&postgres, &[]);
+    inserts::assert_whole(&again, &done);
+    run(&again, "delete from halves", json!([]));
+    let done = inserts::until_killed(again.address, || postgres.stop());
+    postgres.again();
+    until(|| again.get("/pg/one?number=7").status == 200);
+    inserts::assert_whole(&again, &done);
+    again.assert_no_panic("postgres");
+}
+
+/// What the server says when its disk is full, or its memory, or its connections: it is away for now, and the app works on.
+#[test]
+fn a_server_without_room_is_away_for_now() {
+    let Some(postgres) = Postgres::start("pg-full") else { return };
+    let server = serve(&postgres, &[]);
+    for (code, says) in
+        [("53100", "No space left on device"), ("53200", "out of memory"), ("53300", "too many")]
+    {
+        let statement = format!(
+            "do $$ begin raise exception using errcode = '{code}', message = 'could not extend file: {says}'; end $$"
+        );
+        let told = run(&server, &statement, json!([]));
+        assert_eq!((&told[0], &told[2]), (&json!("DatabaseUnavailable"), &json!(code)), "{told}");
+        assert_eq!(server.get("/pg/one?number=7").json(), json!(7));
+    }
 }

@@ -1,5 +1,6 @@
 //! SQLite databases that the host has for apps.
 
+use crate::common::inserts;
 use crate::common::tenants::until;
 use crate::common::{Server, fixture, scratch};
 use serde_json::{Value, json};
@@ -238,39 +239,12 @@ fn an_app_reaches_its_database_and_nothing_else() {
 #[test]
 fn acknowledged_inserts_outlive_the_host() {
     let (mut server, file) = serve(&[]);
-    let address = server.address;
-    let writers: Vec<_> = (0..8)
-        .map(|writer| {
-            std::thread::spawn(move || {
-                let mut connection = crate::common::Connection::to(address);
-                let mut done = Vec::new();
-                for number in 0..1000 {
-                    let name = format!("{writer}-{number}");
-                    let sent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                        connection.send("POST", &format!("/sql/users?name={name}"), &[], b"").status
-                    }));
-                    match sent {
-                        Ok(201) => done.push(name),
-                        _ => break,
-                    }
-                }
-                done
-            })
-        })
-        .collect();
-    std::thread::sleep(Duration::from_millis(1500));
-    server.signal("-KILL");
+    run(&server, "/sql/run", inserts::TABLE, json!([]));
+    let done = inserts::until_killed(server.address, || server.signal("-KILL"));
     server.wait();
-    let done: Vec<_> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
-    assert!(done.len() > 20, "{}", done.len());
     let granted = format!("main=sqlite:{}", file.display());
     let again = Server::fixture(&["--sql", &granted]);
-    let kept = again.get("/sql/named").json();
-    let kept: std::collections::BTreeSet<_> =
-        kept.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    for name in &done {
-        assert!(kept.contains(name.as_str()), "{name} is lost");
-    }
+    inserts::assert_whole(&again, &done);
     assert_eq!(
         run(&again, "/sql/run", "pragma integrity_check", json!([])),
         json!([{"integrity_check": "ok"}])
