@@ -1,6 +1,8 @@
 """`crud` over models of SQLAlchemy and Django: the Structs of their columns."""
 
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -9,8 +11,9 @@ from crudfake import send
 from sqlfake import SqlHost, host
 
 from bolt import BoltAPI, sql
-from bolt._crud.foreign import described
+from bolt._errors import ResultError
 from bolt._schema.models import model_of
+from bolt._struct.foreign import described
 
 __all__ = ["host"]
 
@@ -155,3 +158,114 @@ def test_django(host: SqlHost) -> None:
 def test_no_model() -> None:
     with pytest.raises(TypeError, match=r"not dict \(handler crud\(dict\)"):
         BoltAPI().crud(dict)
+
+
+def test_models_of_sqlalchemy_as_results() -> None:
+    sa = pytest.importorskip("sqlalchemy")
+    orm = pytest.importorskip("sqlalchemy.orm")
+    base: Any = orm.declarative_base()
+
+    class Row(base):
+        __tablename__ = "rows"
+        first = sa.Column(sa.Integer, primary_key=True)
+        second = sa.Column("number_two", sa.Integer, primary_key=True)
+        level = sa.Column(sa.Enum(Level), nullable=False)
+        at = sa.Column(sa.Time)
+        more = sa.Column(sa.JSON)
+
+    engine = sa.create_engine("sqlite://")
+    base.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        session.add(Row(first=1, second=2, level=Level.LOW, more={"a": [1]}))
+        session.commit()
+    api = BoltAPI()
+
+    @api.get("/objects")
+    def objects() -> list[Row]:
+        with orm.Session(engine) as session:
+            return list(session.scalars(sa.select(Row)))
+
+    @api.get("/rows", response_model=list[Row])
+    def rows() -> Any:
+        with orm.Session(engine) as session:
+            return session.execute(sa.select(Row.first, Row.second, Row.level, Row.at, Row.more))
+
+    @api.get("/mappings", response_model=list[Row])
+    def mappings() -> Any:
+        with orm.Session(engine) as session:
+            found = sa.select(Row.first, Row.second, Row.level, Row.at, Row.more)
+            return session.execute(found).mappings().all()
+
+    @api.get("/maybe")
+    def maybe() -> Row | None:
+        return None
+
+    @api.get("/lines")
+    def lines() -> Iterator[Row]:
+        with orm.Session(engine) as session:
+            yield from session.scalars(sa.select(Row))
+
+    shown = {"first": 1, "second": 2, "level": 1, "at": None, "more": {"a": [1]}}
+    assert send(api, "GET", "/objects") == (200, [shown])
+    assert send(api, "GET", "/rows") == (200, [shown])
+    assert send(api, "GET", "/mappings") == (200, [shown])
+    assert send(api, "GET", "/maybe") == (200, None)
+    result = api.routes[0].result
+    assert result is not None
+    assert fields(result.args[0].data) == {
+        "first": ("int", True),
+        "second": ("int", True),
+        "level": ("enum", True),
+        "at": ("any?", True),
+        "more": ("any?", True),
+    }
+    # What lacks a column, or has it wrong, is the mistake of the handler.
+    wrong = BoltAPI()
+
+    @wrong.get("/few")
+    def few() -> list[Row]:
+        return [{"first": 1}]  # type: ignore[list-item]
+
+    with pytest.raises(ResultError, match="what it returned has no 'second'"):
+        send(wrong, "GET", "/few")
+
+
+def test_models_of_django_as_results() -> None:
+    pytest.importorskip("django")
+    from django.conf import settings
+    from django.db import models
+
+    if not settings.configured:
+        settings.configure()
+        import django
+
+        django.setup()
+
+    class Owner(models.Model):
+        name = models.CharField(max_length=5)
+
+        class Meta:
+            app_label = "results"
+
+    class Pet(models.Model):
+        owner = models.ForeignKey(Owner, on_delete=models.CASCADE)
+        weight = models.DecimalField(max_digits=5, decimal_places=2, null=True)
+        lasts = models.DurationField(null=True)
+
+        class Meta:
+            app_label = "results"
+
+    api = BoltAPI()
+
+    @api.get("/objects")
+    def objects() -> list[Pet]:
+        return [Pet(id=1, owner_id=2, weight=Decimal("1.50"))]
+
+    @api.get("/values")
+    def values() -> list[Pet]:
+        # As `Pet.objects.values()`: no object a row.
+        return [{"id": 1, "owner_id": 2, "weight": Decimal("1.50"), "lasts": None}]  # type: ignore[list-item]
+
+    shown = {"id": 1, "owner_id": 2, "weight": "1.50", "lasts": None}
+    assert send(api, "GET", "/objects") == (200, [shown])
+    assert send(api, "GET", "/values") == (200, [shown])

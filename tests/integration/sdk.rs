@@ -4,7 +4,7 @@ use crate::common::{python_tools, root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 11] = [
     "pytest==9.2.0",
     "mypy==2.4.1",
     "ruff==0.17.5",
@@ -15,6 +15,9 @@ const TOOLS: [&str; 9] = [
     "pg8000==1.31.6",
     "PyMySQL==1.2.4",
     "redis==8.1.0",
+    // What has models.
+    "SQLAlchemy==2.1.9",
+    "Django==5.2.19",
 ];
 
 /// The folder of the tools' executables.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .._errors import Unsupported
+from .._struct.foreign import described
 from .._struct.struct import Struct
 from ..exceptions import BuildError
-from .foreign import described
 from .handlers import Handlers
 from .hooks import HOOKS, Hooks, unknown_hooks
 from .listing import Listing

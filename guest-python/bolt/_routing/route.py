@@ -17,6 +17,7 @@ from .._schema.models import Model, walk_models
 from .._serialization.response_model import Shape, compile_result, declared_result
 from .._serialization.serialize_checked import to_plain
 from .._serialization.stream_items import compile_stream, item_type
+from .._struct.foreign import with_records
 from .._struct.validation_errors import explain
 from .._websockets.handshake import connect
 from .._websockets.session import serve
@@ -107,10 +108,10 @@ class Route:
         if handlers:
             on_error = handlers.handle_async if handlers.waits else handlers.handle
         self.yields = root.kind in ("generator", "async generator")
-        self.item = item_type(self.handler, options) if self.yields else None
+        self.item = item_type(self.handler, options, with_records) if self.yields else None
         cls = options.get("response_class")
         self.streams = self.yields or (cls is not None and issubclass(cls, StreamingResponse))
-        self.result = None if self.yields else declared_result(self.handler, options)
+        self.result = None if self.yields else declared_result(self.handler, options, with_records)
         self.plan = Plan(
             root,
             context.app,

@@ -19,14 +19,20 @@ from .serialize_exact import compile_exact
 __all__ = ["ResultMismatch", "Shape", "compile_result", "declared_result", "record_filter"]
 
 
-def declared_result(handler: Callable[..., Any], options: Mapping[str, Any]) -> Type | None:
+def declared_result(
+    handler: Callable[..., Any],
+    options: Mapping[str, Any],
+    with_records: Callable[[Any], Any],
+) -> Type | None:
     """The declared type of a handler's results; None when it declares none that can be checked.
+
+    with_records: puts records in place of models of other packages.
 
     Raises Unsupported for a `response_model` without a wire form; ignores such an annotation.
     """
     if "response_model" in options:
         model = options["response_model"]
-        return None if model is None else type_of(model)
+        return None if model is None else type_of(with_records(model))
     try:
         annotation = get_type_hints(handler, include_extras=True).get("return", MISSING)
     except Exception:
@@ -35,7 +41,7 @@ def declared_result(handler: Callable[..., Any], options: Mapping[str, Any]) -> 
     if annotation is MISSING or annotation is None:
         return None
     try:
-        return type_of(annotation)
+        return type_of(with_records(annotation))
     except Unsupported:
         return None
 

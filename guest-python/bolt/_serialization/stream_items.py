@@ -34,8 +34,14 @@ class _Lines(StreamingResponse):
     media_type = "application/jsonl"
 
 
-def item_type(handler: Callable[..., Any], options: Mapping[str, Any]) -> Type | None:
+def item_type(
+    handler: Callable[..., Any],
+    options: Mapping[str, Any],
+    with_records: Callable[[Any], Any],
+) -> Type | None:
     """The declared type of what a handler yields; None when it declares none that can be checked.
+
+    with_records: puts records in place of models of other packages.
 
     A `response_model` counts as none: it says what a whole result is.
 
@@ -61,7 +67,7 @@ def item_type(handler: Callable[..., Any], options: Mapping[str, Any]) -> Type |
         # An event has its own fields.
         if arguments and arguments[0] is ServerSentEvent:
             return None
-        return type_of(arguments[0]) if arguments else ANY
+        return type_of(with_records(arguments[0])) if arguments else ANY
     except Unsupported:
         return None
 

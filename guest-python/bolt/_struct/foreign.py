@@ -1,4 +1,4 @@
-"""Models of SQLAlchemy and Django as Structs: what `crud` needs to know of their columns.
+"""Models of SQLAlchemy and Django as Structs of their columns: for `crud`, and for results.
 
 The attributes that both have had for long are read, and neither package is imported.
 """
@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
 
 from .._errors import Unsupported
 from .._schema.annotations import model_kind, show
 from .._schema.param_functions import Field
 from .._schema.types import MISSING
-from .._struct.struct import Struct, StructMeta
+from .struct import Struct, StructMeta
 
-__all__ = ["described"]
+__all__ = ["described", "with_records"]
 
 _CLASSES = frozenset({str, int, float, bool, bytes, datetime, date, Decimal, UUID})
 
@@ -35,6 +38,7 @@ _OF_DJANGO: dict[str, Any] = {
 
 # Classes live as long as the program, so entries are never removed.
 _MADE: dict[type, tuple[type, str, str]] = {}
+_RESULTS: dict[type, type] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,62 @@ def described(model: Any) -> tuple[type, str | None, str]:
     return found
 
 
+def with_records(annotation: Any) -> Any:
+    """The annotation of a result, with the records of models in place of the models.
+
+    A record has the columns, by the names of the attributes, and no relationships. What a handler
+    returns may be an instance of the model, or a mapping, such as a row of `QuerySet.values()`.
+    """
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return _result(annotation) or annotation
+    inner = get_args(annotation)
+    made = tuple(with_records(one) for one in inner)
+    if made == inner:
+        return annotation
+    origin: Any = get_origin(annotation)
+    if origin is Annotated:
+        return Annotated[(made[0], *annotation.__metadata__)]
+    return reduce(or_, made) if origin in (Union, UnionType) else origin[made]
+
+
+def _result(model: Any) -> type | None:
+    """The record of a model's instances; None for other classes."""
+    table: Any = getattr(model, "__table__", None)
+    meta: Any = getattr(model, "_meta", None)
+    if model_kind(model) is not None:
+        return None
+    if hasattr(table, "columns") and hasattr(model, "__mapper__"):
+        columns = _result_of_sqlalchemy(model.__mapper__, table.columns)
+    elif hasattr(meta, "concrete_fields"):
+        columns = _result_of_django(meta.concrete_fields)
+    else:
+        return None
+    found = _RESULTS.get(model)
+    if found is None:
+        namespace = {
+            "__annotations__": dict(columns),
+            "__module__": model.__module__,
+            "__qualname__": model.__name__,
+        }
+        found = _RESULTS[model] = StructMeta(model.__name__, (Struct,), namespace)
+    return found
+
+
+def _result_of_sqlalchemy(mapper: Any, columns: Any) -> Iterator[tuple[str, Any]]:
+    for column in columns:
+        cls = _class_of(column)
+        if cls not in _CLASSES and not (isinstance(cls, type) and issubclass(cls, Enum)):
+            cls = Any
+        name = str(mapper.get_property_by_column(column).key)
+        yield name, cls | None if column.nullable else cls
+
+
+def _result_of_django(fields: Any) -> Iterator[tuple[str, Any]]:
+    for field in fields:
+        cls = _OF_DJANGO.get(_target(field).get_internal_type(), Any)
+        yield str(field.attname), cls | None if field.null else cls
+
+
 def _made(model: type, table: str, columns: list[_Described]) -> tuple[type, str, str]:
     keys = [one.name for one in columns if one.is_key]
     if len(keys) != 1:
@@ -105,16 +165,8 @@ def _annotations(columns: list[_Described]) -> Iterator[tuple[str, Any]]:
 
 
 def _of_sqlalchemy(column: Any) -> _Described:
-    kind = column.type
-    cls = getattr(kind, "enum_class", None)
-    if cls is None:
-        try:
-            cls = kind.python_type
-        except NotImplementedError:
-            cls = Any
-    if cls in (dict, list, object):
-        cls = Any
-    name, longest = str(column.name), getattr(kind, "length", None)
+    cls = _class_of(column)
+    name, longest = str(column.name), getattr(column.type, "length", None)
     is_enum = isinstance(cls, type) and issubclass(cls, Enum)
     if is_enum:
         # What such a column holds are the names of the members.
@@ -133,6 +185,17 @@ def _of_sqlalchemy(column: Any) -> _Described:
     return _Described(name, cls, default, factory, longest, bool(column.primary_key))
 
 
+def _class_of(column: Any) -> Any:
+    """The class of a column's values; Any if it has none, or several."""
+    cls = getattr(column.type, "enum_class", None)
+    if cls is None:
+        try:
+            cls = column.type.python_type
+        except NotImplementedError:
+            return Any
+    return Any if cls in (dict, list, object) else cls
+
+
 def _without_context(make: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: make(None)
 
@@ -142,11 +205,15 @@ def _counts(column: Any, cls: Any) -> bool:
     return bool(column.primary_key and cls is int and column.autoincrement in (True, "auto"))
 
 
+def _target(field: Any) -> Any:
+    """The field whose values this one has: what refers to a row has those of its key."""
+    while getattr(field, "target_field", None) is not None:
+        field = field.target_field
+    return field
+
+
 def _of_django(field: Any) -> _Described:
-    kind, name = field, str(field.column)
-    while getattr(kind, "target_field", None) is not None:
-        # What refers to a row has a value of its key.
-        kind = kind.target_field
+    kind, name = _target(field), str(field.column)
     cls = _OF_DJANGO.get(kind.get_internal_type())
     if cls is None:
         told = kind.get_internal_type()
