@@ -28,12 +28,17 @@ impl Broker {
     }
 
     fn ready(self) -> Self {
-        until(|| UnixStream::connect(self.folder.join("socket")).is_ok());
+        until(|| UnixStream::connect(self.socket()).is_ok());
         self
     }
 
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+
     pub fn url(&self) -> String {
-        format!("unix://{}", self.folder.join("socket").display())
+        format!("unix://{}", self.socket().display())
     }
 
     pub fn stop(&mut self) {
@@ -44,12 +49,12 @@ impl Broker {
     pub fn restart(&mut self) {
         let child = ["valkey-server", "redis-server"].iter().find_map(|program| spawn(program, &self.folder));
         self.child = child.unwrap();
-        until(|| UnixStream::connect(self.folder.join("socket")).is_ok());
+        until(|| UnixStream::connect(self.socket()).is_ok());
     }
 
     /// The first line of the answer.
     pub fn ask(&self, command: &str) -> String {
-        let mut stream = UnixStream::connect(self.folder.join("socket")).unwrap();
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
         stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).unwrap();

@@ -6,6 +6,8 @@ pub mod chunked;
 pub mod handmade;
 pub mod http2;
 pub mod inserts;
+pub mod mariadb;
+pub mod packages;
 pub mod pair;
 pub mod postgres;
 pub mod tenants;
@@ -55,19 +57,9 @@ pub fn said(command: &mut Command) -> String {
     said.into_owned()
 }
 
-/// The executables of a virtual environment with these packages; created once, even if several tests ask at a time.
-pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let wanted = packages.join(" ");
-    if std::fs::read_to_string(folder.join("ready")).ok().as_deref() != Some(&wanted) {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        let pip = ["-m", "pip", "install", "--quiet"];
-        run(Command::new(folder.join("bin/python")).args(pip).args(packages));
-        std::fs::write(folder.join("ready"), wanted).unwrap();
-    }
-    folder.join("bin")
+/// Whether the tests run as root, as which some servers refuse to.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Build the LD_PRELOAD library that intercepts calls of the C library.

@@ -1,6 +1,6 @@
 //! A Postgres server of a test's own.
 
-use crate::common::run;
+use crate::common::{is_root, run};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,6 +54,22 @@ impl Postgres {
         format!("postgres://postgres@{folder}/postgres")
     }
 
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
+    /// Make a user that needs a password.
+    pub fn user(&self, name: &str, password: &str) {
+        let rules = self.folder.join("data/pg_hba.conf");
+        let others = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(&rules, format!("local all {name} scram-sha-256\n{others}")).unwrap();
+        let made = format!("create user {name} password '{password}'; grant all on schema public to {name}");
+        let place = ["--quiet", "--username=postgres", "--host"];
+        let commands = ["--command", &made, "--command", "select pg_reload_conf()", "--output=/dev/null"];
+        run(self.program("psql").args(place).arg(&self.folder).args(commands));
+    }
+
     fn control(&self) -> Command {
         let mut command = self.program("pg_ctl");
         command.arg("--silent").arg("--pgdata").arg(self.folder.join("data"));
@@ -77,10 +93,6 @@ impl Drop for Postgres {
         let _ = self.control().args(["stop", "--mode=immediate"]).output();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// Debian keeps the programs of the server out of the path.

@@ -1,6 +1,7 @@
 //! Runs the same app on FastAPI and in bolt-host, and compares thousands of responses.
 
-use crate::common::{Server, python_tools, run};
+use crate::common::packages::python_tools;
+use crate::common::{Server, run};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! Builds every example and uses it as its page says; schemathesis also fuzzes the todo list.
 
+use crate::common::packages::python_tools;
 use crate::common::websocket::Socket;
-use crate::common::{Server, python_tools, root, run, scratch};
+use crate::common::{Server, root, run, scratch};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};

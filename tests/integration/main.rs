@@ -14,6 +14,7 @@ mod crud;
 mod dev;
 mod differential;
 mod docs;
+mod drivers;
 mod examples;
 mod files;
 mod flatten;

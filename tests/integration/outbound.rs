@@ -1,33 +1,18 @@
 //! Outbound requests of apps: `bolt.http` and httpx, what they may reach, and how they fail.
 
-use crate::common::{Server, http2, root};
+use crate::common::packages::app_with_packages;
+use crate::common::{Server, http2};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 const HTTPX: &str = "httpx==0.28.1";
 
 /// The app with httpx next to it: an app imports packages from its own folder.
 fn app() -> PathBuf {
-    static APP: OnceLock<PathBuf> = OnceLock::new();
-    APP.get_or_init(|| {
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("outbound-app");
-        let ready = folder.join(".ready");
-        std::fs::create_dir_all(&folder).unwrap();
-        if std::fs::read_to_string(&ready).ok().as_deref() != Some(HTTPX) {
-            let pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target"];
-            let status = Command::new("python3").args(pip).arg(&folder).arg(HTTPX).status().unwrap();
-            assert!(status.success());
-            std::fs::write(&ready, HTTPX).unwrap();
-        }
-        std::fs::copy(root().join("tests/outbound/app.py"), folder.join("app.py")).unwrap();
-        folder.join("app.py")
-    })
-    .clone()
+    app_with_packages("outbound-app", "tests/outbound/app.py", &[HTTPX])
 }
 
 /// A keep-alive upstream server on loopback with a few paths; returns its port.

@@ -1,41 +1,20 @@
 //! Clients of Python and of PyPI in apps, as they are: urllib, urllib3, requests and httpx over the host's client.
 
-use crate::common::{Server, root};
+use crate::common::Server;
+use crate::common::packages::app_with_packages;
 use crate::outbound::upstream;
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
 
 const PACKAGES: [&str; 3] = ["requests==2.34.2", "urllib3==2.8.0", "httpx==0.28.1"];
 const CLIENTS: [&str; 5] = ["http.client", "urllib", "urllib3", "requests", "httpx"];
-
-/// The app with the packages next to it.
-fn app() -> PathBuf {
-    static APP: OnceLock<PathBuf> = OnceLock::new();
-    APP.get_or_init(|| {
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("outbound-clients");
-        let (ready, wanted) = (folder.join(".ready"), PACKAGES.join(" "));
-        std::fs::create_dir_all(&folder).unwrap();
-        if std::fs::read_to_string(&ready).ok().as_deref() != Some(&wanted) {
-            let pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target"];
-            let status = Command::new("python3").args(pip).arg(&folder).args(PACKAGES).status().unwrap();
-            assert!(status.success());
-            std::fs::write(&ready, wanted).unwrap();
-        }
-        std::fs::copy(root().join("tests/outbound/clients.py"), folder.join("clients.py")).unwrap();
-        folder.join("clients.py")
-    })
-    .clone()
-}
 
 fn host(granted: &[String]) -> Server {
     let mut flags = vec!["--workers", "1"];
     for place in granted {
         flags.extend(["--allow-http", place]);
     }
-    Server::start(&app(), &flags)
+    Server::start(&app_with_packages("outbound-clients", "tests/outbound/clients.py", &PACKAGES), &flags)
 }
 
 /// What a client came to; `rest` is of the query.

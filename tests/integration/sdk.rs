@@ -1,6 +1,7 @@
 //! The project's Python code under plain CPython: pytest, mypy --strict and ruff in a virtual environment.
 
-use crate::common::{python_tools, root, run};
+use crate::common::packages::python_tools;
+use crate::common::{root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,8 +1,9 @@
 //! WebSockets: handshakes, messages, the ways in which they end, and the conformance suite.
 
+use crate::common::packages::python_tools;
 use crate::common::tenants::until;
 use crate::common::websocket::{BINARY, CLOSE, FIN, HANDSHAKE, PING, PONG, Socket, TEXT, frame};
-use crate::common::{Server, python_tools, root, run, scratch};
+use crate::common::{Server, root, run, scratch};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http2;

@@ -1,9 +1,10 @@
 //! Streams, WebSockets and topics, by a tenant and by clients that mean harm: the neighbour is served as before, and nothing is
 //! left of it. `--nocapture` prints a table.
 
+use crate::common::packages::python_tools;
 use crate::common::pair::{Answers, Pair, Terms, attack_time};
 use crate::common::websocket::{FIN, HANDSHAKE, PING, Socket, TEXT, frame};
-use crate::common::{Connection, Server, python_tools, root, run, scratch};
+use crate::common::{Connection, Server, root, run, scratch};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;

@@ -5,6 +5,7 @@ use crate::config::broker::BrokerUrl;
 use crate::config::{AppConfig, Config};
 use crate::kv::stores::Stores;
 use crate::quota::instance_places::InstancePlaces;
+use crate::sandbox::by_app::ByApp;
 use crate::sandbox::compile_cache::{self, Artifact};
 use crate::sandbox::execution::{self, TICK};
 use crate::sql::databases::Databases;
@@ -12,10 +13,9 @@ use crate::sql::databases::Databases;
 use crate::topics::broker::Broker;
 use crate::topics::topic::Topics;
 use crate::util::locks::lock;
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wasmtime::{Enabled, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
@@ -29,11 +29,11 @@ pub struct Engine {
     /// How much of a retired instance's memory is reset in place, in bytes.
     pub keep_resident: usize,
     /// The topics of each app: those of a version are those of the next.
-    topics: Arc<Mutex<HashMap<String, Weak<Topics>>>>,
+    topics: ByApp<Topics>,
     /// The databases of each app, which versions share as well.
-    databases: Arc<Mutex<HashMap<String, Weak<Databases>>>>,
+    databases: ByApp<Databases>,
     /// And their stores of keys and values.
-    stores: Arc<Mutex<HashMap<String, Weak<Stores>>>>,
+    stores: ByApp<Stores>,
     /// Shares topics with other hosts.
     #[cfg(feature = "redis")]
     broker: Option<Arc<Broker>>,
@@ -80,9 +80,9 @@ impl Engine {
             codes: Arc::default(),
             places,
             keep_resident: 0,
-            topics: Arc::default(),
-            databases: Arc::default(),
-            stores: Arc::default(),
+            topics: ByApp::default(),
+            databases: ByApp::default(),
+            stores: ByApp::default(),
             #[cfg(feature = "redis")]
             broker: None,
         })
@@ -95,41 +95,24 @@ impl Engine {
         Ok(())
     }
 
-    /// The topics of an app, for as long as somebody has them.
+    /// The topics of an app.
     pub fn topics(&self, app: &str) -> Arc<Topics> {
-        let mut all = lock(&self.topics);
-        all.retain(|_, topics| topics.strong_count() > 0);
-        let known = all.get(app).and_then(Weak::upgrade);
-        known.unwrap_or_else(|| {
-            let topics = Arc::new(self.new_topics(app));
-            all.insert(app.to_owned(), Arc::downgrade(&topics));
-            topics
-        })
+        self.topics.find(app, |known| known.unwrap_or_else(|| Arc::new(self.new_topics(app))))
     }
 
-    /// The databases of an app with this configuration, for as long as somebody has them.
+    /// The databases of an app with this configuration.
     pub fn databases(&self, app: &str, config: &AppConfig) -> Arc<Databases> {
-        let mut all = lock(&self.databases);
-        all.retain(|_, databases| databases.strong_count() > 0);
-        let databases = Databases::new(app, config);
-        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_like(&databases));
-        known.unwrap_or_else(|| {
-            let databases = Arc::new(databases);
-            all.insert(app.to_owned(), Arc::downgrade(&databases));
-            databases
+        let wanted = Databases::new(app, config);
+        self.databases.find(app, |known| {
+            known.filter(|known| known.are_like(&wanted)).unwrap_or_else(|| Arc::new(wanted))
         })
     }
 
-    /// The stores of an app with this configuration, for as long as somebody has them.
+    /// The stores of an app with this configuration.
     pub fn stores(&self, app: &str, config: &AppConfig) -> Arc<Stores> {
-        let mut all = lock(&self.stores);
-        all.retain(|_, stores| stores.strong_count() > 0);
-        let stores = Stores::new(app, config);
-        let known = all.get(app).and_then(Weak::upgrade).filter(|known| known.are_like(&stores));
-        known.unwrap_or_else(|| {
-            let stores = Arc::new(stores);
-            all.insert(app.to_owned(), Arc::downgrade(&stores));
-            stores
+        let wanted = Stores::new(app, config);
+        self.stores.find(app, |known| {
+            known.filter(|known| known.are_like(&wanted)).unwrap_or_else(|| Arc::new(wanted))
         })
     }
 

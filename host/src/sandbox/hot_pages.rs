@@ -50,8 +50,13 @@ impl HotPages {
         for memory in memories.iter().filter(|memory| memory.written.len() <= self.most) {
             known.extend(&memory.written);
         }
-        let Some(runs) = worth_it(&known, self.most) else { return };
+        let runs = worth_it(&known, self.most);
+        if known.len() > self.most {
+            // An app that writes elsewhere each time would make the host remember all of its memory.
+            known.clear();
+        }
         drop(known);
+        let Some(runs) = runs else { return };
         memories.iter().flat_map(|memory| memory.missing(&runs)).for_each(populate::writable);
     }
 }

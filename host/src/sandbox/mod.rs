@@ -4,6 +4,7 @@
 
 pub mod bindings;
 pub mod body_stream;
+pub mod by_app;
 pub mod code_seal;
 pub mod compile_cache;
 pub mod component;

@@ -1,0 +1,41 @@
+//! Packages of PyPI for tests: in virtual environments, and next to apps.
+
+use crate::common::{root, run};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// The executables of a virtual environment with these packages; created once, even if several tests ask at a time.
+pub fn python_tools(name: &str, packages: &[&str]) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let wanted = packages.join(" ");
+    if std::fs::read_to_string(folder.join("ready")).ok().as_deref() != Some(&wanted) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        let pip = ["-m", "pip", "install", "--quiet"];
+        run(Command::new(folder.join("bin/python")).args(pip).args(packages));
+        std::fs::write(folder.join("ready"), wanted).unwrap();
+    }
+    folder.join("bin")
+}
+
+/// An app of these tests in a folder of this name, with packages of PyPI next to it as a project has them.
+pub fn app_with_packages(name: &str, source: &str, packages: &[&str]) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let (ready, wanted) = (folder.join(".ready"), packages.join(" "));
+    if std::fs::read_to_string(&ready).ok().as_deref() != Some(&wanted) {
+        let pip = ["-m", "pip", "install", "--quiet", "--upgrade", "--target"];
+        run(Command::new("python3").args(pip).arg(&folder).args(packages));
+        std::fs::write(&ready, wanted).unwrap();
+    }
+    let app = folder.join(Path::new(source).file_name().unwrap());
+    let text = std::fs::read(root().join(source)).unwrap();
+    // Another test may be building it.
+    if std::fs::read(&app).ok().as_ref() != Some(&text) {
+        std::fs::write(&app, text).unwrap();
+    }
+    app
+}
