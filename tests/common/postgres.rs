@@ -67,7 +67,7 @@ impl Postgres {
         let made = format!("create user {name} password '{password}'; grant all on schema public to {name}");
         let place = ["--quiet", "--username=postgres", "--host"];
         let commands = ["--command", &made, "--command", "select pg_reload_conf()", "--output=/dev/null"];
-        run(self.program("psql").args(place).arg(&self.folder).args(commands));
+        run(Command::new("psql").args(place).arg(&self.folder).args(commands));
     }
 
     fn control(&self) -> Command {

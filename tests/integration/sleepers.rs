@@ -1,7 +1,7 @@
 //! WebSockets that sleep: each message is a call, in any interpreter and of any version.
 
 use crate::common::tenants::until;
-use crate::common::websocket::{BINARY, CLOSE, FIN, Socket, TEXT, frame};
+use crate::common::websocket::{BINARY, CLOSE, FIN, HANDSHAKE, Socket, TEXT, frame};
 use crate::common::{Connection, Server, scratch};
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,6 +56,24 @@ fn what_a_socket_needs_is_attached_to_it() {
     drop(Socket::accepted_as(&server, "/sleepers/count/1?name=bob", "counting"));
     assert_eq!(event(&mut ends), "data: \"bob 1006 \"");
     server.assert_no_panic("sleepers");
+}
+
+#[test]
+fn an_app_hears_of_the_end_of_each_socket_that_it_accepts() {
+    let server = serve();
+    let mut ends = ended(&server);
+    for number in 0..20 {
+        let mut leaving = server.connect();
+        let path = format!("/sleepers/count/1?name=n{number}&pause=0.05");
+        let protocol = ("sec-websocket-protocol", "counting");
+        leaving.start("GET", &path, &[&HANDSHAKE[..], &[protocol]].concat(), b"");
+        assert_eq!(event(&mut ends), format!("data: \"n{number} comes\""));
+        // It leaves while the handler of its handshake waits.
+        drop(leaving);
+        assert_eq!(event(&mut ends), format!("data: \"n{number} 1006 \""));
+    }
+    until(|| server.metric("bolt_streams_open{") <= 1.0);
+    server.assert_no_panic("ends");
 }
 
 #[test]

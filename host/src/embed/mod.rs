@@ -346,7 +346,7 @@ impl<B: RequestBody> Service<Request<B>> for Host {
         let connection = upgrade::connection(request.extensions_mut());
         Box::pin(async move {
             let mut response = pipeline::handle(&apps, peer, request).await;
-            upgrade::hand_over(&mut response, connection, None, &apps);
+            upgrade::hand_over(&mut response, connection, None);
             Ok(response)
         })
     }

@@ -75,7 +75,7 @@ where
             // Even empty it keeps 8 KiB.
             drop(read_buf);
             let draining = Some(Draining::of(&connection.closing));
-            Box::pin(socket.run(stream, ahead, draining, &connection.apps)).await;
+            Box::pin(socket.run(stream, ahead, draining)).await;
             return Ok(());
         }
         if is_done {

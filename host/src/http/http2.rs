@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Most concurrent requests of a connection.
@@ -60,7 +61,7 @@ where
             }
             response.body_mut().on(None, &closing);
             response.body().guard(patience);
-            upgrade::hand_over(&mut response, connection, Some(&closing), &apps);
+            upgrade::hand_over(&mut response, connection, Some(&closing));
             Ok::<_, Infallible>(response)
         }
     });
@@ -68,7 +69,7 @@ where
 }
 
 async fn answer(
-    apps: &WorkerApps,
+    apps: &Arc<WorkerApps>,
     address: SocketAddr,
     is_secure: bool,
     request: Request<impl RequestBody>,

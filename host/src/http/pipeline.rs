@@ -19,9 +19,10 @@ use crate::http::socket::Socket;
 use crate::http::stream_body::{StreamBody, StreamSource};
 use crate::http::table;
 use crate::http::upgrade::{self, Offer, Upgrade};
-use crate::manifest::Method;
 use crate::manifest::openapi_pages::Page;
 use crate::manifest::router::{NoRoute, RouteMatch};
+use crate::manifest::{Method, SleeperEvent};
+use crate::pool::call::CallArgs;
 use crate::sandbox::streams_host::{Flowing, FlowingSocket};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::RequestInFlight;
@@ -34,12 +35,13 @@ use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Answer one request, whatever happens, and log it.
-pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBody>) -> HttpResponse {
+pub async fn handle(apps: &Arc<WorkerApps>, peer: Peer, http: Request<impl RequestBody>) -> HttpResponse {
     let id = next_request();
     let (head, body) = http.into_parts();
     let mut line = access_log::Line::begin(id, &head);
@@ -69,7 +71,7 @@ pub async fn handle(apps: &WorkerApps, peer: Peer, http: Request<impl RequestBod
 }
 
 async fn answer(
-    apps: &WorkerApps,
+    apps: &Arc<WorkerApps>,
     line: &mut access_log::Line,
     (id, peer): (u64, Peer),
     mut head: Parts,
@@ -86,13 +88,13 @@ async fn answer(
     let prefix = head::strip_prefix(&mut head, prefix)?;
     let mut served = worker_app.counters.begin();
     let arrival = Arrival { id, peer, prefix: &prefix };
-    let outcome = admitted(&worker_app, arrival, head, body, &mut served).await;
+    let outcome = admitted((apps, &worker_app), arrival, head, body, &mut served).await;
     count(served, outcome)
 }
 
 /// Serve a request whose app is known, if the app admits it.
 async fn admitted(
-    worker_app: &WorkerApp,
+    (apps, worker_app): (&Arc<WorkerApps>, &Arc<WorkerApp>),
     arrival: Arrival<'_>,
     head: Parts,
     body: impl RequestBody,
@@ -104,7 +106,7 @@ async fn admitted(
         return Ok(response::from_page(page));
     }
     let mut seen = SeenRequest::of(app, arrival, &head);
-    match serve(worker_app, arrival, head, body, served, &mut seen).await {
+    match serve((apps, worker_app), arrival, head, body, served, &mut seen).await {
         Err(Failure::Rejected(rejection)) => refuse(worker_app, arrival.id, rejection, seen).await,
         outcome => outcome,
     }
@@ -132,7 +134,7 @@ fn count(
 
 /// The path of an admitted request, one line per step.
 async fn serve(
-    worker_app: &WorkerApp,
+    (apps, worker_app): (&Arc<WorkerApps>, &Arc<WorkerApp>),
     arrival: Arrival<'_>,
     head: Parts,
     body: impl RequestBody,
@@ -142,7 +144,7 @@ async fn serve(
     let app = &*worker_app.app;
     let found = route(app, &head, arrival.prefix)?;
     served.found(found.route);
-    let offer = Offer::of(app, found.route, &head, arrival)?;
+    let offer = Offer::of((apps, app), found.route, &head, arrival)?;
     let mut sent = body::receive(body, &head.headers, app, found.route).await?;
     sent.socket = offer.as_ref().map(|offer| offer.terms(app));
     let deadline = Instant::now() + app.limits.deadline;
@@ -170,6 +172,9 @@ async fn serve(
             arguments::call_args(values, sent)?
         }
     };
+    if offer.is_some() && app.manifest.sleeper(route, SleeperEvent::Disconnect).is_some() {
+        return open(worker_app.clone(), (arrival.id, route), args, deadline, offer).await;
+    }
     let mut answer = match &app.manifest.routes[route].query {
         // Boxed, as above.
         Some(query) => {
@@ -181,6 +186,22 @@ async fn serve(
         *body = app.bodies.keep_among_many(std::mem::take(body))?;
     }
     respond(worker_app, answer, wanted, offer).await
+}
+
+/// Open a socket that sleeps. Its handler runs to its end, also if the client leaves meanwhile, because an app that has accepted
+/// a socket hears of its end.
+async fn open(
+    worker_app: Arc<WorkerApp>,
+    (id, route): (u64, usize),
+    args: CallArgs,
+    deadline: Instant,
+    offer: Option<Offer>,
+) -> Result<HttpResponse, Failure> {
+    let opening = tokio::spawn(async move {
+        let answer = call(&worker_app, id, route, args, deadline).await?;
+        respond(&worker_app, answer, Wanted::default(), offer).await
+    });
+    opening.await.unwrap_or_else(|_| Err(Fault::Lost.into()))
 }
 
 /// The conditional and range headers of a request. Only an app with folders can send files.

@@ -35,20 +35,16 @@ struct Address {
 /// The calls of a socket, one after the other.
 pub struct SleepingCalls {
     sleeper: Arc<Sleeper>,
-    apps: Option<Arc<WorkerApps>>,
+    /// Those of the connection's worker.
+    apps: Arc<WorkerApps>,
     address: Arc<Address>,
     calling: Option<Calling>,
 }
 
 impl SleepingCalls {
-    pub fn new(sleeper: Arc<Sleeper>, host: &str, path: String) -> Self {
+    pub fn new(sleeper: Arc<Sleeper>, apps: Arc<WorkerApps>, host: &str, path: String) -> Self {
         let address = Arc::new(Address { host: host.to_owned(), path });
-        Self { sleeper, apps: None, address, calling: None }
-    }
-
-    /// The apps of the connection's worker.
-    pub fn among(&mut self, apps: Arc<WorkerApps>) {
-        self.apps = Some(apps);
+        Self { sleeper, apps, address, calling: None }
     }
 
     /// Call the handler for each message of the inbox. Ready when the socket has to be closed.
@@ -62,8 +58,7 @@ impl SleepingCalls {
                 }
             }
             let Some(Ok(message)) = inbox.take() else { return Poll::Pending };
-            let Some(apps) = self.apps.clone() else { return Poll::Pending };
-            let (sleeper, address) = (self.sleeper.clone(), self.address.clone());
+            let (apps, sleeper, address) = (self.apps.clone(), self.sleeper.clone(), self.address.clone());
             let arguments = move |attachment: &[u8]| message_arguments(attachment, &message);
             self.calling = Some(Box::pin(call(apps, address, sleeper, SleeperEvent::Message, arguments)));
         }
@@ -71,7 +66,7 @@ impl SleepingCalls {
 
     /// The socket has ended so: call the handler for that, behind a call that is on its way.
     pub fn end(self, frame: CloseFrame) {
-        let Self { sleeper, apps: Some(apps), address, calling } = self else { return };
+        let Self { sleeper, apps, address, calling } = self;
         // A worker that ends drops its sockets.
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {

@@ -3,7 +3,6 @@
 //! It has no buffers while nothing is on the way: 50 000 sockets mostly rest.
 
 use crate::apps::app::App;
-use crate::apps::worker_apps::WorkerApps;
 use crate::http::connection::Draining;
 use crate::http::farewell::farewell;
 use crate::http::sleeping::SleepingCalls;
@@ -130,23 +129,12 @@ impl Socket {
         mut io: impl AsyncRead + AsyncWrite + Unpin,
         ahead: Bytes,
         mut draining: Option<Draining>,
-        apps: &Arc<WorkerApps>,
     ) {
         self.ahead = ahead;
-        if let Some(sleeping) = &mut self.sleeping {
-            sleeping.among(apps.clone());
-        }
         std::future::poll_fn(|cx| self.poll(&mut io, &mut draining, cx)).await;
         // The handler learns it before the client does.
         drop(self);
         let _ = tokio::time::timeout(PATIENCE, farewell(&mut io)).await;
-    }
-
-    /// There is no connection to serve.
-    pub fn abandon(mut self: Box<Self>, apps: &Arc<WorkerApps>) {
-        if let Some(sleeping) = &mut self.sleeping {
-            sleeping.among(apps.clone());
-        }
     }
 
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(

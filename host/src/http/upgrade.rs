@@ -36,7 +36,8 @@ const MOST_SHOWN: usize = 200;
 pub struct Offer {
     handshake: Handshake,
     version: Version,
-    /// The host and the whole path, by which the app of a socket that sleeps is found again.
+    /// The apps of the connection's worker, with the host and the whole path by which that of a socket that sleeps is found again.
+    apps: Arc<WorkerApps>,
     address: (String, String),
 }
 
@@ -59,7 +60,7 @@ fn values<'h>(head: &'h Parts, name: &'static str) -> impl Iterator<Item = &'h [
 impl Offer {
     /// What the client asks for, if the route is a WebSocket. `origins` decides which pages may open it.
     pub fn of(
-        app: &App,
+        (apps, app): (&Arc<WorkerApps>, &App),
         route: usize,
         head: &Parts,
         arrival: Arrival<'_>,
@@ -88,7 +89,7 @@ impl Offer {
             return Err(Rejection::Origin);
         }
         let address = (head::host(head).to_owned(), format!("{}{}", arrival.prefix, head.uri.path()));
-        Ok(Some(Self { handshake, version: head.version, address }))
+        Ok(Some(Self { handshake, version: head.version, apps: apps.clone(), address }))
     }
 
     pub fn terms(&self, app: &App) -> SocketTerms {
@@ -104,7 +105,7 @@ impl Offer {
         sleeper: Option<Arc<Sleeper>>,
     ) -> Result<HttpResponse, Fault> {
         let (host, path) = self.address;
-        socket.sleeping = sleeper.map(|sleeper| SleepingCalls::new(sleeper, &host, path));
+        socket.sleeping = sleeper.map(|sleeper| SleepingCalls::new(sleeper, self.apps, &host, path));
         let chosen = match std::mem::replace(&mut reply.content_type, ContentType::Json) {
             ContentType::Other(name) if !name.is_empty() => Some(name),
             _ => None,
@@ -178,15 +179,14 @@ pub fn hand_over(
     response: &mut HttpResponse,
     connection: Option<OnUpgrade>,
     closing: Option<&watch::Receiver<bool>>,
-    apps: &Arc<WorkerApps>,
 ) {
     let (Some(socket), Some(connection)) = (Upgrade::take(response), connection) else { return };
-    let (draining, apps) = (closing.map(Draining::of), apps.clone());
+    let draining = closing.map(Draining::of);
     tokio::spawn(async move {
         match connection.await {
-            Ok(io) => socket.run(TokioIo::new(io), Bytes::new(), draining, &apps).await,
-            // Its client left before it had the answer, and the app has accepted it.
-            Err(_) => socket.abandon(&apps),
+            Ok(io) => socket.run(TokioIo::new(io), Bytes::new(), draining).await,
+            // Its client left before it had the answer.
+            Err(_) => drop(socket),
         }
     });
 }
