@@ -161,7 +161,9 @@ fn a_connection_serves_one_request_after_the_other_and_keeps_nothing() {
     }
     // Code that catches the cancellation.
     let stubborn = "do $$ begin loop begin perform pg_sleep(1); exception when query_canceled then null; end; end loop; end $$";
-    assert_eq!(server.post("/pg/run", &json!({"statement": stubborn}).to_string()).status, 504);
+    let answer = server.post("/pg/run", &json!({"statement": stubborn}).to_string());
+    // The statement and the handler have the same deadline: the handler may hear of it just before its own.
+    assert!(answer.status == 504 || answer.json()[0] == "StatementCancelled", "{}", answer.text());
     let left =
         "select count(*) from pg_stat_activity where query like 'do $$ begin loop%' and state = 'active'";
     until(|| run(&server, left, json!([])) == json!([{"count": 0}]));

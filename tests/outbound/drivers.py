@@ -1,4 +1,4 @@
-"""An app that speaks to servers with drivers of PyPI and of Python, none of which knows the sandbox."""
+"""An app that speaks to servers with drivers of PyPI and of Python, as they are."""
 
 import asyncio
 import smtplib
