@@ -1,0 +1,33 @@
+"""WebSockets of an ASGI app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..websockets import WebSocket, WebSocketDisconnect
+from .asgi_http import ClientGone
+from .asgi_scope import websocket_scope
+
+__all__ = ["asgi_socket_handler"]
+
+
+def asgi_socket_handler(app: Callable[..., Any]) -> Callable[[WebSocket], Any]:
+    """The handler of all WebSockets of an ASGI app."""
+
+    async def handle(websocket: WebSocket) -> None:
+        async def send(message: Mapping[str, Any]) -> None:
+            if message["type"] == "websocket.close" and message.get("code", 0) is None:
+                message = {**message, "code": 1000}
+            try:
+                await websocket.send(message)
+            except WebSocketDisconnect:
+                raise ClientGone from None
+
+        try:
+            await app(websocket_scope(websocket), websocket.receive, send)
+        except ClientGone as exc:
+            # What it raises for a client that is gone is no failure.
+            raise WebSocketDisconnect(1006) from exc
+
+    return handle
