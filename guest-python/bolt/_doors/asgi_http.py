@@ -20,7 +20,7 @@ from .asgi_scope import http_scope
 from .responses import FinishedResponse, FlowingResponse, Pairs
 from .tasks import end_task, next_round, start
 
-__all__ = ["ClientGone", "asgi_handler"]
+__all__ = ["ClientGone", "asgi_handler", "is_of_leaving"]
 
 # What the app has sent.
 _NOTHING, _HEAD, _PART, _ALL = range(4)
@@ -33,6 +33,8 @@ _MOST = 64 * 1024
 # until it ends the interpreter.
 _GRACE = 0.5
 _BODILESS = frozenset({204, 205, 304})
+# What frameworks raise for a client that is gone.
+_LEAVING = frozenset({"ClientDisconnect", "WebSocketDisconnect"})
 _DISCONNECT = {"type": "http.disconnect"}
 
 
@@ -56,24 +58,25 @@ def asgi_handler(app: Callable[..., Any]) -> Callable[[Request], Any]:
 class Exchange:
     """A request, and the messages of its app."""
 
+    # Defaults: what most requests do not set costs them nothing.
+    _state = _NOTHING
+    _status = 0
+    _content_type = ""
+    # Bytes of the parts that wait here, and of the one that the client is being sent.
+    _size = _taken = 0
+    _exits: Exits | None = None
+    _is_gone = _is_read = False
+    # Those who wait: the handler or the body for parts, the app for room, or for the end.
+    _reader: asyncio.Future[None] | None = None
+    _news: asyncio.Event | None = None
+    _inflow: AsyncGenerator[bytes] | None = None
+    _failure: HTTPException | None = None
+    _task: Any = None
+
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._state = _NOTHING
-        self._status = 0
         self._pairs: Pairs = []
-        self._content_type = ""
         self._parts: list[bytes] = []
-        # Bytes of the parts that wait here, and of the one that the client is being sent.
-        self._size = self._taken = 0
-        self._task: Any = None
-        self._exits: Exits | None = None
-        self._is_gone = False
-        # Those who wait: the handler or the body for parts, the app for room, or for the end.
-        self._reader: asyncio.Future[None] | None = None
-        self._news: asyncio.Event | None = None
-        self._inflow: AsyncGenerator[bytes] | None = None
-        self._is_read = False
-        self._failure: HTTPException | None = None
 
     # What the app calls.
 
@@ -296,7 +299,7 @@ class Exchange:
         if task.cancelled():
             return
         raised = task.exception()
-        if raised is not None and not (self._is_gone and _is_of_leaving(raised)):
+        if raised is not None and not (self._is_gone and is_of_leaving(raised)):
             service().complain(raised, "")
 
 
@@ -323,7 +326,7 @@ class _Parts(AsyncGenerator[bytes]):
             await self._exchange.close()
 
 
-def _is_of_leaving(exc: BaseException) -> bool:
+def is_of_leaving(exc: BaseException) -> bool:
     """Whether an app raised because its client is gone."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [exc]
@@ -332,7 +335,7 @@ def _is_of_leaving(exc: BaseException) -> bool:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, ClientGone) or type(one).__name__ == "ClientDisconnect":
+        if isinstance(one, ClientGone) or type(one).__name__ in _LEAVING:
             return True
         pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
     return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..websockets import WebSocket, WebSocketDisconnect
-from .asgi_http import ClientGone
+from ..websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from .asgi_http import ClientGone, is_of_leaving
 from .asgi_scope import websocket_scope
 
 __all__ = ["asgi_socket_handler"]
@@ -26,8 +26,15 @@ def asgi_socket_handler(app: Callable[..., Any]) -> Callable[[WebSocket], Any]:
 
         try:
             await app(websocket_scope(websocket), websocket.receive, send)
-        except ClientGone as exc:
+        except Exception as exc:
             # What it raises for a client that is gone is no failure.
-            raise WebSocketDisconnect(1006) from exc
+            if _is_over(websocket) and is_of_leaving(exc):
+                raise WebSocketDisconnect(1006) from exc
+            raise
 
     return handle
+
+
+def _is_over(websocket: WebSocket) -> bool:
+    over = WebSocketState.DISCONNECTED
+    return websocket.client_state is over or websocket.application_state is over
