@@ -158,6 +158,21 @@ def test_parts_that_take_time_flow(host: ForeignHost):
     assert host.streams.calls[-1] == "close 7 ok" and not host.complaints
 
 
+def test_the_head_does_not_wait_for_a_late_body(host: ForeignHost):
+    async def app(scope, receive, send):
+        await send(START)
+        await asyncio.sleep(float(scope["path"][1:]))
+        await send(part(b"a"))
+
+    host.serve(without_lifespan(app))
+    host.start("GET", "/1")
+    answer = host.answer(2)
+    assert (answer.status, answer.kind, answer.body) == (200, "stream", b"")
+    assert host.answer().body == b"a"
+    answer = host.request("GET", "/0.01")
+    assert (answer.kind, answer.body) == ("whole", b"a")
+
+
 def test_a_client_that_does_not_read_stops_the_app(host: ForeignHost):
     sent = []
 

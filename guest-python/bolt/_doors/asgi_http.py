@@ -24,6 +24,8 @@ __all__ = ["ClientGone", "asgi_handler", "is_of_leaving"]
 
 # What the app has sent.
 _NOTHING, _HEAD, _PART, _ALL = range(4)
+# Seconds that a head waits for the first part of its body, with which it may be sent as a whole.
+_PATIENCE = 0.02
 # Rounds of the loop in which an app may complete a response that it sends in parts, as middleware
 # does that passes parts on from one task to another.
 _ROUNDS = 12
@@ -122,6 +124,7 @@ class Exchange:
                 raise _misplaced("http.response.start", kind)
             self._begin(message)
             self._state = _HEAD
+            self._tell()
             return
         if state is _ALL:
             raise RuntimeError(f"{kind!r} was sent after the response was complete")
@@ -209,8 +212,13 @@ class Exchange:
 
     async def _wait(self, task: asyncio.Task[Any]) -> None:
         try:
-            while self._state < _PART and not task.done():
+            while self._state < _HEAD and not task.done():
                 await self._sent()
+            if self._state is _HEAD and not task.done():
+                # Clients of events wait for the head, also when there is no event yet.
+                timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tell)
+                await self._sent()
+                timer.cancel()
             for _ in range(_ROUNDS):
                 if self._state is _ALL or task.done() or self._size > _MOST:
                     break

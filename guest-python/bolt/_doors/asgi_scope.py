@@ -22,9 +22,10 @@ def server_of(headers: list[tuple[str, str]], scheme: str) -> tuple[str, int]:
     for name, value in headers:
         if name == "host":
             host, colon, port = value.rpartition(":")
-            if colon and port.isdigit():
-                return host, int(port)
-            return value, _PORTS[scheme]
+            if not (colon and port.isdigit()):
+                host, port = value, ""
+            # An address of version 6 stands in brackets only in URLs.
+            return host.strip("[]"), int(port) if port else _PORTS[scheme]
     return "localhost", _PORTS[scheme]
 
 

@@ -13,6 +13,8 @@ __all__ = ["call_in_place", "finish_coroutine", "pace", "restore"]
 
 # Seconds that functions may take before the other requests of the interpreter have a turn.
 _TURN = 0.001
+# How often a coroutine may let others have a turn, who have none before its caller returns.
+_TURNS = 1000
 
 # The loops beside which functions run now, the innermost last.
 _beside: list[Any] = []
@@ -57,14 +59,13 @@ def finish_coroutine(awaitable: Awaitable[Any], caller: str) -> Any:
     # In the task of the caller, if there is one, and in its context.
     events._set_running_loop(loop)
     try:
-        while True:
+        # Of those that only let others have a turn, some wait for what these others do.
+        for _ in range(_TURNS):
             waits_for = coroutine.send(None)
-            if waits_for is None:
-                # For the others to have a turn, who have none before the function returns.
-                continue
-            if not waits_for.done():
-                break
-            waits_for._asyncio_future_blocking = False
+            if waits_for is not None:
+                if not waits_for.done():
+                    break
+                waits_for._asyncio_future_blocking = False
         coroutine.close()
     except StopIteration as stop:
         return stop.value
