@@ -1,7 +1,7 @@
 """What can be rehearsed of a foreign app before the snapshot: that a page is not there.
 
-Handlers of the app may have side effects, which would be in the snapshot. So the app is asked only if
-its framework says that it has no handler for the page. Its middleware runs.
+Handlers of the app may have side effects, which would be in the snapshot. So the app is asked only
+if its framework says that it has no handler for the page. Its middleware runs.
 """
 
 from __future__ import annotations

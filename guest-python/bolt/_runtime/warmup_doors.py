@@ -1,7 +1,7 @@
 """Rehearses the apps of other frameworks before the snapshot is taken.
 
-The doors are rehearsed with apps that stand in for the real ones. The real ones are asked for a page
-that is not there, if no handler runs for it. Their lifespans are not entered.
+The doors are rehearsed with apps that stand in for the real ones. The real ones are asked for a
+page that is not there, if no handler runs for it. Their lifespans are not entered.
 """
 
 from __future__ import annotations
@@ -85,7 +85,17 @@ def warm_up_doors(
 
 
 def _wire(path: str) -> bytes:
-    sent = ("GET", "http", path, "a=1", _HEADERS, ("127.0.0.1", 50_000), {}, b"", "")
+    sent: tuple[Any, ...] = (
+        "GET",
+        "http",
+        path,
+        "a=1",
+        _HEADERS,
+        ("127.0.0.1", 50_000),
+        {},
+        b"",
+        "",
+    )
     return dumps((sent,))
 
 
