@@ -1,4 +1,4 @@
-"""What an app is told here, and what it is told by the servers that others use: wsgiref and uvicorn."""
+"""What apps are told here, and by the servers that others use: wsgiref and uvicorn."""
 
 import asyncio
 import contextlib
