@@ -52,7 +52,13 @@ class ForeignHost:
     def complain(self, exc: BaseException, handler: str) -> None:
         self.complaints.append(failure_text(exc, handler))
 
+    def end(self) -> None:
+        """The interpreter ends: leave the lifespans of the app."""
+        for lifespan in {life for route in self.api.routes for life in route.plan.lifespans}:
+            self.streams.clock.run(lifespan.leave())
+
     def serve(self, app: Any, interface: str | None = None) -> None:
+        self.end()
         self.api = app if isinstance(app, BoltAPI) else BoltAPI.serving(app, interface)
 
     def start(
@@ -148,6 +154,7 @@ def foreign_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForeignHost]:
             object(), line.Service(_nothing, _nothing, _nothing, _nothing, made.complain, _nothing)
         )
         yield made
+        made.end()
         line.install(None, None)
 
 

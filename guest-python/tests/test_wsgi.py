@@ -1,5 +1,6 @@
 """Apps of WSGI behind the host: their environ, what they return, and how responses end."""
 
+import contextvars
 import sys
 from typing import Any
 
@@ -156,6 +157,20 @@ def test_a_generator_starts_the_response_when_it_is_iterated(host: ForeignHost):
     host.serve(app)
     answer = host.request()
     assert (answer.status, answer.body, answer.kind) == (202, b"ab", "stream")
+
+
+def test_all_of_an_iterable_runs_in_one_context(host: ForeignHost):
+    name = contextvars.ContextVar("name", default="none")
+
+    def app(environ, start_response):
+        token = name.set("request")
+        start_response("200 OK", PLAIN)
+        yield b"a"
+        yield name.get().encode()
+        name.reset(token)
+
+    host.serve(app)
+    assert host.request().body == b"arequest" and not host.complaints
 
 
 def test_what_write_takes_comes_first(host: ForeignHost):

@@ -269,18 +269,18 @@ class Exchange:
     async def close(self) -> None:
         """Nobody takes more parts. The app may go on, if they were all."""
         task = self._task
+        if task is None:
+            return
         if self._state is _ALL and not self._parts:
             if task.done():
                 self._log(task)
             elif self._exits is not None:
                 self._exits.background.add_task(self._rest)
             return
-        was_told = task.done()
         self._leave()
         self._parts.clear()
         await end_task(task, _GRACE)
-        if not was_told:
-            self._log(task)
+        self._log(task)
 
     async def _rest(self) -> None:
         """What the app does after its response, until its end. Raises what it raises."""
@@ -288,6 +288,8 @@ class Exchange:
 
     def _unanswered(self, task: asyncio.Task[Any]) -> BaseException:
         """Why there is no response, or no end of it."""
+        # With its exception the task would refer to itself, and iterators of the app would not end.
+        self._task = None
         if self._failure is not None:
             return self._failure
         if task.cancelled():
@@ -304,6 +306,7 @@ class Exchange:
 
     def _log(self, task: asyncio.Task[Any]) -> None:
         """Log what an app has raised although it has answered, or has nobody to answer."""
+        self._task = None
         if task.cancelled():
             return
         raised = task.exception()

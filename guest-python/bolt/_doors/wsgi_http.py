@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextvars import Context, copy_context
 from typing import Any, NoReturn
 
 from .._responses.response import Response
@@ -20,8 +21,10 @@ def wsgi_handler(app: Callable[..., Any]) -> Callable[[Request], Any]:
     """The handler of all requests to a WSGI app."""
 
     def handle(request: Request) -> Response:
-        call = _Call(request.method == "HEAD")
-        return call.respond(app(make_environ(request), call.start_response))
+        # Of its own, because all of an iterable has to run in one context: what a framework sets at
+        # its beginning, it resets at its end.
+        context = copy_context()
+        return context.run(_Call(request.method == "HEAD", context).run, app, request)
 
     return handle
 
@@ -29,8 +32,9 @@ def wsgi_handler(app: Callable[..., Any]) -> Callable[[Request], Any]:
 class _Call:
     """What an app has said about its response."""
 
-    def __init__(self, is_head: bool) -> None:
+    def __init__(self, is_head: bool, context: Context) -> None:
         self._is_head = is_head
+        self._context = context
         self._status = 0
         self._pairs: Pairs = []
         self._content_type = ""
@@ -73,7 +77,11 @@ class _Call:
     def _write(self, data: bytes) -> None:
         self._written.append(_checked(data))
 
-    def respond(self, result: Iterable[bytes]) -> Response:
+    def run(self, app: Callable[..., Any], request: Request) -> Response:
+        """Call the app, and make a response of what it returns."""
+        return self._respond(app(make_environ(request), self.start_response))
+
+    def _respond(self, result: Iterable[bytes]) -> Response:
         """The response of an app from what it has returned."""
         if isinstance(result, (bytes, bytearray, str)):
             raise TypeError(
@@ -127,20 +135,29 @@ class _Call:
         return FinishedResponse(self._status, self._pairs, self._content_type, body)
 
     def _flowing(self, taken: list[bytes], parts: Iterator[bytes], result: Any) -> Response:
-        flow = _Flow(taken, parts, result)
+        flow = _Flow(taken, parts, result, self._context)
         return FlowingResponse(self._status, self._pairs, self._content_type, flow)
 
 
 class _Flow(Generator[bytes]):
     """The parts of a response. No generator: one that has not begun would close nothing."""
 
-    def __init__(self, taken: list[bytes], parts: Iterator[bytes], result: Any) -> None:
+    def __init__(
+        self, taken: list[bytes], parts: Iterator[bytes], result: Any, context: Context
+    ) -> None:
+        self._context = context
         self._taken = taken
         self._parts = parts
         self._result = result
 
     def send(self, value: object) -> bytes:
-        return self._taken.pop(0) if self._taken else _checked(next(self._parts))
+        return self._taken.pop(0) if self._taken else self._next()
+
+    def _next(self) -> bytes:
+        part = self._context.run(next, self._parts, None)
+        if part is None:
+            raise StopIteration
+        return _checked(part)
 
     def throw(self, *given: Any) -> NoReturn:
         self.close()
@@ -149,7 +166,7 @@ class _Flow(Generator[bytes]):
     def close(self) -> None:
         result, self._result = self._result, None
         if result is not None:
-            _close(result)
+            self._context.run(_close, result)
 
 
 def _checked(part: Any) -> bytes:
