@@ -59,6 +59,28 @@ def test_the_scope_of_a_request(host: ForeignHost):
     ]
 
 
+def test_characters_that_are_not_escaped(host: ForeignHost):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((scope["path"], scope["raw_path"], scope["query_string"]))
+        await send(START)
+        await send(part(b""))
+
+    host.serve(without_lifespan(app))
+    host.request("GET", "/é", query="ü")
+    assert seen == [("/é", "/é".encode(), "ü".encode())]
+
+    def wsgi(environ, start_response):
+        seen.append((environ["PATH_INFO"], environ["QUERY_STRING"], environ["RAW_URI"]))
+        start_response("200 OK", [])
+        return []
+
+    host.serve(wsgi)
+    host.request("GET", "/é", query="ü")
+    assert seen[1] == ("/\xc3\xa9", "\xc3\xbc", "/\xc3\xa9?\xc3\xbc")
+
+
 def test_a_mounted_app_has_a_root_path_and_the_state_of_the_outer_one(host: ForeignHost):
     seen = []
 

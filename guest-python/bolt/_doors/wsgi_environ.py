@@ -41,16 +41,16 @@ def make_environ(request: Request) -> dict[str, Any]:
     environ = _FIXED.copy()
     script: str = request._prefix + request.app.root_path
     path: str = request._prefix + request._raw_path
-    if "%" in path or script:
+    if "%" in path or script or not path.isascii():
         path, script = _decoded(path), _decoded(script)
         path = path.removeprefix(script)
         environ["SCRIPT_NAME"] = script
     headers: list[tuple[str, str]] = request._raw_headers
-    target = request._prefix + request._raw_path
+    target, query = _latin1(request._prefix + request._raw_path), _latin1(request._query)
     name, port = server_of(headers, request._scheme)
     environ["REQUEST_METHOD"] = request.method
     environ["PATH_INFO"] = path
-    environ["QUERY_STRING"] = query = request._query
+    environ["QUERY_STRING"] = query
     environ["REQUEST_URI"] = environ["RAW_URI"] = f"{target}?{query}" if query else target
     environ["SERVER_NAME"] = name
     environ["SERVER_PORT"] = str(port)
@@ -76,6 +76,11 @@ def make_environ(request: Request) -> dict[str, Any]:
 def _decoded(path: str) -> str:
     """A path as WSGI has it: each byte as the character of the same number."""
     return unquote_to_bytes(path).decode("latin-1")
+
+
+def _latin1(text: str) -> str:
+    """As `_decoded`, with its escapes."""
+    return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def _add_input(environ: dict[str, Any], request: Request) -> None:
