@@ -17,10 +17,11 @@ from .._websockets.line import service
 from ..exceptions import HTTPException
 from ..requests import Request
 from .asgi_scope import http_scope
+from .client_gone import ClientGone, is_of_leaving
 from .responses import FinishedResponse, FlowingResponse, Pairs
 from .tasks import end_task, next_round, start
 
-__all__ = ["ClientGone", "asgi_handler", "is_of_leaving"]
+__all__ = ["asgi_handler"]
 
 # What the app has sent.
 _NOTHING, _HEAD, _PART, _ALL = range(4)
@@ -35,16 +36,7 @@ _MOST = 64 * 1024
 # until it ends the interpreter.
 _GRACE = 0.5
 _BODILESS = frozenset({204, 205, 304})
-# What frameworks raise for a client that is gone.
-_LEAVING = frozenset({"ClientDisconnect", "WebSocketDisconnect"})
 _DISCONNECT = {"type": "http.disconnect"}
-
-
-class ClientGone(OSError):
-    """The client of a response is gone, so nothing more can be sent."""
-
-    def __init__(self) -> None:
-        super().__init__("the client is gone")
 
 
 def asgi_handler(app: Callable[..., Any]) -> Callable[[Request], Any]:
@@ -335,21 +327,6 @@ class _Parts(AsyncGenerator[bytes]):
         if not self._is_closed:
             self._is_closed = True
             await self._exchange.close()
-
-
-def is_of_leaving(exc: BaseException) -> bool:
-    """Whether an app raised because its client is gone."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [exc]
-    while pending:
-        one = pending.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, ClientGone) or type(one).__name__ in _LEAVING:
-            return True
-        pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-    return False
 
 
 def _misplaced(expected: str, kind: str) -> RuntimeError:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..websockets import WebSocket, WebSocketDisconnect, WebSocketState
-from .asgi_http import ClientGone, is_of_leaving
 from .asgi_scope import websocket_scope
+from .client_gone import ClientGone, is_of_leaving
 
 __all__ = ["asgi_socket_handler"]
 
