@@ -28,6 +28,11 @@ CHANGED = (
     "requests.adapters:HTTPAdapter",
     "httpx:HTTPTransport",
     "httpx:AsyncHTTPTransport",
+    "concurrent.futures.thread:ThreadPoolExecutor",
+    "anyio.to_thread",
+    "anyio.from_thread",
+    "asgiref.sync:SyncToAsync",
+    "asgiref.sync:AsyncToSync",
 )
 
 

@@ -64,6 +64,7 @@ def failure(source: str, folder: Path) -> BaseException:
         ("from bolt import Router\nRouter().add_middleware(int)", '@api.middleware("http")'),
         ("from fastapi.staticfiles import StaticFiles", "--files /static=FOLDER"),
         ("from starlette.routing import Route", "from bolt import APIRouter"),
+        ("import starlette.applications", "run its apps as they are"),
         ("try:\n    import yaml\nexcept ImportError:\n    import fastapi", "from bolt import"),
         ("from pydantic import BaseModel", "class Item(Struct)"),
         ("from pydantic_settings import BaseSettings", "os.environ"),
@@ -117,6 +118,10 @@ def failure(source: str, folder: Path) -> BaseException:
 def test_a_mistake_gets_a_hint(
     source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in list(sys.modules):
+        # Other tests may have imported parts of them.
+        if name.partition(".")[0] in MISSING:
+            monkeypatch.delitem(sys.modules, name)
     for name in MISSING:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(os, "fork", getattr(os, "fork", None), raising=False)

@@ -18,6 +18,7 @@ mod drivers;
 mod examples;
 mod files;
 mod flatten;
+mod foreign;
 mod handlers;
 mod http;
 mod keys;

@@ -104,6 +104,8 @@ class BoltAPI(Routes):
         self.state: Any = type("State", (), {})()
         self.routes: list[Route] = []
         self.mounted: list[tuple[str, BoltAPI]] = []
+        # The app of another framework to which it passes all requests.
+        self.foreign: Any = None
         self._taken: dict[tuple[str, str], Route] = {}
         self._outer: list[tuple[BoltAPI, str]] = []
 
@@ -161,8 +163,34 @@ class BoltAPI(Routes):
         """
         self.middleware()(make_middleware(cls, args, options))
 
-    def mount(self, path: str, api: BoltAPI) -> None:
-        """Serve another application below a path.
+    @classmethod
+    def serving(cls, app: Any, interface: str | None = None) -> BoltAPI:
+        """An application that passes all requests to an app of ASGI or WSGI.
+
+        app: such an app, or an `ASGIApp` or a `WSGIApp`, which have options.
+        interface: "asgi" or "wsgi", for an app that does not say which it is. Raises TypeError if
+            there is no app, or if it does not say.
+        """
+        # Late: most apps are none of another framework.
+        from .._doors.apps import foreign_app
+        from .._doors.door import door_lifespan, door_routes
+
+        foreign = foreign_app(app, interface)
+        api = cls(
+            foreign.title,
+            lifespan=door_lifespan(foreign),
+            redirect_slashes=False,
+            openapi_url=None,
+        )
+        api.foreign = foreign
+        for route in door_routes(foreign):
+            api.declare(route)
+        return api
+
+    def mount(self, path: str, api: Any, interface: str | None = None) -> None:
+        """Serve another application below a path: a BoltAPI, or an app of ASGI or WSGI.
+
+        interface: see `serving`.
 
         It has its own exception handlers, also for 404, 405 and 422 below the path, and its own
         description and pages of it. The middleware and the lifespan of this application are around
@@ -174,6 +202,8 @@ class BoltAPI(Routes):
         path = path.rstrip("/")
         if path and not path.startswith("/"):
             raise ValueError(f"an application is mounted on a path such as '/shop', not {path!r}")
+        if not isinstance(api, BoltAPI):
+            api = BoltAPI.serving(api, interface)
         if self is api or self._is_inside(api):
             raise ValueError(f"{self.title!r} cannot be mounted inside of itself, on {path!r}")
         self.mounted.append((path, api))

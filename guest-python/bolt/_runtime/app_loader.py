@@ -8,6 +8,7 @@ import traceback
 from typing import Any, NoReturn
 
 from .._app.application import BoltAPI
+from .._doors.interface import is_foreign
 from ..exceptions import BuildError
 from .hints import with_hint
 from .tracebacks import formatted, missing_variable
@@ -17,8 +18,9 @@ __all__ = ["LoadError", "import_app", "refuse_build"]
 # The host looks for this mark before each line of a build error.
 _ERROR_MARK = "bolt-build-error:"
 
-# The attribute that the host passes when its user names none.
+# The attribute that the host passes when its user names none, and what is tried then.
 _DEFAULT = "api"
+_USUAL = ("api", "app", "application")
 
 
 class LoadError(Exception):
@@ -26,21 +28,44 @@ class LoadError(Exception):
 
 
 def import_app(module: str, attribute: str) -> BoltAPI:
-    """The application. Raises LoadError."""
+    """The application, or one that passes all requests to that of another framework.
+
+    Raises LoadError.
+    """
     try:
-        api: Any = importlib.import_module(module)
-        if attribute == _DEFAULT and not hasattr(api, _DEFAULT):
-            # The usual name in a FastAPI app.
-            attribute = "app" if isinstance(getattr(api, "app", None), BoltAPI) else attribute
+        loaded: Any = importlib.import_module(module)
+        if attribute == _DEFAULT:
+            attribute = _usual_name(loaded)
+        found = loaded
         for part in attribute.split("."):
-            api = getattr(api, part)
+            found = getattr(found, part)
     except BaseException as exc:
         raise LoadError(_failure(exc, module, attribute)) from None
-    if not isinstance(api, BoltAPI):
+    if isinstance(found, BoltAPI):
+        return found
+    try:
+        return BoltAPI.serving(found)
+    except TypeError as exc:
         raise LoadError(
-            f"{module}:{attribute} is a {type(api).__name__}, not a BoltAPI: give --app module:attr"
-        )
-    return api
+            f"{module}:{attribute} is a {type(found).__name__}, not a BoltAPI and no app of ASGI "
+            f"or WSGI: give --app module:attr ({exc})"
+        ) from None
+
+
+def _usual_name(module: Any) -> str:
+    """The name of the application, which its user does not give.
+
+    A BoltAPI is preferred: a module may have the app that it mounts there as well.
+    """
+    there = [name for name in _USUAL if hasattr(module, name)]
+    for name in there:
+        if isinstance(getattr(module, name), BoltAPI):
+            return name
+    for name in there:
+        # A module or a class may have such a name, too.
+        if is_foreign(getattr(module, name)):
+            return name
+    return there[0] if there else _DEFAULT
 
 
 def refuse_build(text: str) -> NoReturn:
@@ -62,8 +87,8 @@ def _failure(exc: BaseException, module: str, attribute: str) -> str:
         and exc.__traceback__.tb_next is None
     ):
         return (
-            f"{module} has no attribute {attribute}: call the BoltAPI `api` or `app`, "
-            f"or give --app {module}:attr"
+            f"{module} has no attribute {attribute}: call the BoltAPI `api` or `app`, or one of "
+            f"ASGI or WSGI `app` or `application`, or give --app {module}:attr"
         )
     told = traceback.TracebackException.from_exception(exc)
     # Without the frames of the import system, and the two frames that called it.

@@ -40,6 +40,7 @@ from .._datastructures import uploads
 from .._dependencies.after_response import Exits, pending
 from .._kv import host as kv
 from .._kv.host import waiting as commands
+from .._routing.route import Route
 from .._serialization.replies import encode_exception, encode_reply
 from .._sql import host as sql
 from .._sql.host import waiting as statements
@@ -68,6 +69,7 @@ from .randomness import Generators
 from .snapshot import CodeStates, LastArguments, fill_holes, gather_code, immortalize
 from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
+from .warmup_doors import foreign_routes, warm_up_doors
 from .warmup_kv import warm_up_kv
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 from .warmup_sql import warm_up_sql
@@ -410,6 +412,7 @@ class Handlers:
 
 _late_imports = LateImporter()
 _warmups: list[tuple[int, WarmupCall]] = []
+_foreign: list[Route] = []
 _generators = Generators()
 
 
@@ -432,6 +435,7 @@ def load(module: str, attribute: str, variables: Mapping[str, str] | None = None
         item = warmup_call(route)
         if item is not None:
             _warmups.append((route.id, item))
+    _foreign.extend(foreign_routes(api))
     _install_late_imports(compiled=False)
     _late_imports.add_folder(APP_FOLDER)
     forget_folders()
@@ -508,6 +512,7 @@ def _settle() -> None:
     del cold
     _rehearse()
     _warmups.clear()
+    _foreign.clear()
     gc.collect()
     immortalize()
     gc.collect()
@@ -519,6 +524,7 @@ def _rehearse() -> None:
     handlers = Handlers()
     parked = Err((1, 1))
     warm_up(handlers, _routes, _warmups, _pump, runtime, parked, _generators.seed)
+    warm_up_doors(handlers, _routes, _foreign, _loop, runtime, parked)
     warm_up_sql(host_sql, runtime, handlers, _routes, _pump, parked)
     warm_up_kv(host_kv, runtime)
 

@@ -45,6 +45,10 @@ SAME_PARTS = frozenset(
         "websockets",
     }
 )
+STARLETTE = (
+    " Or run its apps as they are: `pip install --target . starlette` in the app's folder puts it "
+    "there."
+)
 _MIDDLEWARE = (
     "of middleware classes there is `bolt.sessions.SessionMiddleware`: for anything else write a "
     'function `@api.middleware("http") async def f(request, call_next)` that sets the headers, or '

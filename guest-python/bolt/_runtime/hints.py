@@ -128,7 +128,8 @@ def _of_module(exc: ModuleNotFoundError) -> str | None:
     name = str(exc.name)
     top = name.partition(".")[0]
     if top in _FRAMEWORKS:
-        return _of_framework(_imported(exc.__traceback__) or name)
+        said = _of_framework(_imported(exc.__traceback__) or name)
+        return said + texts.STARLETTE if top == "starlette" else said
     for known in (name, top):
         if known in texts.MODULES:
             return texts.MODULES[known]

@@ -1,9 +1,11 @@
-"""`DoorFinder`: changes the modules of HTTP clients as soon as they are imported.
+"""`DoorFinder`: changes modules that need what the sandbox lacks as soon as they are imported.
 
-A door is a module of this package. It replaces the functions of a client that open a connection
-with ones that go through the host. An app binds names while it is imported (`from http.client
+A door is a module of this package or of `bolt._threads`. It replaces the functions of an HTTP
+client that open a connection with ones that go through the host, and functions that start threads
+with ones that call functions in place. An app binds names while it is imported (`from http.client
 import HTTPSConnection`), and a handler may be the first to import a client, so a door is opened
-right after its module has run, in whichever import that is. An app that imports no such module
+right after its module has run, in whichever import that is.
+An app that imports no such module
 pays for none of them.
 """
 
@@ -17,7 +19,9 @@ from typing import Any
 
 __all__ = ["DOORS", "DoorFinder", "install_doors"]
 
-# The modules of clients, and the door of each.
+_THREADS = "bolt._threads"
+
+# The modules of clients and of what starts threads, and the door of each.
 DOORS = {
     "http.client": "http_client",
     "urllib.request": "urllib_request",
@@ -25,11 +29,15 @@ DOORS = {
     "urllib3.connectionpool": "urllib3_pool",
     "requests.adapters": "requests",
     "httpx": "httpx",
+    "concurrent.futures.thread": f"{_THREADS}.futures",
+    "anyio.to_thread": f"{_THREADS}.anyio_to_thread",
+    "anyio.from_thread": f"{_THREADS}.anyio_from_thread",
+    "asgiref.sync": f"{_THREADS}.asgiref_sync",
 }
 
 
 def install_doors() -> None:
-    """From now on imported clients go through the host. The ones that are there do so at once."""
+    """From now on doors are opened. Those of modules that are there are opened at once."""
     for name, door in DOORS.items():
         module = sys.modules.get(name)
         if module is not None:
@@ -39,7 +47,8 @@ def install_doors() -> None:
 
 
 def _open(door: str, module: ModuleType) -> None:
-    importlib.import_module(f"{__package__}.{door}").open_door(module)
+    name = door if door.startswith(_THREADS) else f"{__package__}.{door}"
+    importlib.import_module(name).open_door(module)
 
 
 class DoorFinder:

@@ -1,0 +1,1 @@
+"""Doors for apps that other frameworks made: ASGI and WSGI."""

@@ -1,0 +1,112 @@
+//! Apps of other frameworks, as they are: Starlette and Flask behind the doors of ASGI and WSGI.
+
+use crate::common::packages::app_with_packages;
+use crate::common::tenants::until;
+use crate::common::websocket::Socket;
+use crate::common::{Connection, Server};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const PACKAGES: [&str; 2] = ["starlette==1.10.0", "Flask==3.1.3"];
+
+/// All of them are in one folder, so that none changes while another is built.
+fn app(name: &str) -> PathBuf {
+    let [mounted, asgi, wsgi] = ["mounted", "asgi", "wsgi"]
+        .map(|name| app_with_packages("foreign", &format!("tests/foreign/{name}.py"), &PACKAGES));
+    match name {
+        "asgi" => asgi,
+        "wsgi" => wsgi,
+        _ => mounted,
+    }
+}
+
+fn events(server: &Server) -> Vec<String> {
+    let told = server.get("/own").json();
+    told["events"].as_array().unwrap().iter().map(|event| event.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_app_of_starlette_runs_as_it_is() {
+    let server = Server::start(&app("mounted"), &["--workers", "1", "--instances", "1"]);
+    let mut connection = server.connect();
+    let answer = connection.send("GET", "/star/hello?a=1&b=%C3%A4", &[("x-own", "me")], b"");
+    assert_eq!(
+        (answer.status, answer.json()),
+        (
+            200,
+            json!({
+                "path": "/star/hello", "query": {"a": "1", "b": "ä"}, "header": "me", "state": "at the start",
+                "in place": 42
+            })
+        )
+    );
+    assert_eq!(connection.get("/star/nowhere").status, 404);
+    assert_eq!(connection.send("DELETE", "/star/hello", &[], b"").status, 405);
+    let body = "ab".repeat(300_000);
+    let answer = connection.send("POST", "/star/echo", &[("content-type", "text/plain")], body.as_bytes());
+    assert_eq!((answer.status, answer.text()), (200, body.to_uppercase()));
+    // What it does after its response.
+    assert_eq!(connection.get("/star/later").text(), "soon");
+    until(|| events(&server).contains(&"worked".to_owned()));
+    // A client that leaves.
+    let mut leaving = server.connect();
+    assert_eq!(leaving.open("GET", "/star/slow", &[], b"").status, 200);
+    assert_eq!(leaving.chunk().unwrap().unwrap(), b"0\n");
+    drop(leaving);
+    until(|| events(&server).contains(&"left".to_owned()));
+    assert_eq!(connection.get("/star/fails").status, 500);
+    assert!(server.log_with("a mistake of the Starlette app").contains("mounted.py"));
+    let mut socket = Socket::accepted_as(&server, "/star/chat/blue", "talk");
+    socket.send("hi");
+    assert_eq!(socket.text(), "blue: hi");
+    drop(socket);
+    until(|| events(&server).contains(&"chat ended".to_owned()));
+    let refused = Socket::open(&server, "/star/chat/blue?key=wrong", &[]).1;
+    assert_eq!(refused.status, 403);
+    assert_eq!(events(&server).iter().filter(|event| *event == "started").count(), 1);
+    server.assert_no_panic("starlette");
+}
+
+#[test]
+fn an_app_of_flask_runs_as_it_is() {
+    let server = Server::start(&app("mounted"), &["--workers", "1"]);
+    let mut connection = server.connect();
+    let hello = |connection: &mut Connection, method: &str, headers: &[(&str, &str)], body: &[u8]| -> Value {
+        let answer = connection.send(method, "/flask/hello/ann%20b?a=1&a=2", headers, body);
+        assert_eq!(answer.status, 200);
+        answer.json()
+    };
+    let told = |method: &str, form: Value| {
+        json!({
+            "name": "ann b", "args": {"a": ["1", "2"]}, "form": form, "root": "/flask", "url": "/hello/ann b",
+            "method": method
+        })
+    };
+    assert_eq!(hello(&mut connection, "GET", &[], b""), told("GET", json!({})));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(
+        hello(&mut connection, "POST", &form, b"x=%C3%A4&y=2"),
+        told("POST", json!({"x": "ä", "y": "2"}))
+    );
+    assert_eq!(connection.get("/flask/lines").text(), "0\n1\n2\n3\n4\n");
+    let file = [("content-type", "multipart/form-data; boundary=b")];
+    let body =
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--b--\r\n";
+    let kept = connection.send("POST", "/flask/upload", &file, body.as_bytes());
+    assert_eq!(kept.json(), json!({"name": "a.txt", "size": 5}));
+    assert_eq!(connection.get("/flask/teapot").status, 418);
+    assert_eq!(connection.get("/flask/nowhere").status, 404);
+    assert_eq!(connection.get("/flask/wrong").status, 500);
+    server.log_with("a mistake of the Flask app");
+    server.assert_no_panic("flask");
+}
+
+#[test]
+fn a_file_may_have_an_app_of_asgi_or_wsgi_alone() {
+    for (name, path) in [("asgi", "/a/b%2Fc"), ("wsgi", "a/b/c")] {
+        let server = Server::command(&["dev"], &app(name), &["--workers", "1"]);
+        let told = server.get("/a/b%2Fc").json();
+        let expected = if name == "asgi" { "/a/b/c" } else { path };
+        assert_eq!(told[name], expected, "{told}");
+    }
+}
