@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import Response as Bare
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -78,6 +79,10 @@ async def fails(asked: Request) -> PlainTextResponse:
     raise ValueError("a mistake of the Starlette app")
 
 
+async def bare(asked: Request) -> Bare:
+    return Bare(b"bytes")
+
+
 async def chat(socket: WebSocket) -> None:
     if socket.query_params.get("key") == "wrong":
         return await socket.close(4003)
@@ -96,6 +101,7 @@ api.mount(
             Route("/slow", slow),
             Route("/later", later),
             Route("/fails", fails),
+            Route("/bare", bare),
             WebSocketRoute("/chat/{room}", chat),
         ],
         middleware=[Middleware(GZipMiddleware, minimum_size=100_000)],

@@ -44,7 +44,9 @@ fn an_app_of_starlette_runs_as_it_is() {
     assert_eq!(connection.send("DELETE", "/star/hello", &[], b"").status, 405);
     let body = "ab".repeat(300_000);
     let answer = connection.send("POST", "/star/echo", &[("content-type", "text/plain")], body.as_bytes());
-    assert_eq!((answer.status, answer.text()), (200, body.to_uppercase()));
+    assert_eq!((answer.status, answer.text()), (200, &*body.to_uppercase()));
+    let bare = connection.get("/star/bare");
+    assert_eq!((bare.text(), bare.headers.get("content-type")), ("bytes", None));
     // What it does after its response.
     assert_eq!(connection.get("/star/later").text(), "soon");
     until(|| events(&server).contains(&"worked".to_owned()));

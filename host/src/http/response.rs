@@ -52,12 +52,14 @@ pub fn from_reply(reply: Reply) -> Result<HttpResponse, Fault> {
     let headers = response.headers_mut();
     if !bodiless {
         let content_type = match reply.content_type {
-            ContentType::Json => JSON,
+            ContentType::Json => Some(JSON),
+            // Apps of other frameworks may say nothing of a body.
+            ContentType::Other(name) if name.is_empty() => None,
             ContentType::Other(name) => {
-                HeaderValue::try_from(&name).map_err(|_| bad("content type", &name))?
+                Some(HeaderValue::try_from(&name).map_err(|_| bad("content type", &name))?)
             }
         };
-        headers.insert(CONTENT_TYPE, content_type);
+        content_type.map(|content_type| headers.insert(CONTENT_TYPE, content_type));
     }
     for (name, value) in reply.headers {
         let name = HeaderName::try_from(&name).map_err(|_| bad("header name", &name))?;
