@@ -122,7 +122,7 @@ class KvHost:
     def _outcome(self, store: str, command: str, sent: tuple[Any, ...]) -> Any:
         try:
             if store not in self.stores:
-                raise Refused("denied", f"this app has no store {store!r} (--kv)")
+                raise Refused("denied", f"this app has no store {store!r}: --kv NAME=FILE")
             if self.problem is not None and (not self.fails or command in self.fails):
                 raise Refused(*self.problem)
             self.log.append(command)

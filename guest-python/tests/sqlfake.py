@@ -205,7 +205,7 @@ class SqlHost:
         if database not in self.paths:
             # It is known before the guest asks.
             opened.has_run = True
-            told = f"this app has no database {database!r} (--sql)"
+            told = f"this app has no database {database!r}: --sql NAME=sqlite:FILE"
             opened.parts.append(self._failure("denied", told))
         return number
 

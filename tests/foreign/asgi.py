@@ -1,7 +1,13 @@
 """An app of ASGI and nothing else."""
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-app = Starlette(routes=[Route("/{rest:path}", lambda asked: JSONResponse({"asgi": asked.url.path}))])
+
+def answer(asked: Request) -> JSONResponse:
+    return JSONResponse({"asgi": asked.url.path})
+
+
+app = Starlette(routes=[Route("/{rest:path}", answer)])

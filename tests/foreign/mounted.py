@@ -42,8 +42,7 @@ async def hello(asked: Request) -> JSONResponse:
             "header": asked.headers.get("x-own"),
             "state": asked.state.made,
             "in place": await run_in_threadpool(lambda: 6 * 7),
-        },
-        headers={"x-answer": "ä"},
+        }
     )
 
 

@@ -224,7 +224,7 @@ fn an_app_reaches_its_database_and_nothing_else() {
     let large = run(&server, "/sql/run", &format!("select {}", named.join(", ")), json!([]));
     assert_eq!(large[1], "the result is too large (--sql-result)");
     let said = server.get("/sql/other").json();
-    assert_eq!(said, json!("this app has no database \"other\" (--sql)"));
+    assert_eq!(said, json!("this app has no database \"other\": it is granted with --sql NAME=sqlite:FILE"));
     // The file has a size.
     let mut last = json!([]);
     for number in 0..100 {

@@ -125,8 +125,8 @@ const MOST_RULES: usize = 200;
 const MOST_WILD: usize = 4;
 /// Most bytes of paths times bytes of rules: in the worst case each step takes some nanoseconds, of the host's time.
 const MOST_EFFORT: u64 = 200_000_000;
-/// Databases and stores, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
-const DATABASES: [&str; 7] = ["*.db", "*.kv", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
+/// Databases, stores and logs, which change while the app runs. `!geo.sqlite3` in the file makes one part of the app.
+const CHANGING: [&str; 8] = ["*.db", "*.kv", "*.log", "*.sqlite", "*.sqlite3", "*-journal", "*-wal", "*-shm"];
 
 /// What the app's author leaves out, and how many bytes of rules that are.
 fn ignored(tree: &Tree) -> Result<(Gitignore, usize), String> {
@@ -146,11 +146,11 @@ fn ignored(tree: &Tree) -> Result<(Gitignore, usize), String> {
         }
     }
     let mut rules = GitignoreBuilder::new("");
-    for line in DATABASES.into_iter().chain(text.lines()) {
+    for line in CHANGING.into_iter().chain(text.lines()) {
         rules.add_line(None, line).map_err(|e| format!("{IGNORE}: {e}"))?;
     }
     let rules = rules.build().map_err(|e| format!("{IGNORE}: {e}"))?;
-    Ok((rules, DATABASES.len() * 8 + text.len()))
+    Ok((rules, CHANGING.len() * 8 + text.len()))
 }
 
 /// Leaves out what no build needs: hidden files, caches, virtual environments, components, and the files by which a package would
@@ -174,8 +174,16 @@ mod tests {
     #[test]
     fn a_copy_has_what_the_app_may_import_and_read() {
         let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let ignored =
-            ["notes.md", "shop/notes.md", "drafts/a.txt", "app.db", "app.db-wal", "app.kv", "uploads/x"];
+        let ignored = [
+            "notes.md",
+            "shop/notes.md",
+            "drafts/a.txt",
+            "app.db",
+            "app.db-wal",
+            "app.kv",
+            "dev.log",
+            "uploads/x",
+        ];
         let wanted = ["app.py", "data.txt", "geo.db", "shop/__init__.py", "shop/a.py"];
         for name in [".env", "app.wasm"].into_iter().chain(ignored).chain(wanted) {
             let path = folder.path().join(name);

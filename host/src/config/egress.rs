@@ -75,7 +75,12 @@ impl Grant {
 
     /// As `parse`, with a port: those of HTTP mean nothing here.
     pub fn parse_tcp(text: &str) -> Result<Self, String> {
-        let grant = Self::parse(text).map_err(|why| why.replace("HOST[:PORT]", "HOST:PORT"))?;
+        let grant = Self::parse(text).map_err(|why| match why.split_once(" is not HOST[:PORT]") {
+            Some((given, _)) => {
+                format!("{given} is not HOST:PORT, like db.example:5432, *.example:5432 or 10.0.0.0/8:5432")
+            }
+            None => why,
+        })?;
         match grant.port {
             Some(_) => Ok(grant),
             None => Err(format!("{text:?} has no port: write HOST:PORT, like db.example:5432")),

@@ -3,8 +3,8 @@
 
 use crate::kv::command::{Command, Condition, Outcome};
 use crate::kv::table::Table;
-use crate::sandbox::random_calls::Choices;
 use crate::sql::arguments::{self, Value};
+use crate::util::random_choices::Choices;
 use std::collections::BTreeMap;
 use std::path::Path;
 

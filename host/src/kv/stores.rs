@@ -91,9 +91,10 @@ impl Stores {
     /// A store by the name that the app knows.
     pub fn get(&self, name: &str) -> Result<&Backend, SqlProblem> {
         let Some((_, store)) = self.granted.iter().find(|(grant, _)| grant.name == name) else {
-            let flag = limit_name::pick("--kv", "[app.NAME.kv]", "AppConfig::kv");
             let shown: String = name.chars().take(64).collect();
-            return Err(SqlProblem::new(Kind::Denied, format!("this app has no store {shown:?} ({flag})")));
+            let flag = limit_name::pick("--kv NAME=FILE", "[app.NAME.kv]", "AppConfig::kv");
+            let told = format!("this app has no store {shown:?}: it is granted with {flag}");
+            return Err(SqlProblem::new(Kind::Denied, told));
         };
         store
             .as_ref()

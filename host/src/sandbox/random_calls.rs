@@ -13,6 +13,7 @@ use crate::sandbox::stdio::{GuestOutput, GuestStream, LogRate};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::uploads::{Spool, Uploads};
 use crate::util::blocking::block_on;
+use crate::util::random_choices::Choices;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -23,45 +24,19 @@ const MOST: usize = 5;
 /// Its budget for bodies, in bytes.
 const TRANSIT: usize = 256 * 1024;
 
-/// Takes numbers and texts from the given bytes; zeros once they are used up.
-pub struct Choices<'d>(pub &'d [u8]);
-
-impl Choices<'_> {
-    pub fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    /// Mostly one that exists.
-    pub fn number(&mut self) -> u64 {
-        match self.byte() {
-            255 => u64::MAX,
-            byte => u64::from(byte % 8),
-        }
-    }
-
-    pub fn text(&mut self) -> String {
-        const TEXTS: [&str; 6] = ["", "a\n", "\u{1b}[2J\u{202e}", "ä", "日本", "\0"];
-        let (kind, count) = (self.byte(), usize::from(self.byte()));
-        TEXTS[usize::from(kind) % TEXTS.len()].repeat(count * usize::from(kind) / 2)
-    }
-
-    fn head(&mut self, address: SocketAddr) -> String {
-        let target = match self.byte() % 6 {
-            0 => "http://127.0.0.1:1/".to_owned(),
-            1 => "http://elsewhere.invalid/".to_owned(),
-            2 => self.text(),
-            _ => format!("http://{address}/"),
-        };
-        let (method, name) = (["GET", "POST", "CONNECT", "\n", ""], ["a", "content-length", "host", "\n"]);
-        let method = method[usize::from(self.byte()) % method.len()];
-        let name = name[usize::from(self.byte()) % name.len()];
-        let timeout = [Some(-1.0), Some(0.0), Some(1e300), None][usize::from(self.byte()) % 4];
-        let headers = vec![(name, self.text()); usize::from(self.byte() % 4)];
-        serde_json::json!({"method": method, "url": target, "headers": headers, "timeout": timeout})
-            .to_string()
-    }
+fn chosen_head(choices: &mut Choices<'_>, address: SocketAddr) -> String {
+    let target = match choices.byte() % 6 {
+        0 => "http://127.0.0.1:1/".to_owned(),
+        1 => "http://elsewhere.invalid/".to_owned(),
+        2 => choices.text(),
+        _ => format!("http://{address}/"),
+    };
+    let (method, name) = (["GET", "POST", "CONNECT", "\n", ""], ["a", "content-length", "host", "\n"]);
+    let method = method[usize::from(choices.byte()) % method.len()];
+    let name = name[usize::from(choices.byte()) % name.len()];
+    let timeout = [Some(-1.0), Some(0.0), Some(1e300), None][usize::from(choices.byte()) % 4];
+    let headers = vec![(name, choices.text()); usize::from(choices.byte() % 4)];
+    serde_json::json!({"method": method, "url": target, "headers": headers, "timeout": timeout}).to_string()
 }
 
 /// Make the calls that `data` describes.
@@ -88,7 +63,7 @@ async fn calls(mut choices: Choices<'_>) -> Result<(), String> {
     while !choices.0.is_empty() {
         match choices.byte() % 12 {
             0..3 => {
-                let (head, body) = (choices.head(address), choices.text());
+                let (head, body) = (chosen_head(&mut choices, address), choices.text());
                 let number = exchanges.begin(&head, &body, choices.byte().is_multiple_of(2));
                 let answer = exchanges.response(number);
                 assert!(number != 0 || answer.contains("\"limit\""), "{answer}");

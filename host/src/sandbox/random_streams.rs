@@ -4,13 +4,13 @@
 use crate::quota::streams::StreamQuota;
 use crate::sandbox::body_stream::{BodyClock, BodyStream};
 use crate::sandbox::execution::Execution;
-use crate::sandbox::random_calls::Choices;
 use crate::sandbox::socket::SocketTerms;
 use crate::sandbox::streams_host::{Flowing, FlowingSocket, Streams};
 use crate::sandbox::timer::GuestTimer;
 use crate::sandbox::topics_host::Subscriptions;
 use crate::topics::topic::Topics;
 use crate::util::blocking::block_on;
+use crate::util::random_choices::Choices;
 use crate::websocket::message::{CloseFrame, Message};
 use bytes::Bytes;
 use futures_util::stream;

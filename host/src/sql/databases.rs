@@ -67,9 +67,9 @@ impl Databases {
     /// A database by the name that the app knows.
     pub fn get(&self, name: &str) -> Result<&Arc<Database>, SqlProblem> {
         let Some(found) = self.granted.iter().find(|one| one.grant.name == name) else {
-            let flag = limit_name::pick("--sql", "[app.NAME.sql]", "AppConfig::databases");
             let shown: String = name.chars().take(64).collect();
-            let told = format!("this app has no database {shown:?} ({flag})");
+            let flag = limit_name::pick("--sql NAME=sqlite:FILE", "[app.NAME.sql]", "AppConfig::databases");
+            let told = format!("this app has no database {shown:?}: it is granted with {flag}");
             return Err(SqlProblem::new(Kind::Denied, told));
         };
         let Some(database) = &found.database else {

@@ -13,6 +13,8 @@ pub mod locks;
 pub mod memory_trim;
 pub mod printable;
 pub mod progress;
+#[cfg(any(test, feature = "internals"))]
+pub mod random_choices;
 pub mod self_wake;
 pub mod server_thread;
 pub mod tree;

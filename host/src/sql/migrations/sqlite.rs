@@ -2,7 +2,8 @@
 
 use crate::sql::migrations::files::Migration;
 use crate::sql::migrations::{APPLIED, Applied, NOTE, TABLE, plan};
-use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,14 +17,21 @@ pub fn migrate(
     tell: &mut dyn FnMut(&Migration, Duration),
 ) -> Result<(), String> {
     let failed = |error: rusqlite::Error| format!("{}: {error}", path.display());
-    let connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     if is_trial {
-        let applied = applied(&connection).unwrap_or_default();
+        // It makes no file.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let applied = connection.and_then(|connection| applied(&connection)).unwrap_or_default();
         plan::pending(&applied, files)?.into_iter().for_each(|file| tell(file, Duration::ZERO));
         return Ok(());
     }
+    let mut connection = Connection::open(path).map_err(|error| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            format!("{}: there is no folder {}", path.display(), folder.display())
+        }
+        _ => failed(error),
+    })?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     loop {
         let begun = Instant::now();
         // One at a time, under the lock of the database: another one may have applied the next file meanwhile.
@@ -34,16 +42,28 @@ pub fn migrate(
             return connection.execute_batch("commit").map_err(failed);
         };
         let wrong = |error: rusqlite::Error| format!("{}: {error}", file.name);
-        connection.execute_batch(&file.text).map_err(wrong)?;
-        if connection.is_autocommit() {
-            return Err(format!(
-                "{} has ended the transaction that it is applied in: leave out BEGIN, COMMIT and ROLLBACK",
+        connection.authorizer(Some(within_a_transaction)).map_err(failed)?;
+        let ran = connection.execute_batch(&file.text);
+        connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(failed)?;
+        ran.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::AuthorizationForStatementDenied) => format!(
+                "{} would begin or end a transaction, and is applied in one, which is undone now: leave out BEGIN, COMMIT \
+                 and ROLLBACK",
                 file.name
-            ));
-        }
+            ),
+            _ => wrong(error),
+        })?;
         connection.execute(NOTE, (&file.name, &file.hash)).map_err(wrong)?;
         connection.execute_batch("commit").map_err(wrong)?;
         tell(file, begun.elapsed());
+    }
+}
+
+/// A file that ends its transaction would be applied in part.
+fn within_a_transaction(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        AuthAction::Transaction { .. } => Authorization::Deny,
+        _ => Authorization::Allow,
     }
 }
 
@@ -78,7 +98,7 @@ mod tests {
         assert!(outcome.unwrap_err().contains("2.sql: no such table: nowhere"));
         assert_eq!(told, [0; 0]);
         files[1] = file(2, "insert into a values (2)");
-        files.push(file(3, "commit"));
+        files.push(file(3, "create table b (x); commit; create table c (x)"));
         let (outcome, told) = run(&files);
         assert!(outcome.unwrap_err().contains("leave out BEGIN"));
         assert_eq!(told, [2]);
@@ -87,5 +107,12 @@ mod tests {
             .query_row("select count(*) from a", [], |row| row.get(0))
             .unwrap();
         assert_eq!(count, 2);
+        // Nothing of the third file is there.
+        files[2] = file(3, "create table b (x); create table c (x)");
+        assert_eq!(run(&files), (Ok(()), vec![3]));
+        let trial = folder.path().join("trial.db");
+        let mut told = 0;
+        assert_eq!(migrate(&trial, &files, true, &mut |_, _| told += 1), Ok(()));
+        assert_eq!((told, trial.exists()), (3, false));
     }
 }
