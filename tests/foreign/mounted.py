@@ -24,7 +24,7 @@ EVENTS: list[str] = []
 
 
 @api.get("/own")
-def own() -> dict[str, Any]:
+async def own() -> dict[str, Any]:
     return {"events": EVENTS, "pid": os.getpid()}
 
 
