@@ -40,10 +40,10 @@ fn stores_harm_nobody_else() {
 }
 
 /// A server; `take` gets its connections.
-fn serve(mut take: impl FnMut(TcpStream) + Send + 'static) -> u16 {
+fn serve(take: impl FnMut(TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| take(stream)));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(take));
     port
 }
 

@@ -53,7 +53,7 @@ fn lasts(command: &Command) -> bool {
 /// A command; bytes that are none are refused.
 fn command(choices: &mut Choices<'_>) -> Option<Command> {
     let name = NAMES[usize::from(choices.byte()) % NAMES.len()];
-    if choices.byte() % 8 == 0 {
+    if choices.byte().is_multiple_of(8) {
         let raw = choices.0;
         let values = arguments::read(raw).ok()?;
         return Command::parse(name, values, MOST_VALUE, "--x").ok();
@@ -74,7 +74,7 @@ fn command(choices: &mut Choices<'_>) -> Option<Command> {
     match name {
         "set" => {
             let condition = ["always", "absent", "present", "equal"][usize::from(choices.byte()) % 4];
-            let expected = if choices.byte() % 2 == 0 { Value::Null } else { value(choices) };
+            let expected = if choices.byte().is_multiple_of(2) { Value::Null } else { value(choices) };
             values.extend([time, Value::Text(condition.to_owned()), expected, key(choices), value(choices)]);
         }
         "put" => {
@@ -86,9 +86,9 @@ fn command(choices: &mut Choices<'_>) -> Option<Command> {
         "incr" => values.extend([Value::Int(choices.number() as i64), time, key(choices)]),
         "expire" => values.extend([time, key(choices)]),
         "scan" => {
-            let after = if choices.byte() % 2 == 0 { Value::Null } else { key(choices) };
+            let after = if choices.byte().is_multiple_of(2) { Value::Null } else { key(choices) };
             let most = Value::Int(i64::from(choices.byte() % 4));
-            values.extend([key(choices), after, most, Value::Bool(choices.byte() % 2 == 0)]);
+            values.extend([key(choices), after, most, Value::Bool(choices.byte().is_multiple_of(2))]);
         }
         _ => values.extend((0..choices.byte() % 4).map(|_| key(choices))),
     }
