@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bolt import BoltAPI
-from bolt._runtime import hint_texts, hints
+from bolt._runtime import hint_texts, hints, hints_of_data
 from bolt._runtime.app_loader import LoadError, import_app
 from bolt._runtime.hints import hint
 from bolt._runtime.tracebacks import app_traceback
@@ -213,7 +213,7 @@ def sentences() -> list[str]:
             found += value.values()
         elif isinstance(value, str):
             found.append(value)
-    return found
+    return [*found, *hints_of_data.SENTENCES]
 
 
 def test_every_hint_is_one_sentence_and_names_what_exists() -> None:

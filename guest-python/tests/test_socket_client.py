@@ -5,6 +5,7 @@ import hashlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -196,12 +197,29 @@ def test_a_wait_that_is_too_long_takes_nothing(serve):
         closing(peer)
 
     with serve(script) as session:
-        session._wire._socket.settimeout(0.05)
+        session._wire.timeout = 0.05
         with pytest.raises(TimeoutError):
             session.receive_text()
         more.set()
-        session._wire._socket.settimeout(30)
+        session._wire.timeout = 30
         assert session.receive_text() == "hello"
+
+
+def test_pings_do_not_prolong_a_wait(serve):
+    def script(peer: Peer) -> None:
+        peer.accept()
+        # Each would begin the wait anew, until the client gives up.
+        for _ in range(500):
+            time.sleep(0.02)
+            try:
+                peer.send(frame(9, b""))
+            except OSError:
+                return
+
+    with serve(script) as session:
+        session._wire.timeout = 0.2
+        with pytest.raises(TimeoutError, match="no message within"):
+            session.receive_text()
 
 
 def test_the_server_closes(serve):

@@ -356,6 +356,23 @@ def test_the_error_of_a_request_is_found_in_a_log_of_json() -> None:
     assert lines_of("\n".join(map(json.dumps, lines))).failure("GET", "/é", 0, 200) == "failed"
 
 
+def test_the_error_of_a_message_has_no_access_line_and_belongs_to_its_websocket() -> None:
+    error = '2026-11-30T08:59:14.1Z ERROR guest: {} request={} stream="error"\n'
+    access = '2026-11-30T08:59:14.1Z  INFO access: request={} method="GET" path="{}" status={}\n'
+    lines = (
+        error.format("of a message", 5)
+        + error.format("of another request", 6)
+        + access.format(6, "/broken", 500)
+        + access.format(4, "/chat", 101)
+        + access.format(7, "/meant", 500)
+    )
+    assert lines_of(lines).failure("GET", "/chat", 0, 101) == "of a message"
+    assert lines_of(lines).failure("GET", "/meant", 0) is None
+    assert lines_of(lines).failure("GET", "/chat", 1, 101) is None
+    lines = error.format("of its own", 4) + lines
+    assert lines_of(lines).failure("GET", "/chat", 0, 101) == "of its own"
+
+
 def test_without_an_access_log_the_last_error_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bolt._testing.server_log._PATIENCE", 0.01)
     kept = [line for line in HUMAN.splitlines() if " access: " not in line]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .hints_of_data import NO_ASYNC_ENGINE
+
 __all__ = [
     "COMPILED",
     "FRAMEWORK",
@@ -9,6 +11,7 @@ __all__ = [
     "INSIDE",
     "MODULES",
     "NAMES",
+    "NOTHING_ON_SELF",
     "NOT_INSTALLED",
     "NO_FOLDER",
     "NO_SYSTEM",
@@ -227,7 +230,8 @@ MODULES = {
         _DRIVER: "pg8000 pymysql redis aioredis aiomysql",
         _DATABASE: "psycopg psycopg2 asyncpg MySQLdb mysql pymongo motor pyodbc cx_Oracle oracledb",
         COMPILED: "_ctypes numpy pandas scipy PIL cv2 torch orjson ujson lxml cryptography cffi "
-        "OpenSSL _cffi_backend greenlet uvloop grpc",
+        "OpenSSL _cffi_backend uvloop grpc",
+        NO_ASYNC_ENGINE: "greenlet",
         PROCESSES: "_multiprocessing _posixsubprocess _posixshmem celery",
         _TEMPLATES: "jinja2",
         _EVENTS: "sse_starlette",
@@ -248,6 +252,11 @@ SOCKETS = (
     "granted; the host resolves it."
 )
 
+NOTHING_ON_SELF = (
+    "each call has a new object, so nothing that is set on `self` is there in the next call: "
+    "keep it in `socket.attachment`."
+)
+
 # Attributes of `os` that start or join processes.
 _OF_OS = (
     "fork forkpty system kill killpg pipe wait waitpid WNOHANG execv execve execvp execl execlp "
@@ -261,6 +270,7 @@ INSIDE = {
     "concurrent.futures.thread": _EXECUTORS,
     "subprocess": PROCESSES,
 }
+_ACCEPT = "write `await websocket.accept()` before anything is sent or received."
 # Parts of what an exception says.
 SAYING = {
     "is no middleware class of bolt": _MIDDLEWARE,
@@ -269,8 +279,11 @@ SAYING = {
     "No time zone found": "`pip install --target . tzdata` in the app's folder: "
     "the sandbox has no time zones.",
     "No usable temporary directory": "grant a folder for them: `--write /tmp=FOLDER`.",
-    "unable to open database file": "a SQLite file lies in a folder of `--write`: with "
-    "`--write /data=FOLDER` it is `/data/app.db`.",
+    "unable to open database file": "use `bolt.sql`, with which the host has the database: "
+    '`sql.Database("main")`; or open a file in a folder of `--write`: with `--write /data=FOLDER` '
+    "it is `/data/app.db`.",
+    'Expected ASGI message "websocket.accept"': _ACCEPT,
+    'Need to call "accept" first': _ACCEPT,
     "database is locked": "keep transactions short, and give `sqlite3.connect` a `timeout`; "
     "if none is under way, remove the folder `NAME.lock` beside the file, "
     "which an ended interpreter has left.",

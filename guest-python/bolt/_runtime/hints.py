@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 from .._app.application import BoltAPI
 from .._routing.router import Router
 from .._struct.struct import Struct
+from .._websockets.endpoint import WebSocketEndpoint
 from ..requests import Request
 from . import hint_texts as texts
+from .hints_of_data import of_data
 
 __all__ = ["APP_FOLDER", "hint", "with_hint"]
 
@@ -100,6 +102,9 @@ def _of(raised: _Raised) -> str | None:
     for module, sentence in texts.INSIDE.items():
         if any(name == module or name.startswith(module + ".") for name in modules):
             return sentence
+    of_call = of_data(exc, text, modules)
+    if of_call is not None:
+        return of_call
     if isinstance(exc, ModuleNotFoundError) and exc.name:
         return _of_module(exc)
     name = _UNNAMED.search(text)
@@ -175,6 +180,8 @@ def _of_attribute(exc: AttributeError) -> str | None:
     for known, hints in _OWNERS:
         if issubclass(kind, known):
             return hints.get(name)
+    if isinstance(owner, WebSocketEndpoint):
+        return texts.NOTHING_ON_SELF
     if getattr(owner, "__name__", "") == "bolt":
         return texts.NAMES.get(name)
     return None

@@ -50,6 +50,9 @@ def failure_text(exc: BaseException, handler: str = "") -> str:
     if is_outside and handler:
         # The last line first: no frame of the traceback says what was called.
         return f"{handler}: {text.rstrip().rpartition(chr(10))[2]}\n{text}"
+    if handler and _is_of_result(exc):
+        # The frames are those of a library or a property that was read, and not of the handler.
+        return f"{handler}: its result could not be read\n{text}"
     return text
 
 
@@ -105,6 +108,14 @@ def missing_variable(exc: BaseException) -> str | None:
 def _has_app_code(exc: BaseException) -> bool:
     return any(
         not is_sdk_code(frame.f_code.co_filename)
+        for frame, _ in traceback.walk_tb(exc.__traceback__)
+    )
+
+
+def _is_of_result(exc: BaseException) -> bool:
+    """Whether it was raised after the handler had ended, where its result was being read."""
+    return any(
+        frame.f_globals.get("__name__", "").startswith("bolt._serialization.result_")
         for frame, _ in traceback.walk_tb(exc.__traceback__)
     )
 

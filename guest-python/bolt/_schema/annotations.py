@@ -22,7 +22,7 @@ from .types import (
     Type,
 )
 
-__all__ = ["model_kind", "show", "type_of"]
+__all__ = ["is_database_model", "model_kind", "show", "type_of"]
 
 _LEAVES: dict[Any, Type] = {
     str: STR,
@@ -77,6 +77,13 @@ def model_kind(cls: Any) -> str | None:
     if issubclass(cls, tuple) and hasattr(cls, "_field_defaults"):
         return "namedtuple"
     return "attrs" if "__attrs_attrs__" in cls.__dict__ else None
+
+
+def is_database_model(cls: Any) -> bool:
+    """Whether it is a class of SQLAlchemy or Django that has a table."""
+    if not isinstance(cls, type):
+        return False
+    return hasattr(cls, "__mapper__") or hasattr(getattr(cls, "_meta", None), "concrete_fields")
 
 
 def show(annotation: Any) -> str:
@@ -149,6 +156,11 @@ def _bare(annotation: Any) -> Type:
             return _enum(annotation)
         if model_kind(annotation) is not None:
             return Type("ref", data=annotation)
+        if is_database_model(annotation):
+            raise Unsupported(
+                f"{show(annotation)} is a model of a database, which no request has: describe what "
+                "a client sends by a Struct, and make the model from it"
+            )
     raise Unsupported(f"the annotation {show(annotation)} is not supported")
 
 

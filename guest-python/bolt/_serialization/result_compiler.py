@@ -8,6 +8,7 @@ from typing import Any
 from .._errors import ResultMismatch
 from .._schema.models import Field, Model, model_of
 from .._schema.types import MISSING, Type
+from .database_values import instead_of_row
 from .places import Place, show_place
 from .result_checks import check_of
 from .result_leaves import CLASSES, FINISH, LEAVES, Convert, enum_of, literal_of
@@ -132,7 +133,7 @@ class ResultCompiler:
                         raise wrong(value, place, model.name)
                     raise ResultMismatch(
                         f"the handler declares {model.name} at {show_place(place)}, "
-                        f"and what it returned has no {item.name!r}"
+                        f"and what it returned has no {item.name!r}{instead_of_row(value)}"
                     )
                 if shape.exclude_unset or model.kind == "typeddict":
                     continue

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from .database_values import advice_for, sync_call
+
 __all__ = ["advice", "is_mistake", "name_of"]
 
 _GENERAL = "{place} has no JSON form; return a dict, a Struct, a dataclass or a Response"
@@ -27,6 +29,14 @@ _COLLECTIONS: tuple[type, ...] = (
     collections.abc.ValuesView,
     collections.abc.ItemsView,
 )
+
+
+def _is_topic(value: Any) -> bool:
+    # By its name: topics send values, so their module imports this one.
+    cls = type(value)
+    return (cls.__module__, cls.__qualname__) == ("bolt.topics", "Topic")
+
+
 # The first test that holds decides. `{place}` is where the value is, `{call}` what made it.
 _MISTAKES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (
@@ -84,6 +94,10 @@ _MISTAKES: tuple[tuple[Callable[[Any], bool], str], ...] = (
         lambda value: isinstance(value, type),
         "{place} is the class {name} and no instance of it; call it: `{name}(...)`",
     ),
+    (
+        _is_topic,
+        "{place} is a topic; write `return EventSourceResponse(topic)` to send its events",
+    ),
     (lambda value: isinstance(value, ModuleType), "{place} is a module; return a value of it"),
     (
         lambda value: inspect.isroutine(value) or hasattr(value, "__wrapped__"),
@@ -107,9 +121,12 @@ def is_mistake(value: Any) -> bool:
 
 def advice(value: Any, place: str) -> str:
     """A clause: what the value at this place is, and what to write instead."""
-    text = _mistake(value) or _GENERAL
+    text = _mistake(value)
+    if text is None:
+        return advice_for(value, place) or _GENERAL.format(place=place)
     if inspect.iscoroutine(value):
         made = text.format(place=place, call=_called(value), name="")
+        made += sync_call(value.__qualname__)
         # It will never be awaited now, about which Python would warn in the log as well.
         value.close()
         return made

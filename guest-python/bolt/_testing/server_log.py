@@ -29,6 +29,7 @@ _FAULT = re.compile(r"(?P<text>.*) request=(?P<request>\d+)", re.DOTALL)
 _PATIENCE = 1.0
 # The host cuts longer paths.
 _PATH = 400
+_WEBSOCKET = 101
 
 
 class _Served(NamedTuple):
@@ -79,12 +80,27 @@ class ServerLog:
                 failures = [one for one in said if isinstance(one, _Failure)]
                 for one in said:
                     if isinstance(one, _Served) and _is_same(one, method, path, status):
-                        texts = [item.text for item in failures if item.request == one.request]
-                        return "\n".join(texts) or None
+                        return _of(one.request, failures) or _of_call(status, said)
                 left = deadline - monotonic()
                 if left <= 0 or not self._news.wait(left):
                     # Without an access log: the last failure since then.
                     return failures[-1].text if failures else None
+
+
+def _of(request: int, failures: Iterable[_Failure]) -> str | None:
+    return "\n".join(one.text for one in failures if one.request == request) or None
+
+
+def _of_call(status: int, said: list[_Served | _Failure]) -> str | None:
+    """The last failure of a call for a message of a WebSocket, which is a request of its own.
+
+    It has no line in the access log, in contrast to other requests.
+    """
+    if status != _WEBSOCKET:
+        return None
+    served = {one.request for one in said if isinstance(one, _Served)}
+    calls = [one for one in said if isinstance(one, _Failure) and one.request not in served]
+    return _of(calls[-1].request, calls) if calls else None
 
 
 def _is_same(served: _Served, method: str, path: str, status: int) -> bool:

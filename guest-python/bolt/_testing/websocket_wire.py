@@ -6,10 +6,12 @@ import base64
 import hashlib
 import io
 import os
+import selectors
 import socket
 import struct
 import threading
 from http.client import HTTPResponse
+from time import monotonic
 
 __all__ = ["Refused", "Wire"]
 
@@ -51,6 +53,7 @@ class Wire:
     headers: those of the request, besides what the handshake needs.
     timeout: the longest wait for the server, in seconds; None for no limit.
 
+    timeout: the longest that `receive` waits.
     headers: those of the response.
     closed: the code and the reason of the end, once it has come.
 
@@ -61,6 +64,7 @@ class Wire:
         self, host: str, port: int, target: str, headers: Headers, timeout: float | None
     ) -> None:
         self.closed: tuple[int, str] | None = None
+        self.timeout = timeout
         self._is_closing = False
         self._buffer = bytearray()
         # The message of which some fragments have come.
@@ -74,6 +78,8 @@ class Wire:
         except BaseException:
             self._socket.close()
             raise
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
 
     def _shake_hands(self, target: str, headers: Headers) -> None:
         key = base64.b64encode(os.urandom(16))
@@ -103,10 +109,14 @@ class Wire:
             self._send(_BINARY, bytes(data))
 
     def receive(self) -> str | bytes | None:
-        """The next message, or None at the end. Raises TimeoutError."""
+        """The next message, or None at the end.
+
+        Raises TimeoutError when it has not come within the timeout. Pings do not prolong it.
+        """
+        deadline = None if self.timeout is None else monotonic() + self.timeout
         while self.closed is None:
             try:
-                is_final, found, data = self._frame()
+                is_final, found, data = self._frame(deadline)
             except TimeoutError:
                 raise
             except OSError:
@@ -134,6 +144,7 @@ class Wire:
 
     def drop(self) -> None:
         """Close the connection."""
+        self._selector.close()
         self._socket.close()
 
     def _end(self, closed: tuple[int, str]) -> None:
@@ -141,21 +152,25 @@ class Wire:
             self.close(closed[0] if closed[0] != 1005 else 1000, "")
         self.closed = closed
 
-    def _frame(self) -> tuple[bool, int, bytes]:
+    def _frame(self, deadline: float | None) -> tuple[bool, int, bytes]:
         """The next frame. Nothing of it is taken before all of it has come."""
-        self._need(2)
+        self._need(2, deadline)
         first, size = self._buffer[:2]
         start = {126: 4, 127: 10}.get(size, 2)
-        self._need(start)
+        self._need(start, deadline)
         if start > 2:
             size = int.from_bytes(self._buffer[2:start], "big")
-        self._need(start + size)
+        self._need(start + size, deadline)
         data = bytes(self._buffer[start : start + size])
         del self._buffer[: start + size]
         return bool(first & _FINAL), first & 0x0F, data
 
-    def _need(self, size: int) -> None:
+    def _need(self, size: int, deadline: float | None) -> None:
         while len(self._buffer) < size:
+            # The timeout of the socket stays as it is: another thread may be sending.
+            left = None if deadline is None else max(0, deadline - monotonic())
+            if not self._selector.select(left):
+                raise TimeoutError("the server has sent no message within the client's timeout")
             data = self._socket.recv(1 << 16)
             if not data:
                 raise ConnectionError("the connection broke off")
