@@ -298,8 +298,8 @@ CASES = {
         ),
         StreamCase(
             "ws-idle",
-            "{sockets:,} WebSockets that nobody uses, for {idle} s; then a message on "
-            f"{ASKED} of them, one after another.",
+            "{sockets:,} WebSockets that nobody uses, each with its handler, for {idle} s; then a "
+            f"message on {ASKED} of them, one after another.",
             idle,
             {
                 "us": "processor time of each in a second, us",
@@ -309,6 +309,20 @@ CASES = {
             },
             ("uvicorn", "granian-rsgi"),
             needs=("WebSocket",),
+        ),
+        StreamCase(
+            "ws-sleeping",
+            "{sockets:,} WebSockets that sleep between two messages; the rest is as in `ws-idle`.",
+            idle,
+            {
+                "us": "processor time of each in a second, us",
+                "p50": "answered, p50 ms",
+                "p99": "p99 ms",
+                "memory": MEMORY,
+            },
+            (),
+            app="stream_sleeping_bolt.py",
+            needs=("WebSocketEndpoint",),
         ),
         StreamCase(
             "download",

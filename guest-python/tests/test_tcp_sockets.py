@@ -206,11 +206,14 @@ def test_a_write_finds_that_the_connection_is_lost(host: TcpHost) -> None:
     gone = threading.Event()
 
     def breaks(spoken: native.socket) -> None:
+        # Earlier, the client might not be connected yet.
+        spoken.recv(1)
         spoken.setsockopt(native.SOL_SOCKET, native.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         spoken.close()
         gone.set()
 
     with server(breaks) as port, connected(host, port) as s:
+        s.sendall(b"x")
         gone.wait(20)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             for _ in range(10_000):
