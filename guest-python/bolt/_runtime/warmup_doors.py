@@ -64,6 +64,7 @@ def warm_up_doors(
             made = Route(0, route.declared, (api.context,), route.path_names)
             made.compile()
             routes.append((made.invoke, made.status_code, made.is_async))
+    # By `getattr`, as in `warm_up`.
     call = "call"
     with stage(runtime, lambda *arguments: parked):
         wire = _wire("/")

@@ -4,8 +4,7 @@ A door is a module of this package or of `bolt._threads`. It replaces the functi
 client that open a connection with ones that go through the host, and functions that start threads
 with ones that call functions in place. An app binds names while it is imported (`from http.client
 import HTTPSConnection`), and a handler may be the first to import a client, so a door is opened
-right after its module has run, in whichever import that is.
-An app that imports no such module
+right after its module has run, in whichever import that is. An app that imports no such module
 pays for none of them.
 """
 
