@@ -1,7 +1,7 @@
 //! Two tenants of one host: A attacks, while B gets 200 requests a second.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::tenants::{ready, until};
+use super::tenants::ready;
 use super::{BINARY, Connection, Server, private_memory, root, run, scratch};
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,10 +91,21 @@ impl Pair {
     /// What the host uses once both apps are evicted: the memory of live instances depends on which of them answered
     /// last. The host returns the rest to the system a little later.
     fn at_rest(&self, is_enough: impl Fn(Holdings) -> bool) -> Holdings {
-        until(|| {
+        let start = Instant::now();
+        loop {
             let apps = Connection::to(self.server.admin()).get("/apps").json();
-            apps["apps"].as_array().unwrap().iter().all(|app| app["loaded"] == false)
-        });
+            if apps["apps"].as_array().unwrap().iter().all(|app| app["loaded"] == false) {
+                break;
+            }
+            if start.elapsed() > Duration::from_secs(60) {
+                // Whatever is not zero may be what holds it.
+                let metrics = Connection::to(self.server.admin()).get("/metrics").text();
+                let metrics: Vec<_> =
+                    metrics.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0")).collect();
+                panic!("an app that nobody uses is not evicted: {apps:#}\n{}", metrics.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         std::thread::sleep(Duration::from_secs(2));
         let start = Instant::now();
         loop {

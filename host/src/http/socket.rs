@@ -27,6 +27,8 @@ use tokio::time::{Instant, Sleep};
 
 /// A client from which nothing came for this long is asked whether it is there, and is given up after as long again.
 const SILENCE: Duration = Duration::from_secs(20);
+/// As long as its messages are not read, how often it is pinged: writing to one that has left fails.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a client may take to answer a close.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much is read at a time, in bytes.
@@ -74,6 +76,8 @@ pub struct Socket {
     phase: Phase,
     heard: Instant,
     was_asked: bool,
+    /// The handler has enough messages, so the client is not read.
+    is_unread: bool,
     end: Instant,
     timer: Pin<Box<Sleep>>,
     pub record: Record,
@@ -112,6 +116,7 @@ impl Socket {
             phase: Phase::Open,
             heard: now,
             was_asked: false,
+            is_unread: false,
             end: now + limits.stream_max,
             timer: Box::pin(tokio::time::sleep_until(now + SILENCE)),
             record: Record::new(spec.name.clone(), request, open),
@@ -270,9 +275,13 @@ impl Socket {
             return Ok(Poll::Pending);
         }
         if self.is_full(cx) {
-            // What the client says is not read, so its silence says nothing.
-            self.heard = Instant::now();
+            if !std::mem::replace(&mut self.is_unread, true) {
+                self.heard = Instant::now();
+            }
             return Ok(Poll::Pending);
+        }
+        if std::mem::take(&mut self.is_unread) {
+            self.heard = Instant::now();
         }
         if !self.ahead.is_empty() {
             let ahead = std::mem::take(&mut self.ahead);
@@ -395,6 +404,13 @@ impl Socket {
                 Phase::Open if self.end <= now => {
                     self.close_with(close_code::GOING_AWAY, "the socket was open for too long");
                     continue;
+                }
+                // What the client says is not read, so its silence says nothing.
+                Phase::Open if self.is_unread => {
+                    if self.heard + LOOK <= now {
+                        (self.ping, self.heard) = (true, now);
+                    }
+                    self.heard + LOOK
                 }
                 Phase::Open if self.heard + 2 * SILENCE <= now => return Break(()),
                 Phase::Open if self.heard + SILENCE <= now => {
