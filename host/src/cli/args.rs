@@ -2,7 +2,7 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child_args::{Confine, Prepare, Source, variable};
+use crate::cli::child_args::{Confine, PackageArgs, Prepare, Source, variable};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::cli::migrate::Migrate;
 use crate::config::TlsFiles;
@@ -273,6 +273,8 @@ pub struct Dev {
     /// Set an environment variable while the app is imported, as in a build.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub build_env: Vec<(String, String)>,
+    #[command(flatten)]
+    pub packages: PackageArgs,
     #[command(flatten)]
     pub serving: Serving,
 }
