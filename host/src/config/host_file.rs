@@ -430,18 +430,9 @@ impl AppTable {
         let build_env = self.build_env.into_iter().collect();
         let name_of_app = Some(name.get_ref().clone());
         let app = self.app;
-        let wheels = self.wheels.into_iter().map(|place| match folder.join(&place) {
-            found if found.is_dir() => found.display().to_string(),
-            _ => place,
-        });
-        let source = self
-            .packages
-            .map(|source| mistakes.take(source.span().start, PackageSource::parse(source.get_ref())));
-        let packages = PackageTerms {
-            source: source.flatten().unwrap_or_default(),
-            with: Vec::new(),
-            wheels: wheels.collect(),
-        };
+        let source =
+            self.packages.map(|from| mistakes.take(from.span().start, PackageSource::parse(from.get_ref())));
+        let packages = PackageTerms::below(folder, source.flatten().unwrap_or_default(), self.wheels);
         let origin =
             Origin { name: name_of_app, path, app, root, left_out, build_env, packages, ..Origin::default() };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };

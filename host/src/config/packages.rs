@@ -1,5 +1,7 @@
 //! Where the packages that an app asks for come from, as the operator says it.
 
+use std::path::Path;
+
 /// Who may provide packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PackageSource {
@@ -40,4 +42,15 @@ pub struct PackageTerms {
     pub with: Vec<String>,
     /// Folders, or addresses of pages that link to wheels.
     pub wheels: Vec<String>,
+}
+
+impl PackageTerms {
+    /// `wheels`: folders relative to this one, or addresses.
+    pub fn below(folder: &Path, source: PackageSource, wheels: Vec<String>) -> Self {
+        let found = |place: String| {
+            let inside = folder.join(&place);
+            if inside.is_dir() { inside.display().to_string() } else { place }
+        };
+        Self { source, with: Vec::new(), wheels: wheels.into_iter().map(found).collect() }
+    }
 }
