@@ -20,3 +20,5 @@ pub mod refusal;
 pub mod sdk_bundle;
 #[cfg(feature = "build")]
 pub mod trial_import;
+#[cfg(feature = "build")]
+pub mod wheel_tool;

@@ -78,6 +78,13 @@ impl Python {
         self.folder.join("bin/componentize-py")
     }
 
+    /// The folder of its packages.
+    pub fn packages(&self) -> Result<PathBuf, String> {
+        let found = fs::read_dir(self.folder.join("lib")).into_iter().flatten().flatten();
+        let found = found.map(|entry| entry.path().join("site-packages")).find(|folder| folder.is_dir());
+        found.ok_or_else(|| format!("{} has no packages", self.folder.display()))
+    }
+
     /// Its interpreter, which has pip.
     pub fn program(&self) -> PathBuf {
         self.folder.join("bin/python")
