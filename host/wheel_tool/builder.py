@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wheel_tool import hook, private_env
+from wheel_tool import casts, hook, private_env
 from wheel_tool.c_toolchain import CToolchain
 from wheel_tool.component_libs import SYSCONFIG
 from wheel_tool.console import Failure, run, say
@@ -81,6 +81,9 @@ class Builder:
         count = len(finished.extensions)
         kind = f"{count} extension{'s' * (count != 1)}" if count else "pure Python, no extension"
         say(f"{source.label}: {finished.path.name} ({size}, {kind})")
+        if left := log.read_text(encoding="utf-8", errors="replace").count(casts.LEFT):
+            say(f"{source.label}: note: {left} functions in C are called by another type than")
+            say(f"  their own, and the sandbox ends a request that calls one: see {log}")
         if recipe.note:
             say(f"{source.label}: note: {recipe.note}")
         for folder in (source.folder, environment, made):
@@ -146,7 +149,9 @@ class Job:
         say(f"{self.source.label}: building (crates in Rust take minutes)")
         run(
             [
-                *(self.environment / "bin" / "maturin", "build", "--release"),
+                self.environment / "bin" / "maturin",
+                "build",
+                "--release",
                 *("--target", "wasm32-wasip2", "--interpreter", "python3.14"),
                 *("--out", self.made, *self.recipe.maturin),
             ],

@@ -114,4 +114,3 @@ def mirror_or_none() -> str | None:
         if origin == "Debian" and component == "main" and not release.endswith("-security"):
             return address
     return None
-

@@ -5,12 +5,23 @@ It is run as a program: `driver.py SETTINGS TOOL ARGUMENTS...`, where SETTINGS i
 left out, and libraries that the sandbox's Python brings are linked in place of the machine's.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
+from typing import Any
+
+# It is run alone, without the package's folder on the path.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from wheel_tool import casts  # noqa: E402
+
+Settings = dict[str, Any]
 
 SOURCES = (".c", ".cc", ".cpp", ".cxx", ".c++", ".S", ".s")
 CPLUSPLUS = (".cc", ".cpp", ".cxx", ".c++")
@@ -60,7 +71,7 @@ def with_response_files(arguments: list[str]) -> list[str]:
     return whole
 
 
-def compile_or_link(tool: str, arguments: list[str], settings: dict) -> int:
+def compile_or_link(tool: str, arguments: list[str], settings: Settings) -> int:
     kept = for_target(arguments, settings)
     if "--version" in kept or "-v" in kept or not kept:
         return call([*settings["cc"], *kept])
@@ -68,7 +79,7 @@ def compile_or_link(tool: str, arguments: list[str], settings: dict) -> int:
     has_cplusplus = tool == "c++" or any(a.endswith(CPLUSPLUS) for a in kept)
     compiler = compiler_call("c++" if has_cplusplus else "cc", settings)
     if not is_link:
-        return call([*compiler, *kept])
+        return compile_source(compiler, kept, settings)
     if "-shared" not in kept:
         # A program that a configure script tries; it is linked with the compiler's own libc.
         return call([*compiler, *(a for a in kept if not BUILT_IN.fullmatch(a))])
@@ -80,13 +91,36 @@ def compile_or_link(tool: str, arguments: list[str], settings: dict) -> int:
                 continue
             made = os.path.join(folder, f"{number}.o")
             flags = [a for a in kept if a.startswith(("-D", "-I", "-U", "-O", "-f", "-std="))]
-            if code := call([*compiler, *flags, "-c", argument, "-o", made]):
+            one = [*flags, "-c", argument, "-o", made]
+            if code := compile_source(compiler, one, settings):
                 return code
             objects.append(made)
         return call([*settings["ld"], *shared_link(objects, settings)])
 
 
-def compiler_call(tool: str, settings: dict) -> list[str]:
+def compile_source(compiler: list[str], arguments: list[str], settings: Settings) -> int:
+    """Compile; where Python would call a function by another type, mend that and compile again."""
+    command = [*compiler, *arguments, *casts.FLAGS]
+    if "-c" not in arguments:
+        return call([*compiler, *arguments])
+    work = Path(settings["work"]).resolve()
+    left: list[casts.Cast] = []
+    for _ in range(2):
+        done = subprocess.run(command, stderr=subprocess.PIPE)
+        output = done.stderr.decode("utf-8", "replace")
+        found = casts.wrong_casts(output, Path.cwd())
+        left = casts.mend(found, work)
+        if len(left) == len(found):
+            break
+        print(f"mended {len(found) - len(left)} casts of functions", file=sys.stderr)
+    sys.stderr.write(output)
+    for cast in left:
+        # The build's log is searched for this.
+        print(f"{casts.LEFT} {cast.file}:{cast.line}: {cast.type}", file=sys.stderr)
+    return done.returncode
+
+
+def compiler_call(tool: str, settings: Settings) -> list[str]:
     defines = [f"-D_WASI_EMULATED_{name}" for name in EMULATED]
     includes = [f"-I{settings['headers']}"]
     maps = [f"-ffile-prefix-map={settings['work']}=."]
@@ -94,7 +128,7 @@ def compiler_call(tool: str, settings: dict) -> list[str]:
     return [*settings[tool], *COMPILE, *flags, *defines, *maps, *includes]
 
 
-def for_target(arguments: list[str], settings: dict) -> list[str]:
+def for_target(arguments: list[str], settings: Settings) -> list[str]:
     """The arguments without those that are of this machine."""
     kept = []
     rest = iter(arguments)
@@ -113,15 +147,15 @@ def for_target(arguments: list[str], settings: dict) -> list[str]:
     return kept
 
 
-def is_target_path(path: str, settings: dict) -> bool:
+def is_target_path(path: str, settings: Settings) -> bool:
     """Whether a folder of headers or libraries is not this machine's own."""
     if os.path.isfile(os.path.join(path, "Python.h")):
-        return os.path.realpath(path) == os.path.realpath(settings["headers"])
+        return os.path.realpath(path) == os.path.realpath(str(settings["headers"]))
     system = ("/usr/include", "/usr/lib", "/usr/local", "/lib", "/opt/homebrew")
     return not os.path.abspath(path).startswith(system)
 
 
-def shared_link(arguments: list[str], settings: dict) -> list[str]:
+def shared_link(arguments: list[str], settings: Settings) -> list[str]:
     """What wasm-ld is told for an extension of Python."""
     kept = []
     rest = iter(arguments)
@@ -140,13 +174,13 @@ def shared_link(arguments: list[str], settings: dict) -> list[str]:
     return [*SHARED, *kept, f"-L{settings['libraries']}", *libraries(settings)]
 
 
-def libraries(settings: dict) -> list[str]:
+def libraries(settings: Settings) -> list[str]:
     names = ["python3.14", "c", "c++", "c++abi"]
     names += [f"wasi-emulated-{n.lower().replace('_', '-')}" for n in EMULATED]
     return [*(f"-l{name}" for name in names), settings["builtins"]]
 
 
-def rust_link(arguments: list[str], settings: dict) -> list[str]:
+def rust_link(arguments: list[str], settings: Settings) -> list[str]:
     """What rustc tells the linker, for a dynamic library of which only the module is seen."""
     kept = []
     rest = iter(arguments)
@@ -160,7 +194,8 @@ def rust_link(arguments: list[str], settings: dict) -> list[str]:
         else:
             kept.append(argument)
     # First, so that what it defines is not looked for in the standard library.
-    return [*SHARED, settings["rust-stand-ins"], *kept, f"-L{settings['libraries']}", *libraries(settings)]
+    first = [*SHARED, settings["rust-stand-ins"]]
+    return [*first, *kept, f"-L{settings['libraries']}", *libraries(settings)]
 
 
 if __name__ == "__main__":

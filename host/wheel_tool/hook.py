@@ -8,9 +8,10 @@ import importlib
 import json
 import sys
 from functools import reduce
+from typing import Any
 
 
-def main(request: dict) -> None:
+def main(request: dict[str, Any]) -> None:
     sys.path[:0] = request["path"]
     module, _, attribute = request["backend"].partition(":")
     backend = reduce(getattr, filter(None, attribute.split(".")), importlib.import_module(module))

@@ -61,7 +61,9 @@ def fetch(spec: str, build: Path) -> Source:
 def from_folder(path: Path, build: Path) -> Source:
     name = path.resolve().name
     folder = empty(build / name)
-    shutil.copytree(path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", "target"))
+    shutil.copytree(
+        path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", "target")
+    )
     return Source(name, "", folder, newest(folder))
 
 
@@ -98,7 +100,9 @@ def empty(folder: Path) -> Path:
 
 
 def newest(folder: Path) -> int:
-    return max((int(file.stat().st_mtime) for file in folder.rglob("*") if file.is_file()), default=0)
+    return max(
+        (int(file.stat().st_mtime) for file in folder.rglob("*") if file.is_file()), default=0
+    )
 
 
 def download(spec: str, build: Path) -> Path:
@@ -130,7 +134,7 @@ def download(spec: str, build: Path) -> Path:
             "Name another version, or the path of a source folder.",
         )
     entry = max(candidates, key=lambda candidate: candidate[0])[1]
-    archive = build / entry["filename"]
+    archive = build / str(entry["filename"])
     data = get(urllib.parse.urljoin(page_url, entry["url"]), "*/*")
     digest = entry.get("hashes", {}).get("sha256")
     if digest and hashlib.sha256(data).hexdigest() != digest:

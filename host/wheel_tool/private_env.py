@@ -16,7 +16,9 @@ TOOLS = ("ziglang==0.17.1", "zstandard==0.25.0", "packaging==26.4")
 VENV_ADVICE = (
     "Building needs Python 3.10 or newer with its venv module (Debian: apt install python3-venv)."
 )
-INDEX_ADVICE = "Building needs the Python package index; pip's own settings (a proxy, a mirror) hold."
+INDEX_ADVICE = (
+    "Building needs the Python package index; pip's own settings (a proxy, a mirror) hold."
+)
 
 
 def python_of(environment: Path) -> Path:

@@ -18,11 +18,13 @@ from wheel_tool.folders import Folders
 VERSION = "3.14"
 # The first release of Debian with CPython 3.14. It stays on the mirrors when a newer one is out.
 DEBIAN_RELEASE = "forky"
-ASK_INCLUDE = "import sysconfig as s; print(s.get_path('include'), s.get_config_h_filename(), sep='\\n')"
+ASK_INCLUDE = (
+    "import sysconfig as s; print(s.get_path('include')); print(s.get_config_h_filename())"
+)
 ADVICE = (
     "Install Python 3.14 with its headers (`uv python install 3.14`, `brew install python@3.14`, "
-    "pyenv, or a package such as python3.14-dev) so that `python3.14` runs, or name the folder that "
-    "has Python.h with --headers."
+    "pyenv, or a package such as python3.14-dev) so that `python3.14` runs, or name the folder "
+    "that has Python.h with --headers."
 )
 DEFINITION = re.compile(
     r"#\s*define\s+(?P<defined>[A-Za-z_]\w*)\b|/\*\s*#\s*undef\s+(?P<undefined>[A-Za-z_]\w*)\s*\*/"
