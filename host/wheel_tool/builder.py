@@ -51,6 +51,8 @@ class Builder:
         say(f"{spec}: fetching the source")
         source = fetch(spec, self.folders.build)
         recipe = recipe_of(source.name)
+        if recipe.refusal:
+            raise Failure(f"{source.label} cannot run in the sandbox", recipe.refusal)
         log = self.folders.log(source.folder.name)
         apply(recipe, source.folder)
         project = read_project(source.folder)

@@ -15,7 +15,7 @@ from wheel_tool.folders import Folders
 from wheel_tool.private_env import tools_environment
 from wheel_tool.python_headers import python_headers
 from wheel_tool.recipes import RECIPES
-from wheel_tool.rust_toolchain import RustToolchain, rust_toolchain
+from wheel_tool.rust_toolchain import PLACES, RustToolchain, rust_toolchain
 from wheel_tool.wheel_index import write_index
 
 WARNING = "this runs the build code of these packages on this machine, outside of any sandbox: "
@@ -60,9 +60,12 @@ def parser() -> argparse.ArgumentParser:
         "--headers", type=Path, metavar="DIR", help="the folder with Python.h of CPython 3.14"
     )
     made.add_argument(
-        "--build-std",
-        action="store_true",
-        help="build Rust's standard library from its source (the component rust-src)",
+        "--rust",
+        choices=PLACES,
+        default="auto",
+        help="where Rust's standard library for the sandbox is from: the compiler on the path, to "
+        "which rustup adds it when it must (auto); built from its source (rust-src); Debian's "
+        "packages, which auto falls back to (debian)",
     )
     return made
 
@@ -70,13 +73,20 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     say(WARNING + ", ".join(options.packages))
+    folders = Folders(options.work.resolve())
     try:
-        builder = set_up(options)
+        folders.make()
+        with folders.lock():
+            return build_all(set_up(folders, options), options.packages)
     except Failure as failure:
         report(failure)
         return 1
+
+
+def build_all(builder: Builder, packages: Sequence[str]) -> int:
+    """Build each package, also when one before it failed; returns the exit status."""
     failed = []
-    for package in options.packages:
+    for package in packages:
         try:
             finished = builder.build(package)
         except Failure as failure:
@@ -92,9 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def set_up(options: argparse.Namespace) -> Builder:
-    folders = Folders(options.work.resolve())
-    folders.make()
+def set_up(folders: Folders, options: argparse.Namespace) -> Builder:
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     environment = tools_environment(folders)
@@ -104,6 +112,6 @@ def set_up(options: argparse.Namespace) -> Builder:
 
     @cache
     def rust() -> RustToolchain:
-        return rust_toolchain(folders, options.build_std)
+        return rust_toolchain(folders, options.rust)
 
     return Builder(folders, c, rust, out, libs.exports())

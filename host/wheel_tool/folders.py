@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from wheel_tool.console import Failure
+from wheel_tool.console import Failure, say
 
 READY = ".ready"
 
@@ -39,6 +41,16 @@ class Folders:
             )
         for folder in (self.tools, self.logs, self.build):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def lock(self) -> IO[str]:
+        """Have the folder alone for as long as the file that is returned is open."""
+        file = (self.work / "lock").open("w", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("waiting for another build of wheels to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        return file
 
     def log(self, name: str) -> Path:
         """An empty log of this name."""

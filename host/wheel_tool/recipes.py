@@ -21,9 +21,22 @@ class Recipe:
     maturin: tuple[str, ...] = ()
     # Said to the user after the build.
     note: str = ""
+    # Why the package cannot be built at all, said in place of a try.
+    refusal: str = ""
 
 
 RECIPES: dict[str, Recipe] = {
+    # Its HTTP parser takes any wasm for a web page, and calls functions of JavaScript there.
+    "aiohttp": Recipe(
+        replace=(("vendor/llhttp/src/native/api.c", "#if defined(__wasm__)", "#if 0"),),
+        note="aiohttp's server and sockets need an event loop that the sandbox does not have; its "
+        "types and parsers load.",
+    ),
+    "cffi": Recipe(refusal="It needs libffi, which makes machine code while it runs."),
+    "greenlet": Recipe(
+        refusal="It copies and switches the machine's stack, and in wasm no program can reach its "
+        "stack. SQLAlchemy works without greenlet, but for its asyncio part."
+    ),
     # Nothing is needed; the entries say that these were seen to work.
     "markupsafe": Recipe(),
     "msgspec": Recipe(),

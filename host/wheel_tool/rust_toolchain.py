@@ -19,6 +19,9 @@ ADVICE = (
 )
 # Debian's compiler, the standard library for build scripts, and the source of the one for wasm.
 DEBIAN_PACKAGES = ("rustc-web", "libstd-rust-web-dev", "rust-web-src")
+# What the user can ask for: the compiler on the path, to which rustup may add the target; the
+# same, building its library from the component rust-src; or Debian's packages.
+PLACES = ("auto", "rust-src", "debian")
 RUST_FLAGS = (
     # The launcher calls wasm-ld, and the C library is the sandbox's.
     "-Clinker-flavor=wasm-ld",
@@ -58,6 +61,9 @@ class RustToolchain:
             "CARGO_PROFILE_RELEASE_STRIP": "debuginfo",
             "PYO3_CONFIG_FILE": str(pyo3_config(self.folder, c)),
         }
+        # A file in the source may ask rustup for another compiler, which lacks the target.
+        if active := output_of(["rustup", "show", "active-toolchain"]):
+            variables["RUSTUP_TOOLCHAIN"] = active.split()[0]
         if self.compiler is not None:
             variables["RUSTC"] = str(self.compiler)
         if self.builds_std:
@@ -88,22 +94,23 @@ def pyo3_config(folder: Path, c: CToolchain) -> Path:
     return path
 
 
-def rust_toolchain(folders: Folders, builds_std: bool) -> RustToolchain:
+def rust_toolchain(folders: Folders, where: str) -> RustToolchain:
+    """Where the standard library for the target is from: one of `PLACES`."""
     folder = folders.work / "rust"
     folder.mkdir(exist_ok=True)
     if shutil.which("cargo") is None:
         raise Failure("cargo is not there, and a package has an extension in Rust", ADVICE)
-    has_source = "library/std/src/lib.rs"
     sysroot = output_of(["rustc", "--print", "sysroot"])
-    if sysroot is not None:
-        library = Path(sysroot) / "lib" / "rustlib" / TARGET / "lib"
-        if builds_std and (Path(sysroot) / "lib/rustlib/src/rust" / has_source).is_file():
+    rustlib = Path(sysroot or "") / "lib" / "rustlib"
+    if where == "rust-src":
+        if sysroot and (rustlib / "src/rust/library/std/src/lib.rs").is_file():
             return RustToolchain(folder, builds_std=True)
-        if not builds_std:
-            if any(library.glob("libstd-*.rlib")):
-                return RustToolchain(folder)
-            if shutil.which("rustup") and added_by_rustup(folders):
-                return RustToolchain(folder)
+        raise Failure("the compiler has no source beside it", "`rustup component add rust-src`.")
+    if where == "auto" and sysroot:
+        if any((rustlib / TARGET / "lib").glob("libstd-*.rlib")):
+            return RustToolchain(folder)
+        if shutil.which("rustup") and added_by_rustup(folders):
+            return RustToolchain(folder)
     return from_debian(folders, folder)
 
 
@@ -125,9 +132,7 @@ def from_debian(folders: Folders, folder: Path) -> RustToolchain:
         say("fetching a Rust compiler with its source from Debian (once)")
         apt = debian.Apt(root / "apt", None, folders.log("rust"))
         apt.update()
-        packages = [*DEBIAN_PACKAGES, *apt.dependencies("rustc-web", "libllvm")]
-        packages += apt.dependencies("libstd-rust-web-dev", "libstd-rust-web-")
-        apt.unpack(packages, root / "root")
+        apt.unpack(with_libraries(apt), root / "root")
         shutil.rmtree(root / "apt")
 
     try:
@@ -147,3 +152,13 @@ def from_debian(folders: Folders, folder: Path) -> RustToolchain:
     if output_of([launcher, "--version"]) is None:
         raise Failure("Debian's Rust compiler does not run on this machine", ADVICE)
     return RustToolchain(folder, compiler=launcher, builds_std=True)
+
+
+def with_libraries(apt: debian.Apt) -> list[str]:
+    """The packages, and those that the compiler's own libraries need."""
+    libraries = apt.dependencies("libstd-rust-web-dev", "libstd-rust-web-")
+    compilers = [llvm for name in libraries for llvm in apt.dependencies(name, "libllvm")]
+    more = [name for llvm in compilers for name in apt.dependencies(llvm, "lib")]
+    # The machine has these, and they must be of one kind with its C library.
+    basic = ("libc6", "libgcc", "libstdc++")
+    return [*DEBIAN_PACKAGES, *libraries, *compilers, *(m for m in more if not m.startswith(basic))]
