@@ -33,11 +33,15 @@ pub fn command(cache: &Path) -> Result<Command, String> {
 fn files() -> Vec<(String, Vec<u8>)> {
     let mut names: Vec<_> = Tool::iter().collect();
     names.sort();
-    names.into_iter().filter_map(|name| Some((name.to_string(), Tool::get(&name)?.data.into_owned()))).collect()
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.to_string(), Tool::get(&name)?.data.into_owned())))
+        .collect()
 }
 
 fn digest() -> String {
-    let all: Vec<u8> = files().into_iter().flat_map(|(name, text)| [name.into_bytes(), text].concat()).collect();
+    let all: Vec<u8> =
+        files().into_iter().flat_map(|(name, text)| [name.into_bytes(), text].concat()).collect();
     cache_files::digest(&all)
 }
 
