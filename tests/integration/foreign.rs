@@ -3,9 +3,11 @@
 use crate::common::packages::app_with_packages;
 use crate::common::tenants::until;
 use crate::common::websocket::Socket;
-use crate::common::{Connection, Server};
+use crate::common::{BINARY, Connection, Server, scratch};
 use serde_json::{Value, json};
+use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 const PACKAGES: [&str; 2] = ["starlette==1.10.0", "Flask==3.1.3"];
 
@@ -111,4 +113,27 @@ fn a_file_may_have_an_app_of_asgi_or_wsgi_alone() {
         let expected = if name == "asgi" { "/a/b/c" } else { path };
         assert_eq!(told[name], expected, "{told}");
     }
+}
+
+/// As other servers take it: a module from the folder where the command is typed.
+#[test]
+fn an_app_is_named_by_its_module() {
+    let folder = scratch("module");
+    fs::create_dir(folder.join("proj")).unwrap();
+    fs::write(folder.join("proj/__init__.py"), "").unwrap();
+    fs::write(folder.join("texts.py"), "HELLO = b'hello from a module'\n").unwrap();
+    // Nothing about it says what it is.
+    let app = "import texts\n\n\ndef made(*given):\n    given[1]('200 OK', [])\n    return [texts.HELLO]\n";
+    fs::write(folder.join("proj/wsgi.py"), app).unwrap();
+    let serve = |words: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.current_dir(&folder).args(["run", "--build", "never", "--port", "0"]).args(words);
+        Server::spawn(command)
+    };
+    let server = serve(&["proj.wsgi:made", "--interface", "wsgi"]);
+    assert_eq!(server.get("/any").text(), "hello from a module");
+    let output =
+        Command::new(BINARY).current_dir(&folder).args(["build", "proj.wsgi:made"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("--interface"), "{said}");
 }

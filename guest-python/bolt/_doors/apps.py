@@ -137,5 +137,6 @@ def _refuse(app: Any) -> NoReturn:
     name = getattr(app, "__qualname__", type(app).__qualname__)
     raise TypeError(
         f"{name} does not say whether it is an application of ASGI or of WSGI: "
-        f"give `bolt.asgi.ASGIApp({name})` or `bolt.wsgi.WSGIApp({name})`"
+        f"give `bolt.asgi.ASGIApp({name})` or `bolt.wsgi.WSGIApp({name})`, or start the host with "
+        "--interface asgi or wsgi"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -18,6 +19,8 @@ __all__ = ["LoadError", "import_app", "refuse_build"]
 # The host looks for this mark before each line of a build error.
 _ERROR_MARK = "bolt-build-error:"
 
+# The variable of the build by which a developer says which of the two interfaces an app has.
+_INTERFACE = "BOLT_INTERFACE"
 # The attribute that the host passes when its user names none, and what is tried then.
 _DEFAULT = "api"
 _USUAL = ("api", "app", "application")
@@ -44,8 +47,8 @@ def import_app(module: str, attribute: str) -> BoltAPI:
     if isinstance(found, BoltAPI):
         return found
     try:
-        return BoltAPI.serving(found)
-    except TypeError as exc:
+        return BoltAPI.serving(found, os.environ.get(_INTERFACE))
+    except (TypeError, ValueError) as exc:
         raise LoadError(
             f"{module}:{attribute} is a {type(found).__name__}, not a BoltAPI and no app of ASGI "
             f"or WSGI: give --app module:attr ({exc})"

@@ -2,7 +2,7 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child_args::{Confine, PackageArgs, Prepare, Source, variable};
+use crate::cli::child_args::{AppArgs, Confine, Prepare, Source, variable};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::cli::migrate::Migrate;
 use crate::cli::wheel::Wheel;
@@ -263,23 +263,11 @@ pub struct Run {
 
 #[derive(Debug, Args)]
 pub struct Dev {
-    /// The app: a Python file.
-    #[arg(value_name = "APP")]
-    pub path: PathBuf,
-    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
-    #[arg(long, value_name = "MODULE:ATTR")]
-    pub app: Option<String>,
-    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    #[command(flatten)]
+    pub app: AppArgs,
     /// Uvicorn's flag for what this command does anyway.
     #[arg(long, hide = true)]
     pub reload: bool,
-    /// Set an environment variable while the app is imported, as in a build.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub build_env: Vec<(String, String)>,
-    #[command(flatten)]
-    pub packages: PackageArgs,
     #[command(flatten)]
     pub serving: Serving,
 }

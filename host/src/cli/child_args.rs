@@ -10,28 +10,84 @@ use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Which app.
 #[derive(Debug, Clone, Args)]
-pub struct Source {
-    /// The app: a Python file, or a component made by `build`.
+pub struct AppArgs {
+    /// The app: a Python file, a module such as shop.main:app, or a component made by `build`.
     #[arg(value_name = "APP")]
     pub path: PathBuf,
-    /// Use this BoltAPI object instead of `api`, or `app`, in the file.
+    /// Use this object instead of `api`, `app` or `application` in the file.
     #[arg(long, value_name = "MODULE:ATTR")]
     pub app: Option<String>,
-    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package]
+    /// Begin imports in this folder [default: the folder of the file or, in a package, the one that has the package; of a module,
+    /// this one]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Call the app as ASGI or WSGI says, if it does not show which it is.
+    #[arg(long, value_enum, value_name = "INTERFACE")]
+    pub interface: Option<Interface>,
+    /// Set an environment variable while the app is imported, at build time; --env sets those at run time.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub build_env: Vec<(String, String)>,
+    #[command(flatten)]
+    pub packages: PackageArgs,
+}
+
+/// How an app of another framework is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Interface {
+    Asgi,
+    Wsgi,
+}
+
+/// The variable by which the SDK learns it.
+const INTERFACE: &str = "BOLT_INTERFACE";
+
+impl AppArgs {
+    pub fn origin(&self) -> Origin {
+        let mut build_env = self.build_env.clone();
+        if let Some(interface) = self.interface {
+            let name = match interface {
+                Interface::Asgi => "asgi",
+                Interface::Wsgi => "wsgi",
+            };
+            build_env.push((INTERFACE.to_owned(), name.to_owned()));
+        }
+        let (path, app, root) = match self.module() {
+            Some((file, app)) => {
+                let root = self.root.clone().unwrap_or_else(|| PathBuf::from("."));
+                (file, Some(self.app.clone().unwrap_or(app)), Root::Given(root))
+            }
+            None => (self.path.clone(), self.app.clone(), root(self.root.as_ref())),
+        };
+        Origin { path, app, root, build_env, packages: self.packages.terms(), ..Origin::default() }
+    }
+
+    /// The file of a module, as other servers take it, and the module with its attribute.
+    fn module(&self) -> Option<(PathBuf, String)> {
+        let text = self.path.to_str().filter(|_| !self.path.exists())?;
+        let (module, attribute) = text.split_once(':').unwrap_or((text, "api"));
+        if module.contains('/') {
+            return None;
+        }
+        let place = self.root.clone().unwrap_or_default().join(module.replace('.', "/"));
+        let file = [place.with_added_extension("py"), place.join("__init__.py")]
+            .into_iter()
+            .find(|file| file.is_file())?;
+        Some((file, format!("{module}:{attribute}")))
+    }
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Source {
+    #[command(flatten)]
+    pub app: AppArgs,
     /// Build again even if nothing changed.
     #[arg(long)]
     pub rebuild: bool,
     /// Leave the core modules of the component linked, instead of merging them into one.
     #[arg(long, env = "BOLT_HOST_NO_FLATTEN", value_parser = FalseyValueParser::new())]
     pub no_flatten: bool,
-    /// Set an environment variable while the app is imported, at build time; --env sets those at run time.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub build_env: Vec<(String, String)>,
-    #[command(flatten)]
-    pub packages: PackageArgs,
     /// A folder that is no part of the app.
     #[arg(long, value_name = "DIR", hide = true)]
     pub left_out: Vec<PathBuf>,
@@ -43,12 +99,8 @@ pub struct Source {
 impl Source {
     pub fn origin(&self) -> Origin {
         let linking = if self.no_flatten { Linking::Left } else { Linking::Flat { names: !self.strip } };
-        let root = root(self.root.as_ref());
-        let (left_out, build_env) = (self.left_out.clone(), self.build_env.clone());
-        let (path, app) = (self.path.clone(), self.app.clone());
-        let rebuild = self.rebuild;
-        let packages = self.packages.terms();
-        Origin { name: None, path, app, root, linking, left_out, build_env, packages, rebuild }
+        let (left_out, rebuild) = (self.left_out.clone(), self.rebuild);
+        Origin { linking, left_out, rebuild, ..self.app.origin() }
     }
 }
 
@@ -84,7 +136,7 @@ fn absolute(place: &str) -> String {
 }
 
 /// The root of an app whose developer types the command.
-pub fn root(given: Option<&PathBuf>) -> Root {
+fn root(given: Option<&PathBuf>) -> Root {
     given.map_or(Root::Package, |root| Root::Given(root.clone()))
 }
 

@@ -13,7 +13,7 @@ use crate::builder::prepare::{Prepared, prepare};
 use crate::builder::refusal::Pace;
 use crate::builder::sdk_bundle;
 use crate::cli::args::{Build, Dev, Inspect, New, Run, When};
-use crate::cli::child_args::{Source, root};
+use crate::cli::child_args::Source;
 use crate::cli::inspect;
 use crate::cli::probe;
 use crate::cli::scaffold;
@@ -41,10 +41,10 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     if args.reload {
         return Err("there is no --reload: `bolt-host dev app.py` reloads the app after each edit".to_owned());
     }
-    let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config(&args.source.path)?);
+    let mut origin = args.source.origin();
+    let (config, app_config) = (args.serving.config(cores())?, args.serving.app_config(&origin.path)?);
     let log = begin(&args.serving.process)?;
     let engine = pool(&config)?;
-    let mut origin = args.source.origin();
     origin.left_out.extend(app_config.places());
     let slot = match unbuilt(args, &origin, &engine, &app_config.limits, cache)? {
         None => {
@@ -71,19 +71,12 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
 
 /// Serve the source, and reload it after each edit.
 pub fn dev(args: &Dev, cache: &Path) -> Outcome {
-    if args.path.extension().is_none_or(|extension| extension != "py") {
-        return Err(format!("{}: dev serves a .py file", args.path.display()));
+    let mut origin = args.app.origin();
+    if !origin.is_python() {
+        return Err(format!("{}: dev serves a .py file", origin.path.display()));
     }
-    let (config, app_config) = (args.serving.config(1)?, args.serving.app_config(&args.path)?);
-    let origin = Origin {
-        path: args.path.clone(),
-        app: args.app.clone(),
-        root: root(args.root.as_ref()),
-        left_out: app_config.places(),
-        build_env: args.build_env.clone(),
-        packages: args.packages.terms(),
-        ..Origin::default()
-    };
+    let (config, app_config) = (args.serving.config(1)?, args.serving.app_config(&origin.path)?);
+    origin.left_out = app_config.places();
     let name = origin.app_ref()?.module;
     let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &name, &app_config, cache)?;
