@@ -16,6 +16,7 @@ mod differential;
 mod docs;
 mod drivers;
 mod examples;
+mod extensions;
 mod files;
 mod flatten;
 mod foreign;

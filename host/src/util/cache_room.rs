@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// The folders whose entries may go.
-const FOLDERS: [&str; 2] = ["components", "aot"];
+const FOLDERS: [&str; 3] = ["components", "aot", "packages/sets"];
 /// What was used within this time stays: somebody may be about to use it.
 const RECENT: Duration = Duration::from_secs(3600);
 
@@ -58,15 +58,25 @@ fn measure(path: &Path) -> io::Result<Entry> {
         entry.used = entry.used.max(meta.accessed()?);
         return Ok(entry);
     }
-    // The folder itself is accessed here. Files of apps are in folders of their own; they are small beside compiled code.
+    // The folder itself is accessed here.
     for inner in fs::read_dir(path)?.flatten() {
         let meta = inner.metadata()?;
-        entry.size += meta.blocks() * 512;
+        entry.size += if meta.is_dir() { size(&inner.path()) } else { meta.blocks() * 512 };
         if meta.is_file() {
             entry.used = entry.used.max(meta.accessed()?).max(meta.modified()?);
         }
     }
     Ok(entry)
+}
+
+/// All that is below a folder, such as the files of an app or of packages.
+fn size(folder: &Path) -> u64 {
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => size(&entry.path()),
+        Ok(meta) => meta.blocks() * 512,
+        Err(_) => 0,
+    };
+    fs::read_dir(folder).into_iter().flatten().flatten().map(of).sum()
 }
 
 /// A folder is renamed first, so that nobody finds half of it.
@@ -112,5 +122,23 @@ mod tests {
         assert!(removed >= 2 << 20, "{removed}");
         assert_eq!(left(), "ade");
         assert_eq!(make_room(cache.path(), 0), 0);
+    }
+
+    #[test]
+    fn a_set_of_packages_is_measured_whole() {
+        let cache = tempfile::tempdir().unwrap();
+        let set = cache.path().join("packages/sets/a");
+        fs::create_dir_all(set.join("site/x/y")).unwrap();
+        fs::write(set.join("site/x/y/z.py"), vec![1; 1 << 20]).unwrap();
+        fs::write(set.join("ready"), "").unwrap();
+        let day = SystemTime::now() - Duration::from_secs(86400);
+        for path in [set.join("ready"), set.clone()] {
+            File::open(path)
+                .unwrap()
+                .set_times(FileTimes::new().set_accessed(day).set_modified(day))
+                .unwrap();
+        }
+        assert!(make_room(cache.path(), 1000) >= 1 << 20);
+        assert!(!set.exists());
     }
 }
