@@ -152,10 +152,9 @@ class Job:
         run(
             [
                 self.environment / "bin" / "maturin",
-                "build",
-                "--release",
-                *("--target", "wasm32-wasip2", "--interpreter", "python3.14"),
-                *("--out", self.made, *self.recipe.maturin),
+                *("build", "--release", "--target", "wasm32-wasip2"),
+                *("--interpreter", "python3.14", "--out", str(self.made)),
+                *self.recipe.maturin,
             ],
             self.log,
             f"{self.source.label} could not be built",
