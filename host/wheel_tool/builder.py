@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,10 +154,9 @@ class Job:
         run(
             [
                 self.environment / "bin" / "maturin",
-                "build",
-                "--release",
-                *("--target", "wasm32-wasip2", "--interpreter", "python3.14"),
-                *("--out", self.made, *self.recipe.maturin),
+                *("build", "--release", "--target", "wasm32-wasip2"),
+                *("--interpreter", "python3.14", "--out", str(self.made)),
+                *self.recipe.maturin,
             ],
             self.log,
             f"{self.source.label} could not be built",
@@ -201,10 +202,9 @@ def read_project(folder: Path) -> dict[str, Any]:
         if not (folder / "setup.py").is_file():
             raise Failure(f"{folder.name} has no pyproject.toml and no setup.py")
         return {}
-    try:
-        import tomllib
-    except ImportError:  # Python 3.10
-        from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+    # Python 3.10 has none of its own.
+    name = "tomllib" if sys.version_info >= (3, 11) else "pip._vendor.tomli"
+    tomllib = importlib.import_module(name)
     project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     return project
 

@@ -52,15 +52,14 @@ def python_headers(folders: Folders, libs: ComponentLibs, named: Path | None) ->
 def find(folders: Folders, named: Path | None) -> tuple[Path, Path]:
     """A folder of headers and a pyconfig.h that names what can be defined."""
     if named is not None:
-        if is_version(named):
-            return named, named / "pyconfig.h"
+        if is_version(named) and (config := config_of(named, named / "pyconfig.h")):
+            return named, config
         raise Failure(f"{named} has no Python.h of CPython {VERSION}", ADVICE)
     shown = output_of([f"python{VERSION}", "-I", "-c", ASK_INCLUDE])
     if shown:
         include, config = (Path(line) for line in shown.splitlines())
-        if is_version(include) and config.is_file():
-            say(f"headers of CPython {VERSION}: {include}")
-            return include, config
+        if is_version(include) and (found := config_of(include, config)):
+            return include, found
     return from_debian(folders)
 
 
@@ -79,12 +78,19 @@ def from_debian(folders: Folders) -> tuple[Path, Path]:
         root = folders.once(f"debian-headers-{VERSION}", fill) / "root"
     except Failure as failure:
         raise Failure(str(failure), ADVICE, failure.log) from failure
-    # The one under the architecture's folder has the definitions, the other one chooses.
-    configs = sorted(root.glob(f"usr/include/*/python{VERSION}/pyconfig.h"))
     include = root / "usr/include" / f"python{VERSION}"
-    if not configs or not is_version(include):
+    config = config_of(include, include / "pyconfig.h")
+    if config is None or not is_version(include):
         raise Failure(f"Debian's package of CPython {VERSION} has no headers", ADVICE)
-    return include, configs[0]
+    return include, config
+
+
+def config_of(include: Path, config: Path) -> Path | None:
+    """The pyconfig.h with the definitions: Debian's chooses one in an architecture's folder."""
+    for path in [config, *sorted(include.parent.glob(f"*/{include.name}/pyconfig.h"))]:
+        if path.is_file() and "SIZEOF_VOID_P" in path.read_text(encoding="utf-8"):
+            return path
+    return None
 
 
 def is_version(include: Path) -> bool:

@@ -53,8 +53,8 @@ class RustToolchain:
             "CARGO_BUILD_TARGET": TARGET,
             "CARGO_TARGET_DIR": str(self.folder / "target"),
             "CARGO_TARGET_WASM32_WASIP2_LINKER": str(c.tool("rust-ld")),
-            # Of every kind of flags, cargo takes these alone when they are set.
-            "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
+            # For the target alone: setuptools-rust asks the compiler about this machine too.
+            "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS": " ".join(flags),
             "CARGO_PROFILE_RELEASE_LTO": "fat",
             "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "1",
             "CARGO_PROFILE_RELEASE_PANIC": "abort",
