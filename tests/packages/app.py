@@ -15,6 +15,7 @@ import botocore.config
 import bs4
 import certifi
 import click
+import frameworks
 import httpx
 import itsdangerous
 import jinja2
@@ -33,6 +34,7 @@ from dateutil import parser, rrule
 
 api = BoltAPI()
 api.include_router(threads.router)
+frameworks.mount(api)
 
 
 @api.get("/httpx")

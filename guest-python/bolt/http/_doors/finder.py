@@ -26,6 +26,7 @@ DOORS = {
     "urllib.request": "urllib_request",
     "urllib3.connection": "urllib3",
     "urllib3.connectionpool": "urllib3_pool",
+    "urllib3.util.wait": "urllib3_wait",
     "requests.adapters": "requests",
     "httpx": "httpx",
     "concurrent.futures.process": f"{_THREADS}.processes",
