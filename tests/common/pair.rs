@@ -98,11 +98,7 @@ impl Pair {
                 break;
             }
             if start.elapsed() > Duration::from_secs(60) {
-                // Whatever is not zero may be what holds it.
-                let metrics = Connection::to(self.server.admin()).get("/metrics").text();
-                let metrics: Vec<_> =
-                    metrics.lines().filter(|line| !line.starts_with('#') && !line.ends_with(" 0")).collect();
-                panic!("an app that nobody uses is not evicted: {apps:#}\n{}", metrics.join("\n"));
+                panic!("an app that nobody uses is not evicted: {apps:#}\n{}", self.counted());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -117,13 +113,20 @@ impl Pair {
         }
     }
 
+    /// The metrics that are not zero, which may say what holds something.
+    fn counted(&self) -> String {
+        let metrics = Connection::to(self.server.admin()).get("/metrics");
+        let of_use = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
+        metrics.text().lines().filter(of_use).collect::<Vec<_>>().join("\n")
+    }
+
     /// Assert that since the report began memory has grown by at most 5 % plus the tolerance, and open files by two.
     fn assert_as_before(&self, name: &str) -> Option<Holdings> {
         let before = (*self.before.lock().unwrap())?;
         let most = Holdings { memory: before.memory / 100 * 105 + self.slack, files: before.files + 2 };
         let is_as_before = |now: Holdings| now.memory <= most.memory && now.files <= most.files;
         let now = self.at_rest(is_as_before);
-        assert!(is_as_before(now), "{name}: {before:?} → {now:?}, at most {most:?}");
+        assert!(is_as_before(now), "{name}: {before:?} → {now:?}, at most {most:?}\n{}", self.counted());
         Some(now)
     }
 

@@ -21,6 +21,7 @@ mod flatten;
 mod foreign;
 mod handlers;
 mod http;
+mod installed;
 mod keys;
 mod outbound;
 mod outbound_clients;

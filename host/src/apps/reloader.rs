@@ -4,6 +4,7 @@ use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::source_runner::Runner;
 use crate::config::app_source::AppRef;
+use crate::config::origin::Origin;
 use crate::util::progress;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,8 @@ use tokio::sync::Mutex;
 /// An app that follows its source files.
 pub struct Reloader {
     runner: Runner,
+    origin: Origin,
+    /// Without its packages: its own files are looked at.
     app: AppRef,
     state: Mutex<State>,
 }
@@ -24,10 +27,11 @@ struct State {
 
 impl Reloader {
     /// Load the app for the first time. If it is broken, requests get the error until it is fixed.
-    pub async fn new(runner: Runner, app: AppRef) -> Self {
+    pub async fn new(runner: Runner, origin: Origin) -> Result<Self, String> {
+        let app = origin.app_ref()?;
         let seen = FileStamps::of_app(&app);
-        let outcome = runner.load(&app, true).await.map(Arc::new);
-        Self { runner, app, state: Mutex::new(State { seen, outcome }) }
+        let outcome = load(&runner, &origin).await;
+        Ok(Self { runner, origin, app, state: Mutex::new(State { seen, outcome }) })
     }
 
     /// The app from its current files. The error is a message for its developer.
@@ -37,7 +41,7 @@ impl Reloader {
         if now != state.seen {
             let start = Instant::now();
             let changed = state.seen.changes(&now);
-            state.outcome = self.runner.load(&self.app, true).await.map(Arc::new);
+            state.outcome = load(&self.runner, &self.origin).await;
             match &state.outcome {
                 Ok(_) => progress::tell(format_args!(
                     "  {changed}: reloaded in {} ms",
@@ -49,4 +53,9 @@ impl Reloader {
         }
         state.outcome.clone()
     }
+}
+
+async fn load(runner: &Runner, origin: &Origin) -> Result<Arc<App>, String> {
+    let app = runner.app_of(origin).await?;
+    runner.load(&app, true).await.map(Arc::new)
 }

@@ -1,12 +1,13 @@
 //! The files that a build may see: those of the app's folder, read without leaving it, and copied for each build.
 
-use crate::config::app_source::AppRef;
+use crate::config::app_source::{AppRef, PackageSet};
 use crate::config::limit_name;
 use crate::config::limit_table::Limit;
 use crate::util::cache_files;
 use crate::util::tree::{Found, Name, Tree};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,41 @@ pub struct AppFiles {
     start: PathBuf,
     /// Relative to the app's folder.
     files: Vec<Found>,
+    packages: Option<PackageFiles>,
+}
+
+/// The files of an app's packages that lie beside its own.
+struct PackageFiles {
+    set: PackageSet,
+    /// Relative to the set's folder.
+    paths: Vec<PathBuf>,
+}
+
+impl PackageFiles {
+    /// What the app has itself comes first: a module of its own hides the package of that name.
+    fn of(set: &PackageSet, own: &[Found]) -> Result<Self, String> {
+        let first = |path: &Path| path.iter().next().map(|name| name.to_string_lossy().into_owned());
+        let module = |name: String| name.split('.').next().unwrap_or_default().to_owned();
+        let taken: BTreeSet<_> = own.iter().filter_map(|file| first(&file.path).map(module)).collect();
+        let found = Tree::open(&set.folder)?.files(Path::new(""), |_| true)?;
+        let is_free = |path: &PathBuf| first(path).is_some_and(|name| !taken.contains(&module(name)));
+        let paths = found.into_iter().map(|file| file.path).filter(is_free).collect();
+        Ok(Self { set: set.clone(), paths })
+    }
+
+    fn place(&self, folder: &Path, how: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        let mut above = None;
+        for path in &self.paths {
+            let copy = folder.join(path);
+            let parent = copy.parent().unwrap_or(folder).to_owned();
+            if above.as_ref() != Some(&parent) {
+                fs::create_dir_all(&parent)?;
+                above = Some(parent);
+            }
+            how(&self.set.folder.join(path), &copy)?;
+        }
+        Ok(())
+    }
 }
 
 impl AppFiles {
@@ -41,17 +77,23 @@ impl AppFiles {
         if effort.get() > MOST_EFFORT {
             return Err(format!("the app's folder has too many files for the rules of its {IGNORE}"));
         }
-        let files = found.into_iter().map(|file| Found { path: start.join(&file.path), ..file }).collect();
-        Ok(Self { tree, start, files })
+        let files: Vec<_> =
+            found.into_iter().map(|file| Found { path: start.join(&file.path), ..file }).collect();
+        let packages = app.packages.as_ref().map(|set| PackageFiles::of(set, &files)).transpose()?;
+        Ok(Self { tree, start, files, packages })
     }
 
+    /// The app's own files.
     pub fn iter(&self) -> impl Iterator<Item = &Found> {
         self.files.iter()
     }
 
-    /// Relative to the folder, sorted.
+    /// With those of packages: relative to the folder, sorted.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.files.iter().map(|file| file.path.clone()).collect()
+        let packages = self.packages.iter().flat_map(|packages| packages.paths.clone());
+        let mut all: Vec<_> = self.files.iter().map(|file| file.path.clone()).chain(packages).collect();
+        all.sort();
+        all
     }
 
     /// Whether a file is among them.
@@ -59,20 +101,59 @@ impl AppFiles {
         self.files.iter().any(|file| file.path == path)
     }
 
+    /// The content of one of them.
+    pub fn content(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if let Some(packages) = &self.packages
+            && packages.paths.binary_search_by(|one| one.as_path().cmp(path)).is_ok()
+        {
+            return fs::read(packages.set.folder.join(path));
+        }
+        let mut bytes = Vec::new();
+        let inside = path.strip_prefix(&self.start).unwrap_or(path);
+        self.tree.open_file(inside)?.take(MOST_LIBRARY).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// A hash of names and contents. `most`: the limit on their size together, in bytes.
     pub fn digest(&self, most: u64) -> Result<String, String> {
-        self.read(most, |_, _| Ok(()))
+        let own = self.read(most, |_, _| Ok(()))?;
+        Ok(self.with_packages(own))
+    }
+
+    fn with_packages(&self, own: String) -> String {
+        match &self.packages {
+            Some(packages) => cache_files::digest(format!("{own}\0{}", packages.set.name).as_bytes()),
+            None => own,
+        }
     }
 
     /// Copy them below a folder; returns the hash of the copy.
     pub fn copy(&self, folder: &Path, most: u64) -> Result<String, String> {
-        self.read(most, |path, part| {
+        self.lay(folder, most, |from, to| fs::copy(from, to).map(|_| ()))
+    }
+
+    /// As `copy`, for those who cannot write to the folder: files of packages are linked.
+    pub fn link(&self, folder: &Path, most: u64) -> Result<String, String> {
+        self.lay(folder, most, |from, to| fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ())))
+    }
+
+    fn lay(
+        &self,
+        folder: &Path,
+        most: u64,
+        how: impl Fn(&Path, &Path) -> io::Result<()>,
+    ) -> Result<String, String> {
+        if let Some(packages) = &self.packages {
+            packages.place(folder, how).map_err(|e| format!("the app's packages cannot be copied: {e}"))?;
+        }
+        let own = self.read(most, |path, part| {
             let copy = folder.join(path);
             if part.is_empty() {
                 fs::create_dir_all(copy.parent().unwrap_or(folder))?;
             }
             fs::File::options().create(true).append(true).open(copy)?.write_all(part)
-        })
+        })?;
+        Ok(self.with_packages(own))
     }
 
     /// `each` gets the parts of each file, the first of which may be empty.
@@ -116,6 +197,8 @@ impl AppFiles {
     }
 }
 
+/// Most bytes of a file that is read as a whole: a compiled module.
+const MOST_LIBRARY: u64 = 256 << 20;
 /// The file in an app's folder that lists what is no part of the app, as `.gitignore` does.
 const IGNORE: &str = ".boltignore";
 /// Most bytes of it, and most rules: the host reads it whenever it looks at the app's files.
@@ -204,6 +287,7 @@ mod tests {
             package: None,
             left_out: vec!["uploads".into()],
             build_env: Vec::new(),
+            packages: None,
         };
         fs::write(folder.path().join(IGNORE), "# not served\nnotes.md\n/drafts/\n!geo.db\n").unwrap();
         let of = |app: &AppRef| AppFiles::of(app).unwrap();

@@ -144,6 +144,13 @@ fn words(origin: &Origin, limits: &Limits, cache: &Path, pace: Pace) -> Vec<OsSt
     for (name, value) in &origin.build_env {
         add("build-env", format!("{name}={value}").into());
     }
+    add("packages", origin.packages.source.name().into());
+    for package in &origin.packages.with {
+        add("with", package.into());
+    }
+    for place in &origin.packages.wheels {
+        add("wheels", place.into());
+    }
     for folder in &origin.left_out {
         add("left-out", folder.into());
     }
@@ -162,7 +169,21 @@ fn words(origin: &Origin, limits: &Limits, cache: &Path, pace: Pace) -> Vec<OsSt
     words
 }
 
-/// A command that runs `tool` so that it ends with this process and writes only below `folders`.
+/// A command that runs `tool` so that it may connect to anything, has the limits of a build, ends with this process and writes only
+/// below `folders`.
+pub fn connected(tool: &Path, folders: &[&Path], limits: &Limits) -> Command {
+    let Some(program) = program() else { return Command::new(tool) };
+    let mut command = Command::new(program);
+    command.arg("confine").arg(format!("--parent={}", std::process::id())).arg("--connect");
+    command.arg(format!("--memory={}", limits.build_memory)).arg(format!("--disk={}", limits.build_disk));
+    for folder in folders {
+        command.arg("--write").arg(folder);
+    }
+    command.arg("--").arg(tool);
+    command
+}
+
+/// A command that runs `tool` so that it opens no connection, ends with this process and writes only below `folders`.
 pub fn confined(tool: &Path, folders: &[&Path]) -> Command {
     let Some(program) = program() else { return Command::new(tool) };
     let mut command = Command::new(program);

@@ -37,7 +37,9 @@ pub fn planned(
     #[cfg(feature = "build")]
     {
         use crate::builder::from_source::Planned;
-        let planned = Planned::of_app(&origin.app_ref()?, origin.linking, cache, limits.build_disk)?;
+        use crate::builder::packages;
+        let Some(app) = packages::app_of(origin, cache)? else { return Ok(None) };
+        let planned = Planned::of_app(&app, origin.linking, cache, limits.build_disk)?;
         Ok(Some(planned.wasm))
     }
     #[cfg(not(feature = "build"))]
@@ -47,10 +49,17 @@ pub fn planned(
 #[cfg(feature = "build")]
 fn build(origin: &Origin, engine: &Engine, limits: &Limits, cache: &Path) -> Result<PathBuf, String> {
     use crate::builder::from_source::{Planned, component_of};
+    use crate::builder::packages;
     use crate::builder::python_env::Content;
-    let app = origin.app_ref()?;
+    let app = packages::app_of(origin, cache)?.ok_or("its packages were removed from the cache meanwhile")?;
     let planned = Planned::of_app(&app, origin.linking, cache, limits.build_disk)?;
-    component_of(Content::App(&app), planned, (engine, limits), cache, origin.rebuild)
+    component_of(Content::App(&app), planned, (engine, limits), cache, origin.rebuild).map_err(|why| {
+        let is_missing = why.contains("ModuleNotFoundError") || why.contains("No module named");
+        match packages::refused(origin).filter(|_| is_missing) {
+            Some(refused) => format!("{why}\n{refused}"),
+            None => why,
+        }
+    })
 }
 
 #[cfg(not(feature = "build"))]

@@ -6,6 +6,7 @@
 use crate::builder::app_archive;
 use crate::builder::app_files::AppFiles;
 use crate::builder::compiler;
+use crate::builder::extensions::Extensions;
 use crate::builder::python_env::{self, APP, Content, Python};
 use crate::builder::sdk_bundle;
 use crate::builder::trial_import;
@@ -46,9 +47,12 @@ impl Planned {
         Self::new(all.into_bytes(), linking, cache)
     }
 
-    /// The runner's component.
-    pub fn of_runner(cache: &Path) -> Self {
-        let all = format!("{}\0{}\0runner", python_env::COMPONENTIZE, sdk_bundle::digest());
+    /// The component of a runner that has these compiled modules.
+    pub fn of_runner(extensions: &Extensions, cache: &Path) -> Self {
+        let mut all = format!("{}\0{}\0runner", python_env::COMPONENTIZE, sdk_bundle::digest());
+        if !extensions.is_empty() {
+            all += &format!("\0{}", extensions.key);
+        }
         Self::new(all.into_bytes(), Linking::default(), cache)
     }
 
@@ -93,9 +97,9 @@ pub fn component_of(
     cache_files::private_folder(&cache.join("components")).map_err(io("the cache folder cannot be used"))?;
     let work = cache_files::scratch(&work(cache)?, "build").map_err(io("the cache folder cannot be made"))?;
     // The files may have changed since it was planned: what counts is what was copied.
-    let (planned, archive) = match content {
+    let (planned, archive, extensions) = match content {
         Content::App(app) => copied(app, planned.linking, &work.path().join(APP), limits, cache)?,
-        Content::Runner => (planned, None),
+        Content::Runner(_) => (planned, None, Extensions::default()),
     };
     let Planned { key, linking, wasm: target } = planned;
     // Two hosts may start with the same app: the second one waits, and then finds the component built.
@@ -106,7 +110,7 @@ pub fn component_of(
         return Ok(target);
     }
     if let Content::App(app) = content
-        && let Some(runner) = Planned::of_runner(cache).compiled(engine, cache)
+        && let Some(runner) = Planned::of_runner(&extensions, cache).compiled(engine, cache)
         && let Some(mistake) = trial_import::mistake(app, &work.path().join(APP), &runner, engine, limits)
     {
         return Err(mistake);
@@ -114,7 +118,12 @@ pub fn component_of(
     let python = Python::ready(cache)?;
     let step = Progress::begin(&match content {
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
-        Content::Runner => "building the runner for apps from source (once)".to_owned(),
+        Content::Runner(extensions) if extensions.is_empty() => {
+            "building the runner for apps from source (once)".to_owned()
+        }
+        Content::Runner(extensions) => {
+            format!("building the runner for apps from source with {} (once)", extensions.names().join(", "))
+        }
     });
     let wasm = python_env::componentize(&python, content, limits, work.path())?;
     link(&wasm, linking)?;
@@ -128,23 +137,27 @@ pub fn component_of(
     Ok(target)
 }
 
-/// The runner, built and compiled once. Errors are text for people.
-pub fn runner(engine: &Engine, limits: &Limits, cache: &Path) -> Result<(PathBuf, Artifact), String> {
-    let planned = Planned::of_runner(cache);
-    let wasm = component_of(Content::Runner, planned, (engine, limits), cache, false)?;
+/// The runner with these compiled modules, built and compiled once. Errors are text for people.
+pub fn runner(
+    extensions: &Extensions,
+    (engine, limits): (&Engine, &Limits),
+    cache: &Path,
+) -> Result<(PathBuf, Artifact), String> {
+    let planned = Planned::of_runner(extensions, cache);
+    let wasm = component_of(Content::Runner(extensions), planned, (engine, limits), cache, false)?;
     let artifact = compiler::native(engine, &wasm, cache)?;
     Ok((wasm, artifact))
 }
 
-/// Copy an app's files; returns which component they become, and their archive. It is made before the build, in which the app could
-/// change the copy.
+/// Copy an app's files; returns which component they become, their archive, and the compiled modules among them. The archive is
+/// made before the build, in which the app could change the copy.
 fn copied(
     app: &AppRef,
     linking: Linking,
     folder: &Path,
     limits: &Limits,
     cache: &Path,
-) -> Result<(Planned, Option<Vec<u8>>), String> {
+) -> Result<(Planned, Option<Vec<u8>>, Extensions), String> {
     let files = AppFiles::of(app)?;
     if !files.has(&app.file) {
         return Err(format!(
@@ -154,9 +167,16 @@ fn copied(
         ));
     }
     let digest = files.copy(folder, limits.build_disk as u64)?;
+    let extensions = Extensions::of(&files)?;
+    for library in &extensions.foreign {
+        progress::tell(format_args!(
+            "    warning: {} is compiled for another system, so the app does not have it",
+            library.display()
+        ));
+    }
     let archive = app_archive::pack(folder, &files.paths());
     let archive = archive.map_err(|e| format!("the app's files cannot be read: {e}"))?;
-    Ok((Planned::of_files(app, &digest, linking, cache), archive))
+    Ok((Planned::of_files(app, &digest, linking, cache), archive, extensions))
 }
 
 fn add_files(wasm: &Path, archive: &[u8]) -> std::io::Result<()> {

@@ -7,7 +7,11 @@ pub mod child;
 pub mod compiler;
 pub mod component_file;
 #[cfg(feature = "build")]
+pub mod extensions;
+#[cfg(feature = "build")]
 pub mod from_source;
+#[cfg(feature = "build")]
+pub mod packages;
 pub mod prepare;
 #[cfg(feature = "build")]
 pub mod python_env;
@@ -16,3 +20,5 @@ pub mod refusal;
 pub mod sdk_bundle;
 #[cfg(feature = "build")]
 pub mod trial_import;
+#[cfg(feature = "build")]
+pub mod wheel_tool;

@@ -48,6 +48,10 @@ fn made(
     cache: &Path,
     pace: Pace,
 ) -> Result<PathBuf, Refusal> {
+    if origin.is_python() {
+        // A child may open no connection.
+        crate::builder::packages::ready(origin, limits, cache).map_err(Refusal::lasting)?;
+    }
     let Some(program) = child::program() else { return here(origin, engine, limits, cache) };
     cache_files::private_folder(cache)
         .map_err(|e| Refusal::passing(format!("the cache folder cannot be made: {e}")))?;

@@ -4,6 +4,7 @@
 //! SDK there would add its worlds to ours.
 
 use crate::builder::child;
+use crate::builder::extensions::Extensions;
 use crate::builder::sdk_bundle;
 use crate::config::Limits;
 use crate::config::app_source::AppRef;
@@ -21,6 +22,8 @@ use std::process::{Command, Output, Stdio};
 
 /// The tool that builds components; a new version gets a new environment.
 pub const COMPONENTIZE: &str = "componentize-py==0.25.1";
+/// What installs packages: the script that drives it knows this version.
+const PIP: &str = "pip==26.3";
 /// The entry module for componentize-py: it loads the app and exports the contract.
 const ENTRY: &str = "bolt_entry";
 /// The prefix of lines on standard error in which the guest says what is wrong with the app.
@@ -28,20 +31,20 @@ const ERROR_MARK: &str = "bolt-build-error:";
 
 /// An environment with componentize-py in it.
 pub struct Python {
-    componentize: PathBuf,
+    folder: PathBuf,
 }
 
 impl Python {
     /// Find the environment, or create it. Errors are text for people.
     pub fn ready(cache: &Path) -> Result<Self, String> {
-        let folder = cache.join(format!("python-{}", COMPONENTIZE.replace("==", "-")));
-        let python = Self { componentize: folder.join("bin/componentize-py") };
+        let folder = cache.join(format!("python-{COMPONENTIZE}-{PIP}").replace("==", "-"));
+        let python = Self { folder: folder.clone() };
         let done = folder.join("ready");
         let io =
             |e: std::io::Error| format!("the Python environment cannot be made in {}: {e}", folder.display());
         cache_files::private_folder(cache).map_err(io)?;
         // Its programs run as this user.
-        let is_ready = || done.is_file() && python.componentize.is_file() && trust::is_own_tree(&folder);
+        let is_ready = || done.is_file() && python.componentize().is_file() && trust::is_own_tree(&folder);
         if is_ready() {
             return Ok(python);
         }
@@ -61,6 +64,7 @@ impl Python {
                 "--quiet",
                 "--disable-pip-version-check",
                 COMPONENTIZE,
+                PIP,
             ]),
             "componentize-py could not be installed; building needs the Python package index once",
         )?;
@@ -68,6 +72,22 @@ impl Python {
         trust::close_tree(&folder).map_err(io)?;
         step.done(&folder.display().to_string());
         Ok(python)
+    }
+
+    fn componentize(&self) -> PathBuf {
+        self.folder.join("bin/componentize-py")
+    }
+
+    /// The folder of its packages.
+    pub fn packages(&self) -> Result<PathBuf, String> {
+        let found = fs::read_dir(self.folder.join("lib")).into_iter().flatten().flatten();
+        let found = found.map(|entry| entry.path().join("site-packages")).find(|folder| folder.is_dir());
+        found.ok_or_else(|| format!("{} has no packages", self.folder.display()))
+    }
+
+    /// Its interpreter, which has pip.
+    pub fn program(&self) -> PathBuf {
+        self.folder.join("bin/python")
     }
 }
 
@@ -100,8 +120,8 @@ const NEEDED: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
     App(&'a AppRef),
-    /// An interpreter that loads an app from source.
-    Runner,
+    /// An interpreter that loads an app from source, and has these compiled modules.
+    Runner(&'a Extensions),
 }
 
 impl Content<'_> {
@@ -109,7 +129,7 @@ impl Content<'_> {
     fn world(&self) -> &'static str {
         match self {
             Self::App(_) => "app",
-            Self::Runner => "runner",
+            Self::Runner(_) => "runner",
         }
     }
 
@@ -126,7 +146,7 @@ impl Content<'_> {
                     literal(&app.attribute)
                 )
             }
-            Self::Runner => {
+            Self::Runner(_) => {
                 format!(
                     "import bolt._runtime.entry\n\nbolt._runtime.entry.load_runner()\n{exports}Loader = bolt._runtime.entry.Loader\n"
                 )
@@ -164,10 +184,13 @@ pub fn componentize(
         fs::create_dir_all(folder).map_err(io)?;
     }
     sdk_bundle::unpack(&sdk).map_err(io)?;
+    if let Content::Runner(extensions) = content {
+        extensions.write(&app).map_err(io)?;
+    }
     fs::write(sdk.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
     let (target, said) = (out.join("app.wasm"), work.join("said"));
     let log = File::create(&said).map_err(io)?;
-    let mut command = child::confined(&python.componentize, &[&temporary, &out]);
+    let mut command = child::confined(&python.componentize(), &[&temporary, &out]);
     command
         .arg("--wit-path")
         .arg(sdk.join("wit"))

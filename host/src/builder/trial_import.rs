@@ -24,7 +24,7 @@ pub fn mistake(
 ) -> Option<String> {
     let config = AppConfig { limits: limits.clone(), ..AppConfig::default() };
     let runner = LoadedComponent::open(engine, runner, "runner", &config).ok()?;
-    let app = AppRef { folder: folder.to_owned(), left_out: Vec::new(), ..app.clone() };
+    let app = AppRef { folder: folder.to_owned(), left_out: Vec::new(), packages: None, ..app.clone() };
     let component = runner.running(Source { app, show_errors: false, _copy: None }).ok()?;
     let error = block_on(compiler::try_ask(&component, limits)).ok()?.err()?;
     let NotLoaded(text) = error.downcast::<NotLoaded>().ok()?;

@@ -2,9 +2,10 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child_args::{Confine, Prepare, Source, variable};
+use crate::cli::child_args::{Confine, PackageArgs, Prepare, Source, variable};
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::cli::migrate::Migrate;
+use crate::cli::wheel::Wheel;
 use crate::config::TlsFiles;
 use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
@@ -35,6 +36,8 @@ use std::path::{Path, PathBuf};
   bolt-host run app.wasm                     … and serve on a machine without Python
   bolt-host inspect app.wasm                 show routes, types, imports and sizes
   bolt-host openapi app.py > openapi.json    print the OpenAPI description
+  bolt-host wheel orjson                     build a wheel with compiled code for the sandbox …
+  bolt-host run app.py --wheels wheels       … and an app that uses it
   bolt-host serve host.toml                  serve many apps by host name and path
   bolt-host deploy shop shop.wasm            deploy a new version to a running host")]
 pub struct Cli {
@@ -75,6 +78,8 @@ pub enum Command {
     Apps(Apps),
     /// Apply the SQL files of a folder to a database, each once.
     Migrate(Migrate),
+    /// Build wheels for the sandbox from packages' sources, whose build code runs on this machine.
+    Wheel(Wheel),
     /// Create a project: an app that runs, and its tests.
     New(New),
     #[command(hide = true)]
@@ -273,6 +278,8 @@ pub struct Dev {
     /// Set an environment variable while the app is imported, as in a build.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub build_env: Vec<(String, String)>,
+    #[command(flatten)]
+    pub packages: PackageArgs,
     #[command(flatten)]
     pub serving: Serving,
 }

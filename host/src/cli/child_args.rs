@@ -4,6 +4,7 @@ use crate::cli::limit_args::LimitArgs;
 use crate::config::app_source::Root;
 use crate::config::limit_name::Reader;
 use crate::config::origin::{Linking, Origin};
+use crate::config::packages::{PackageSource, PackageTerms};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
@@ -29,6 +30,8 @@ pub struct Source {
     /// Set an environment variable while the app is imported, at build time; --env sets those at run time.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub build_env: Vec<(String, String)>,
+    #[command(flatten)]
+    pub packages: PackageArgs,
     /// A folder that is no part of the app.
     #[arg(long, value_name = "DIR", hide = true)]
     pub left_out: Vec<PathBuf>,
@@ -44,8 +47,40 @@ impl Source {
         let (left_out, build_env) = (self.left_out.clone(), self.build_env.clone());
         let (path, app) = (self.path.clone(), self.app.clone());
         let rebuild = self.rebuild;
-        Origin { name: None, path, app, root, linking, left_out, build_env, rebuild }
+        let packages = self.packages.terms();
+        Origin { name: None, path, app, root, linking, left_out, build_env, packages, rebuild }
     }
+}
+
+/// Where an app's packages come from.
+#[derive(Debug, Clone, Args)]
+pub struct PackageArgs {
+    /// Install the packages that the app asks for, in its file (PEP 723), pyproject.toml or requirements.txt, from here: index (and
+    /// --wheels), wheels (only --wheels), or off.
+    #[arg(long, value_name = "FROM", value_parser = PackageSource::parse, default_value = "index")]
+    pub packages: PackageSource,
+    /// Install this package too: orjson, or "orjson>=3"; may be repeated.
+    #[arg(long, value_name = "PACKAGE")]
+    pub with: Vec<String>,
+    /// Find wheels for the sandbox in this folder, or on this page; may be repeated.
+    #[arg(long, value_name = "DIR|URL")]
+    pub wheels: Vec<String>,
+}
+
+impl PackageArgs {
+    pub fn terms(&self) -> PackageTerms {
+        let (source, with) = (self.packages, self.with.clone());
+        PackageTerms { source, with, wheels: self.wheels.iter().map(|place| absolute(place)).collect() }
+    }
+}
+
+/// A folder is found from anywhere.
+fn absolute(place: &str) -> String {
+    let path = std::path::Path::new(place);
+    if !path.is_dir() {
+        return place.to_owned();
+    }
+    path.canonicalize().map_or(place.to_owned(), |path| path.display().to_string())
 }
 
 /// The root of an app whose developer types the command.
@@ -104,6 +139,15 @@ pub struct Confine {
     /// A folder that it may write to.
     #[arg(long)]
     pub write: Vec<PathBuf>,
+    /// It may open connections.
+    #[arg(long)]
+    pub connect: bool,
+    /// Most memory, in bytes.
+    #[arg(long)]
+    pub memory: Option<u64>,
+    /// Size of its largest file, in bytes.
+    #[arg(long)]
+    pub disk: Option<u64>,
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
 }

@@ -15,6 +15,7 @@ mod scaffold;
 mod shutdown;
 mod steps;
 mod table;
+mod wheel;
 
 use crate::config::limit_name::{Reader, set_reader};
 use crate::util::{cache_files, memory_trim, progress};
@@ -60,6 +61,7 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Apps(args) => orders::apps(args, &cache),
         Command::Migrate(args) => migrate::migrate(args),
         Command::New(args) => run::new(args),
+        Command::Wheel(args) => wheel::wheel(args, &cache),
         Command::Sdk => run::sdk(&cache),
         Command::Prepare(args) => child::prepare(args, &cache),
         Command::Confine(args) => child::exec(args),

@@ -8,6 +8,7 @@ use crate::apps::reloader::Reloader;
 use crate::apps::slot::Slot;
 use crate::apps::source_runner::Runner;
 use crate::builder::from_source::Planned;
+use crate::builder::packages;
 use crate::builder::prepare::{Prepared, prepare};
 use crate::builder::refusal::Pace;
 use crate::builder::sdk_bundle;
@@ -45,7 +46,7 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
     let engine = pool(&config)?;
     let mut origin = args.source.origin();
     origin.left_out.extend(app_config.places());
-    let slot = match unbuilt(args, &origin, &engine, &app_config, cache)? {
+    let slot = match unbuilt(args, &origin, &engine, &app_config.limits, cache)? {
         None => {
             let app = loader::load(&origin, &engine, &app_config, cache)?;
             Arc::new(Slot::new(&app.component.spec.name.clone(), app))
@@ -80,13 +81,13 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
         root: root(args.root.as_ref()),
         left_out: app_config.places(),
         build_env: args.build_env.clone(),
+        packages: args.packages.terms(),
         ..Origin::default()
     };
-    let app = origin.app_ref()?;
+    let name = origin.app_ref()?.module;
     let log = begin(&args.serving.process)?;
-    let runner = Runner::ready(&pool(&config)?, &app.module, &app_config, cache)?;
-    let name = app.module.clone();
-    let reloader = block_on(Reloader::new(runner, app))?;
+    let runner = Runner::ready(&pool(&config)?, &name, &app_config, cache)?;
+    let reloader = block_on(Reloader::new(runner, origin))??;
     match block_on(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),
         Err(text) => progress::tell(format_args!("the app cannot be loaded yet:\n{text}")),
@@ -115,17 +116,17 @@ fn unbuilt(
     args: &Run,
     origin: &Origin,
     engine: &Engine,
-    app_config: &AppConfig,
+    limits: &Limits,
     cache: &Path,
 ) -> Result<Option<AppRef>, String> {
     if !origin.is_python() || args.build == When::First {
         return Ok(None);
     }
+    let app = packages::ready(origin, limits, cache)?;
     let is_done = args.build == When::Aside
         && !origin.rebuild
-        && Planned::of_app(&origin.app_ref()?, origin.linking, cache, app_config.limits.build_disk)?
-            .is_done(engine, cache);
-    Ok(if is_done { None } else { Some(origin.app_ref()?) })
+        && Planned::of_app(&app, origin.linking, cache, limits.build_disk)?.is_done(engine, cache);
+    Ok(if is_done { None } else { Some(app) })
 }
 
 /// Build while the source is served, then replace it with the built app.

@@ -31,6 +31,15 @@ pub enum Root {
     Package,
 }
 
+/// Installed packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageSet {
+    /// It has the packages in it, as `pip install --target` leaves them.
+    pub folder: PathBuf,
+    /// A hash of what is in it.
+    pub name: String,
+}
+
 /// The app to build: the module of `app.py`, and the name of its `BoltAPI`.
 #[derive(Debug, Clone)]
 pub struct AppRef {
@@ -45,6 +54,8 @@ pub struct AppRef {
     pub left_out: Vec<PathBuf>,
     /// Environment variables that it sees while it is imported.
     pub build_env: Vec<(String, String)>,
+    /// What it may import besides its own files, which come first.
+    pub packages: Option<PackageSet>,
 }
 
 impl AppRef {
@@ -94,6 +105,7 @@ impl AppRef {
             package,
             left_out: Vec::new(),
             build_env: Vec::new(),
+            packages: None,
         })
     }
 

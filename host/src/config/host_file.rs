@@ -13,6 +13,7 @@ use crate::config::mistakes::Mistakes;
 
 use crate::config::origin::Origin;
 use crate::config::origin::Tenant;
+use crate::config::packages::{PackageSource, PackageTerms};
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::units;
 use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
@@ -127,6 +128,10 @@ struct AppTable {
     env: BTreeMap<String, String>,
     #[serde(default, rename = "build-env")]
     build_env: BTreeMap<String, String>,
+    /// Where the packages that the app asks for come from.
+    packages: Option<Spanned<String>>,
+    #[serde(default)]
+    wheels: Vec<String>,
     #[serde(default)]
     http: AllowTable,
     #[serde(default)]
@@ -425,7 +430,11 @@ impl AppTable {
         let build_env = self.build_env.into_iter().collect();
         let name_of_app = Some(name.get_ref().clone());
         let app = self.app;
-        let origin = Origin { name: name_of_app, path, app, root, left_out, build_env, ..Origin::default() };
+        let source =
+            self.packages.map(|from| mistakes.take(from.span().start, PackageSource::parse(from.get_ref())));
+        let packages = PackageTerms::below(folder, source.flatten().unwrap_or_default(), self.wheels);
+        let origin =
+            Origin { name: name_of_app, path, app, root, left_out, build_env, packages, ..Origin::default() };
         let tenant = Tenant { name: name.get_ref().clone(), origin, mount, config };
         (mistakes.found.len() == before).then_some(tenant)
     }

@@ -18,6 +18,7 @@ pub(crate) mod limit_table;
 pub(crate) mod limits;
 pub(crate) mod mistakes;
 pub(crate) mod origin;
+pub(crate) mod packages;
 pub(crate) mod preopens;
 pub(crate) mod units;
 pub(crate) mod virtual_hosts;

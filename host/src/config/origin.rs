@@ -2,6 +2,7 @@
 
 use crate::config::AppConfig;
 use crate::config::app_source::{AppRef, Root};
+use crate::config::packages::PackageTerms;
 use crate::config::virtual_hosts::Mount;
 use std::path::PathBuf;
 
@@ -21,6 +22,8 @@ pub struct Origin {
     pub left_out: Vec<PathBuf>,
     /// Environment variables of its build.
     pub build_env: Vec<(String, String)>,
+    /// Where the packages that it asks for come from.
+    pub packages: PackageTerms,
     /// Build again even when nothing changed.
     pub rebuild: bool,
 }

@@ -74,6 +74,8 @@ impl Engine {
     /// Start the epoch ticker of an engine that has so many instances.
     pub fn ticking(engine: wasmtime::Engine, most_instances: usize) -> wasmtime::Result<Self> {
         start_ticker(&engine)?;
+        #[cfg(any(feature = "postgres", feature = "redis"))]
+        let _ = crate::util::server_thread::runtime();
         let places = InstancePlaces::new(most_instances);
         Ok(Self {
             engine,

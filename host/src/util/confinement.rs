@@ -62,13 +62,17 @@ fn tasks() -> io::Result<u64> {
     Ok(count)
 }
 
-/// Write to no file outside of these folders, and open no connection. Systems without Landlock do not enforce it.
-pub fn write_only_below(folders: &[&Path]) -> Result<(), String> {
+/// Write to no file outside of these folders and, unless it `may_connect`, open no connection. Systems without Landlock do not
+/// enforce it.
+pub fn write_only_below(folders: &[&Path], may_connect: bool) -> Result<(), String> {
     let failed = |e: &dyn std::fmt::Display| format!("the process cannot be confined: {e}");
     let abi = ABI::V5;
     let rules = Ruleset::default()
         .handle_access(AccessFs::from_write(abi))
-        .and_then(|rules| rules.handle_access(AccessNet::from_all(abi)))
+        .and_then(|rules| match may_connect {
+            true => Ok(rules),
+            false => rules.handle_access(AccessNet::from_all(abi)),
+        })
         .and_then(Ruleset::create);
     let mut rules = rules.map_err(|e| failed(&e))?;
     for folder in folders.iter().chain([&Path::new("/dev/null")]) {

@@ -17,6 +17,8 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 pub const MOST: usize = 8 * 1024 * 1024;
 /// The kind of a message, and its length without the kind.
 const HEADER: usize = 5;
+/// The client keeps a buffer of the size of the largest message, or twice that, for as long as the connection lives.
+const LARGE: usize = 1024 * 1024;
 /// Settings that a server may tell. The client keeps them.
 const MOST_SETTINGS: usize = 10_000;
 const SETTING: u8 = b'S';
@@ -28,6 +30,8 @@ pub struct State {
     pub is_encrypted: AtomicBool,
     /// A message was too large, and the connection has ended.
     pub was_too_large: AtomicBool,
+    /// A message was so large that the connection is not kept.
+    pub was_large: AtomicBool,
 }
 
 /// Reads the messages that pass.
@@ -109,6 +113,9 @@ impl<S> Metered<S> {
         let [kind, length @ ..] = self.header;
         let length = u32::from_be_bytes(length) as usize;
         self.settings += usize::from(kind == SETTING);
+        if length > LARGE {
+            self.state.was_large.store(true, Ordering::Relaxed);
+        }
         if length > MOST || self.settings > MOST_SETTINGS {
             self.state.was_too_large.store(length > MOST, Ordering::Relaxed);
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the server sends too much"));

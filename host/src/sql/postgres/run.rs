@@ -273,7 +273,7 @@ impl Connection {
             }
             self.is_marked = false;
         }
-        !self.is_closed()
+        !self.is_closed() && !self.state.was_large.load(Ordering::Relaxed)
     }
 
     /// End the statement that was left. False if it does not end.
