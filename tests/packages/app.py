@@ -1,14 +1,42 @@
-"""Packages of PyPI at their main job: a route for each, and what replaces threads."""
+"""Packages of PyPI at their main job: a route for each."""
+
+# /// script
+# dependencies = [
+#   "httpx==0.28.1",
+#   "Jinja2==3.1.6",
+#   "SQLAlchemy==2.1.9",
+#   "attrs==26.1.0",
+#   "PyJWT==2.15.1",
+#   "itsdangerous==2.2.0",
+#   "python-dateutil==2.9.0.post0",
+#   "PyYAML==6.0.4",
+#   "Markdown==3.11.3",
+#   "rich==15.0.0",
+#   "click==8.5.1",
+#   "networkx==3.6.1",
+#   "beautifulsoup4==4.15.0",
+#   "boto3==1.44.8",
+#   "Quart==0.22.0",
+#   "bottle==0.13.4",
+#   "falcon==4.4.0",
+#   "Django==5.2.19",
+#   "starlette==1.10.0",
+#   "anyio==4.16.0",
+#   "asgiref==3.13.0",
+#   "certifi",
+#   "tzdata",
+# ]
+# ///
 
 import asyncio
 import importlib.metadata
 import importlib.resources
 import io
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import attrs
 import boto3
 import botocore.config
@@ -25,16 +53,30 @@ import networkx
 import rich.console
 import rich.table
 import sqlalchemy
-import sympy
-import threads
+import starlette.concurrency
 import yaml
+from asgiref.sync import async_to_sync, sync_to_async
 from bolt import BoltAPI
 from click.testing import CliRunner
 from dateutil import parser, rrule
 
 api = BoltAPI()
-api.include_router(threads.router)
 frameworks.mount(api)
+
+
+@api.get("/in-place")
+async def in_place() -> list[int]:
+    """By those that call functions in threads, and coroutines from there."""
+
+    async def eight() -> int:
+        return 8
+
+    return [
+        await anyio.to_thread.run_sync(abs, -1),
+        await starlette.concurrency.run_in_threadpool(abs, -2),
+        await sync_to_async(abs)(-4),
+        await asyncio.to_thread(async_to_sync(eight)),
+    ]
 
 
 @api.get("/httpx")
@@ -141,16 +183,6 @@ def of_networkx() -> dict[str, Any]:
     return {"steps": len(path), "tree": networkx.minimum_spanning_tree(graph).number_of_edges()}
 
 
-@api.get("/sympy")
-def of_sympy() -> dict[str, str]:
-    x = sympy.symbols("x")
-    return {
-        "integral": str(sympy.integrate(sympy.exp(x) * sympy.cos(x), x)),
-        "roots": str(sympy.solve(x**2 - 2, x)),
-        "factors": str(sympy.factor(x**4 - 1)),
-    }
-
-
 @api.get("/bs4")
 def of_bs4() -> list[str]:
     soup = bs4.BeautifulSoup("<p>a<a href='/b'>b</a><a href=/c>c", "html.parser")
@@ -171,13 +203,6 @@ def of_boto3(url: str) -> dict[str, Any]:
     return {"body": client.get_object(Bucket="teas", Key="a/b.txt")["Body"].read().decode()}
 
 
-@api.get("/pendulum")
-def of_pendulum() -> str:
-    import pendulum
-
-    return str(pendulum.datetime(2026, 3, 29, 1, 30, tz="Europe/Berlin").add(hours=1))
-
-
 @api.get("/metadata")
 async def metadata() -> dict[str, Any]:
     from zoneinfo import ZoneInfo
@@ -191,5 +216,4 @@ async def metadata() -> dict[str, Any]:
         "note": text,
         "authorities": Path(certifi.where()).read_text().count("BEGIN CERTIFICATE") > 50,
         "summer": str(datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")).utcoffset()),
-        "found": "sympy" in sys.modules,
     }

@@ -1,33 +1,20 @@
-"""What replaces threads and processes, and how deep recursion ends."""
+"""What replaces threads: executors, threads, timers, and waits."""
 
 import asyncio
 import concurrent.futures
-import json
 import logging
 import logging.handlers
-import multiprocessing
 import multiprocessing.pool
 import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from bolt import APIRouter
+from raised import raised
 
 router = APIRouter()
 SEEN: list[Any] = []
-
-
-def raised(function: Callable[[], Any]) -> str:
-    """What a call raises, in a line."""
-    try:
-        return f"no error: {function()!r}"
-    except BaseException as exc:
-        return f"{type(exc).__name__}: {exc}"
 
 
 def tenfold(value: int) -> int:
@@ -179,114 +166,3 @@ def listener() -> list[str]:
     listener.stop()
     log.error("after")
     return lines
-
-
-@router.get("/processes")
-def processes() -> dict[str, Any]:
-    def pool() -> Any:
-        return concurrent.futures.ProcessPoolExecutor()
-
-    return {
-        "subprocess": raised(lambda: subprocess.run(["ls"])),
-        "process": raised(multiprocessing.Process(target=print).start),
-        "pool": raised(pool),
-        "lock": raised(multiprocessing.Lock),
-        "fork": raised(lambda: __import__("os").fork()),
-        "signal": raised(lambda: signal.signal(signal.SIGTERM, print)),
-        "alarm": raised(lambda: signal.alarm(1)),
-    }
-
-
-@router.get("/modules")
-def modules() -> dict[str, Any]:
-    import bz2
-    import ctypes
-    import ctypes.util
-    import mmap
-
-    with open(__file__, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as own:
-        first = own[:3].decode(), own.find(b"threads"), own.read(3).decode()
-    missing = []
-    for name in "fcntl termios pwd grp resource readline curses lzma tkinter _ctypes".split():
-        try:
-            __import__(name)
-        except ImportError:
-            missing.append(name)
-    return {
-        "sizes": [ctypes.sizeof(ctypes.c_long), ctypes.sizeof(ctypes.c_int64(3))],
-        "library": [ctypes.util.find_library("c"), raised(lambda: ctypes.CDLL(None))],
-        "bz2": raised(lambda: bz2.compress(b"a")),
-        "mmap": first,
-        "missing": missing,
-    }
-
-
-def pure(levels: int) -> int:
-    return 0 if levels == 0 else pure(levels - 1) + 1
-
-
-class Shown:
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-
-    def __repr__(self) -> str:
-        return f"Shown({self.inner!r})"
-
-
-def mapped(levels: int) -> Any:
-    return 0 if levels == 0 else list(map(mapped, [levels - 1]))
-
-
-class Made(type):
-    def __call__(cls, levels: int) -> Any:
-        return type.__call__(cls, levels)
-
-
-class Deep(metaclass=Made):
-    def __init__(self, levels: int) -> None:
-        if levels:
-            Deep(levels - 1)
-
-
-def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
-    value: Any = None
-    for _ in range(levels):
-        value = wrap(value)
-    return value
-
-
-def recursion() -> dict[str, str]:
-    def listed(value: Any) -> Any:
-        return [value]
-
-    told = {
-        "pure": raised(lambda: pure(100_000)),
-        "repr": raised(lambda: repr(nested(5000, Shown))),
-        "map": raised(lambda: mapped(100_000)),
-        "meta": raised(lambda: Deep(100_000)),
-        "sorted": raised(lambda: sorted_inside(100_000)),
-        "loads": raised(lambda: json.loads("[" * 100_000)),
-        "loads dicts": raised(lambda: json.loads('{"a":' * 100_000)),
-        "dumps": raised(lambda: len(json.dumps(nested(2000, lambda one: {"a": one})))),
-        "eval": raised(lambda: __import__("ast").literal_eval("(" * 5000 + ")" * 5000)),
-        "compile": raised(lambda: compile("a" + "()" * 5000, "x", "eval")),
-        "copy": raised(lambda: __import__("copy").deepcopy(nested(5000, listed))),
-        "regex": raised(lambda: __import__("re").compile("(" * 5000 + ")" * 5000)),
-    }
-    return {name: text.partition(":")[0] for name, text in told.items()}
-
-
-def sorted_inside(levels: int) -> Any:
-    return sorted([levels], key=lambda one: sorted_inside(one - 1) and one)
-
-
-@router.get("/recursion")
-def in_function() -> dict[str, Any]:
-    return {**recursion(), "limit": sys.getrecursionlimit()}
-
-
-@router.get("/recursion/async")
-async def in_coroutine() -> dict[str, Any]:
-    at_first = recursion()
-    await asyncio.sleep(0.001)
-    return {"same": at_first == recursion(), **at_first}
