@@ -10,6 +10,7 @@ mod asyncio;
 mod browser;
 mod build_walls;
 mod cli;
+mod compat;
 mod crud;
 mod dev;
 mod differential;

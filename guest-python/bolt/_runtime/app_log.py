@@ -54,6 +54,15 @@ class AppLog:
         """From now on there is a host."""
         self._build = None
 
+    @property
+    def is_build(self) -> bool:
+        """Whether there is no host yet."""
+        return self._build is not None
+
+    def warn(self, text: str) -> None:
+        """Log a warning of the SDK."""
+        self.send(Record("warn", "bolt", text, {}))
+
     def complain(self, text: str) -> None:
         """Log an error that no response reports."""
         text = shortened(text, MOST)

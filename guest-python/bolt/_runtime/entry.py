@@ -32,6 +32,7 @@ from wit_world.imports import tcp as host_tcp
 from wit_world.imports import topics as host_topics
 
 from .. import http, topics
+from .._absent.finder import install_absent
 from .._app.application import BoltAPI
 from .._app.host_errors import host_error_handlers
 from .._app.lifespan import Lifespan
@@ -49,6 +50,8 @@ from .._streams.progress import flows
 from .._tcp import host as tcp
 from .._tcp.host import waiting as connections
 from .._tcp.patches import install_sockets
+from .._threads.thread import install_thread
+from .._threads.waits import install_waits
 from .._topics import subscription
 from .._topics.subscription import subscriptions
 from .._websockets import line
@@ -62,6 +65,7 @@ from .app_log import AppLog
 from .asyncio_patches import install_loop
 from .frozen import ImportWatch
 from .hints import APP_FOLDER
+from .json_depth import install_json_depth
 from .late_imports import LateImporter, forget_folders
 from .loop import BoltLoop
 from .outflow import Outflows
@@ -456,12 +460,25 @@ def _install_late_imports(*, compiled: bool) -> None:
 
 def _prepare() -> None:
     install_loop(_loop)
+    install_waits()
+    install_thread(_output.warn, _call_later)
+    install_absent()
+    install_json_depth()
     install_sockets()
     install_doors()
     _output.install()
     support.await_result = _await_result
     support.callback = _pump.resume
     sys.argv = LastArguments(_settle)
+
+
+def _call_later(seconds: float, function: Callable[[], None]) -> bool:
+    """Call a function for no request. During a build there is no host to wake the loop."""
+    if _output.is_build:
+        return False
+    _loop.call_later(seconds, function, context=Context())
+    _loop.rouse()
+    return True
 
 
 def _import_app(module: str, attribute: str, watch: ImportWatch | None = None) -> BoltAPI:

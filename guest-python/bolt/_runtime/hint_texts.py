@@ -19,12 +19,14 @@ __all__ = [
     "OF_OS",
     "OF_REQUEST",
     "OF_ROUTER",
+    "OF_SIGNAL",
     "OF_STRUCT",
     "OPTIONS",
     "PROCESSES",
     "READ_ONLY",
     "SAME_PARTS",
     "SAYING",
+    "SIGNALS",
     "SOCKETS",
 ]
 
@@ -263,6 +265,12 @@ _OF_OS = (
     "spawnl spawnv spawnlp spawnvp spawnve posix_spawn posix_spawnp"
 )
 OF_OS = frozenset(_OF_OS.split())
+# Attributes of `signal` by which a program sends itself one.
+OF_SIGNAL = frozenset({"alarm", "getitimer", "pause", "pthread_kill", "setitimer", "sigwait"})
+SIGNALS = (
+    "no signal ever comes in the sandbox: write `asyncio.timeout(seconds)` in an `async def` "
+    "handler, or let the host end a handler with `--deadline`."
+)
 # Modules in which anything may fail.
 INSIDE = {
     "multiprocessing": PROCESSES,
@@ -275,6 +283,7 @@ _ACCEPT = "write `await websocket.accept()` before anything is sent or received.
 SAYING = {
     "is no middleware class of bolt": _MIDDLEWARE,
     "can't start new thread": _THREADS,
+    "the sandbox has no threads, so nothing else": _THREADS,
     "does not support processes": PROCESSES,
     "No time zone found": "`pip install --target . tzdata` in the app's folder: "
     "the sandbox has no time zones.",

@@ -176,6 +176,8 @@ def _of_attribute(exc: AttributeError) -> str | None:
     name = exc.name or ""
     if owner is os and name in texts.OF_OS:
         return texts.PROCESSES
+    if getattr(owner, "__name__", "") == "signal" and name in texts.OF_SIGNAL:
+        return texts.SIGNALS
     kind = owner if isinstance(owner, type) else type(owner)
     for known, hints in _OWNERS:
         if issubclass(kind, known):

@@ -208,14 +208,22 @@ fn may_reset_in_place() -> bool {
     PoolingAllocationConfig::is_pagemap_scan_available() && swaps.lines().count() <= 1
 }
 
+/// The stack of a guest, which traps where it ends. CPython counts its Python frames and its own stack in the guest's memory, and
+/// raises RecursionError where one of them ends. This one has to be longer than either: a thousand Python frames with functions
+/// of C between them take up to 1.3 MiB of it, and the deepest JSON that the SDK lets `json.loads` read (2 000 levels) takes as
+/// much to write. Only pages that were written take memory.
+const WASM_STACK: usize = 16 * 1024 * 1024;
+/// What functions of the host have on the same stack.
+const HOST_STACK: usize = 1024 * 1024;
+
 /// The settings that a compiled artifact depends on.
 pub fn settings() -> wasmtime::Config {
     let mut settings = wasmtime::Config::new();
     settings
         .wasm_component_model_async(true)
         .epoch_interruption(true)
-        .max_wasm_stack(1024 * 1024)
-        .async_stack_size(2 * 1024 * 1024)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(WASM_STACK + HOST_STACK)
         // Snapshots are sparse; above 16 MiB wasmtime would silently give up copy-on-write.
         .memory_guaranteed_dense_image_size(256 << 20);
     settings

@@ -2,10 +2,10 @@
 
 A door is a module of this package or of `bolt._threads`. It replaces the functions of an HTTP
 client that open a connection with ones that go through the host, and functions that start threads
-with ones that call functions in place. An app binds names while it is imported (`from http.client
-import HTTPSConnection`), and a handler may be the first to import a client, so a door is opened
-right after its module has run, in whichever import that is. An app that imports no such module
-pays for none of them.
+or processes with ones that call functions in place, or refuse. An app binds names while it is
+imported (`from http.client import HTTPSConnection`), and a handler may be the first to import a
+client, so a door is opened right after its module has run, in whichever import that is. An app that
+imports no such module pays for none of them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ DOORS = {
     "urllib.request": "urllib_request",
     "urllib3.connection": "urllib3",
     "urllib3.connectionpool": "urllib3_pool",
+    "urllib3.util.wait": "urllib3_wait",
     "requests.adapters": "requests",
     "httpx": "httpx",
+    "concurrent.futures.process": f"{_THREADS}.processes",
     "concurrent.futures.thread": f"{_THREADS}.futures",
+    "logging.handlers": f"{_THREADS}.queue_listener",
+    "multiprocessing.pool": f"{_THREADS}.thread_pool",
+    "multiprocessing.process": f"{_THREADS}.processes",
     "anyio.to_thread": f"{_THREADS}.anyio_to_thread",
     "anyio.from_thread": f"{_THREADS}.anyio_from_thread",
     "asgiref.sync": f"{_THREADS}.asgiref_sync",

@@ -90,7 +90,8 @@ class Wire:
         asked = self._outgoing
         if not asked.target.startswith("/"):
             raise OSError(f"{asked.target!r} is not a path: {PROXY}")
-        for name in (*OF_CONNECTION, "host"):
+        # The body is there: no server has to be asked for its leave.
+        for name in (*OF_CONNECTION, "host", "expect"):
             headers.pop(name, None)
         if not more:
             headers.pop("content-length", None)
@@ -101,10 +102,15 @@ class Wire:
 
     # The response.
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the request is complete."""
+        return self._exchange is not None and self._outgoing.is_complete
+
     def makefile(self, mode: str = "rb", *_: Any, **__: Any) -> ResponseFile:
         """The response to the request that was sent. The next request may follow."""
         exchange = self._exchange
-        if exchange is None or not self._outgoing.is_complete:
+        if exchange is None or not self.is_sent:
             raise OSError("there is no response to read: the request is not complete")
         self._begin()
         return ResponseFile(Incoming(exchange, self._raised), _BUFFER)

@@ -102,10 +102,15 @@ def prepare(not_needed: set[str]) -> None:
     candidates = PackageFinder.find_all_candidates
 
     def find_all_candidates(self: Any, name: str) -> list[Any]:
-        """A wheel for the sandbox is wanted more than a newer one for Linux."""
+        """A wheel for the sandbox is wanted more than a newer one for Linux, and one of pure Python
+        more than one for Linux of its version.
+        """
         found = candidates(self, name)
         own = [one for one in found if "linux" not in one.link.filename]
-        return own if any("wasi" in one.link.filename for one in own) else found
+        if any("wasi" in one.link.filename for one in own):
+            return own
+        pure = {one.version for one in own}
+        return [one for one in found if one in own or one.version not in pure]
 
     PackageFinder.find_all_candidates = find_all_candidates  # type: ignore[method-assign]
 

@@ -1,0 +1,1 @@
+"""A package with files of its own."""
