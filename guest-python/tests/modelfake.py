@@ -142,8 +142,11 @@ class Reference:
         form: str = "",
     ) -> Answer:
         """As `ModelHost.send`."""
-        options: dict[str, Any] = {} if body is ... else {"json": body}
+        options: dict[str, Any] = {}
         sent = dict(headers or {})
+        if body is not ...:
+            options = {"content": json.dumps(body)}
+            sent["content-type"] = "application/json"
         if form:
             options = {"content": form}
             sent["content-type"] = "application/x-www-form-urlencoded"

@@ -72,8 +72,8 @@ class MsgspecAdapter(Adapter):
         if unknown is not None:
             inner = _at(shown, (unknown[1],))
             return [Refusal("extra_forbidden", (*path, unknown[1]), text, inner)]
-        kind = "type_error" if text.startswith("Expected `") and "` of " not in text else "value_error"
-        return [Refusal(kind, path, text, shown)]
+        is_of_class = text.startswith("Expected `") and "` of " not in text
+        return [Refusal("type_error" if is_of_class else "value_error", path, text, shown)]
 
     def checker(self) -> Callable[[Any], Any]:
         """An instance of the declared Struct is not checked again."""

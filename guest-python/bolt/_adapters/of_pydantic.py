@@ -39,7 +39,8 @@ class PydanticAdapter(Adapter):
             except pydantic.errors.PydanticUserError as exc:
                 if exc.code == "class-not-fully-defined":
                     return
-                why = str(exc.message).partition("\n")[0].partition(" Set `arbitrary")[0].rstrip(".")
+                # The second sentence is about `arbitrary_types_allowed`, which is of no use here.
+                why = str(exc.message).partition("\n")[0].partition(". ")[0]
                 raise Unsupported(
                     f"pydantic cannot check the annotation {self.annotation!r}: {why}"
                 ) from None
@@ -121,8 +122,6 @@ class PydanticAdapter(Adapter):
         for name, info in infos.items():
             aliases = _aliases(info) if by_alias else []
             names = list(dict.fromkeys([*aliases, *([name] if by_name or not aliases else [])]))
-            # Without the default, whose place in the schema is that of a field.
-            annotation = Annotated[info.annotation, info]
             found.append(
                 ModelField(
                     name,
@@ -130,7 +129,7 @@ class PydanticAdapter(Adapter):
                     names[0] != name,
                     shape_of(info.annotation) == "sequence",
                     info.is_required(),
-                    PydanticAdapter(annotation, shape_of(info.annotation)),
+                    PydanticAdapter(Annotated[(info.annotation, info)], shape_of(info.annotation)),
                     info.description,
                     bool(info.deprecated),
                 )

@@ -88,7 +88,8 @@ def spread_type(base: Adapter, name_of: Callable[[str], str]) -> Type:
             )
     cls = getattr(base.annotation, "__origin__", base.annotation)
     # A class of its own: the model itself may be the body of another route.
-    record = type(cls.__name__, (), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})
+    named = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    record = type(cls.__name__, (), named)
     add_model(
         Model(
             *("struct", record, cls.__name__, tuple(fields), tuple(fields)),

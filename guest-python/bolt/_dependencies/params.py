@@ -277,9 +277,7 @@ def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter])
     return hints
 
 
-def _hints_of_model(
-    model: type, parameters: Mapping[str, inspect.Parameter]
-) -> dict[str, Any]:
+def _hints_of_model(model: type, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     hints = get_type_hints(model, include_extras=True)
     return {name: hints.get(name, one.annotation) for name, one in parameters.items()}
 
