@@ -1,4 +1,7 @@
-"""The adapter of an annotation, made once, and the plain forms of instances without one."""
+"""The adapter of an annotation, made once, and the plain forms of instances without one.
+
+The modules of the adapters are imported when they are needed: most apps need neither.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,9 @@ from typing import Any
 
 from .adapter import Adapter
 from .found import library_in, library_of, shape_of
-from .of_msgspec import MsgspecAdapter, dump_msgspec
-from .of_pydantic import PydanticAdapter, dump_pydantic
 
 __all__ = ["adapter_for", "dump_of"]
 
-_ADAPTERS: dict[str, Callable[[Any, str], Adapter]] = {
-    "pydantic": PydanticAdapter,
-    "msgspec": MsgspecAdapter,
-}
 # Annotations live as long as the program, so entries are never removed. Their text is a part of the
 # key: unions are equal in any order of their arms, and which arm is tried first may matter.
 _MADE: dict[tuple[Any, str], Adapter] = {}
@@ -35,15 +32,31 @@ def adapter_for(annotation: Any) -> Adapter | None:
     except TypeError:  # metadata that is not hashable
         found = key = None  # type: ignore[assignment]
     if found is None:
-        found = _ADAPTERS[library](annotation, shape_of(annotation))
+        found = _adapter_class(library)(annotation, shape_of(annotation))
         if key is not None:
             _MADE[key] = found
     found.settle()
     return found
 
 
+def _adapter_class(library: str) -> Callable[[Any, str], Adapter]:
+    if library == "pydantic":
+        from .of_pydantic import PydanticAdapter
+
+        return PydanticAdapter
+    from .of_msgspec import MsgspecAdapter
+
+    return MsgspecAdapter
+
+
 def dump_of(cls: type) -> Callable[[Any], Any] | None:
     """The function to the plain form of instances of a model; None for other classes."""
     if hasattr(cls, "__pydantic_serializer__"):
+        from .of_pydantic import dump_pydantic
+
         return dump_pydantic
-    return dump_msgspec if library_of(cls) == "msgspec" else None
+    if library_of(cls) == "msgspec":
+        from .of_msgspec import dump_msgspec
+
+        return dump_msgspec
+    return None

@@ -12,22 +12,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from .._adapters.found import library_of
-from .._adapters.registry import adapter_for
-from .._adapters.spread import spread_type
 from .._callables import function_in
 from .._errors import Unsupported
-from .._schema.annotations import show, type_of
+from .._schema.annotations import show
 from .._schema.constraints import checks_of, constrained
 from .._schema.models import Field, Model, model_of
 from .._schema.param_functions import Marker
 from .._schema.types import (
-    ANY,
     MISSING,
     SCALARS,
     STR,
     Type,
 )
 from .._streams.inflow import block_parts, read_parts
+from .param_types import declared_type, sent_type
 
 __all__ = [
     "Declared",
@@ -123,7 +121,9 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
         used = marker or _NO_MARKER
         return Param(item.name, "stream", item.name, _BYTES, True, MISSING, parts, False, used)
     try:
-        kind = _type(item, marker)
+        metadata = [extra for extra in item.metadata if extra is not marker]
+        is_bare = written is inspect.Parameter.empty
+        kind = STR if is_bare else declared_type(written, metadata)
         kind = constrained(kind, checks_of(marker)) if marker is not None else kind
     except Unsupported as error:
         raise Unsupported(f"parameter {item.name!r}: {error}") from None
@@ -136,43 +136,11 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
     required = source == "path" or (no_default and not spread)
     alias = used.alias or _alias(item.name, source, used)
     factory = used.default_factory
-    if kind.kind == "adapted":
-        kind = _adapted(kind, source, spread, used)
-        if default is not MISSING and factory is None:
-            # A model is mutable, and calls do not share it.
-            factory = functools.partial(copy.deepcopy, default)
+    kind = sent_type(kind, source, spread, lambda name: _alias(name, source, used))
+    if kind.kind == "adapted" and default is not MISSING and factory is None:
+        # A model is mutable, and calls do not share it.
+        factory = functools.partial(copy.deepcopy, default)
     return Param(item.name, source, alias, kind, required, default, factory, spread, used)
-
-
-def _type(item: Declared, marker: Marker | None) -> Type:
-    """The type of a parameter without the constraints of its marker."""
-    written, metadata = item.annotation, [one for one in item.metadata if one is not marker]
-    if written is inspect.Parameter.empty:
-        return STR
-    if metadata:
-        adapter = adapter_for(Annotated[(written, *metadata)])
-        if adapter is not None:
-            kind = Type("adapted", (ANY,), adapter)
-            # The package does not know the SDK's declarations.
-            for extra in metadata:
-                if isinstance(extra, Marker):
-                    kind = constrained(kind, checks_of(extra))
-            return kind
-    kind = type_of(written)
-    for extra in metadata:
-        # The constraints of `Field` apply as those of `annotated_types` do.
-        kind = constrained(kind, checks_of(extra))
-    return kind
-
-
-def _adapted(kind: Type, source: str, spread: bool, marker: Marker) -> Type:
-    """The type of a parameter that another package checks, with what the host makes of it."""
-    if source in ("body", "file"):
-        return kind
-    if spread:
-        return spread_type(kind.data, lambda name: _alias(name, source, marker))
-    several = kind.data.shape == "sequence"
-    return Type("adapted", (Type("list", (ANY,)) if several else ANY,), kind.data.of_texts())
 
 
 def spread_model(param: Param) -> Model:

@@ -43,4 +43,18 @@ class AdaptedSchemas:
             made, components = cls.schemas(pairs, _TEMPLATE)
             self._made.update(zip((key for key, _ in wanted), made, strict=True))
             self.components.update(components)
+        for schema in (*self._made.values(), *self.components.values()):
+            _without_null_defaults(schema)
         return bool(self._wanted)
+
+
+def _without_null_defaults(schema: Any) -> None:
+    """Omit defaults of None, as FastAPI does: that such a value may be absent is said elsewhere."""
+    if isinstance(schema, dict):
+        if "default" in schema and schema["default"] is None:
+            del schema["default"]
+        for value in schema.values():
+            _without_null_defaults(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _without_null_defaults(value)

@@ -88,7 +88,7 @@ def described_body(route: Route, schemas: Schemas) -> dict[str, Any] | None:
     if len(bodies) == 1 and not first.marker.embed:
         schema = schemas.of(first.type, first.name)
         content: dict[str, Any] = {"schema": schema}
-        if "$ref" not in schema:
+        if "$ref" not in schema or first.type.kind == "adapted":
             schemas.describe(schema, first.marker, None if first.required else first.default)
         content.update(_examples(first.marker))
         out: dict[str, Any] = {"content": {media: content}}
