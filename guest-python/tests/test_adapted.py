@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import pytest
 
-from bolt import BoltAPI, BuildError, Query, Request, Struct
+from bolt import BoltAPI, Query, Request, Struct
 from bolt._app.manifest import manifest
 from bolt._runtime.warmup_models import warm_up_models
 from bolt._runtime.warmup_samples import warmup_call
 from bolt.encoders import jsonable_encoder
-from bolt.exceptions import RequestValidationError
+from bolt.exceptions import BuildError, RequestValidationError
 from bolt.responses import EventSourceResponse, JSONResponse
 
 pydantic = pytest.importorskip("pydantic")
@@ -60,7 +60,7 @@ def route_of(handler: Any, method: str = "post", **options: Any) -> Any:
 def test_a_field_of_a_struct_or_a_dataclass() -> None:
     def handler(own: Own, data: Data) -> Own:
         assert data.order is not None
-        return Own(own.order, [data.order])
+        return Own(order=own.order, more=[data.order])
 
     route = route_of(handler)
     made = route.invoke((({"item": "a"}, ...), ({"item": "b"},)))
@@ -108,7 +108,7 @@ def test_streamed_items_are_checked_and_encoded() -> None:
         yield Item("a")
 
     async def sent(route: Any) -> list[str]:
-        response = route.invoke(())
+        response = await route.invoke(())
         return [part async for part in response.body_iterator]
 
     parts = asyncio.run(sent(route_of(lines, "get")))
@@ -127,6 +127,8 @@ def test_instances_without_a_declared_type() -> None:
     assert jsonable_encoder(Order(item="a"), exclude_unset=True) == {"item": "a"}
     assert jsonable_encoder(Order(item="a"), include={"count"}) == {"count": 1}
     assert json.loads(JSONResponse(values).body) == plain
+    url = pydantic.HttpUrl("http://a.example/")
+    assert json.loads(JSONResponse({"url": url}).body) == {"url": "http://a.example/"}
 
 
 def test_models_may_be_defined_later() -> None:

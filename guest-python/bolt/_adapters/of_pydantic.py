@@ -174,7 +174,10 @@ def _aliases(info: Any) -> list[str]:
 
 
 def dump_pydantic(value: Any) -> Any:
-    """The plain form of an instance of a model, as FastAPI sends one without a declared type."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json", by_alias=True)
-    return value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
+    """The plain form of a model's instance, or of a value of pydantic's own types, such as a URL.
+
+    FastAPI sends it so when no type of the result is declared.
+    """
+    if hasattr(value, "__pydantic_serializer__"):
+        return value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
+    return sys.modules["pydantic_core"].to_jsonable_python(value)

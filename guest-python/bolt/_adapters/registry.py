@@ -51,7 +51,9 @@ def _adapter_class(library: str) -> Callable[[Any, str], Adapter]:
 
 def dump_of(cls: type) -> Callable[[Any], Any] | None:
     """The function to the plain form of instances of a model; None for other classes."""
-    if hasattr(cls, "__pydantic_serializer__"):
+    if hasattr(cls, "__pydantic_serializer__") or (
+        library_of(cls) == "pydantic" and cls.__module__.startswith("pydantic.")
+    ):
         from .of_pydantic import dump_pydantic
 
         return dump_pydantic

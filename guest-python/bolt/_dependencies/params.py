@@ -247,7 +247,11 @@ def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter])
 
 def _hints_of_model(model: type, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     hints = get_type_hints(model, include_extras=True)
-    return {name: hints.get(name, one.annotation) for name, one in parameters.items()}
+    # The signature of pydantic's has the constraints as well, and the aliases as names.
+    return {
+        name: hints.get(name) if isinstance(one.annotation, str) else one.annotation
+        for name, one in parameters.items()
+    }
 
 
 def _written(annotation: Any) -> str:

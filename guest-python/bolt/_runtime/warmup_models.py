@@ -7,6 +7,7 @@ packages has nothing to warm.
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ def _models() -> Iterator[Any]:
         yield pydantic.create_model("Sample", name=(str, ...), count=(int, 1), tags=(list[str], []))
     msgspec: Any = sys.modules.get("msgspec")
     if hasattr(msgspec, "defstruct"):
-        fields = [("name", str), ("count", int, 1), ("tags", list[str], [])]
+        fields: list[Any] = [("name", str), ("count", int, 1), ("tags", list[str], [])]
         yield msgspec.defstruct("Sample", fields)
 
 
@@ -36,7 +37,8 @@ def warm_up_models() -> None:
     for model in _models():
         # It imports the module that tells errors and instances without a declared type.
         dump = dump_of(model)
-        for annotation in (model, list[model]):
+        several: Any = types.GenericAlias(list, (model,))
+        for annotation in (model, several):
             adapter = adapter_for(annotation)
             if adapter is None or dump is None:
                 continue
