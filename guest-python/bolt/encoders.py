@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import GeneratorType
 from typing import Any
 
+from ._adapters.registry import adapter_for, dump_of
 from ._schema.annotations import model_kind
 from ._serialization.response_model import Shape, record_filter
 from ._serialization.serialize import record_names
@@ -63,6 +64,9 @@ class _Encoder:
             raise ValueError(
                 f"a value is nested deeper than {MAX_DEPTH} levels, or contains itself"
             )
+        dump = dump_of(type(value))
+        if dump is not None:
+            return self.adapted(value, dump, include, exclude, depth)
         kind = model_kind(type(value))
         if kind == "struct":
             return self.struct(value, include, exclude)
@@ -88,6 +92,17 @@ class _Encoder:
         shape = replace(self.shape, include=include, exclude=exclude)
         # The filter passes some values on unchanged, such as those of fields typed `Any`.
         return to_plain(record_filter(type(value), shape)(value))
+
+    def adapted(
+        self, value: Any, dump: Callable[[Any], Any], include: Any, exclude: Any, depth: int
+    ) -> Any:
+        """A model of pydantic, whose own serialiser takes the options, or one of msgspec."""
+        adapter = adapter_for(type(value))
+        if adapter is None or adapter.library != "pydantic" or adapter.shape == "scalar":
+            made = dump(value)
+            return self.mapping(made, include, exclude, depth) if isinstance(made, dict) else made
+        shape = replace(self.shape, include=include, exclude=exclude)
+        return adapter.dumpers(shape)[1](value)
 
     def mapping(self, value: Mapping[Any, Any], include: Any, exclude: Any, depth: int) -> Any:
         out = {}

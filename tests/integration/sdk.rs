@@ -5,7 +5,7 @@ use crate::common::{root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 16] = [
     "pytest==9.2.0",
     "mypy==2.4.1",
     "ruff==0.17.5",
@@ -19,6 +19,7 @@ const TOOLS: [&str; 15] = [
     // What has models.
     "SQLAlchemy==2.1.9",
     "Django==5.2.19",
+    "msgspec==0.23.0",
     // Frameworks whose apps run unmodified, and a server to compare with.
     "starlette==1.10.0",
     "fastapi==0.165.0",

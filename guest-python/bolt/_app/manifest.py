@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .._crud.native import query_of
-from .._dependencies.params import Param, field_name
+from .._dependencies.params import Param, field_name, spread_model
 from .._openapi.document import openapi
 from .._openapi.mounted_pages import add_mounted_pages
 from .._routing.route import Route
 from .._schema.annotations import model_kind
-from .._schema.models import Field, Model, model_of, walk_models
+from .._schema.models import Field, Model, walk_models
 from .._schema.types import is_host_default, type_json
 from .._serialization.serialize import compile_plain
 from .._struct.struct import Struct
@@ -142,17 +142,17 @@ def _model(model: Model, ids: _Ids) -> dict[str, Any]:
         "name": model.name,
         "forbid": model.forbid,
         "tag": model.tag,
-        "fields": [_field(item, ids) for item in model.fields],
+        "fields": [_field(item, ids, model.lenient) for item in model.fields],
     }
 
 
-def _field(item: Field, ids: _Ids) -> dict[str, Any]:
+def _field(item: Field, ids: _Ids, lenient: bool) -> dict[str, Any]:
     out = {
         "name": item.alias or item.name,
         "type": type_json(item.type, ids),
-        "required": item.required,
+        "required": item.required and not lenient,
     }
-    if item.host_fills:
+    if item.host_fills and not lenient:
         out["default"] = item.default
     return out
 
@@ -214,7 +214,7 @@ def _name_fields(out: dict[str, Any], param: Param, defs: dict[str, Any]) -> Non
 
     The host finds them by these names, and tells them in errors.
     """
-    model = model_of(param.type.data)
+    model = spread_model(param)
     names = [field_name(param, item) for item in model.fields]
     plain = out["type"]["id"]
     known = defs[plain]

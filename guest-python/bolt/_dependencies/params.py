@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import sys
 import types
@@ -9,11 +11,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from .._adapters.found import library_of
 from .._callables import function_in
 from .._errors import Unsupported
-from .._schema.annotations import show, type_of
+from .._schema.annotations import show
 from .._schema.constraints import checks_of, constrained
-from .._schema.models import Field
+from .._schema.models import Field, Model, model_of
 from .._schema.param_functions import Marker
 from .._schema.types import (
     MISSING,
@@ -22,6 +25,7 @@ from .._schema.types import (
     Type,
 )
 from .._streams.inflow import block_parts, read_parts
+from .param_types import declared_type, sent_type
 
 __all__ = [
     "Declared",
@@ -31,6 +35,7 @@ __all__ = [
     "hints_of_function",
     "make_param",
     "signature_of",
+    "spread_model",
 ]
 
 _SEQUENCES = frozenset({"list", "set", "frozenset", "vartuple"})
@@ -116,11 +121,9 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
         used = marker or _NO_MARKER
         return Param(item.name, "stream", item.name, _BYTES, True, MISSING, parts, False, used)
     try:
-        kind = STR if written is inspect.Parameter.empty else type_of(written)
-        for extra in item.metadata:
-            # The constraints of `Field` apply as those of `annotated_types` do.
-            if extra is not marker:
-                kind = constrained(kind, checks_of(extra))
+        metadata = [extra for extra in item.metadata if extra is not marker]
+        is_bare = written is inspect.Parameter.empty
+        kind = STR if is_bare else declared_type(written, metadata)
         kind = constrained(kind, checks_of(marker)) if marker is not None else kind
     except Unsupported as error:
         raise Unsupported(f"parameter {item.name!r}: {error}") from None
@@ -132,9 +135,18 @@ def make_param(item: Declared, path_names: tuple[str, ...]) -> Param:
     no_default = default is MISSING and used.default_factory is None
     required = source == "path" or (no_default and not spread)
     alias = used.alias or _alias(item.name, source, used)
-    return Param(
-        item.name, source, alias, kind, required, default, used.default_factory, spread, used
-    )
+    factory = used.default_factory
+    kind = sent_type(kind, source, spread, lambda name: _alias(name, source, used))
+    if kind.kind == "adapted" and default is not MISSING and factory is None:
+        # A model is mutable, and calls do not share it.
+        factory = functools.partial(copy.deepcopy, default)
+    return Param(item.name, source, alias, kind, required, default, factory, spread, used)
+
+
+def spread_model(param: Param) -> Model:
+    """The record of a parameter that is spread over several values."""
+    kind = param.type.args[0] if param.type.kind == "adapted" else param.type
+    return model_of(kind.data)
 
 
 def _parts_of(annotation: Any) -> Callable[[], Any] | None:
@@ -177,7 +189,11 @@ def field_name(param: Param, item: Field) -> str:
 
 
 def _record(kind: Type) -> bool:
-    return kind.kind == "ref"
+    return kind.kind == "ref" or _is_adapted(kind, "model")
+
+
+def _is_adapted(kind: Type, *shapes: str) -> bool:
+    return kind.kind == "adapted" and kind.data.shape in shapes
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
@@ -201,6 +217,9 @@ def _signature_without_values(function: Callable[..., Any]) -> inspect.Signature
 def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """The resolved annotations of the parameters."""
     function = function_in(handler)
+    if isinstance(function, type) and library_of(function):
+        # Their constructors take anything; the signature says what.
+        return _hints_of_model(function, parameters)
     if isinstance(function, type):
         function = inspect.getattr_static(function, "__init__")
     try:
@@ -224,6 +243,15 @@ def hints_of_function(handler: Any, parameters: Mapping[str, inspect.Parameter])
                 "at module level"
             ) from None
     return hints
+
+
+def _hints_of_model(model: type, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    hints = get_type_hints(model, include_extras=True)
+    # The signature of pydantic's has the constraints as well, and the aliases as names.
+    return {
+        name: hints.get(name) if isinstance(one.annotation, str) else one.annotation
+        for name, one in parameters.items()
+    }
 
 
 def _written(annotation: Any) -> str:
@@ -271,14 +299,14 @@ def _cannot_hold(name: str, source: str, annotation: Any) -> str:
 
 
 def _all_scalars(kind: Type) -> bool:
-    return kind.kind in SCALARS or (
-        kind.kind == "union" and all(arm.kind in SCALARS for arm in kind.args)
-    )
+    if kind.kind in SCALARS or _is_adapted(kind, "scalar"):
+        return True
+    return kind.kind == "union" and all(arm.kind in SCALARS for arm in kind.args)
 
 
 def _is_body(kind: Type) -> bool:
     """Whether it is a record, a mapping, or a sequence of items that a query value cannot hold."""
-    if kind.kind in ("ref", "dict"):
+    if kind.kind in ("ref", "dict") or _is_adapted(kind, "model", "other"):
         return True
     if kind.kind == "union":
         return any(_is_body(arm) for arm in kind.args)
@@ -290,6 +318,8 @@ def _is_body(kind: Type) -> bool:
 def _is_query(kind: Type) -> bool:
     if kind.kind == "union":
         return all(arm.kind in SCALARS or arm.kind in _SEQUENCES for arm in kind.args)
+    if _is_adapted(kind, "scalar", "sequence"):
+        return True
     return kind.kind in SCALARS or kind.kind in _SEQUENCES
 
 

@@ -22,6 +22,7 @@ from ..responses import (
     StreamingResponse,
 )
 from ..security import SecurityScheme
+from .adapted_schemas import AdaptedSchemas
 from .json_schema import Schemas
 from .refusals import refusal
 from .request_parts import described_body, described_parameters
@@ -33,8 +34,13 @@ _BODILESS = frozenset({204, 205, 304})
 
 def openapi(api: BoltAPI) -> dict[str, Any]:
     """The OpenAPI document. Raises Unsupported for a model without a wire form."""
+    adapted = AdaptedSchemas()
+    document = _document(api, Schemas(adapted))
+    return _document(api, Schemas(adapted)) if adapted.make() else document
+
+
+def _document(api: BoltAPI, schemas: Schemas) -> dict[str, Any]:
     about: Mapping[str, Any] = api.description
-    schemas = Schemas()
     paths: dict[str, dict[str, Any]] = {}
     schemes: dict[str, Any] = {}
     used: set[str] = set()

@@ -13,6 +13,7 @@ from .._schema.models import Field, Model, model_of, walk_models
 from .._schema.param_functions import Marker
 from .._schema.types import MISSING, Type
 from .._serialization.serialize_checked import to_plain
+from .adapted_schemas import AdaptedSchemas
 
 __all__ = ["Schemas"]
 
@@ -49,11 +50,14 @@ _HERE = "#/components/schemas/"
 class Schemas:
     """A collection of schemas; those of records and enums are named components.
 
+    adapted: those that other packages make.
+
     A record whose fields have other names in responses is two components, if both are used. So the
     names are known at the end, and `components` writes them into the references.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, adapted: AdaptedSchemas | None = None) -> None:
+        self._adapted = adapted or AdaptedSchemas()
         self._components: dict[_Key, dict[str, Any]] = {}
         self._references: list[tuple[dict[str, Any], _Key]] = []
         self._two_named: dict[type, bool] = {}
@@ -61,7 +65,7 @@ class Schemas:
     def components(self) -> dict[str, dict[str, Any]]:
         """The named schemas. Completes all references: nothing may be added later."""
         names: dict[_Key, str] = {}
-        taken: set[str] = set()
+        taken = set(self._adapted.components)
         # The classes of the application have their own names; what the framework adds gives way.
         for key in sorted(self._components, key=lambda key: isinstance(key[0], str)):
             what, out = key
@@ -75,7 +79,8 @@ class Schemas:
             taken.add(names[key])
         for reference, key in self._references:
             reference["$ref"] = _HERE + names[key]
-        return {names[key]: schema for key, schema in self._components.items()}
+        own = {names[key]: schema for key, schema in self._components.items()}
+        return {**self._adapted.components, **own}
 
     def add(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
         """Add a schema as a component, and return a reference to it."""
@@ -158,6 +163,8 @@ class Schemas:
                 return self._enum(kind.data)
             case "ref":
                 return self._record(kind.data, out)
+            case "adapted":
+                return self._adapted.of(kind.data.described, out)
         return {}
 
     def _values(self, values: list[Any]) -> dict[str, Any]:

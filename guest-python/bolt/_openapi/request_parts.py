@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._dependencies.call_tree import Call
-from .._dependencies.params import Param, field_name
+from .._dependencies.params import Param, field_name, spread_model
 from .._routing.route import Route
-from .._schema.models import model_of
 from .._schema.param_functions import Marker
 from .._schema.types import Type
 from .json_schema import Schemas
@@ -89,7 +88,7 @@ def described_body(route: Route, schemas: Schemas) -> dict[str, Any] | None:
     if len(bodies) == 1 and not first.marker.embed:
         schema = schemas.of(first.type, first.name)
         content: dict[str, Any] = {"schema": schema}
-        if "$ref" not in schema:
+        if "$ref" not in schema or first.type.kind == "adapted":
             schemas.describe(schema, first.marker, None if first.required else first.default)
         content.update(_examples(first.marker))
         out: dict[str, Any] = {"content": {media: content}}
@@ -138,7 +137,9 @@ def _values(params: Iterable[Param]) -> Iterator[_Value]:
                 param.source, param.alias, param.name, param.type, param.required, default, marker
             )
             continue
-        for item in model_of(param.type.data).fields:
+        for item in spread_model(param).fields:
+            if item.marker is not None and not item.marker.include_in_schema:
+                continue
             name = field_name(param, item)
             label, marker = item.alias or item.name, item.marker
             yield _Value(param.source, name, label, item.type, item.required, item.default, marker)

@@ -14,6 +14,7 @@ from .._dependencies.invoke import Plan, compile_invoke, wire_params
 from .._dependencies.params import Param
 from .._errors import ValidatorError
 from .._schema.models import Model, walk_models
+from .._serialization.adapted_results import adapted_json
 from .._serialization.response_model import Shape, compile_result, declared_result
 from .._serialization.serialize_checked import to_plain
 from .._serialization.stream_items import compile_stream, item_type
@@ -31,6 +32,8 @@ from .location import qualname
 from .router import Declaration
 
 __all__ = ["Route"]
+
+_AS_JSON = (None, JSON, JSONResponse)
 
 
 class Route:
@@ -151,7 +154,13 @@ class Route:
         models: dict[type, Model] = {}
         for param in self.params:
             walk_models(param.type, models)
-        refuses = any(model.refuses for model in models.values())
+        refuses = any(model.refuses for model in models.values()) or any(
+            kind.has_adapted
+            for kind in (
+                *(param.type for param in self.params),
+                *(item.type for model in models.values() for item in model.fields),
+            )
+        )
         if self.declared.endpoint is not None:
             invoke = self._with_sleeper(invoke)
             self.sleepers = tuple(compile_sleepers(self.declared.endpoint, self._terms()))
@@ -174,9 +183,11 @@ class Route:
         if self.yields or (cls is not None and issubclass(cls, EventSourceResponse)):
             return compile_stream(cls, self.item, shape, self.shown)
         check = None
+        if self.result is not None and self.result.kind == "adapted" and cls in _AS_JSON:
+            return adapted_json(self.result.data, shape, self.shown)
         if self.result is not None:
             check = compile_result(self.result, shape, self.shown)
-        if cls in (None, JSON, JSONResponse):
+        if cls in _AS_JSON:
             return check
         return _in_class(cls, check)
 
@@ -247,7 +258,10 @@ class Route:
                 result = failed(wire, exc)
                 return await result if inspect.isawaitable(result) else result
 
-        return explaining_async if self.is_async else explaining
+        made: Any = explaining_async if self.is_async else explaining
+        # For what looks for the functions that are called.
+        made.__wrapped__ = invoke
+        return made  # type: ignore[no-any-return]
 
 
 def _in_class(cls: type[Response], check: Callable[[Any], Any] | None) -> Callable[[Any], Response]:

@@ -75,6 +75,7 @@ from .tracebacks import app_traceback, failure_text, keep_source_lines
 from .warmup import warm_up
 from .warmup_doors import foreign_routes, warm_up_doors
 from .warmup_kv import warm_up_kv
+from .warmup_models import warm_up_models
 from .warmup_samples import WarmupCall, compile_records, warmup_call
 from .warmup_sql import warm_up_sql
 
@@ -544,6 +545,7 @@ def _rehearse() -> None:
     warm_up_doors(handlers, _routes, _foreign, _loop, runtime, parked)
     warm_up_sql(host_sql, runtime, handlers, _routes, _pump, parked)
     warm_up_kv(host_kv, runtime)
+    warm_up_models()
 
 
 # The runner.

@@ -8,6 +8,7 @@ constructors) is not warmed.
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -72,6 +73,9 @@ def _sample(kind: Type, depth: int = 0) -> Any:
         return value if kind.plain else (0, value)
     if tag == "ref":
         return _record(kind.data, depth)
+    if tag == "adapted" and depth == 0:
+        # What converts it is replaced.
+        return None
     raise _NoSample
 
 
@@ -104,7 +108,8 @@ class WarmupCall:
 def warmup_call(route: Route) -> WarmupCall | None:
     """The warmup call of a route; None when it would run code of the app."""
     plan = route.plan
-    invoke: Any = route.invoke
+    # Without what turns rejected values into a 422, which a stub has none of.
+    invoke: Any = inspect.unwrap(route.invoke)
     namespace = getattr(invoke, "__globals__", {})
     if plan.middleware or plan.on_error or plan.lifespans or plan.asks_for_request:
         return None
@@ -113,7 +118,7 @@ def warmup_call(route: Route) -> WarmupCall | None:
     try:
         wire = tuple(_sample(param.type) for param in route.params)
         result = None
-        if route.result is not None:
+        if route.result is not None and route.result.kind != "adapted":
             wired = _sample(route.result)
             convert = converter(route.result)
             result = wired if convert is None else convert(wired)
@@ -124,9 +129,16 @@ def warmup_call(route: Route) -> WarmupCall | None:
             if not names:
                 raise _NoSample
             stubs.update(dict.fromkeys(names, stub))
+        for name, value in namespace.items():
+            if getattr(value, "runs_models", False):
+                stubs[name] = _no_model
     except Exception:
         return None
     return WarmupCall(invoke, wire, stubs)
+
+
+def _no_model(value: object) -> None:
+    """In place of what checks or encodes a model of pydantic or msgspec: it may run its code."""
 
 
 def _stub(call: Call, result: Any) -> Callable[..., Any]:

@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 from uuid import UUID
 
+from .._adapters.found import library_of
+from .._adapters.registry import adapter_for
 from .._datastructures.uploads import UploadFile
 from .._errors import Unsupported
 from .constraints import all_checks, constrained
@@ -68,6 +70,8 @@ def model_kind(cls: Any) -> str | None:
     """The kind of a record class, as in `Model`; None for any other class."""
     if not isinstance(cls, type):
         return None
+    if library_of(cls):
+        return None
     if getattr(cls, "__struct_fields__", None) is not None:
         return "struct"
     if typing.is_typeddict(cls):
@@ -100,6 +104,9 @@ def type_of(annotation: Any) -> Type:
 
     Raises Unsupported, with a clause that names the annotation, when it has no wire form.
     """
+    adapter = adapter_for(annotation)
+    if adapter is not None:
+        return Type("adapted", (ANY,), adapter)
     return _type_of(annotation, ())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from .._adapters.registry import adapter_for
 from .._errors import Unsupported
 from .types import Type
 
@@ -44,6 +45,9 @@ def constrained(kind: Type, checks: Mapping[str, Any]) -> Type:
     """
     if not checks:
         return kind
+    if kind.kind == "adapted":
+        made = adapter_for(kind.data.constrained(dict(checks)))
+        return Type("adapted", kind.args, made)
     if kind.kind == "union":
         arms = (arm if arm.kind == "none" else constrained(arm, checks) for arm in kind.args)
         return Type("union", tuple(arms))

@@ -13,7 +13,7 @@ from .constraints import checks_of, constrained
 from .param_functions import Marker
 from .types import ANY, MISSING, Type, is_host_default
 
-__all__ = ["Field", "Model", "hints_of", "model_of", "walk_models"]
+__all__ = ["Field", "Model", "add_model", "hints_of", "model_of", "walk_models"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +60,7 @@ class Model:
     forbid: an unknown key is an error.
     tag: the key that discriminates this record in a union, and its value; or None.
     refuses: creating it runs code of the application, which may reject the values.
+    lenient: the host takes it without required fields: another package says that they are missing.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Model:
     forbid: bool = False
     tag: tuple[str, str] | None = None
     refuses: bool = False
+    lenient: bool = False
 
 
 # Classes live as long as the program, so entries are never removed.
@@ -99,6 +101,11 @@ def model_of(cls: type) -> Model:
             refuses=_refuses(kind or "", record),
         )
     return model
+
+
+def add_model(model: Model) -> None:
+    """Let `model_of` find a model whose class has no fields of its own."""
+    _MODELS[model.cls] = model
 
 
 def _refuses(kind: str, cls: Any) -> bool:

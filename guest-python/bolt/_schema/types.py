@@ -39,12 +39,14 @@ SCALARS = frozenset(
 class Type:
     """One type expression.
 
-    kind: the host's tag ("int", "list", "ref", ...).
+    kind: the host's tag ("int", "list", "ref", ...), or "adapted" for what another package checks.
     args: element types: the item of list/set/frozenset/vartuple, (key, value) of dict, the items
-        of tuple, the arms of union; empty otherwise.
-    data: the values of a literal (tuple), the Enum class of an enum, the class of a ref.
+        of tuple, the arms of union, what the host makes of an adapted value; empty otherwise.
+    data: the values of a literal (tuple), the Enum class of an enum, the class of a ref, the
+        adapter.
     checks: constraints as (name, value) pairs; see `constraints`.
     plain: the wire value is the Python value, without conversion.
+    has_adapted: another package checks it, or a part of it.
     """
 
     kind: str
@@ -52,12 +54,15 @@ class Type:
     data: Any = None
     checks: tuple[tuple[str, Any], ...] = ()
     plain: bool = field(init=False)
+    has_adapted: bool = field(init=False)
 
     def __post_init__(self) -> None:
         plain = self.kind in _PLAIN_LEAVES or (
             self.kind in _PLAIN_CONTAINERS and all(arg.plain for arg in self.args)
         )
         object.__setattr__(self, "plain", plain)
+        adapted = self.kind == "adapted" or any(arg.has_adapted for arg in self.args)
+        object.__setattr__(self, "has_adapted", adapted)
 
 
 STR = Type("str")
@@ -85,6 +90,8 @@ def is_host_default(kind: Type, default: object) -> bool:
 def type_json(kind: Type, ref_id: Callable[[type], str]) -> dict[str, Any]:
     """The type expression as JSON for the manifest; `ref_id` names a class in `defs`."""
     tag = kind.kind
+    if tag == "adapted":
+        return type_json(kind.args[0], ref_id)
     out: dict[str, Any] = {"t": tag}
     if tag in ("list", "set", "frozenset", "vartuple"):
         out["item"] = type_json(kind.args[0], ref_id)

@@ -151,6 +151,8 @@ class Emitter:
                 return f"{constant(UUID)}(int={name})"
             case "decimal":
                 return f"{constant(Decimal)}({name})"
+            case "adapted":
+                return f"{constant(kind.data.converter())}({name})"
             case "upload":
                 return f"{constant(UploadFile)}({name})"
             case "set" | "frozenset" | "vartuple":

@@ -9,6 +9,7 @@ from .._errors import ResultError, ResultMismatch, Unsupported
 from .._schema.annotations import type_of
 from .._schema.types import MISSING, Type
 from ..responses import Response
+from .adapted_results import adapted_result
 from .places import Place
 from .result_compiler import ResultCompiler
 from .result_match import EXACT, MATCH
@@ -57,6 +58,8 @@ def compile_result(
 
     Raises Unsupported or NameError for a record that cannot be resolved.
     """
+    if kind.kind == "adapted":
+        return adapted_result(kind.data, shape, handler)
     if _says_nothing(kind) and shape.changes_nothing:
         return None
     convert = _whole(ResultCompiler(shape, checks).of(kind))

@@ -8,6 +8,7 @@ from typing import Any
 from .._errors import ResultMismatch
 from .._schema.models import Field, Model, model_of
 from .._schema.types import MISSING, Type
+from .adapted_results import adapted_part
 from .database_values import instead_of_row
 from .places import Place, show_place
 from .result_checks import check_of
@@ -65,6 +66,8 @@ class ResultCompiler:
                 return _union(kind, [self.of(arg, picked, left_out) for arg in kind.args])
             case "ref":
                 return self._ref(kind.data, picked, left_out)
+            case "adapted":
+                return adapted_part(kind.data, self.shape, picked, left_out)
             case "literal":
                 return literal_of(kind.data)
             case "enum":

@@ -12,7 +12,7 @@ from .._errors import ResultMismatch
 from .places import Place, show_place
 from .unsendable import advice, is_mistake, name_of
 
-__all__ = ["EXACT", "LAX", "MATCH", "STRICT", "lax", "strict", "wrong"]
+__all__ = ["EXACT", "LAX", "MATCH", "STRICT", "lax", "strict", "told", "wrong"]
 
 LAX, STRICT, EXACT = 0, 1, 2
 
@@ -49,7 +49,7 @@ def strict() -> None:
 def wrong(value: Any, place: Place, wanted: str) -> ResultMismatch:
     """The error for a value that does not fit."""
     shown = show_place(place)
-    text = f"the handler declares {wanted} at {shown}, and returned {_told(value)}"
+    text = f"the handler declares {wanted} at {shown}, and returned {told(value)}"
     if is_mistake(value):
         text = f"the handler declares {wanted} at {shown}, but {advice(value, shown)}"
     return ResultMismatch(text)
@@ -59,7 +59,8 @@ def wrong(value: Any, place: Place, wanted: str) -> ResultMismatch:
 _LONGEST = 40
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
+    """What a value is, for a message."""
     if value is None:
         return "None"
     if isinstance(value, (bool, int, float, str)):

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from .._adapters.registry import dump_of
 from .._errors import Unsupported
 from .._schema.annotations import model_kind, type_of
 from .._schema.models import Model, hints_of, model_of
@@ -135,6 +136,10 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 
 
 def _learn(cls: type) -> Callable[[Any], Any]:
+    dump = dump_of(cls)
+    if dump is not None:
+        _TABLE[cls] = dump
+        return dump
     if model_kind(cls) in RECORD_KINDS:
         return compile_plain(cls)
     for base, convert in _BASES:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from .._adapters.registry import dump_of
 from .._errors import EndlessResult, ResultError, Unsupported
 from .._schema.annotations import model_kind
 from .._schema.models import model_of
@@ -93,6 +94,9 @@ class _Walk:
         return _NOT_SCALAR
 
     def container(self, value: Any, place: Place, depth: int, declared: Type | None) -> Any:
+        dump = dump_of(type(value))
+        if dump is not None:
+            return dump(value)
         kind = None if isinstance(value, type) else model_kind(type(value))
         if kind in ("struct", "dataclass", "attrs"):
             return self.record(value, _keys(_sent_as(value, declared)), place, depth)

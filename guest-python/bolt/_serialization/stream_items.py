@@ -11,6 +11,7 @@ from .._schema.annotations import type_of
 from .._schema.types import ANY, Type
 from ..responses import EventSourceResponse, Response, StreamingResponse
 from ..sse import ServerSentEvent, data_event
+from .adapted_results import adapted_text
 from .json_text import json_text, plain_text
 from .response_model import Shape, compile_result
 
@@ -84,7 +85,11 @@ def compile_stream(
     Raises Unsupported or NameError for a record that cannot be resolved.
     """
     text: Callable[[Any], str] = json_text
-    check = None if item is None else compile_result(item, shape, handler, root="item")
+    check = None
+    if item is not None and item.kind == "adapted":
+        text = adapted_text(item.data, shape, handler)
+    elif item is not None:
+        check = compile_result(item, shape, handler, root="item")
     if check is not None:
         convert = check
 

@@ -103,10 +103,6 @@ _MISTAKES: tuple[tuple[Callable[[Any], bool], str], ...] = (
         lambda value: inspect.isroutine(value) or hasattr(value, "__wrapped__"),
         "{place} is the function {name}, which was not called; write `{name}(...)`",
     ),
-    (
-        lambda value: hasattr(value, "model_dump"),
-        "{place} has no JSON form; return its `.model_dump()`",
-    ),
 )
 
 

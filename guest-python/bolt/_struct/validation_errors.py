@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._dependencies.params import Param, field_name
+from .._adapters.adapter import Refusal
+from .._dependencies.params import Param, field_name, spread_model
 from .._schema.models import Field, Model, model_of
 from .._schema.types import MISSING, Type
 from .._serialization.deserialize import converter
@@ -30,7 +31,7 @@ def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, An
         place: tuple[Any, ...] = ("body" if param.source in ("form", "file") else param.source,)
         if not param.spread and not (param.source == "body" and _whole_body(params, param)):
             place = (*place, param.alias)
-        if param.spread:
+        if param.spread and param.type.kind != "adapted":
             _record(_as_sent(param), value, place, errors)
         else:
             _convert(param.type, value, place, errors)
@@ -39,7 +40,7 @@ def explain(params: Sequence[Param], wire: tuple[Any, ...]) -> list[dict[str, An
 
 def _as_sent(param: Param) -> Model:
     """The record of a parameter that is spread, with the names that its fields have in requests."""
-    model = model_of(param.type.data)
+    model = spread_model(param)
     fields = tuple(replace(item, alias=field_name(param, item)) for item in model.fields)
     return replace(model, fields=fields)
 
@@ -56,6 +57,11 @@ def _convert(kind: Type, wire: Any, loc: tuple[Any, ...], errors: list[dict[str,
     if kind.plain:
         return wire
     tag = kind.kind
+    if tag == "adapted":
+        found = kind.data.errors(wire)
+        errors.extend(_told(one, loc) for one in found)
+        # Nothing after it looks at the object.
+        return _BAD if found else wire
     if tag == "ref":
         return _record(model_of(kind.data), wire, loc, errors)
     if tag == "union":
@@ -163,12 +169,27 @@ def _alias(model: Model, name: str) -> str:
     return next((item.alias for item in model.fields if item.name == name), "") or name
 
 
+def _told(one: Refusal, loc: tuple[Any, ...]) -> dict[str, Any]:
+    """An error of another package, as FastAPI sends it."""
+    out = {"type": one.type, "loc": [*loc, *one.path], "msg": one.msg, "input": _shown(one.input)}
+    if one.ctx is not None:
+        # The exception of a validator is in it, of which FastAPI sends the attributes.
+        out["ctx"] = {
+            name: {} if isinstance(value, BaseException) else _shown(value)
+            for name, value in one.ctx.items()
+        }
+    return out
+
+
+def _shown(value: Any) -> Any:
+    try:
+        return to_plain(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def _refusal(exc: BaseException, loc: tuple[Any, ...], value: Any) -> dict[str, Any]:
     kind, words = ("value_error", "Value error")
     if isinstance(exc, AssertionError):
         kind, words = ("assertion_error", "Assertion failed")
-    try:
-        shown = to_plain(value)
-    except (TypeError, ValueError):
-        shown = None
-    return {"type": kind, "loc": list(loc), "msg": f"{words}, {exc}", "input": shown}
+    return {"type": kind, "loc": list(loc), "msg": f"{words}, {exc}", "input": _shown(value)}
