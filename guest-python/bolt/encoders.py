@@ -64,9 +64,6 @@ class _Encoder:
             raise ValueError(
                 f"a value is nested deeper than {MAX_DEPTH} levels, or contains itself"
             )
-        dump = dump_of(type(value))
-        if dump is not None:
-            return self.adapted(value, dump, include, exclude, depth)
         kind = model_kind(type(value))
         if kind == "struct":
             return self.struct(value, include, exclude)
@@ -77,6 +74,9 @@ class _Encoder:
             return self.mapping(value, include, exclude, depth)
         if isinstance(value, (list, tuple, set, frozenset, deque, GeneratorType)):
             return [self.of(item, include, exclude, depth + 1) for item in value]
+        dump = dump_of(type(value))
+        if dump is not None:
+            return self.adapted(value, dump, include, exclude, depth)
         if isinstance(value, os.PathLike):
             return os.fspath(value)
         if isinstance(value, timedelta):

@@ -12,10 +12,12 @@ import pytest
 
 from bolt import BoltAPI, Query, Request, Struct
 from bolt._app.manifest import manifest
+from bolt._dependencies.params import declared
 from bolt._runtime.warmup_models import warm_up_models
 from bolt._runtime.warmup_samples import warmup_call
+from bolt._websockets.incoming import compile_message, message_type
 from bolt.encoders import jsonable_encoder
-from bolt.exceptions import BuildError, RequestValidationError
+from bolt.exceptions import BuildError, RequestValidationError, WebSocketException
 from bolt.responses import EventSourceResponse, JSONResponse
 
 pydantic = pytest.importorskip("pydantic")
@@ -245,3 +247,17 @@ def test_neither_package_is_imported_for_an_app_without_it() -> None:
         "assert not found and not own and 'bolt._adapters.spread' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_messages_of_a_socket_that_sleeps() -> None:
+    def on_message(order: Order, items: list[Item]) -> None: ...
+
+    order, items = (compile_message(message_type(one)) for one in declared(on_message))
+    assert order('{"item": "a"}') == Order(item="a")
+    assert items(b'[{"name": "a"}]') == [Item("a")]
+    with pytest.raises(WebSocketException) as caught:
+        order('{"item": "nothing"}')
+    assert caught.value.code == 1008
+    assert caught.value.reason == "message.item: Value error, there is nothing to order"
+    with pytest.raises(WebSocketException, match="message is not JSON"):
+        order("{")

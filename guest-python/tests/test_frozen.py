@@ -31,6 +31,8 @@ ONE = os.environ["FROZEN_ONE"]                      # variable FROZEN_ONE
 TWO = getenv("FROZEN_TWO", "x")                     # variable FROZEN_TWO
 THREE = "FROZEN_THREE" in environ                   # variable FROZEN_THREE
 FOUR = os.environ.get("FROZEN_GIVEN")
+# What pydantic reads for each of the app's models says nothing about the app.
+PYDANTICS = getenv("PYDANTIC_DISABLE_PLUGINS")
 FIVE = vendored.read("FROZEN_FIVE")                 # variable FROZEN_FIVE
 SIX = others.read("FROZEN_SIX")
 ALL = dict(os.environ)                              # variable ?

@@ -12,8 +12,7 @@ from bolt._openapi.document import openapi
 fastapi = pytest.importorskip("fastapi")
 msgspec = pytest.importorskip("msgspec")
 
-import test_pydantic  # noqa: E402
-from test_pydantic import Order  # noqa: E402
+from pydanticapp import Order, build  # noqa: E402
 
 
 def without_titles(value: Any) -> Any:
@@ -29,8 +28,8 @@ def without_titles(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def both() -> tuple[dict[str, Any], dict[str, Any]]:
-    reference = test_pydantic.build(fastapi, fastapi.FastAPI()).openapi()
-    ours = openapi(test_pydantic.build(bolt, BoltAPI()))
+    reference = build(fastapi, fastapi.FastAPI()).openapi()
+    ours = openapi(build(bolt, BoltAPI()))
     return json.loads(json.dumps(ours)), json.loads(json.dumps(reference))
 
 

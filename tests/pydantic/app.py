@@ -173,6 +173,8 @@ def cost(times: int = 2000) -> dict[str, Any]:
             b'{"item": "paper", "count": 3, "tags": ["a", "b"]}'
         ),
         "pydantic encodes": lambda: made.__pydantic_serializer__.to_json(made),
+        # Of values that the host has checked.
+        "a Struct is made": lambda: Own._from_wire(("paper", 3)),
         "msgspec converts": lambda: msgspec.convert({"itemName": "paper", "count": 3}, Item),
     }
     found = {}

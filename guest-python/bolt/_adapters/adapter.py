@@ -29,14 +29,12 @@ class ModelField:
     """A field of a model whose fields are values of a query, of headers, of cookies or of a form.
 
     names: those under which the model takes it, the preferred one first.
-    is_renamed: the first of them is not the name of the field.
     several: it holds all values of a name.
     adapter: describes it.
     """
 
     name: str
     names: tuple[str, ...]
-    is_renamed: bool
     several: bool
     required: bool
     adapter: Adapter

@@ -109,7 +109,6 @@ class MsgspecAdapter(Adapter):
             ModelField(
                 one.name,
                 (one.encode_name,),
-                one.encode_name != one.name,
                 shape_of(one.type) == "sequence",
                 bool(one.required),
                 MsgspecAdapter(one.type, shape_of(one.type)),

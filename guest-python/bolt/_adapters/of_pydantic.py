@@ -114,7 +114,7 @@ class PydanticAdapter(Adapter):
     def fields(self) -> list[ModelField]:
         """Under their aliases, and under their names if the model takes these as well."""
         model = _model_in(self.annotation)
-        config: Any = getattr(model, "model_config", None) or {}
+        config = _config(model)
         by_name = config.get("validate_by_name") or config.get("populate_by_name")
         by_alias = config.get("validate_by_alias", True) is not False
         found = []
@@ -126,7 +126,6 @@ class PydanticAdapter(Adapter):
                 ModelField(
                     name,
                     tuple(names),
-                    names[0] != name,
                     shape_of(info.annotation) == "sequence",
                     info.is_required(),
                     PydanticAdapter(Annotated[(info.annotation, info)], shape_of(info.annotation)),
@@ -139,8 +138,7 @@ class PydanticAdapter(Adapter):
     @property
     def forbids(self) -> bool:
         """`extra="forbid"`."""
-        config: Any = getattr(_model_in(self.annotation), "model_config", None) or {}
-        return bool(config.get("extra") == "forbid")
+        return bool(_config(_model_in(self.annotation)).get("extra") == "forbid")
 
     @staticmethod
     def schemas(
@@ -163,6 +161,11 @@ def _model_in(annotation: Any) -> Any:
     while hasattr(annotation, "__metadata__"):
         annotation = annotation.__origin__
     return annotation
+
+
+def _config(model: Any) -> Any:
+    """The configuration of a model or a dataclass of pydantic."""
+    return getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
 
 
 def _aliases(info: Any) -> list[str]:

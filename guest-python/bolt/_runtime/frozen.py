@@ -61,6 +61,10 @@ class Finding:
         }
 
 
+# Read for each model that an app defines, by pydantic and not by the app.
+_OF_PACKAGES = frozenset({"PYDANTIC_DISABLE_PLUGINS"})
+
+
 class ImportWatch:
     """A context around the import of an app, which notes the variables that it reads.
 
@@ -106,7 +110,7 @@ class ImportWatch:
         return file.removeprefix(self._folder).partition("/")[0] not in self._others
 
     def _read(self, name: str) -> None:
-        if name in self._given:
+        if name in self._given or name in _OF_PACKAGES:
             return
         frame: FrameType | None = sys._getframe(2)
         while frame is not None:

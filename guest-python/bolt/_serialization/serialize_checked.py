@@ -94,9 +94,6 @@ class _Walk:
         return _NOT_SCALAR
 
     def container(self, value: Any, place: Place, depth: int, declared: Type | None) -> Any:
-        dump = dump_of(type(value))
-        if dump is not None:
-            return dump(value)
         kind = None if isinstance(value, type) else model_kind(type(value))
         if kind in ("struct", "dataclass", "attrs"):
             return self.record(value, _keys(_sent_as(value, declared)), place, depth)
@@ -111,6 +108,9 @@ class _Walk:
                 self.convert(item, (place, (index,)), depth, item_type)
                 for index, item in enumerate(value)
             ]
+        dump = dump_of(type(value))
+        if dump is not None:
+            return dump(value)
         raise ResultError(
             f"cannot turn {type(value).__qualname__} into JSON: {advice(value, show_place(place))}"
         )

@@ -7,10 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from .._dependencies.param_types import declared_type
 from .._dependencies.params import Declared, Param
 from .._errors import ResultMismatch, Unsupported, ValidatorError
-from .._schema.annotations import type_of
-from .._schema.constraints import checks_of, constrained
 from .._schema.types import MISSING, Type
 from .._serialization.deserialize import converter
 from .._serialization.result_checks import check_of
@@ -34,9 +33,7 @@ def message_type(item: Declared) -> Type | None:
     """
     if item.annotation is inspect.Parameter.empty:
         return None
-    kind = type_of(item.annotation)
-    for extra in item.metadata:
-        kind = constrained(kind, checks_of(extra))
+    kind = declared_type(item.annotation, list(item.metadata))
     arms = kind.args if kind.kind == "union" else (kind,)
     raw = [arm for arm in arms if arm.kind in _RAW]
     if raw and len(raw) < len(arms):
