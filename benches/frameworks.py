@@ -71,7 +71,14 @@ CASES = {
         Case("fastapi-hello", "framework_fastapi", GET, "uvicorn", 1.5),
         Case("fastapi-order", "framework_fastapi", POST, "uvicorn", 1.0),
         Case("fastapi-fresh", "framework_fastapi", GET, "uvicorn", 0.0, "framework_fastapi_fresh"),
-        Case("fastapi-order-fresh", "framework_fastapi", POST, "uvicorn", 0.0, "framework_fastapi_fresh"),
+        Case(
+            "fastapi-order-fresh",
+            "framework_fastapi",
+            POST,
+            "uvicorn",
+            0.0,
+            "framework_fastapi_fresh",
+        ),
         Case("flask-hello", "framework_flask", GET, "gunicorn", 2.0),
         Case("django-template", "framework_django", Request("/", lambda *_: True), "gunicorn", 1.0),
     )
@@ -83,7 +90,14 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--binary", type=Path, default=BOLT_HOST, help="the program to measure")
     add("--wheels", type=Path, required=True, metavar="DIR", help="wheels for the sandbox")
-    add("--only", nargs="*", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
+    add(
+        "--only",
+        nargs="*",
+        choices=CASES,
+        default=list(CASES),
+        metavar="CASE",
+        help=", ".join(CASES),
+    )
     add("--connections", nargs="*", type=int, default=CONNECTIONS, metavar="N")
     add("--seconds", type=at_least_one, default=3, metavar="S", help="of a measurement (3)")
     add("--rounds", type=at_least_one, default=3, metavar="R", help="default 3")
@@ -113,7 +127,15 @@ def ours(case: Case, args: argparse.Namespace, folder: Path) -> Server:
 def peer(case: Case) -> Server:
     if case.peer == "uvicorn":
         flags = ("--workers", "2", "--no-access-log", "--log-level", "error")
-        command = ("{venv}/bin/python", "-m", "uvicorn", f"{case.app}:app", "--port", "{port}", *flags)
+        command = (
+            "{venv}/bin/python",
+            "-m",
+            "uvicorn",
+            f"{case.app}:app",
+            "--port",
+            "{port}",
+            *flags,
+        )
         note = "uvicorn[standard], 2 processes"
     else:
         flags = ("--workers", "2", "--log-level", "error", "--bind", "127.0.0.1:{port}")
@@ -201,7 +223,14 @@ def compare(case: Case, args: argparse.Namespace, venv: Path) -> list[list[str]]
 
 
 HEAD = [
-    *("case", "server", "connections", "µs of processor time a request", "peer's / ours", "a second"),
+    *(
+        "case",
+        "server",
+        "connections",
+        "µs of processor time a request",
+        "peer's / ours",
+        "a second",
+    ),
     *("p50 ms", "p99 ms", "p50 ms at 10 a second", "MiB after it", "cores of others"),
 ]
 

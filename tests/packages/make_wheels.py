@@ -1,4 +1,4 @@
-"""Makes a folder of small wheels: one that is fine, and those that an installer must refuse or tidy.
+"""Makes a folder of small wheels: a good one, and those that an installer must refuse or tidy.
 
 usage: make_wheels.py FOLDER MARK    `MARK` is a file that must never be there
 """
@@ -20,14 +20,18 @@ def wheel(name: str, files: dict[str, bytes], tag: str = "py3-none-any", needs: 
     required = f"Requires-Dist: {needs}\n" if needs else ""
     files = {
         **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{required}".encode(),
+        f"{info}/METADATA": (
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{required}".encode()
+        ),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nTag: {tag}\n".encode(),
     }
     lines = []
     with zipfile.ZipFile(FOLDER / f"{name}-1.0-{tag}.whl", "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files.items():
             archive.writestr(path, content)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            digest = (
+                base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            )
             lines.append(f"{path},sha256={digest},{len(content)}\n")
         lines.append(f"{info}/RECORD,,\n")
         archive.writestr(f"{info}/RECORD", "".join(lines))

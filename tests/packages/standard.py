@@ -1,4 +1,4 @@
-"""What the standard library does here that it does with threads, processes and libraries of C elsewhere."""
+"""The standard library without threads, processes and libraries of C."""
 
 import depth
 import lacking

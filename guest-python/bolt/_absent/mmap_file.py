@@ -41,7 +41,7 @@ _SENTENCE = (
 _PART = 1 << 20
 
 
-class mmap(bytes):  # noqa: N801
+class mmap(bytes):
     """The content of a file, with a position as a file has."""
 
     def __new__(

@@ -84,7 +84,7 @@ LINES = 12
 
 
 def prepare(not_needed: set[str]) -> None:
-    """Have pip see the sandbox, leave out what the host replaces, and never run a package's code."""
+    """Have pip see the sandbox, leave out what the host replaces, and run no code of a package."""
     markers.default_environment = lambda: dict(SANDBOX)  # type: ignore[assignment,return-value]
     dependencies = Distribution.iter_dependencies
 
@@ -197,7 +197,9 @@ def install(order: dict[str, Any]) -> dict[str, Any]:
         return explain(said)
     tidy(target)
     installed, compiled = [], []
-    for distribution in get_default_environment().from_paths([str(target)]).iter_all_distributions():
+    for distribution in (
+        get_default_environment().from_paths([str(target)]).iter_all_distributions()
+    ):
         shown = f"{distribution.raw_name}=={distribution.version}"
         installed.append(shown)
         files = distribution.iter_declared_entries() or ()
