@@ -1,6 +1,11 @@
 # /// script
 # requires-python = ">=3.14"
-# dependencies = ["fastapi==0.165.0", "orjson==3.13.0", "pydantic-core==2.50.5", "python-multipart==0.0.34"]
+# dependencies = [
+#   "fastapi==0.165.0",
+#   "orjson==3.13.0",
+#   "pydantic-core==2.50.5",
+#   "python-multipart==0.0.34",
+# ]
 # ///
 """An app of FastAPI, to compare its answers inside the sandbox with those under uvicorn."""
 
@@ -28,7 +33,6 @@ from fastapi import (
 )
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, computed_field, field_validator, model_validator
-
 
 app = FastAPI(title="Orders", version="1.2.3")
 DONE: list[str] = []
