@@ -57,6 +57,7 @@ class Builder:
             raise Failure(f"{source.label} cannot run in the sandbox", recipe.refusal)
         log = self.folders.log(source.folder.name)
         apply(recipe, source.folder)
+        casts.uncover(source.folder)
         project = read_project(source.folder)
         system = project.get("build-system", {})
         backend = system.get("build-backend", OLD_BACKEND)

@@ -78,7 +78,7 @@ def recursion() -> dict[str, str]:
     def listed(value: Any) -> Any:
         return [value]
 
-    lists, others = nested(30_000, listed), nested(30_000, listed)
+    lists, others = nested(3000, listed), nested(3000, listed)
     told = {
         "pure": raised(lambda: pure(100_000)),
         "repr": raised(lambda: repr(nested(5000, Shown))),

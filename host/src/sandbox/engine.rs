@@ -211,8 +211,8 @@ fn may_reset_in_place() -> bool {
 /// The stack of a guest, which traps where it ends. CPython counts its Python frames and its own stack in the guest's memory, and
 /// raises RecursionError where one of them ends. This one has to be longer than either: a thousand Python frames with functions
 /// of C between them take up to 1.3 MiB of it, and the deepest JSON that the SDK lets `json.loads` read (2 000 levels) takes as
-/// much to write. Only pages that were written take memory.
-const WASM_STACK: usize = 16 * 1024 * 1024;
+/// much to write. Only pages that were written take memory; the pool keeps them, so it is no longer than that.
+const WASM_STACK: usize = 4 * 1024 * 1024;
 /// What functions of the host have on the same stack.
 const HOST_STACK: usize = 1024 * 1024;
 
