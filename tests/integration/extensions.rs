@@ -11,7 +11,7 @@ fn wheels(wanted: &[&str]) -> Option<PathBuf> {
     let folder = if folder.is_absolute() { folder } else { root().join(folder) };
     let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     let has = |name: &&str| names.iter().any(|file| file.to_string_lossy().starts_with(&format!("{name}-")));
-    wanted.iter().all(|name| has(name)).then_some(folder)
+    wanted.iter().all(has).then_some(folder)
 }
 
 /// Answers from source, flat and linked, which must not differ.
