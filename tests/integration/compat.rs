@@ -25,7 +25,9 @@ fn app(name: &str, files: &[&str]) -> PathBuf {
 }
 
 fn standard() -> PathBuf {
-    app("standard", &["standard.py", "threads.py", "lacking.py", "depth.py", "raised.py"])
+    // With a file that is no module, a built app has its files at run time.
+    let files = ["standard.py", "threads.py", "lacking.py", "depth.py", "raised.py", "texts/data/note.txt"];
+    app("standard", &files)
 }
 
 fn packages() -> PathBuf {
