@@ -5,7 +5,7 @@ use crate::common::{root, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TOOLS: [&str; 16] = [
+const TOOLS: [&str; 17] = [
     "pytest==9.2.0",
     "mypy==2.4.1",
     "ruff==0.17.5",
@@ -23,6 +23,7 @@ const TOOLS: [&str; 16] = [
     // Frameworks whose apps run unmodified, and a server to compare with.
     "starlette==1.10.0",
     "fastapi==0.165.0",
+    "python-multipart==0.0.34",
     "Flask==3.1.3",
     "uvicorn==0.54.0",
 ];
