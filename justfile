@@ -19,12 +19,12 @@ test-quick:
 
 # Compare bolt-host with other servers: half an hour, writes to benches/runs.
 bench:
-    cargo build --release --bin bolt-host --example bare_hyper
+    cargo build --release --workspace --bin bolt-host --bin bare_hyper
     python3 benches/run.py
 
 # Fail if bolt-host got slower, relative to bare hyper.
 gate:
-    cargo build --release --bin bolt-host --example bare_hyper
+    cargo build --release --workspace --bin bolt-host --bin bare_hyper
     python3 benches/run.py --gate benches/gate.json
 
 # Fuzz reply, request, manifest or flatten; needs nightly and cargo-fuzz.

@@ -32,10 +32,11 @@ from servers import APPS, BOLT_HOST, Server, start
 QUIET = 0.15
 CONNECTIONS = (1, 16, 64, 256)
 HELLO = {"message": "hello", "n": 1}
-# Wheels that bolt-host installs for each app; the peers' versions are in requirements.txt.
+FASTAPI = ("fastapi==0.165.0", "pydantic==2.14.4", "httpx==0.28.1")
+# Packages that bolt-host installs for each app; the peers' versions are in requirements.txt.
 PACKAGES = {
-    "framework_fastapi": ("fastapi==0.165.0", "pydantic-core", "markupsafe"),
-    "framework_fastapi_fresh": ("fastapi==0.165.0", "pydantic-core", "markupsafe"),
+    "fastapi_app": FASTAPI,
+    "framework_fastapi_fresh": FASTAPI,
     "framework_flask": ("flask==3.1.3",),
     "framework_django": ("Django==5.2.19",),
 }
@@ -63,17 +64,18 @@ def is_order(value: object, _: int) -> bool:
     return value == ORDER_ANSWER
 
 
+ASYNC = Request("/async", is_hello)
 GET = Request("/", is_hello)
 POST = Request("/orders", is_order, body=ORDER_BODY, method="POST")
 CASES = {
     case.name: case
     for case in (
-        Case("fastapi-hello", "framework_fastapi", GET, "uvicorn", 1.5),
-        Case("fastapi-order", "framework_fastapi", POST, "uvicorn", 1.0),
-        Case("fastapi-fresh", "framework_fastapi", GET, "uvicorn", 0.0, "framework_fastapi_fresh"),
+        Case("fastapi-hello", "fastapi_app", ASYNC, "uvicorn", 1.5),
+        Case("fastapi-order", "fastapi_app", POST, "uvicorn", 1.0),
+        Case("fastapi-fresh", "fastapi_app", ASYNC, "uvicorn", 0.0, "framework_fastapi_fresh"),
         Case(
             "fastapi-order-fresh",
-            "framework_fastapi",
+            "fastapi_app",
             POST,
             "uvicorn",
             0.0,

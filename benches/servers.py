@@ -20,7 +20,7 @@ BENCHES = Path(__file__).resolve().parent
 ROOT = BENCHES.parent
 APPS = BENCHES / "apps"
 BOLT_HOST = ROOT / "target/release/bolt-host"
-BARE_HYPER = ROOT / "target/release/examples/bare_hyper"
+BARE_HYPER = ROOT / "target/release/bare_hyper"
 
 # A first start may have to build something (bolt-host compiles the app).
 START_SECONDS = 120
@@ -91,7 +91,7 @@ SERVERS = {
             processes=1,
             validates=False,
             needs=str(BARE_HYPER),
-            advice="cargo build --release --example bare_hyper",
+            advice="cargo build --release --workspace --bin bare_hyper",
         ),
         Server(
             name="bolt-host",

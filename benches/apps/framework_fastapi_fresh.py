@@ -1,10 +1,10 @@
-"""The same in a fresh interpreter for each request."""
+"""The app of FastAPI in a fresh interpreter for each request."""
 
 # mypy: ignore-errors
 # What it imports is installed only where it runs.
 
 from bolt import BoltAPI
-from framework_fastapi import app
+from fastapi_app import app
 
 api = BoltAPI(openapi_url=None, isolation="fresh")
 api.mount("/", app)

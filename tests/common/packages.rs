@@ -40,17 +40,19 @@ pub fn app_with_packages(name: &str, source: &str, packages: &[&str]) -> PathBuf
     app
 }
 
-/// Files of these tests in a folder of this name, in which nothing else is; returns the first. An app that lists its packages is built
-/// once for all runs.
-pub fn copied(name: &str, files: &[&str]) -> PathBuf {
+/// Files of a folder of these tests, in a folder of this name in which nothing else is; returns the first. An app that lists its
+/// packages is built once for all runs.
+pub fn copied(name: &str, from: &str, files: &[&str]) -> PathBuf {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::create_dir_all(&folder).unwrap();
     for file in files {
-        let (text, copy) =
-            (std::fs::read(root().join(file)).unwrap(), folder.join(Path::new(file).file_name().unwrap()));
+        let (text, copy) = (std::fs::read(root().join(from).join(file)).unwrap(), folder.join(file));
+        // Another test may be building it.
         if std::fs::read(&copy).ok().as_ref() != Some(&text) {
+            std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
             std::fs::write(&copy, text).unwrap();
         }
     }
-    folder.join(Path::new(files[0]).file_name().unwrap())
+    folder.join(files[0])
 }

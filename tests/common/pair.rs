@@ -1,7 +1,7 @@
 //! Two tenants of one host: A attacks, while B gets 200 requests a second.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::tenants::ready;
+use super::tenants::{ready, until_within};
 use super::{BINARY, Connection, Server, private_memory, root, run, scratch};
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,9 +16,18 @@ use std::time::{Duration, Instant};
 /// The outcome of an attack: counts by kind of response.
 pub type Answers = BTreeMap<String, usize>;
 
-/// How long attacks without another limit last. `BOLT_ATTACK_SECONDS` overrides it.
+/// `BOLT_ATTACK_SECONDS`: how long attacks without another limit last, and that what is left is looked at after each of them.
+fn thorough() -> Option<u64> {
+    std::env::var("BOLT_ATTACK_SECONDS").ok().map(|seconds| seconds.parse().unwrap())
+}
+
 pub fn attack_time() -> Duration {
-    Duration::from_secs(std::env::var("BOLT_ATTACK_SECONDS").map_or(2, |seconds| seconds.parse().unwrap()))
+    Duration::from_secs(thorough().unwrap_or(2))
+}
+
+/// How many attacks of those that are counted.
+pub fn attack_count(thoroughly: usize) -> usize {
+    if thorough().is_some() { thoroughly } else { thoroughly / 5 }
 }
 
 /// Build an app of `tests/tenant`.
@@ -91,17 +100,12 @@ impl Pair {
     /// What the host uses once both apps are evicted: the memory of live instances depends on which of them answered
     /// last. The host returns the rest to the system a little later.
     fn at_rest(&self, is_enough: impl Fn(Holdings) -> bool) -> Holdings {
-        let start = Instant::now();
-        loop {
-            let apps = Connection::to(self.server.admin()).get("/apps").json();
-            if apps["apps"].as_array().unwrap().iter().all(|app| app["loaded"] == false) {
-                break;
-            }
-            if start.elapsed() > Duration::from_secs(60) {
-                panic!("an app that nobody uses is not evicted: {apps:#}\n{}", self.counted());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let apps = || Connection::to(self.server.admin()).get("/apps").json();
+        until_within(
+            Duration::from_secs(60),
+            || apps()["apps"].as_array().unwrap().iter().all(|app| app["loaded"] == false),
+            || format!("an app that nobody uses is not evicted: {:#}\n{}", apps(), self.counted()),
+        );
         std::thread::sleep(Duration::from_secs(2));
         let start = Instant::now();
         loop {
@@ -121,13 +125,13 @@ impl Pair {
     }
 
     /// Assert that since the report began memory has grown by at most 5 % plus the tolerance, and open files by two.
-    fn assert_as_before(&self, name: &str) -> Option<Holdings> {
-        let before = (*self.before.lock().unwrap())?;
+    fn assert_as_before(&self, name: &str) -> Holdings {
+        let before = self.before.lock().unwrap().expect("a report has begun");
         let most = Holdings { memory: before.memory / 100 * 105 + self.slack, files: before.files + 2 };
         let is_as_before = |now: Holdings| now.memory <= most.memory && now.files <= most.files;
         let now = self.at_rest(is_as_before);
         assert!(is_as_before(now), "{name}: {before:?} → {now:?}, at most {most:?}\n{}", self.counted());
-        Some(now)
+        now
     }
 
     fn open_files(&self) -> usize {
@@ -152,9 +156,15 @@ impl Pair {
         let became: Vec<_> = became.iter().map(|(what, count)| format!("{count} x {what}")).collect();
         let (median, late) = (percentile(&mut times, 500), percentile(&mut times, 990));
         let (became, asked) = (became.join(", "), times.len());
-        let Some(Holdings { memory, files }) = self.assert_as_before(name) else { return };
-        let memory = memory as f64 / f64::from(1 << 20);
-        println!("| {name} | {became} | {asked} | 0 | {median:.1} | {late:.1} | {memory:.1} | {files} |");
+        if self.before.lock().unwrap().is_none() {
+            return;
+        }
+        // Until a host is at rest takes twice as long as an attack.
+        let left = thorough().map(|_| self.assert_as_before(name));
+        let left = left.map_or("| |".to_owned(), |Holdings { memory, files }| {
+            format!("| {:.1} | {files} |", memory as f64 / f64::from(1 << 20))
+        });
+        println!("| {name} | {became} | {asked} | 0 | {median:.1} | {late:.1} {left}");
     }
 
     /// Take the host's use at rest as the baseline for the attacks that follow: each is a row of a table.
@@ -167,6 +177,11 @@ impl Pair {
         );
         println!("|---|---|---:|---:|---:|---:|---:|---:|");
         *self.before.lock().unwrap() = Some(before);
+    }
+
+    /// Assert that nothing is left of the attacks since the report began.
+    pub fn end_report(&self) {
+        println!("\n{:?}\n", self.assert_as_before("all attacks"));
     }
 
     /// Assert that A can be served again, nothing is in flight, and no thread panicked.

@@ -40,10 +40,15 @@ pub fn ready(server: &Server) {
 }
 
 pub fn until(done: impl Fn() -> bool) {
+    // A build next to a compiler of this project takes more than a minute.
+    until_within(Duration::from_secs(300), done, || "nothing happened for five minutes".to_owned());
+}
+
+/// As `until`; `told` says what is wrong if it takes longer.
+pub fn until_within(time: Duration, done: impl Fn() -> bool, told: impl Fn() -> String) {
     let start = Instant::now();
     while !done() {
-        // A build next to a compiler of this project takes more than a minute.
-        assert!(start.elapsed() < Duration::from_secs(300), "nothing happened for five minutes");
+        assert!(start.elapsed() < time, "{}", told());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

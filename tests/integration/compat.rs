@@ -1,38 +1,24 @@
 //! Packages of PyPI at their main job, and what stands in for threads, processes and missing modules.
 
-use crate::common::{PATIENCE, Server, root};
+use crate::common::packages::copied;
+use crate::common::{PATIENCE, Server};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// An app of these tests in a folder that stays, so that its packages and its build are in the cache.
-fn app(name: &str, files: &[&str]) -> PathBuf {
-    static WRITING: Mutex<()> = Mutex::new(());
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compat-{name}"));
-    for file in files {
-        let (from, to) = (root().join("tests/packages").join(file), folder.join(file));
-        let text = std::fs::read(from).unwrap();
-        if std::fs::read(&to).ok().as_ref() != Some(&text) {
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::write(to, text).unwrap();
-        }
-    }
-    folder.join(files[0])
-}
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 fn standard() -> PathBuf {
     // With a file that is no module, a built app has its files at run time.
     let files = ["standard.py", "threads.py", "lacking.py", "depth.py", "raised.py", "texts/data/note.txt"];
-    app("standard", &files)
+    copied("compat-standard", "tests/packages", &files)
 }
 
 fn packages() -> PathBuf {
     let of_package = ["texts/__init__.py", "texts/data/note.txt", "texts/templates/page.html"];
-    app("packages", &[&["app.py", "frameworks.py"], &of_package[..]].concat())
+    let files = [&["app.py", "frameworks.py"], &of_package[..]].concat();
+    copied("compat-packages", "tests/packages", &files)
 }
 
 /// Whether a text that an app tells has these words.

@@ -14,29 +14,36 @@ fn wheels(wanted: &[&str]) -> Option<PathBuf> {
     wanted.iter().all(has).then_some(folder)
 }
 
+/// A path, and the body of a POST.
+type Ask<'a> = (&'a str, Option<&'a str>);
+
+fn ask(command: &[&str], flags: &[&str], app: &Path, wheels: &Path, asks: &[Ask<'_>]) -> Vec<String> {
+    let server = Server::command(command, app, &[&["--wheels", wheels.to_str().unwrap()], flags].concat());
+    let mut all = Vec::new();
+    for (path, body) in asks {
+        let answer = match body {
+            Some(body) => server.post(path, body),
+            None => server.get(path),
+        };
+        all.push(format!("{} {}", answer.status, answer.text()));
+    }
+    server.assert_no_panic("extensions");
+    all
+}
+
 /// Answers from source, flat and linked, which must not differ.
 fn answers(app: &Path, wheels: &Path, paths: &[&str]) -> Vec<String> {
-    let wheels = wheels.to_str().unwrap();
-    let ask = |command: &[&str], flags: &[&str]| -> Vec<String> {
-        let server = Server::command(command, app, &[&["--wheels", wheels], flags].concat());
-        let all = paths.iter().map(|path| {
-            let answer = server.get(path);
-            format!("{} {}", answer.status, answer.text())
-        });
-        let all = all.collect();
-        server.assert_no_panic("extensions");
-        all
-    };
-    let flat = ask(&["run", "--build=first"], &[]);
-    assert_eq!(ask(&["run", "--build=first"], &["--no-flatten"]), flat, "linked");
-    assert_eq!(ask(&["dev"], &[]), flat, "from source");
+    let asks: Vec<_> = paths.iter().map(|path| (*path, None)).collect();
+    let flat = ask(&["run", "--build=first"], &[], app, wheels, &asks);
+    assert_eq!(ask(&["run", "--build=first"], &["--no-flatten"], app, wheels, &asks), flat, "linked");
+    assert_eq!(ask(&["dev"], &[], app, wheels, &asks), flat, "from source");
     flat
 }
 
 #[test]
 fn extensions_in_c_run_flat_linked_and_from_source() {
     let Some(wheels) = wheels(&["markupsafe", "msgspec"]) else { return required("markupsafe, msgspec") };
-    let app = copied("extensions-c", &["tests/wheels/compiled.py"]);
+    let app = copied("extensions-c", "tests/wheels", &["compiled.py"]);
     let found = answers(&app, &wheels, &["/escape", "/decode", "/wrong", "/deep"]);
     assert_eq!(
         found,
@@ -52,10 +59,66 @@ fn extensions_in_c_run_flat_linked_and_from_source() {
 #[test]
 fn extensions_in_rust_run_flat_linked_and_from_source() {
     let Some(wheels) = wheels(&["markupsafe", "msgspec", "orjson", "pydantic_core"]) else { return };
-    let app = copied("extensions-rust", &["tests/wheels/app.py", "tests/wheels/requirements.txt"]);
+    let app = copied("extensions-rust", "tests/wheels", &["app.py", "requirements.txt"]);
     let found = answers(&app, &wheels, &["/markupsafe", "/msgspec", "/orjson", "/pydantic-core"]);
     assert!(found.iter().all(|answer| answer.starts_with("200 ")), "{found:?}");
     assert!(found[0].contains("\"native\":true"));
+}
+
+#[test]
+fn models_of_pydantic_and_an_app_of_fastapi_answer() {
+    let Some(wheels) = wheels(&["msgspec", "orjson", "pydantic_core"]) else { return };
+    let built = ["run", "--build=first"];
+    let models = copied("extensions-models", "tests/pydantic", &["app.py"]);
+    let found = ask(
+        &built,
+        &[],
+        &models,
+        &wheels,
+        &[
+            ("/orders", Some(r#"{"item": "tea", "tags": ["a"]}"#)),
+            ("/orders", Some(r#"{"item": "nothing", "count": 0}"#)),
+            ("/items", Some(r#"[{"itemName": "tea"}]"#)),
+            ("/own", Some(r#"{"item": "tea", "count": 2}"#)),
+            ("/undeclared", None),
+        ],
+    );
+    assert_eq!(found[0], r#"200 {"item":"Tea","count":1,"at":null,"tags":["a"],"label":"1 x Tea"}"#);
+    assert!(found[1].starts_with("422 ") && found[1].contains("there is nothing to order"), "{}", found[1]);
+    assert_eq!(found[2..4], [r#"200 [{"itemName":"tea","count":1}]"#, r#"200 {"item":"tea","count":2}"#]);
+    assert!(found[4].starts_with("200 ") && found[4].contains(r#""itemName":"b""#), "{}", found[4]);
+
+    let fastapi = copied("extensions-fastapi", "tests/wheels", &["fastapi_app.py"]);
+    let order = r#"{"id": "00000000-0000-0000-0000-000000000001", "day": "2026-01-02", "lines": [{"item": " tea ", "price": "1.50", "count": 2}]}"#;
+    let found = ask(
+        &built,
+        &[],
+        &fastapi,
+        &wheels,
+        &[
+            ("/", None),
+            ("/sync/ann?q=1", None),
+            ("/orjson", None),
+            ("/stream", None),
+            ("/depends", None),
+            ("/denied", None),
+            ("/orders", Some(order)),
+            ("/orders", Some("{}")),
+        ],
+    );
+    assert_eq!(
+        found[..6],
+        [
+            r#"200 {"hello":"async"}"#,
+            r#"200 {"hello":"ann","q":1}"#,
+            r#"200 {"a":"00000000-0000-0000-0000-000000000001","day":"2026-01-02","z":[1,2.5,null,"é"]}"#,
+            "200 part 0\npart 1\npart 2\n",
+            r#"401 {"detail":"who?"}"#,
+            r#"418 {"denied":"/denied"}"#,
+        ]
+    );
+    assert!(found[6].starts_with("201 ") && found[6].contains(r#""total":"3.00""#), "{}", found[6]);
+    assert!(found[7].starts_with("422 ") && found[7].contains(r#""loc":["body","id"]"#), "{}", found[7]);
 }
 
 fn required(packages: &str) {

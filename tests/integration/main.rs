@@ -17,6 +17,7 @@ mod differential;
 mod docs;
 mod drivers;
 mod examples;
+mod exec;
 mod extensions;
 mod files;
 mod flatten;

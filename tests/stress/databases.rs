@@ -30,5 +30,6 @@ fn statements_harm_nobody_else() {
     all(&pair);
     pair.begin_report();
     all(&pair);
+    pair.end_report();
     assert!(file.metadata().unwrap().len() <= 20 << 20);
 }

@@ -145,6 +145,7 @@ fn flowing_bodies_harm_nobody_else() {
     all(&pair);
     pair.begin_report();
     all(&pair);
+    pair.end_report();
 }
 
 /// Messages of up to 16 MiB, whole, in fragments and in small pieces, from the conformance suite.

@@ -20,6 +20,7 @@ fn attack(pair: &Pair, rows: &[(&str, String)]) {
     all();
     pair.begin_report();
     all();
+    pair.end_report();
 }
 
 #[test]

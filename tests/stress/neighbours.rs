@@ -1,7 +1,7 @@
 //! While one tenant does all the harm it can, the same process serves another one as before, and nothing is left of it
 //! afterwards. `--nocapture` prints a table: the outcome of A's requests, and how long B's took.
 
-use crate::common::pair::{Answers, Pair, Terms, attack_time};
+use crate::common::pair::{Answers, Pair, Terms, attack_count, attack_time};
 use crate::common::{scratch, shim};
 use std::fs;
 use std::io::{Read, Write};
@@ -9,13 +9,13 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// The amount of an attack.
+/// The amount of an attack. Of what is counted, [`attack_count`] says how much.
 enum Amount {
     /// As much as possible in [`attack_time`].
     Time,
     Answers(usize),
-    /// Bytes that A prints, as the host counts them.
-    Printed(f64),
+    /// Megabytes that A prints, as the host counts them.
+    Printed(usize),
 }
 
 use Amount::{Answers as Count, Printed, Time};
@@ -30,7 +30,7 @@ const ATTACKS: [(&str, &str, usize, Amount); 18] = [
     ("a million tasks", "/tasks", 4, Time),
     ("sleeping for ever, 200 at once", "/sleep", 200, Time),
     ("time.sleep, 100 at once", "/slow", 100, Time),
-    ("10 GB of prints", "/prints", 8, Printed(10e9)),
+    ("10 GB of prints", "/prints", 8, Printed(10_000)),
     ("a huge header", "/head/huge", 4, Time),
     ("40 000 headers", "/head/many", 4, Time),
     ("CR/LF in a header", "/head/split", 8, Time),
@@ -48,11 +48,11 @@ fn printed(pair: &Pair) -> f64 {
 fn harm(pair: &Pair, path: &str, clients: usize, amount: &Amount) -> Answers {
     match *amount {
         Time => pair.flood_for(path, clients, attack_time()),
-        Count(wanted) => pair.flood(path, clients, |answers| answers >= wanted),
-        Printed(bytes) => {
+        Count(wanted) => pair.flood(path, clients, |answers| answers >= attack_count(wanted)),
+        Printed(megabytes) => {
             // The metrics leave out an app that is not loaded.
             pair.server.connect().get("/a/probe");
-            let enough = printed(pair) + bytes;
+            let enough = printed(pair) + attack_count(megabytes) as f64 * 1e6;
             pair.flood(path, clients, |_| printed(pair) >= enough)
         }
     }
@@ -70,6 +70,7 @@ fn a_hostile_tenant_harms_nobody_else() {
     for (name, path, clients, amount) in &ATTACKS {
         pair.attack(name, |pair| harm(pair, path, *clients, amount));
     }
+    pair.end_report();
     assert_eq!(strange_lines(&pair), Vec::<String>::new());
 }
 

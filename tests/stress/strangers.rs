@@ -3,7 +3,7 @@
 
 use crate::common::Connection;
 use crate::common::http2::{self, FLOODS};
-use crate::common::pair::{Answers, Pair, Terms, attack_time, give_way};
+use crate::common::pair::{Answers, Pair, Terms, attack_count, attack_time, give_way};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
@@ -221,7 +221,8 @@ fn hostile_clients_harm_nobody_else() {
     let pair = Pair::new(&Terms { server: "header-timeout = \"2s\"", ..Terms::default() });
     all(&pair, 1000);
     pair.begin_report();
-    all(&pair, 10_000);
+    all(&pair, attack_count(10_000));
+    pair.end_report();
 }
 
 /// Connections that had one response and then stay open.
@@ -239,6 +240,7 @@ fn ten_thousand_idle_connections_cost_little() {
     pair.attack("as many, for the first time", |pair| idle_connections(pair, wanted));
     pair.begin_report();
     pair.attack("idle connections", |pair| idle_connections(pair, wanted));
+    pair.end_report();
 }
 
 fn idle_connections(pair: &Pair, wanted: usize) -> Answers {

@@ -135,6 +135,7 @@ fn no_declared_type_harms_anybody_else() {
     for path in replies {
         pair.attack(&format!("replies of {path}"), |pair| flood(pair, "GET", path, JSON, "", attack_time()));
     }
+    pair.end_report();
     // What is valid is served, however much of it there is.
     let patient = |path: &str, body: &str| status_of(pair.server.address, "POST", path, JSON, body);
     for path in ["/many", "/level", "/few", "/any"] {

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import ValidatorError
 
-__all__ = ["Adapter", "ModelField", "Refusal", "marked"]
+__all__ = ["Adapter", "ModelField", "Refusal", "marked", "with_pattern"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,14 @@ class Adapter(ABC):
         except self.refused as exc:
             return self.refusals(exc, wire)
         return []
+
+
+def with_pattern(checks: dict[str, Any]) -> dict[str, Any]:
+    """Constraints of the SDK with the text of a pattern, which may be a compiled one there."""
+    pattern = checks.get("pattern")
+    return (
+        checks if pattern is None else {**checks, "pattern": getattr(pattern, "pattern", pattern)}
+    )
 
 
 def marked(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

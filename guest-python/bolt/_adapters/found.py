@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_ar
 
 from .._errors import Unsupported
 
-__all__ = ["library_in", "library_of", "shape_of"]
+__all__ = ["bare", "library_in", "library_of", "shape_of"]
 
 _ALIAS: Any = getattr(typing, "TypeAliasType", None)
 _WRAPPERS = (Annotated, Required, NotRequired)
@@ -37,6 +37,13 @@ def library_of(cls: Any) -> str:
     ):
         return "pydantic"
     return ""
+
+
+def bare(annotation: Any) -> Any:
+    """What an `Annotated` holds."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    return annotation
 
 
 def _library_of_metadata(item: Any) -> str:

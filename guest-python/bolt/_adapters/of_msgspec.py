@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from .._errors import Unsupported
-from .adapter import Adapter, ModelField, Refusal
-from .found import shape_of
+from .adapter import Adapter, ModelField, Refusal, with_pattern
+from .found import bare, shape_of
 
 __all__ = ["MsgspecAdapter", "dump_msgspec"]
 
@@ -97,10 +97,7 @@ class MsgspecAdapter(Adapter):
 
     def constrained(self, checks: dict[str, Any]) -> Any:
         """With a `Meta`."""
-        pattern = checks.get("pattern")
-        if pattern is not None:
-            checks = {**checks, "pattern": getattr(pattern, "pattern", pattern)}
-        return Annotated[self.annotation, _msgspec().Meta(**checks)]
+        return Annotated[self.annotation, _msgspec().Meta(**with_pattern(checks))]
 
     def fields(self) -> list[ModelField]:
         """Under the names that they have in JSON."""
@@ -133,9 +130,8 @@ class MsgspecAdapter(Adapter):
 
 
 def _struct_in(annotation: Any) -> Any:
-    while hasattr(annotation, "__metadata__"):
-        annotation = annotation.__origin__
-    return getattr(annotation, "__origin__", annotation)
+    struct = bare(annotation)
+    return getattr(struct, "__origin__", struct)
 
 
 def _at(value: Any, path: tuple[Any, ...]) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from .._errors import Unsupported
-from .adapter import Adapter, ModelField, Refusal
-from .found import shape_of
+from .adapter import Adapter, ModelField, Refusal, with_pattern
+from .found import bare, shape_of
 
 __all__ = ["PydanticAdapter", "dump_pydantic"]
 
@@ -106,14 +106,11 @@ class PydanticAdapter(Adapter):
 
     def constrained(self, checks: dict[str, Any]) -> Any:
         """With a `Field` of pydantic."""
-        pattern = checks.get("pattern")
-        if pattern is not None:
-            checks = {**checks, "pattern": getattr(pattern, "pattern", pattern)}
-        return Annotated[self.annotation, _pydantic().Field(**checks)]
+        return Annotated[self.annotation, _pydantic().Field(**with_pattern(checks))]
 
     def fields(self) -> list[ModelField]:
         """Under their aliases, and under their names if the model takes these as well."""
-        model = _model_in(self.annotation)
+        model = bare(self.annotation)
         config = _config(model)
         by_name = config.get("validate_by_name") or config.get("populate_by_name")
         by_alias = config.get("validate_by_alias", True) is not False
@@ -138,7 +135,7 @@ class PydanticAdapter(Adapter):
     @property
     def forbids(self) -> bool:
         """`extra="forbid"`."""
-        return bool(_config(_model_in(self.annotation)).get("extra") == "forbid")
+        return bool(_config(bare(self.annotation)).get("extra") == "forbid")
 
     @staticmethod
     def schemas(
@@ -154,13 +151,6 @@ class PydanticAdapter(Adapter):
         )
         found = [made[index, mode] for index, mode, _ in inputs]
         return found, rest.get("$defs", {})
-
-
-def _model_in(annotation: Any) -> Any:
-    """The model, which may stand in an `Annotated`."""
-    while hasattr(annotation, "__metadata__"):
-        annotation = annotation.__origin__
-    return annotation
 
 
 def _config(model: Any) -> Any:

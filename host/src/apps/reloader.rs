@@ -3,7 +3,6 @@
 use crate::apps::app::App;
 use crate::apps::file_stamps::FileStamps;
 use crate::apps::source_runner::Runner;
-use crate::config::app_source::AppRef;
 use crate::config::origin::Origin;
 use crate::util::progress;
 use std::sync::Arc;
@@ -14,8 +13,6 @@ use tokio::sync::Mutex;
 pub struct Reloader {
     runner: Runner,
     origin: Origin,
-    /// Without its packages: its own files are looked at.
-    app: AppRef,
     state: Mutex<State>,
 }
 
@@ -27,17 +24,16 @@ struct State {
 
 impl Reloader {
     /// Load the app for the first time. If it is broken, requests get the error until it is fixed.
-    pub async fn new(runner: Runner, origin: Origin) -> Result<Self, String> {
-        let app = origin.app_ref()?;
-        let seen = FileStamps::of_app(&app);
+    pub async fn new(runner: Runner, origin: Origin) -> Self {
+        let seen = FileStamps::of_origin(&origin);
         let outcome = load(&runner, &origin).await;
-        Ok(Self { runner, origin, app, state: Mutex::new(State { seen, outcome }) })
+        Self { runner, origin, state: Mutex::new(State { seen, outcome }) }
     }
 
     /// The app from its current files. The error is a message for its developer.
     pub async fn current(&self) -> Result<Arc<App>, String> {
         let mut state = self.state.lock().await;
-        let now = FileStamps::of_app(&self.app);
+        let now = FileStamps::of_origin(&self.origin);
         if now != state.seen {
             let start = Instant::now();
             let changed = state.seen.changes(&now);

@@ -56,8 +56,8 @@ impl Runner {
         // It may build a runner.
         let preparing = tokio::task::spawn_blocking(move || {
             let files = AppFiles::of(&app)?;
-            let component = own.component(&Extensions::of(&files)?)?;
-            component.running(own.source(&app, &files, show_errors)?)
+            let source = own.source(&app, &files, show_errors)?;
+            own.component(&Extensions::of(&source.app.folder, &files.paths())?)?.running(source)
         });
         let component = preparing.await.map_err(|e| e.to_string())??;
         let json = compiler::ask(&component, &self.0.config.limits).await?;

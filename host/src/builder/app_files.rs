@@ -101,19 +101,6 @@ impl AppFiles {
         self.files.iter().any(|file| file.path == path)
     }
 
-    /// The content of one of them.
-    pub fn content(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if let Some(packages) = &self.packages
-            && packages.paths.binary_search_by(|one| one.as_path().cmp(path)).is_ok()
-        {
-            return fs::read(packages.set.folder.join(path));
-        }
-        let mut bytes = Vec::new();
-        let inside = path.strip_prefix(&self.start).unwrap_or(path);
-        self.tree.open_file(inside)?.take(MOST_LIBRARY).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     /// A hash of names and contents. `most`: the limit on their size together, in bytes.
     pub fn digest(&self, most: u64) -> Result<String, String> {
         let own = self.read(most, |_, _| Ok(()))?;
@@ -197,8 +184,6 @@ impl AppFiles {
     }
 }
 
-/// Most bytes of a file that is read as a whole: a compiled module.
-const MOST_LIBRARY: u64 = 256 << 20;
 /// The file in an app's folder that lists what is no part of the app, as `.gitignore` does.
 const IGNORE: &str = ".boltignore";
 /// Most bytes of it, and most rules: the host reads it whenever it looks at the app's files.

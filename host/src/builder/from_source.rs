@@ -167,14 +167,15 @@ fn copied(
         ));
     }
     let digest = files.copy(folder, limits.build_disk as u64)?;
-    let extensions = Extensions::of(&files)?;
+    let paths = files.paths();
+    let extensions = Extensions::of(folder, &paths)?;
     for library in &extensions.foreign {
         progress::tell(format_args!(
             "    warning: {} is compiled for another system, so the app does not have it",
             library.display()
         ));
     }
-    let archive = app_archive::pack(folder, &files.paths());
+    let archive = app_archive::pack(folder, &paths);
     let archive = archive.map_err(|e| format!("the app's files cannot be read: {e}"))?;
     Ok((Planned::of_files(app, &digest, linking, cache), archive, extensions))
 }

@@ -185,7 +185,7 @@ pub fn componentize(
     }
     sdk_bundle::unpack(&sdk).map_err(io)?;
     if let Content::Runner(extensions) = content {
-        extensions.write(&app).map_err(io)?;
+        extensions.copy(&app).map_err(io)?;
     }
     fs::write(sdk.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
     let (target, said) = (out.join("app.wasm"), work.join("said"));
@@ -235,8 +235,31 @@ fn tail(path: &Path) -> String {
 /// The error of a failed build for the app's developer: the SDK's own messages, if there are any.
 fn complaint(said: &str) -> String {
     let marked: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix(ERROR_MARK)).collect();
-    if marked.is_empty() {
-        return format!("the app could not be built:\n{}", said.trim());
+    if !marked.is_empty() {
+        marked.join("\n")
+    } else if said.contains(SNAPSHOT_TOO_LARGE) {
+        // componentize-py takes all memory in one value; wasmtime lets that have 128 MiB.
+        "the app has more than 128 MiB in memory after its imports, and componentize-py can put no more than that into a component: \
+         import less, or import large packages in the functions that need them"
+            .to_owned()
+    } else {
+        format!("the app could not be built:\n{}", said.trim())
     }
-    marked.join("\n")
+}
+
+/// What wasmtime tells componentize-py that reads more of the guest's memory than it may.
+const SNAPSHOT_TOO_LARGE: &str = "fuel allocated for hostcalls has been exhausted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_says_what_to_do() {
+        let marked = format!("Traceback\n{ERROR_MARK}no such handler\n{ERROR_MARK}line 3\n");
+        assert_eq!(complaint(&marked), "no such handler\nline 3");
+        let large = "Error: component-init-get-memory\n  fuel allocated for hostcalls has been exhausted\n";
+        assert!(complaint(large).contains("128 MiB"));
+        assert_eq!(complaint("what?\n"), "the app could not be built:\nwhat?");
+    }
 }

@@ -1,9 +1,7 @@
 //! The SDK and the contract, embedded in the program and unpacked for a build.
 
-use crate::util::cache_files;
+use crate::builder::embedded::{self, Carried};
 use rust_embed::RustEmbed;
-use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +23,7 @@ fn is_extra(name: &str) -> bool {
 }
 
 /// The contract, and every SDK file that `wanted` selects, sorted by path. Paths are those in a build's folder.
-fn files(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)> {
+fn files(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Carried> {
     let mut names: Vec<_> = Sdk::iter().filter(|name| wanted(name)).collect();
     names.sort();
     let sdk = names.into_iter().filter_map(|name| Some((name.clone(), Sdk::get(&name)?.data)));
@@ -33,42 +31,28 @@ fn files(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'static, st
     std::iter::once((name.into(), text.as_bytes().into())).chain(sdk)
 }
 
-fn write(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
-    for (name, content) in files(wanted) {
-        let path = folder.join(&*name);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(path, content)?;
-    }
-    Ok(())
-}
-
 /// Write the SDK files that a build needs below `folder`.
 pub fn unpack(folder: &Path) -> io::Result<()> {
-    write(folder, |name| !is_extra(name))
+    embedded::write(folder, files(|name| !is_extra(name)))
 }
 
 /// Write the whole SDK into a folder of the cache, for the user's own Python; returns the folder.
 pub fn unpack_for_people(cache: &Path) -> io::Result<PathBuf> {
     let place = cache.join(format!("sdk-{}", &digest()[..12]));
-    write(&place, |_| true)?;
+    embedded::write(&place, files(|_| true))?;
     Ok(place)
 }
 
 /// A hash of all files of the SDK that a build needs.
 pub fn digest() -> String {
-    let mut all = Vec::new();
-    for (name, content) in files(|name| !is_extra(name)) {
-        for part in [name.as_bytes(), b"\0", &content, b"\0"] {
-            all.extend_from_slice(part);
-        }
-    }
-    cache_files::digest(&all)
+    embedded::digest(files(|name| !is_extra(name)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::fs;
 
     /// The compiler embeds the list of files: this test finds a stale list.
     #[test]

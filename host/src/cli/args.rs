@@ -2,7 +2,9 @@
 
 use crate::admin::client::Client;
 use crate::admin::token_file;
-use crate::cli::child_args::{AppArgs, Confine, Prepare, Source, variable};
+use crate::cli::child_args::{AppArgs, Confine, Prepare, Source};
+use crate::cli::exec_args::Exec;
+use crate::cli::grant_args::GrantArgs;
 use crate::cli::limit_args::{BuildLimitArgs, LimitArgs};
 use crate::cli::migrate::Migrate;
 use crate::cli::wheel::Wheel;
@@ -11,15 +13,9 @@ use crate::config::admin_access::{self, AdminAccess, AdminToken};
 use crate::config::admin_address::Address;
 use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
-use crate::config::databases::{self, DatabaseGrant};
-use crate::config::egress::{Grant, Grants};
-use crate::config::kv::{self, KvGrant};
 use crate::config::limits::most_instances;
-use crate::config::preopens::{Preopen, Preopens};
 use crate::config::{AppConfig, Config};
-use crate::sql::databases::check_urls;
 use crate::telemetry::log_output::LogFormat;
-use crate::util::progress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -36,6 +32,7 @@ use std::path::{Path, PathBuf};
   bolt-host run app.wasm                     … and serve on a machine without Python
   bolt-host inspect app.wasm                 show routes, types, imports and sizes
   bolt-host openapi app.py > openapi.json    print the OpenAPI description
+  bolt-host exec shop.wsgi -- manage.py migrate  run a command of the app in its sandbox
   bolt-host wheel orjson                     build a wheel with compiled code for the sandbox …
   bolt-host run app.py --wheels wheels       … and an app that uses it
   bolt-host serve host.toml                  serve many apps by host name and path
@@ -78,6 +75,8 @@ pub enum Command {
     Apps(Apps),
     /// Apply the SQL files of a folder to a database, each once.
     Migrate(Migrate),
+    /// Run a command of an app in its sandbox: a script, a module, or a command of one of its packages.
+    Exec(Box<Exec>),
     /// Build wheels for the sandbox from packages' sources, whose build code runs on this machine.
     Wheel(Wheel),
     /// Create a project: an app that runs, and its tests.
@@ -323,33 +322,8 @@ pub struct Serving {
     /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
-    /// Allow the app to send HTTP requests to this host; may be repeated. A name, *.NAME, an address, a range such as
-    /// 10.0.0.0/8, or * for every public host; without a port, 80 and 443.
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = Grant::parse)]
-    pub allow_http: Vec<Grant>,
-    /// Allow the app to open TCP connections to this host and port: db.example:5432; may be repeated.
-    #[arg(long, value_name = "HOST:PORT", value_parser = Grant::parse_tcp)]
-    pub allow_tcp: Vec<Grant>,
-    /// Allow the app to read and send the files of a folder: /data=./data; may be repeated.
-    #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse)]
-    pub files: Vec<Preopen>,
-    /// Allow the app to read, send and write the files of a folder; may be repeated.
-    #[arg(long, value_name = "/NAME=FOLDER", value_parser = Preopen::parse_writable)]
-    pub write: Vec<Preopen>,
-    /// Grant the app a database: main=sqlite:app.db, main=postgres://…, or main=env:VARIABLE with the URL; may be repeated
-    /// [default: main, a file beside the app]
-    #[arg(long, value_name = "NAME=URL", value_parser = DatabaseGrant::parse)]
-    pub sql: Vec<DatabaseGrant>,
-    /// The database main, if --sql grants none: sqlite:app.db or postgres://…
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
-    /// Grant the app a store of keys and values: main=app.kv or main=redis://…; may be repeated
-    /// [default: main, a file beside the app]
-    #[arg(long, value_name = "NAME=PLACE", value_parser = KvGrant::parse)]
-    pub kv: Vec<KvGrant>,
-    /// Set a variable of the app's environment, which has no others; may be repeated.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub env: Vec<(String, String)>,
+    #[command(flatten)]
+    pub grants: GrantArgs,
     #[command(flatten)]
     pub process: ProcessArgs,
     #[command(flatten)]
@@ -379,37 +353,7 @@ impl Serving {
 
     /// The configuration of the app in this file. The error is a user-facing message.
     pub fn app_config(&self, app: &Path) -> Result<AppConfig, String> {
-        let preopens: Vec<_> = self.files.iter().chain(&self.write).cloned().collect();
-        let mut sql = self.sql.clone();
-        if sql.is_empty() {
-            let named =
-                self.database_url.as_deref().map(|url| DatabaseGrant::new("main", url, Path::new("")));
-            match named {
-                None => sql.push(DatabaseGrant::beside(app)),
-                Some(Ok(grant)) => sql.push(grant),
-                // The variable may be there for another program.
-                Some(Err(why)) => progress::tell(format!(
-                    "DATABASE_URL is not used, so the app has no database main: {why}"
-                )),
-            }
-        }
-        let preopens = Preopens::new(preopens)?;
-        databases::apart(&sql, preopens.places_to_write())?;
-        check_urls(&sql)?;
-        let mut stores = self.kv.clone();
-        if stores.is_empty() {
-            stores.push(KvGrant::beside(app));
-        }
-        kv::check(&stores, preopens.places_to_write())?;
-        Ok(AppConfig {
-            limits: self.limits.app.clone(),
-            grants: Grants::new(self.allow_http.clone()),
-            tcp: Grants::tcp(self.allow_tcp.clone()),
-            preopens,
-            databases: databases::distinct(sql)?,
-            kv: stores,
-            env: self.env.clone(),
-        })
+        self.grants.app_config(app, &self.limits.app)
     }
 }
 

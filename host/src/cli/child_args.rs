@@ -8,7 +8,7 @@ use crate::config::packages::{PackageSource, PackageTerms};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which app.
 #[derive(Debug, Clone, Args)]
@@ -121,18 +121,9 @@ pub struct PackageArgs {
 
 impl PackageArgs {
     pub fn terms(&self) -> PackageTerms {
-        let (source, with) = (self.packages, self.with.clone());
-        PackageTerms { source, with, wheels: self.wheels.iter().map(|place| absolute(place)).collect() }
+        let terms = PackageTerms::below(Path::new(""), self.packages, self.wheels.clone());
+        PackageTerms { with: self.with.clone(), ..terms }
     }
-}
-
-/// A folder is found from anywhere.
-fn absolute(place: &str) -> String {
-    let path = std::path::Path::new(place);
-    if !path.is_dir() {
-        return place.to_owned();
-    }
-    path.canonicalize().map_or(place.to_owned(), |path| path.display().to_string())
 }
 
 /// The root of an app whose developer types the command.

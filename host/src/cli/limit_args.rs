@@ -57,30 +57,55 @@ fn of_builds() -> impl Iterator<Item = &'static Row> {
     limits.into_iter().map(Limit::row)
 }
 
-impl FromArgMatches for BuildLimitArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let mut args = Self::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        let mut all = LimitArgs { app: self.app.clone(), ..LimitArgs::default() };
-        all.update(matches, of_builds());
-        self.app = all.app;
-        Ok(())
-    }
+/// The limits of a command that runs in an app's sandbox.
+#[derive(Debug, Clone, Default)]
+pub struct CommandLimitArgs {
+    pub app: Limits,
 }
 
-impl Args for BuildLimitArgs {
-    fn augment_args(command: Command) -> Command {
-        command.next_help_heading("Limits").args(of_builds().map(flag))
-    }
+/// How long a command may take. Its output is a stream, which may last as long.
+const COMMAND: &str = "1d";
 
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+fn of_commands() -> impl Iterator<Item = &'static Row> {
+    let is_same = |row: &&Row| matches!(row.limit, Limit::StreamIdle | Limit::StreamMax);
+    TABLE.iter().filter(move |row| matches!(row.place, Place::App { .. }) && !is_same(row))
 }
+
+/// Some of the limits of apps, and the flags of those that have other defaults.
+macro_rules! limits_of_apps {
+    ($name:ident, $rows:ident, $flag:expr) => {
+        impl FromArgMatches for $name {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+                let mut args = Self::default();
+                args.update_from_arg_matches(matches)?;
+                Ok(args)
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+                let mut all = LimitArgs { app: self.app.clone(), ..LimitArgs::default() };
+                all.update(matches, $rows());
+                self.app = all.app;
+                Ok(())
+            }
+        }
+
+        impl Args for $name {
+            fn augment_args(command: Command) -> Command {
+                command.next_help_heading("Limits").args($rows().map($flag))
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+    };
+}
+
+limits_of_apps!(BuildLimitArgs, of_builds, flag);
+limits_of_apps!(CommandLimitArgs, of_commands, |row| match row.limit {
+    Limit::Deadline => flag(row).help("End the command after this time").default_value(COMMAND),
+    _ => flag(row),
+});
 
 fn flag(row: &Row) -> Arg {
     let kind: Kind = row.kind;

@@ -3,7 +3,11 @@
 mod args;
 mod child;
 mod child_args;
+mod exec;
+mod exec_args;
+mod exec_output;
 mod fleet;
+mod grant_args;
 mod inspect;
 mod limit_args;
 mod migrate;
@@ -40,39 +44,43 @@ pub fn main(trim: fn()) -> ExitCode {
         Command::Confine(_) => Ok(PathBuf::new()),
         _ => cli.cache(),
     };
-    let outcome = cache.and_then(|cache| match &cli.command {
-        _ if runs_from_cache(&cli.command)
-            && let Err(sentence) = usable(&cache) =>
-        {
-            Err(sentence)
+    let outcome = cache.and_then(|cache| {
+        if runs_from_cache(&cli.command) {
+            usable(&cache)?;
         }
-        Command::Run(args) => run::run(args, &cache),
-        Command::Dev(args) => run::dev(args, &cache),
-        Command::Build(args) => run::build(args, &cache),
-        Command::Inspect(args) => run::inspect(args, &cache),
-        Command::Openapi(args) => run::openapi(args, &cache),
-        Command::Serve(args) => fleet::serve(args, &cache),
-        Command::Check(args) => fleet::check(args, &cache),
-        Command::Deploy(args) => orders::deploy(args, &cache),
-        Command::Rollback(args) => orders::rollback(args, &cache),
-        Command::Versions(args) => orders::versions(args, &cache),
-        Command::Pin(args) => orders::pin(args, &cache),
-        Command::Unpin(args) => orders::unpin(args, &cache),
-        Command::Apps(args) => orders::apps(args, &cache),
+        command(&cli.command, &cache)
+    });
+    outcome.unwrap_or_else(|sentence| {
+        progress::tell(format_args!("error: {sentence}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// The error is a user-facing message.
+fn command(command: &Command, cache: &Path) -> Result<ExitCode, String> {
+    match command {
+        Command::Run(args) => run::run(args, cache),
+        Command::Dev(args) => run::dev(args, cache),
+        Command::Build(args) => run::build(args, cache),
+        Command::Inspect(args) => run::inspect(args, cache),
+        Command::Openapi(args) => run::openapi(args, cache),
+        Command::Serve(args) => fleet::serve(args, cache),
+        Command::Check(args) => fleet::check(args, cache),
+        Command::Deploy(args) => orders::deploy(args, cache),
+        Command::Rollback(args) => orders::rollback(args, cache),
+        Command::Versions(args) => orders::versions(args, cache),
+        Command::Pin(args) => orders::pin(args, cache),
+        Command::Unpin(args) => orders::unpin(args, cache),
+        Command::Apps(args) => orders::apps(args, cache),
         Command::Migrate(args) => migrate::migrate(args),
         Command::New(args) => run::new(args),
-        Command::Wheel(args) => wheel::wheel(args, &cache),
-        Command::Sdk => run::sdk(&cache),
-        Command::Prepare(args) => child::prepare(args, &cache),
+        Command::Wheel(args) => wheel::wheel(args, cache),
+        Command::Sdk => run::sdk(cache),
+        Command::Prepare(args) => child::prepare(args, cache),
         Command::Confine(args) => child::exec(args),
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => {
-            progress::tell(format_args!("error: {sentence}"));
-            ExitCode::FAILURE
-        }
+        Command::Exec(args) => return exec::exec(args, cache),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Whether the command runs, or compiles, what it finds in the cache.

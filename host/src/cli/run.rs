@@ -80,7 +80,7 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     let name = origin.app_ref()?.module;
     let log = begin(&args.serving.process)?;
     let runner = Runner::ready(&pool(&config)?, &name, &app_config, cache)?;
-    let reloader = block_on(Reloader::new(runner, origin))??;
+    let reloader = block_on(Reloader::new(runner, origin))?;
     match block_on(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),
         Err(text) => progress::tell(format_args!("the app cannot be loaded yet:\n{text}")),
@@ -115,7 +115,8 @@ fn unbuilt(
     if !origin.is_python() || args.build == When::First {
         return Ok(None);
     }
-    let app = packages::ready(origin, limits, cache)?;
+    // The build itself asks for the packages again, if it is to.
+    let app = packages::ready(&Origin { rebuild: false, ..origin.clone() }, limits, cache)?;
     let is_done = args.build == When::Aside
         && !origin.rebuild
         && Planned::of_app(&app, origin.linking, cache, limits.build_disk)?.is_done(engine, cache);

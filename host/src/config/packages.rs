@@ -45,11 +45,11 @@ pub struct PackageTerms {
 }
 
 impl PackageTerms {
-    /// `wheels`: folders relative to this one, or addresses.
+    /// `wheels`: folders relative to this one, or addresses. The installer works in another folder, so folders become absolute.
     pub fn below(folder: &Path, source: PackageSource, wheels: Vec<String>) -> Self {
-        let found = |place: String| {
-            let inside = folder.join(&place);
-            if inside.is_dir() { inside.display().to_string() } else { place }
+        let found = |place: String| match folder.join(&place).canonicalize() {
+            Ok(inside) if inside.is_dir() => inside.display().to_string(),
+            _ => place,
         };
         Self { source, with: Vec::new(), wheels: wheels.into_iter().map(found).collect() }
     }

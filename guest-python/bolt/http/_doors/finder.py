@@ -1,11 +1,11 @@
 """`DoorFinder`: changes modules that need what the sandbox lacks as soon as they are imported.
 
-A door is a module of this package or of `bolt._threads`. It replaces the functions of an HTTP
-client that open a connection with ones that go through the host, and functions that start threads
-or processes with ones that call functions in place, or refuse. An app binds names while it is
-imported (`from http.client import HTTPSConnection`), and a handler may be the first to import a
-client, so a door is opened right after its module has run, in whichever import that is. An app that
-imports no such module pays for none of them.
+A door is a module of this package, of `bolt._threads` or of `bolt._absent`. It replaces the
+functions of an HTTP client that open a connection with ones that go through the host, and functions
+that start threads or processes with ones that call functions in place, or refuse. An app binds
+names while it is imported (`from http.client import HTTPSConnection`), and a handler may be the
+first to import a client, so a door is opened right after its module has run, in whichever import
+that is. An app that imports no such module pays for none of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 __all__ = ["DOORS", "DoorFinder", "install_doors"]
 
 _THREADS = "bolt._threads"
+_ABSENT = "bolt._absent"
 
 # The modules of clients and of what starts threads, and the door of each.
 DOORS = {
@@ -34,6 +35,7 @@ DOORS = {
     "logging.handlers": f"{_THREADS}.queue_listener",
     "multiprocessing.pool": f"{_THREADS}.thread_pool",
     "multiprocessing.process": f"{_THREADS}.processes",
+    "tempfile": f"{_ABSENT}.temporary_files",
     "anyio.to_thread": f"{_THREADS}.anyio_to_thread",
     "anyio.from_thread": f"{_THREADS}.anyio_from_thread",
     "asgiref.sync": f"{_THREADS}.asgiref_sync",
@@ -51,7 +53,7 @@ def install_doors() -> None:
 
 
 def _open(door: str, module: ModuleType) -> None:
-    name = door if door.startswith(_THREADS) else f"{__package__}.{door}"
+    name = door if "." in door else f"{__package__}.{door}"
     importlib.import_module(name).open_door(module)
 
 

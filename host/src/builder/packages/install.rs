@@ -1,6 +1,7 @@
 //! Installs packages with pip, in a process that may write to its work folder only, and stores them as a set.
 
 use crate::builder::child;
+use crate::builder::from_source;
 use crate::builder::packages::requirements::NOT_NEEDED;
 use crate::builder::packages::{READY, SITE, Wanted, asked, folder_of, installed};
 use crate::builder::python_env::Python;
@@ -48,7 +49,8 @@ pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> R
         cache_files::private_folder(&cache.join("packages").join(folder)).map_err(io)?;
     }
     // Two hosts may start with the same app: the second one waits, and then finds them.
-    let lock = File::create(asked(&wanted.key, cache).with_extension("lock")).map_err(io)?;
+    let lock_file = asked(&wanted.key, cache).with_extension("lock");
+    let lock = File::create(&lock_file).map_err(io)?;
     lock.lock().map_err(io)?;
     if !again && let Some(set) = installed(&wanted.key, cache) {
         return Ok(set);
@@ -57,9 +59,7 @@ pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> R
     let more = wanted.requirements.lines.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let step = Progress::begin(&format!("installing {}{more} (once)", names.join(", ")));
-    let work = cache.join("work");
-    cache_files::private_folder(&work).map_err(io)?;
-    let scratch = cache_files::scratch(&work, "packages").map_err(io)?;
+    let scratch = cache_files::scratch(&from_source::work(cache)?, "packages").map_err(io)?;
     let answer = run(&python, wanted, limits, scratch.path())?;
     let count = match answer {
         Answer::Done { installed } => installed.len(),
@@ -71,6 +71,7 @@ pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> R
     };
     let set = store(&scratch.path().join(SITE), cache)?;
     cache_files::write_private(&asked(&wanted.key, cache), set.as_bytes()).map_err(io)?;
+    let _ = fs::remove_file(lock_file);
     step.done(&match count {
         1 => "1 package".to_owned(),
         count => format!("{count} packages"),

@@ -9,12 +9,14 @@ pub mod requirements;
 use crate::builder::packages::requirements::{FILES, MOST_BYTES, Requirements, normalized};
 use crate::config::Limits;
 use crate::config::app_source::{AppRef, PackageSet, Root};
+use crate::config::limit_name;
 use crate::config::origin::Origin;
 use crate::config::packages::{PackageSource, PackageTerms};
 use crate::util::cache_files;
 use crate::util::cache_room::note_use;
-use crate::util::tree::Tree;
+use crate::util::tree::{Found, Tree};
 use crate::util::trust;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -28,15 +30,6 @@ const READY: &str = "ready";
 /// Most folders above an app in which its project's files are looked for.
 const MOST_ABOVE: usize = 6;
 
-/// What an app asks for, and whether that is there.
-#[derive(Debug)]
-pub enum Packages {
-    /// None are to be installed: it asks for none, or has what it asks for in its folder.
-    None,
-    Installed(PackageSet),
-    Missing(Wanted),
-}
-
 /// What is to be installed.
 #[derive(Debug)]
 pub struct Wanted {
@@ -49,27 +42,21 @@ pub struct Wanted {
 /// The app of an origin with its packages; None if they are to be installed first.
 pub fn app_of(origin: &Origin, cache: &Path) -> Result<Option<AppRef>, String> {
     let app = origin.app_ref()?;
-    Ok(match look(&app, origin, cache)? {
-        Packages::None => Some(app),
-        Packages::Installed(set) => Some(AppRef { packages: Some(set), ..app }),
-        Packages::Missing(_) => None,
-    })
+    let Some(wanted) = wanted(&app, origin)? else { return Ok(Some(app)) };
+    let set = installed(&wanted.key, cache);
+    Ok(set.map(|set| AppRef { packages: Some(set), ..app }))
 }
 
 /// The app of an origin with its packages, which are installed if they are not there. Not for a child of a build, which may open no
 /// connection.
 pub fn ready(origin: &Origin, limits: &Limits, cache: &Path) -> Result<AppRef, String> {
     let app = origin.app_ref()?;
-    let set = match look(&app, origin, cache)? {
-        Packages::None => None,
-        Packages::Installed(set) if !origin.rebuild => Some(set),
-        Packages::Installed(_) => match wanted(&app, origin)? {
-            Some(wanted) => Some(install::install(&wanted, true, limits, cache)?),
-            None => None,
-        },
-        Packages::Missing(wanted) => Some(install::install(&wanted, false, limits, cache)?),
+    let Some(wanted) = wanted(&app, origin)? else { return Ok(app) };
+    let set = match installed(&wanted.key, cache).filter(|_| !origin.rebuild) {
+        Some(set) => set,
+        None => install::install(&wanted, origin.rebuild, limits, cache)?,
     };
-    Ok(AppRef { packages: set, ..app })
+    Ok(AppRef { packages: Some(set), ..app })
 }
 
 /// What an app asks for that nobody may install, as a sentence for whoever reads that an import failed.
@@ -77,25 +64,28 @@ pub fn refused(origin: &Origin) -> Option<String> {
     if origin.packages.source != PackageSource::Off {
         return None;
     }
-    let asking = Origin {
-        packages: PackageTerms { source: PackageSource::Index, ..PackageTerms::default() },
-        ..origin.clone()
-    };
-    let wanted = wanted(&origin.app_ref().ok()?, &asking).ok()??;
-    let flag =
-        crate::config::limit_name::pick("--packages index", "packages = \"index\"", "Origin::packages");
+    let asked = asked_for(&origin.app_ref().ok()?, origin).ok().filter(|asked| !asked.is_empty())?;
+    let flag = limit_name::pick("--packages index", "packages = \"index\"", "Origin::packages");
     Some(format!(
         "the packages of {} are not installed ({flag}); the app has those that are in its folder",
-        wanted.requirements.file
+        asked.file
     ))
 }
 
-fn look(app: &AppRef, origin: &Origin, cache: &Path) -> Result<Packages, String> {
-    let Some(wanted) = wanted(app, origin)? else { return Ok(Packages::None) };
-    Ok(match installed(&wanted.key, cache) {
-        Some(set) => Packages::Installed(set),
-        None => Packages::Missing(wanted),
-    })
+/// What an app asks for and does not have in its folder.
+fn asked_for(app: &AppRef, origin: &Origin) -> Result<Requirements, String> {
+    let tree = Tree::open(&app.folder)?;
+    let source = read(&tree, &app.file)?.unwrap_or_default();
+    let above = project(app, &origin.root);
+    let asked = Requirements::of(&source, |name| match &above {
+        Some(folder) => read(&Tree::open(folder)?, Path::new(name)),
+        None => read(&tree, Path::new(name)),
+    })?;
+    if asked.is_empty() {
+        return Ok(asked);
+    }
+    let own = distributions(&tree)?;
+    Ok(asked.without(|name| own.contains(name)))
 }
 
 /// What is to be installed for an app, if anything.
@@ -104,15 +94,7 @@ fn wanted(app: &AppRef, origin: &Origin) -> Result<Option<Wanted>, String> {
     if terms.source == PackageSource::Off {
         return Ok(None);
     }
-    let tree = Tree::open(&app.folder)?;
-    let source = read(&tree, &app.file)?.unwrap_or_default();
-    let above = project(app, &origin.root);
-    let requirements = Requirements::of(&source, |name| match &above {
-        Some(folder) => read(&Tree::open(folder)?, Path::new(name)),
-        None => read(&tree, Path::new(name)),
-    })?;
-    let own = distributions(&app.folder);
-    let requirements = requirements.without(|name| own.iter().any(|own| own == name)).with(&terms.with)?;
+    let requirements = asked_for(app, origin)?.with(&terms.with)?;
     if requirements.is_empty() {
         return Ok(None);
     }
@@ -159,13 +141,15 @@ fn read(tree: &Tree, path: &Path) -> Result<Option<String>, String> {
 }
 
 /// The packages that an app has in its folder, by normalized name: `pip install --target` leaves a folder for each.
-fn distributions(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let name = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
-        Some(normalized(name.strip_suffix(".dist-info")?.rsplit_once('-')?.0))
-    };
-    entries.filter_map(name).collect()
+fn distributions(tree: &Tree) -> Result<BTreeSet<String>, String> {
+    let found = tree.files(Path::new(""), |entry| distribution(entry.path).is_some())?;
+    let name = |file: &Found| Some(normalized(distribution(&file.path)?.rsplit_once('-')?.0));
+    Ok(found.iter().filter_map(name).collect())
+}
+
+/// The name and version of the distribution in whose folder a file is.
+fn distribution(path: &Path) -> Option<&str> {
+    path.iter().next()?.to_str()?.strip_suffix(".dist-info")
 }
 
 /// What a folder of wheels has in it: a new wheel is a new chance.

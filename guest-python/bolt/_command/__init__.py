@@ -1,0 +1,1 @@
+"""What `bolt-host exec` serves in place of the app whose commands it runs."""
