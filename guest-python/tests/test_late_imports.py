@@ -4,7 +4,9 @@ import errno
 import importlib
 import importlib.readers
 import importlib.resources
+import importlib.util
 import os
+import pkgutil
 import posix
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bolt._absent.module_lists import open_door
 from bolt._runtime.late_imports import LateImporter, forget_folders
 
 
@@ -118,3 +121,43 @@ def test_files_of_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         exec("from used_package import no_such_part", {})
+
+
+def listing() -> Any:
+    """A `pkgutil` of its own: others keep theirs."""
+    spec = importlib.util.spec_from_file_location("pkgutil", pkgutil.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    open_door(module)
+    return module
+
+
+def test_modules_are_listed_whether_they_were_imported_or_not(gone: Any, tmp_path: Path) -> None:
+    listed, place = listing(), str(tmp_path / "app")
+    found = {info.name: info for info in listed.iter_modules([place])}
+    assert {name: info.ispkg for name, info in found.items()} == {
+        "late_data": True,
+        "late_other": False,
+        "late_package": True,
+        "used_package": True,
+    }
+    spec = found["late_other"].module_finder.find_spec("late_other")
+    assert spec.loader.get_source("late_other") == "value = 1"
+    path = sys.modules["used_package"].__path__
+    assert [info.name for info in listed.walk_packages(path, "used_package.")] == [
+        "used_package.inner"
+    ]
+    assert "late_other" in {info.name for info in listed.iter_modules()}
+    with pytest.raises(ValueError, match="list of paths"):
+        list(listed.iter_modules(place))
+
+
+def test_files_that_are_there_are_listed_once(tmp_path: Path) -> None:
+    (tmp_path / "there.py").write_text("")
+    (tmp_path / "odd.name.py").write_text("")
+    LateImporter().add_folder(str(tmp_path))
+    (tmp_path / "later.py").write_text("")
+    found = [info.name for info in listing().iter_modules([str(tmp_path)])]
+    assert found == ["later", "there"]

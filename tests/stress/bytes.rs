@@ -452,11 +452,11 @@ fn a_greedy_tenant_takes_nothing_from_its_neighbour() {
     for (name, path) in [&attacks; 3].into_iter().flatten() {
         pair.attack(name, |pair| flood(pair, path, Duration::from_millis(300)));
     }
-    pair.begin_report();
-    for (name, path) in &attacks {
-        pair.attack(name, |pair| flood(pair, path, attack_time()));
-    }
-    pair.end_report();
+    pair.report(|pair| {
+        for (name, path) in &attacks {
+            pair.attack(name, |pair| flood(pair, path, attack_time()));
+        }
+    });
     assert!(size(&data) <= 16 * MIB, "{} bytes are stored", size(&data));
     let log = pair.server.log();
     assert!(log.len() < 64 << 20 && !log.contains(is_harmful), "{} bytes of log", log.len());

@@ -28,8 +28,6 @@ fn statements_harm_nobody_else() {
     };
     // Warm up everything.
     all(&pair);
-    pair.begin_report();
-    all(&pair);
-    pair.end_report();
+    pair.report(all);
     assert!(file.metadata().unwrap().len() <= 20 << 20);
 }

@@ -143,9 +143,7 @@ fn flowing_bodies_harm_nobody_else() {
     };
     // Warm up everything.
     all(&pair);
-    pair.begin_report();
-    all(&pair);
-    pair.end_report();
+    pair.report(all);
 }
 
 /// Messages of up to 16 MiB, whole, in fragments and in small pieces, from the conformance suite.

@@ -18,9 +18,7 @@ fn attack(pair: &Pair, rows: &[(&str, String)]) {
     };
     // Warm up everything.
     all();
-    pair.begin_report();
-    all();
-    pair.end_report();
+    pair.report(|_| all());
 }
 
 #[test]

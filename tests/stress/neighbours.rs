@@ -66,11 +66,11 @@ fn a_hostile_tenant_harms_nobody_else() {
     for (name, path, clients, _) in [&ATTACKS; 5].into_iter().flatten() {
         pair.attack(name, |pair| pair.flood_for(path, *clients, Duration::from_millis(300)));
     }
-    pair.begin_report();
-    for (name, path, clients, amount) in &ATTACKS {
-        pair.attack(name, |pair| harm(pair, path, *clients, amount));
-    }
-    pair.end_report();
+    pair.report(|pair| {
+        for (name, path, clients, amount) in &ATTACKS {
+            pair.attack(name, |pair| harm(pair, path, *clients, amount));
+        }
+    });
     assert_eq!(strange_lines(&pair), Vec::<String>::new());
 }
 

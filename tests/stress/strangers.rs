@@ -220,9 +220,7 @@ fn all(pair: &Pair, resets_wanted: usize) {
 fn hostile_clients_harm_nobody_else() {
     let pair = Pair::new(&Terms { server: "header-timeout = \"2s\"", ..Terms::default() });
     all(&pair, 1000);
-    pair.begin_report();
-    all(&pair, attack_count(10_000));
-    pair.end_report();
+    pair.report(|pair| all(pair, attack_count(10_000)));
 }
 
 /// Connections that had one response and then stay open.
@@ -238,9 +236,7 @@ fn ten_thousand_idle_connections_cost_little() {
     let wanted = usize::try_from(allowed).unwrap_or(usize::MAX).min(10_000);
     let pair = Pair::new(&Terms { server: "header-timeout = \"60s\"", ..Terms::default() });
     pair.attack("as many, for the first time", |pair| idle_connections(pair, wanted));
-    pair.begin_report();
-    pair.attack("idle connections", |pair| idle_connections(pair, wanted));
-    pair.end_report();
+    pair.report(|pair| pair.attack("idle connections", |pair| idle_connections(pair, wanted)));
 }
 
 fn idle_connections(pair: &Pair, wanted: usize) -> Answers {

@@ -123,19 +123,20 @@ fn no_declared_type_harms_anybody_else() {
     for path in replies {
         flood(&pair, "GET", path, JSON, "", Duration::from_millis(300));
     }
-    pair.begin_report();
-    for (name, path, kind, body) in &requests {
-        pair.attack(name, |pair| {
-            let became = flood(pair, "POST", path, kind, body, attack_time());
-            let is_answer = |status: &String| matches!(status.as_str(), "200" | "422" | "503" | "504");
-            assert!(became.keys().all(is_answer), "{name}: {became:?}");
-            became
-        });
-    }
-    for path in replies {
-        pair.attack(&format!("replies of {path}"), |pair| flood(pair, "GET", path, JSON, "", attack_time()));
-    }
-    pair.end_report();
+    pair.report(|pair| {
+        for (name, path, kind, body) in &requests {
+            pair.attack(name, |pair| {
+                let became = flood(pair, "POST", path, kind, body, attack_time());
+                let is_answer = |status: &String| matches!(status.as_str(), "200" | "422" | "503" | "504");
+                assert!(became.keys().all(is_answer), "{name}: {became:?}");
+                became
+            });
+        }
+        for path in replies {
+            let flood = |pair: &Pair| flood(pair, "GET", path, JSON, "", attack_time());
+            pair.attack(&format!("replies of {path}"), flood);
+        }
+    });
     // What is valid is served, however much of it there is.
     let patient = |path: &str, body: &str| status_of(pair.server.address, "POST", path, JSON, body);
     for path in ["/many", "/level", "/few", "/any"] {

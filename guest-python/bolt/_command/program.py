@@ -23,8 +23,11 @@ def run_program(words: list[str], folder: str) -> int:
         _run(words, folder)
     except SystemExit as end:
         return _exit_code(end.code)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as exc:
+        frames = exc.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+            frames = frames.tb_next
+        traceback.print_exception(type(exc), exc, frames)
         return 1
     finally:
         sys.argv = before

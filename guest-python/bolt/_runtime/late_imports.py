@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
+from .._absent.module_lists import note_module
+
 __all__ = ["LateImporter", "forget_folders"]
 
 _STANDARD = "/python"
@@ -71,7 +73,11 @@ class LateImporter:
             parts = path[len(folder) + 1 : -len(".py")].split("/")
             package = parts[-1] == "__init__"
             name = ".".join(parts[:-1] if package else parts)
-            if name in sys.modules or any("." in part for part in parts):
+            if any("." in part for part in parts):
+                continue
+            if folder != _STANDARD and name:
+                note_module(path)
+            if name in sys.modules:
                 continue
             with open(path, "rb") as file:
                 code = file.read()

@@ -40,6 +40,13 @@ TEMPLATES = [
 ]
 DATABASES = {"default": {"ENGINE": "bolt.django", "NAME": "main"}}
 USE_TZ = True
+# Without this, Django sends errors to administrators by mail, and nowhere else.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}
 STATIC_URL = "static/"
 # The files are in the component, where the apps have them.
 WHITENOISE_USE_FINDERS = True

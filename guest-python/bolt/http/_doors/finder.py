@@ -35,6 +35,8 @@ DOORS = {
     "logging.handlers": f"{_THREADS}.queue_listener",
     "multiprocessing.pool": f"{_THREADS}.thread_pool",
     "multiprocessing.process": f"{_THREADS}.processes",
+    "hashlib": f"{_ABSENT}.key_derivation",
+    "pkgutil": f"{_ABSENT}.module_lists",
     "tempfile": f"{_ABSENT}.temporary_files",
     "anyio.to_thread": f"{_THREADS}.anyio_to_thread",
     "anyio.from_thread": f"{_THREADS}.anyio_from_thread",
