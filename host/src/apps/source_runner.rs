@@ -72,7 +72,7 @@ impl Runner {
         }
         let (origin, limits, cache) = (origin.clone(), config.limits.clone(), cache.clone());
         let installing = tokio::task::spawn_blocking(move || packages::ready(&origin, &limits, &cache));
-        installing.await.map_err(|e| e.to_string())?
+        Ok(installing.await.map_err(|e| e.to_string())??)
     }
 
     /// The runner with these compiled modules.

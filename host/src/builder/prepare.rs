@@ -50,7 +50,7 @@ fn made(
 ) -> Result<PathBuf, Refusal> {
     if origin.is_python() {
         // A child may open no connection.
-        crate::builder::packages::ready(origin, limits, cache).map_err(Refusal::lasting)?;
+        crate::builder::packages::ready(origin, limits, cache)?;
     }
     let Some(program) = child::program() else { return here(origin, engine, limits, cache) };
     cache_files::private_folder(cache)

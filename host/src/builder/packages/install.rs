@@ -5,6 +5,7 @@ use crate::builder::from_source;
 use crate::builder::packages::requirements::NOT_NEEDED;
 use crate::builder::packages::{READY, SITE, Wanted, asked, folder_of, installed};
 use crate::builder::python_env::Python;
+use crate::builder::refusal::Refusal;
 use crate::config::Limits;
 use crate::config::app_source::PackageSet;
 use crate::config::limit_name;
@@ -40,11 +41,10 @@ enum Answer {
     Done { installed: Vec<String> },
 }
 
-/// Errors are sentences for the app's developer.
-/// `again`: even if they are there.
-pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> Result<PackageSet, String> {
-    let io = |e: std::io::Error| format!("the packages cannot be stored: {e}");
-    let python = Python::ready(cache)?;
+/// Install what an app asks for. `again`: even if it is there. An index that does not answer may answer later.
+pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> Result<PackageSet, Refusal> {
+    let io = |e: std::io::Error| Refusal::passing(format!("the packages cannot be stored: {e}"));
+    let python = Python::ready(cache).map_err(Refusal::passing)?;
     for folder in ["asked", "sets"] {
         cache_files::private_folder(&cache.join("packages").join(folder)).map_err(io)?;
     }
@@ -59,24 +59,27 @@ pub fn install(wanted: &Wanted, again: bool, limits: &Limits, cache: &Path) -> R
     let more = wanted.requirements.lines.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let step = Progress::begin(&format!("installing {}{more} (once)", names.join(", ")));
-    let scratch = cache_files::scratch(&from_source::work(cache)?, "packages").map_err(io)?;
+    let scratch =
+        cache_files::scratch(&from_source::work(cache).map_err(Refusal::passing)?, "packages").map_err(io)?;
     let answer = run(&python, wanted, limits, scratch.path())?;
     let count = match answer {
         Answer::Done { installed } => installed.len(),
-        Answer::Compiled(packages) => return Err(compiled(&packages)),
+        Answer::Compiled(packages) => return Err(Refusal::lasting(compiled(&packages))),
         Answer::Nowhere(package) => return Err(nowhere(&package, wanted.terms.source)),
         Answer::Said(text) => {
-            return Err(format!("the packages of {} cannot be installed:\n{text}", wanted.requirements.file));
+            let file = &wanted.requirements.file;
+            return Err(Refusal::passing(format!("the packages of {file} cannot be installed:\n{text}")));
         }
     };
-    let set = store(&scratch.path().join(SITE), cache)?;
+    let set = store(&scratch.path().join(SITE), cache).map_err(Refusal::passing)?;
     cache_files::write_private(&asked(&wanted.key, cache), set.as_bytes()).map_err(io)?;
     let _ = fs::remove_file(lock_file);
     step.done(&match count {
         1 => "1 package".to_owned(),
         count => format!("{count} packages"),
     });
-    installed(&wanted.key, cache).ok_or_else(|| "the packages cannot be read again".to_owned())
+    installed(&wanted.key, cache)
+        .ok_or_else(|| Refusal::passing("the packages cannot be read again".to_owned()))
 }
 
 fn first_word(line: &str) -> &str {
@@ -92,18 +95,21 @@ fn compiled(packages: &[String]) -> String {
     )
 }
 
-fn nowhere(package: &str, source: PackageSource) -> String {
+fn nowhere(package: &str, source: PackageSource) -> Refusal {
     match source {
-        PackageSource::Wheels => format!("no folder of --wheels has a wheel of {package} for the sandbox"),
-        _ => format!(
+        PackageSource::Wheels => {
+            Refusal::lasting(format!("no folder of --wheels has a wheel of {package} for the sandbox"))
+        }
+        // pip says the same of an index that it cannot reach.
+        _ => Refusal::passing(format!(
             "the index has no wheel of {package} that the sandbox could use, or no such package. If it has its source, a wheel is \
              built by\n  bolt-host wheel {package}\nand found with --wheels wheels"
-        ),
+        )),
     }
 }
 
-fn run(python: &Python, wanted: &Wanted, limits: &Limits, work: &Path) -> Result<Answer, String> {
-    let io = |e: std::io::Error| format!("the packages cannot be installed: {e}");
+fn run(python: &Python, wanted: &Wanted, limits: &Limits, work: &Path) -> Result<Answer, Refusal> {
+    let io = |e: std::io::Error| Refusal::passing(format!("the packages cannot be installed: {e}"));
     let write = |name: &str, lines: &[String]| {
         let path = work.join(name);
         fs::write(&path, lines.join("\n") + "\n").map(|()| path)
@@ -145,21 +151,23 @@ fn run(python: &Python, wanted: &Wanted, limits: &Limits, work: &Path) -> Result
     let end = child_process::run(&mut command, bounds).map_err(io)?;
     match end {
         End::Exited(status) if status.success() => {}
-        End::Exited(status) if status.code().is_none() => return Err(child::died(status)),
+        End::Exited(status) if status.code().is_none() => return Err(Refusal::passing(child::died(status))),
         End::Exited(_) => {
-            return Err(format!("the packages cannot be installed:\n{}", text_of(&said).trim()));
+            let said = text_of(&said);
+            return Err(Refusal::passing(format!("the packages cannot be installed:\n{}", said.trim())));
         }
         End::OutOfTime => {
             let limit = limit_name::of(Limit::BuildTimeout);
-            return Err(format!("installing its packages took longer than {limit}"));
+            return Err(Refusal::passing(format!("installing its packages took longer than {limit}")));
         }
         End::OutOfDisk => {
             let limit = limit_name::of(Limit::BuildDisk);
-            return Err(format!("its packages have more files than {limit}"));
+            return Err(Refusal::lasting(format!("its packages have more files than {limit}")));
         }
     }
     let answer = text_of(&answer);
-    serde_json::from_str(&answer).map_err(|e| format!("the packages cannot be installed: {e}"))
+    serde_json::from_str(&answer)
+        .map_err(|e| Refusal::passing(format!("the packages cannot be installed: {e}")))
 }
 
 fn text_of(path: &Path) -> String {

@@ -7,6 +7,7 @@ mod install;
 pub mod requirements;
 
 use crate::builder::packages::requirements::{FILES, MOST_BYTES, Requirements, normalized};
+use crate::builder::refusal::Refusal;
 use crate::config::Limits;
 use crate::config::app_source::{AppRef, PackageSet, Root};
 use crate::config::limit_name;
@@ -49,7 +50,7 @@ pub fn app_of(origin: &Origin, cache: &Path) -> Result<Option<AppRef>, String> {
 
 /// The app of an origin with its packages, which are installed if they are not there. Not for a child of a build, which may open no
 /// connection.
-pub fn ready(origin: &Origin, limits: &Limits, cache: &Path) -> Result<AppRef, String> {
+pub fn ready(origin: &Origin, limits: &Limits, cache: &Path) -> Result<AppRef, Refusal> {
     let app = origin.app_ref()?;
     let Some(wanted) = wanted(&app, origin)? else { return Ok(app) };
     let set = match installed(&wanted.key, cache).filter(|_| !origin.rebuild) {
