@@ -14,18 +14,21 @@ from typing import Any
 
 __all__ = ["MODULES", "note_module", "open_door"]
 
-MODULES: dict[str, dict[str, bool]] = {}
-"""By folder: the modules in it by their names, and whether each is a package."""
+MODULES: dict[str, dict[str, tuple[Any, bool]]] = {}
+"""By folder: the modules in it by their names, who imports each, and whether it is a package."""
 
 
-def note_module(path: str) -> None:
-    """Note that there is a module. path: of its file, which need not be there later."""
+def note_module(path: str, finder: object) -> None:
+    """Note that there is a module.
+
+    path: of its file, which need not be there later. finder: imports it.
+    """
     folder, _, file = path.rpartition("/")
     if file == "__init__.py":
         folder, _, name = folder.rpartition("/")
-        MODULES.setdefault(folder, {})[name] = True
+        MODULES.setdefault(folder, {})[name] = (finder, True)
     else:
-        MODULES.setdefault(folder, {}).setdefault(file.removesuffix(".py"), False)
+        MODULES.setdefault(folder, {}).setdefault(file.removesuffix(".py"), (finder, False))
 
 
 def open_door(module: ModuleType) -> None:
@@ -40,16 +43,11 @@ def open_door(module: ModuleType) -> None:
         yield from found
         names = {info.name for info in found}
         for place in map(os.fsdecode, places):
-            for name, is_package in sorted(MODULES.get(place.rstrip("/"), {}).items()):
+            there = MODULES.get(place.rstrip("/"), {})
+            for name in sorted(there):
                 if prefix + name not in names:
                     names.add(prefix + name)
-                    yield pkgutil.ModuleInfo(_finder(), prefix + name, is_package)
+                    finder, is_package = there[name]
+                    yield pkgutil.ModuleInfo(finder, prefix + name, is_package)
 
     pkgutil.iter_modules = iter_modules
-
-
-def _finder() -> Any:
-    """Who imports them."""
-    from .._runtime.late_imports import LateImporter
-
-    return next((finder for finder in sys.meta_path if isinstance(finder, LateImporter)), None)

@@ -76,7 +76,7 @@ class LateImporter:
             if any("." in part for part in parts):
                 continue
             if folder != _STANDARD and name:
-                note_module(path)
+                note_module(path, self)
             if name in sys.modules:
                 continue
             with open(path, "rb") as file:
