@@ -16,7 +16,7 @@ from pathlib import Path
 
 from servers import APPS, BENCHES, BOLT_HOST, ROOT
 
-REQUIREMENTS = BENCHES / "requirements.txt"
+REQUIREMENTS = BENCHES / "peers.txt"
 WASI = APPS / "wasi_http"
 WORLDS = {"0.2": ("p2", "p2_app"), "0.3": ("p3", "p3_app")}
 # The folders of WASI's interface definitions in the source of `cargo install wasmtime-cli`.

@@ -33,7 +33,7 @@ QUIET = 0.15
 CONNECTIONS = (1, 16, 64, 256)
 HELLO = {"message": "hello", "n": 1}
 FASTAPI = ("fastapi==0.165.0", "pydantic==2.14.4", "httpx==0.28.1")
-# Packages that bolt-host installs for each app; the peers' versions are in requirements.txt.
+# Packages that bolt-host installs for each app; the peers' versions are in peers.txt.
 PACKAGES = {
     "fastapi_app": FASTAPI,
     "framework_fastapi_fresh": FASTAPI,
