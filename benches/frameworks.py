@@ -181,7 +181,7 @@ def turn(case: Case, server: Server, args: argparse.Namespace, venv: Path) -> di
             found[connections] = measured(
                 case.request, running, None, connections, args.seconds, Path(folder)
             )
-            found[connections]["memory"] = total(running) / 1024
+            found[connections]["memory"] = total(running).pss / 1024
         found[args.connections[0]]["slow"] = slowly(case, running.port)
     return found
 
