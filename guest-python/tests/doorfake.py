@@ -36,6 +36,16 @@ CHANGED = (
 )
 
 
+def own_module(shared: ModuleType) -> Any:
+    """The same module once more: a test may change it, and others keep theirs."""
+    spec = importlib.util.spec_from_file_location(shared.__name__, shared.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @contextmanager
 def opened() -> Iterator[None]:
     """All doors are open, and afterwards the clients are as before."""

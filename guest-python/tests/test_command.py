@@ -58,6 +58,11 @@ def test_modules_and_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "-m needs an argument" in capsys.readouterr().err
 
 
+def test_annotations_are_those_of_the_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-c", "def add(a: int): ...\nprint(add.__annotations__)") == 0
+    assert capsys.readouterr().out == "{'a': <class 'int'>}\n"
+
+
 def test_exceptions_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = sys.argv
     assert run("-c", "1 / 0") == 1

@@ -4,7 +4,6 @@ import errno
 import importlib
 import importlib.readers
 import importlib.resources
-import importlib.util
 import os
 import pkgutil
 import posix
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doorfake import own_module
 
 from bolt._absent.module_lists import open_door
 from bolt._runtime.late_imports import LateImporter, forget_folders
@@ -124,12 +124,8 @@ def test_without_it_the_closed_folder_is_listed(gone: Any) -> None:
 
 
 def listing() -> Any:
-    """A `pkgutil` of its own: others keep theirs."""
-    spec = importlib.util.spec_from_file_location("pkgutil", pkgutil.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """A `pkgutil` with an open door."""
+    module = own_module(pkgutil)
     open_door(module)
     return module
 

@@ -1,23 +1,20 @@
 """Temporary files without a folder for them are in memory, and others are as CPython has them."""
 
-import importlib.util
 import io
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from doorfake import own_module
 
 from bolt._absent.temporary_files import open_door
 
 
 @pytest.fixture
-def changed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A module of its own: others keep theirs."""
-    spec = importlib.util.find_spec("tempfile")
-    assert spec is not None
-    assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def changed() -> Any:
+    """A `tempfile` with an open door."""
+    module = own_module(tempfile)
     open_door(module)
     return module
 

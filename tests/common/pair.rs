@@ -16,16 +16,17 @@ use std::time::{Duration, Instant};
 /// The outcome of an attack: counts by kind of response.
 pub type Answers = BTreeMap<String, usize>;
 
-/// `BOLT_ATTACK_SECONDS`: how long attacks without another limit last, and that what is left is looked at after each of them.
+/// `BOLT_ATTACK_SECONDS`. If it is set, attacks that are counted come in full number, and what is left is looked at after each attack.
 fn thorough() -> Option<u64> {
     std::env::var("BOLT_ATTACK_SECONDS").ok().map(|seconds| seconds.parse().unwrap())
 }
 
+/// How long attacks without another limit last.
 pub fn attack_time() -> Duration {
     Duration::from_secs(thorough().unwrap_or(2))
 }
 
-/// How many attacks of those that are counted.
+/// How many there are of attacks that are counted.
 pub fn attack_count(thoroughly: usize) -> usize {
     if thorough().is_some() { thoroughly } else { thoroughly / 5 }
 }
@@ -131,7 +132,7 @@ impl Pair {
         fs::read_dir(format!("/proc/{}/fd", self.server.child.id())).unwrap().count()
     }
 
-    /// Send requests to B while `harm` runs, and then assert that everything is as before.
+    /// Send requests to B while `harm` runs, and then assert that A can be served again and nothing is in flight.
     pub fn attack(&self, name: &str, harm: impl FnOnce(&Self) -> Answers + Send) {
         let done = AtomicBool::new(false);
         let (became, mut times) = std::thread::scope(|scope| {

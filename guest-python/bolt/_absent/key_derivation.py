@@ -34,14 +34,14 @@ def pbkdf2_hmac(
     if not isinstance(hash_name, str):
         raise TypeError(hash_name)
     key, salt = bytes(memoryview(password)), bytes(memoryview(salt))
-    size = len(hmac.digest(key, b"", hash_name))
+    whole = hmac.new(key, None, hash_name)
+    size = whole.digest_size
     length = size if dklen is None else dklen
     if iterations < 1:
         raise ValueError("iteration value must be greater than 0.")
     if length < 1:
         raise ValueError("key length must be greater than 0.")
     # A longer key would be hashed each time.
-    whole = hmac.new(key, None, hash_name)
     if len(key) > whole.block_size:
         key = hashlib.new(hash_name, key).digest()
     starts = (salt + number.to_bytes(4, "big") for number in range(1, -(-length // size) + 1))

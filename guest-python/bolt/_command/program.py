@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-import traceback
 from importlib.metadata import entry_points
 from types import ModuleType
+
+from .._runtime.tracebacks import app_traceback
 
 __all__ = ["run_program"]
 
@@ -24,10 +25,7 @@ def run_program(words: list[str], folder: str) -> int:
     except SystemExit as end:
         return _exit_code(end.code)
     except BaseException as exc:
-        frames = exc.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-            frames = frames.tb_next
-        traceback.print_exception(type(exc), exc, frames)
+        sys.stderr.write(app_traceback(exc))
         return 1
     finally:
         sys.argv = before
@@ -62,7 +60,8 @@ def _run_code(source: str | bytes, file: str) -> None:
     before = sys.modules.get("__main__")
     sys.modules["__main__"] = main
     try:
-        exec(compile(source, file, "exec"), main.__dict__)
+        # Without the `__future__` of this file.
+        exec(compile(source, file, "exec", dont_inherit=True), main.__dict__)
     finally:
         if before is not None:
             sys.modules["__main__"] = before

@@ -4,19 +4,17 @@
 //! what the command writes.
 
 use crate::apps::app::App;
+use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
 use crate::apps::source_runner::Runner;
-use crate::apps::worker_apps::{WorkerApps, WorkerSlot};
+use crate::apps::worker_apps::WorkerApps;
 use crate::cli::exec_args::Exec;
 use crate::cli::exec_output::Output;
 use crate::cli::steps::pool;
 use crate::config::Config;
 use crate::config::app_source::AppRef;
-use crate::config::virtual_hosts::{Mount, VirtualHosts};
 use crate::http::head::Peer;
 use crate::http::pipeline;
-use crate::pool::reclaim::Reclaim;
-use crate::pool::worker::Worker;
 use crate::quota::files;
 use crate::telemetry::log_output::{self, LogFormat};
 use crate::util::blocking::block_on;
@@ -29,7 +27,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
 /// The SDK's app that runs commands.
 const MODULE: &str = "bolt._command.app";
@@ -61,13 +58,8 @@ pub fn exec(args: &Exec, cache: &Path) -> Result<ExitCode, String> {
 }
 
 async fn run(name: &str, app: App, command: &[String]) -> Result<ExitCode, String> {
-    let worker = Worker::of(Handle::current(), Reclaim::default());
-    let slot = Arc::new(WorkerSlot::new(Arc::new(Slot::new(name, app)), worker));
-    slot.open().await?;
-    let mounts = [Mount { hosts: Vec::new(), prefix: String::new() }];
-    let hosts = VirtualHosts::new(&mounts).map_err(|_| "the app has no place".to_owned())?;
-    let apps = Arc::new(WorkerApps::of(vec![slot], hosts));
-    let maintaining = tokio::spawn(maintain(apps.clone()));
+    let apps = AppTable::of_one(Arc::new(Slot::new(name, app))).open_worker().await?;
+    tokio::spawn(maintain(apps.clone()));
     let body = serde_json::to_vec(command).map_err(|e| e.to_string())?;
     let request = Request::post("/").header(HOST, "localhost").header(CONTENT_TYPE, "application/json");
     let request = request.body(Full::new(Bytes::from(body))).map_err(|e| e.to_string())?;
@@ -87,7 +79,6 @@ async fn run(name: &str, app: App, command: &[String]) -> Result<ExitCode, Strin
             output.take(&data)?;
         }
     }
-    maintaining.abort();
     output.code().map(ExitCode::from).ok_or_else(|| "the command was ended".to_owned())
 }
 
