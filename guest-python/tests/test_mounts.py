@@ -23,6 +23,7 @@ from bolt._app.host_errors import host_error_handlers
 from bolt._app.manifest import manifest
 from bolt._dependencies.invoke import REQUEST
 from bolt._serialization.replies import encode_exception, encode_reply
+from bolt.asgi import ASGIApp
 from bolt.exceptions import BuildError, RequestValidationError
 
 JSON_TYPE = "application/json"
@@ -364,6 +365,34 @@ def test_a_late_route_is_refused_where_it_is_declared() -> None:
 
         @inner.get("/x")
         def late() -> Any: ...
+
+
+def test_the_isolation_of_the_outer_application_holds_where_none_is_asked_for() -> None:
+    async def foreign(scope: Any, receive: Any, send: Any) -> None: ...
+
+    plain, own = BoltAPI(openapi_url=None), BoltAPI(isolation="serial", openapi_url=None)
+    for inner in (plain, own):
+        inner.get("/late", isolation="concurrent")(lambda: 1)
+        inner.get("/")(lambda: 1)
+    outer = BoltAPI(isolation="fresh", max_requests=7, openapi_url=None)
+    outer.mount("/plain", plain)
+    outer.mount("/own", own)
+    outer.mount("/foreign", foreign, "asgi")
+    outer.mount("/asking", ASGIApp(foreign, isolation="serial", max_concurrency=3))
+    told = {
+        route["path"]: (route["isolation"], route["max_concurrency"], route["max_requests"])
+        for route in manifest(outer, "app:outer")["routes"]
+    }
+    assert told == {
+        "/plain/late": ("concurrent", None, 7),
+        "/plain/": ("fresh", None, 7),
+        "/own/late": ("concurrent", None, 7),
+        "/own/": ("serial", None, 7),
+        "/foreign/{path:path}": ("fresh", None, 7),
+        "/asking/{path:path}": ("serial", 3, 7),
+    }
+    with pytest.raises(ValueError, match="isolation is one of"):
+        ASGIApp(foreign, isolation="none")  # type: ignore[arg-type]
 
 
 def test_an_application_may_be_mounted_twice() -> None:

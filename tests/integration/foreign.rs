@@ -119,6 +119,22 @@ fn a_file_may_have_an_app_of_asgi_or_wsgi_alone() {
     }
 }
 
+/// Requests share an interpreter, or not, as whoever runs the app wants it.
+#[test]
+fn an_app_as_it_is_runs_in_each_isolation_mode() {
+    for name in ["asgi", "wsgi"] {
+        let calls = |flags: &[&str]| {
+            let flags = [&["--workers", "1", "--instances", "1"], flags].concat();
+            let server = Server::command(&["dev"], &app(name), &flags);
+            let mut connection = server.connect();
+            [1, 2, 3].map(|_| connection.get("/a").json()["call"].as_u64().unwrap())
+        };
+        assert_eq!(calls(&[]), [1, 2, 3], "{name}");
+        assert_eq!(calls(&["--isolation", "serial"]), [1, 2, 3], "{name}");
+        assert_eq!(calls(&["--isolation", "fresh"]), [1, 1, 1], "{name}");
+    }
+}
+
 /// As other servers take it: a module from the folder where the command is typed.
 #[test]
 fn an_app_is_named_by_its_module() {

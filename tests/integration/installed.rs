@@ -3,6 +3,7 @@
 use crate::common::tenants::{host, host_file, until};
 use crate::common::{BINARY, Connection, Server, root, run, scratch};
 use serde_json::json;
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -93,6 +94,61 @@ fn packages_are_there_from_source_and_built() {
     fs::write(&app, format!("{}{more}", asks.replace("greeting", "fast"))).unwrap();
     let answer = server.get("/");
     assert!(answer.text().contains("fast==1.0 is compiled for Linux"), "{}", answer.text());
+}
+
+const EDITED: &str = r#"
+import os
+import sys
+
+EARLY = "many" in sys.modules
+os.environ["STAGE"] = "one"
+import many
+import many.after
+from bolt import BoltAPI
+
+api = BoltAPI()
+
+
+@api.get("/")
+def home() -> list[str | bool | int]:
+    return [EARLY, many.stage.STAGE, many.after.APP, 0]
+"#;
+
+/// What an edit does not change is imported once, and nobody sees it but by the time that it takes.
+#[test]
+fn packages_are_not_imported_again_after_an_edit() {
+    let wheels = Wheels::new();
+    let app = app(EDITED, &[("requirements.txt", "many\n")]);
+    let edit = |old: &str, new: &str| {
+        let source = fs::read_to_string(&app).unwrap();
+        assert!(source.contains(old), "{source}");
+        fs::write(&app, source.replace(old, new)).unwrap();
+    };
+    let server = Server::command(&["dev"], &app, &wheels.flags());
+    assert_eq!(server.get("/").json(), json!([false, "one", "app", 0]));
+    let edits = Cell::new(0);
+    let is_early = |stage: &str| {
+        edit(&format!(", {}]", edits.get()), &format!(", {}]", edits.get() + 1));
+        edits.set(edits.get() + 1);
+        let answer = server.get("/").json();
+        assert_eq!(answer, json!([answer[0], stage, "app", edits.get()]));
+        answer[0] == json!(true)
+    };
+    until(|| is_early("one"));
+    assert!(is_early("one"));
+    // What the app sets before it imports them may matter to them.
+    edit("\"one\"", "\"two\"");
+    assert_eq!(server.get("/").json(), json!([false, "two", "app", edits.get()]));
+    until(|| is_early("two"));
+    server.assert_no_panic("early imports");
+    drop(server);
+
+    let server = Server::command(&["dev"], &app, &wheels.flags());
+    assert_eq!(server.get("/").json()[0], json!(true), "the next start has them");
+    drop(server);
+    let server = Server::command(&["dev", "--import-again"], &app, &wheels.flags());
+    assert_eq!(server.get("/").json()[0], json!(false));
+    assert!(!server.log().contains("building a runner"), "{}", server.log());
 }
 
 #[test]

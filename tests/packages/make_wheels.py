@@ -62,6 +62,16 @@ wheel(
     },
     needs="uvloop",
 )
+wheel(
+    "many",
+    {
+        "many/__init__.py": b"from many import stage\n"
+        + b"".join(b"from many import part%d\n" % number for number in range(12)),
+        "many/stage.py": b"import os\nSTAGE = os.environ.get('STAGE')\n",
+        "many/after.py": b"import sys\nAPP = sys.modules['app'].__name__\n",
+        **{f"many/part{number}.py": b"" for number in range(12)},
+    },
+)
 wheel("fast", {"fast/_fast.cpython-314-x86_64-linux-gnu.so": b"\x7fELF" + bytes(100)}, LINUX)
 wheel(
     "markupsafe",

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypedDict, TypeVar, Unpack
 
 from .._errors import Unsupported
 from .._routing.location import qualname
-from .._routing.options import Isolation, wrong_rules
+from .._routing.options import Isolation, given_isolation
 from .._routing.path_templates import PathError, fill_path, parse_path
 from .._routing.route import Route
 from .._routing.router import Declaration, Routes
@@ -77,27 +77,19 @@ class BoltAPI(Routes):
         redirect_slashes: bool = True,
         **description: Unpack[Description],
     ) -> None:
-        for problem in wrong_rules(isolation, max_concurrency, max_requests):
-            raise ValueError(problem)
         unknown = description.keys() - Description.__annotations__.keys()
         if unknown:
             raise TypeError(f"a BoltAPI has no option {', '.join(sorted(unknown))}")
         self.title = title
         self.description = description
-        self.isolation = isolation
         entered = None if lifespan is None else Lifespan(self, lifespan)
         self.context = AppContext(self, entered)
         self.redirect_slashes = redirect_slashes
+        self.isolation_options = given_isolation(isolation, max_concurrency, max_requests)
         self.route_options = {
-            name: value
-            for name, value in (
-                ("isolation", isolation),
-                ("max_concurrency", max_concurrency),
-                ("max_requests", max_requests),
-                ("dependencies", list(dependencies)),
-                ("responses", responses),
-            )
-            if value
+            **self.isolation_options,
+            "dependencies": list(dependencies),
+            "responses": responses,
         }
         for wanted, handler in (exception_handlers or {}).items():
             self.context.exception_handlers.add(wanted, handler)
@@ -178,6 +170,7 @@ class BoltAPI(Routes):
         foreign = foreign_app(app, interface)
         api = cls(
             foreign.title,
+            **foreign.isolation_options,
             lifespan=door_lifespan(foreign),
             redirect_slashes=False,
             openapi_url=None,
@@ -194,7 +187,7 @@ class BoltAPI(Routes):
 
         It has its own exception handlers, also for 404, 405 and 422 below the path, and its own
         description and pages of it. The middleware and the lifespan of this application are around
-        its own ones.
+        its own ones. The isolation of this application holds for routes that ask for none.
 
         Raises ValueError for a path that does not begin with "/", and for an application inside of
         itself.
@@ -214,7 +207,7 @@ class BoltAPI(Routes):
     def _mount_route(
         self, path: str, declared: Declaration, contexts: tuple[AppContext, ...]
     ) -> None:
-        hidden = declared.below(path, {"include_in_schema": False})
+        hidden = declared.below(path, {**self.isolation_options, "include_in_schema": False})
         self.register(hidden, (self.context, *contexts))
 
     def _is_inside(self, api: BoltAPI) -> bool:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from .._routing.options import Isolation, IsolationOptions, given_isolation
 from .interface import Interface, check_interface, interface_of
 
 __all__ = ["ASGIApp", "ForeignApp", "WSGIApp", "foreign_app"]
@@ -21,13 +22,16 @@ class ForeignApp:
 
     interface: Interface
 
-    def __init__(self, app: Callable[..., Any], rehearse: bool) -> None:
+    def __init__(
+        self, app: Callable[..., Any], rehearse: bool, isolation: IsolationOptions
+    ) -> None:
         if not callable(app):
             raise TypeError(
                 f"{app!r} is no {self.interface.upper()} application: it is not callable"
             )
         self.app = app
         self.rehearse = rehearse
+        self.isolation_options = isolation
 
     @property
     def title(self) -> str:
@@ -59,6 +63,7 @@ class ASGIApp(ForeignApp):
         sites, as on other servers, so the app has to check the origin if it reads cookies.
     rehearse: send the app requests for a page that is not there when it is built, so that its first
         requests are fast. This is done only where no handler is called.
+    isolation, max_concurrency, max_requests: as for `BoltAPI`.
     """
 
     interface = "asgi"
@@ -70,8 +75,12 @@ class ASGIApp(ForeignApp):
         lifespan: bool = True,
         origins: Sequence[str] | None = ("*",),
         rehearse: bool = True,
+        isolation: Isolation | None = None,
+        max_concurrency: int | None = None,
+        max_requests: int | None = None,
     ) -> None:
-        super().__init__(app, rehearse)
+        shared = given_isolation(isolation, max_concurrency, max_requests)
+        super().__init__(app, rehearse, shared)
         self.lifespan = lifespan
         self.origins = None if origins is None else list(origins)
 
@@ -88,14 +97,21 @@ class WSGIApp(ForeignApp):
         interpreter then waits for each slow client. By default the host has read the whole body
         before, up to its limit for bodies.
     rehearse: as for `ASGIApp`.
+    isolation, max_requests: as for `BoltAPI`. A WSGI app has one request at a time.
     """
 
     interface = "wsgi"
 
     def __init__(
-        self, app: Callable[..., Any], *, stream_body: bool = False, rehearse: bool = True
+        self,
+        app: Callable[..., Any],
+        *,
+        stream_body: bool = False,
+        rehearse: bool = True,
+        isolation: Isolation | None = None,
+        max_requests: int | None = None,
     ) -> None:
-        super().__init__(app, rehearse)
+        super().__init__(app, rehearse, given_isolation(isolation, None, max_requests))
         self.stream_body = stream_body
 
     def __call__(self, environ: Any, start_response: Any) -> Any:

@@ -12,12 +12,13 @@ __all__ = [
     "WEBSOCKET",
     "CrudOptions",
     "Isolation",
+    "IsolationOptions",
     "RouteOptions",
     "SocketOptions",
     "combined",
+    "given_isolation",
     "wrong_crud_options",
     "wrong_options",
-    "wrong_rules",
     "wrong_socket_options",
 ]
 
@@ -156,6 +157,30 @@ def wrong_socket_options(options: Mapping[str, Any]) -> Iterator[str]:
     yield from wrong_rules(
         options.get("isolation"), options.get("max_concurrency"), options.get("max_requests")
     )
+
+
+class IsolationOptions(TypedDict, total=False):
+    """How requests share interpreters; see `BoltAPI`."""
+
+    isolation: Isolation
+    max_concurrency: int
+    max_requests: int
+
+
+def given_isolation(
+    isolation: Isolation | None, max_concurrency: int | None, max_requests: int | None
+) -> IsolationOptions:
+    """Those options that are given. Raises ValueError."""
+    for problem in wrong_rules(isolation, max_concurrency, max_requests):
+        raise ValueError(problem)
+    options: IsolationOptions = {}
+    if isolation is not None:
+        options["isolation"] = isolation
+    if max_concurrency is not None:
+        options["max_concurrency"] = max_concurrency
+    if max_requests is not None:
+        options["max_requests"] = max_requests
+    return options
 
 
 def wrong_rules(

@@ -13,7 +13,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import Context, ContextVar, copy_context
 from marshal import loads
@@ -63,6 +63,7 @@ from ..responses import PlainText
 from .app_loader import LoadError, import_app, refuse_build
 from .app_log import AppLog
 from .asyncio_patches import install_loop
+from .early_imports import import_early, imported_modules
 from .frozen import ImportWatch
 from .hints import APP_FOLDER
 from .json_depth import install_json_depth
@@ -446,10 +447,19 @@ def load(module: str, attribute: str, variables: Mapping[str, str] | None = None
     forget_folders()
 
 
-def load_runner() -> None:
-    """Prepare for an app whose source the host provides after the snapshot."""
+def load_runner(modules: Sequence[str], variables: Mapping[str, str]) -> None:
+    """Prepare for an app whose source the host provides after the snapshot.
+
+    modules: those of packages that it will import; see `import_early`.
+    variables: the environment of their import.
+    """
     _prepare()
+    _generators.watch()
+    without_code = import_early(modules, variables)
+    _generators.settle()
+    random.seed = _generators.seed
     _install_late_imports(compiled=True)
+    _late_imports.add_modules(without_code, APP_FOLDER)
     forget_folders()
 
 
@@ -571,6 +581,7 @@ class Loader:
             tcp.install(None)
             try:
                 _import_app(module, attribute, ImportWatch(APP_FOLDER, given))
+                _note_imports()
             finally:
                 os.environ.clear()
                 os.environ.update(later)
@@ -578,10 +589,16 @@ class Loader:
                 sql.install(host_sql, _current)
                 kv.install(host_kv, _current)
                 tcp.install(host_tcp)
-            _late_imports.add_folder(APP_FOLDER)
-            # Modules are those of this moment, also if they are edited before they are imported.
-            forget_folders()
         except LoadError as exc:
             raise Err(str(exc)) from None
         except BaseException as exc:
             raise Err(app_traceback(exc)) from None
+
+
+def _note_imports() -> None:
+    """Tell the host what the app imported, and with which variables: the next runner has it."""
+    global _manifest
+    described = json.loads(_manifest)
+    described["modules"] = list(imported_modules(APP_FOLDER))
+    described["variables"] = dict(os.environ)
+    _manifest = json.dumps(described)

@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType, SimpleNamespace
@@ -63,6 +63,15 @@ class LateImporter:
         """Add the source of every module in a folder."""
         self._add(folder, False)
 
+    def add_modules(self, names: Iterable[str], folder: str) -> None:
+        """Add the compiled code of modules below a folder, as far as they have Python source."""
+        for name in names:
+            start = f"{folder.rstrip('/')}/{name.replace('.', '/')}"
+            for path, package in ((f"{start}/__init__.py", True), (f"{start}.py", False)):
+                if os.path.isfile(path):
+                    self._keep(name, path, True, package)
+                    break
+
     def install(self) -> None:
         """Insert it into `sys.meta_path` before the finder of files."""
         finder: Any = self
@@ -79,11 +88,14 @@ class LateImporter:
                 note_module(path, self)
             if name in sys.modules:
                 continue
-            with open(path, "rb") as file:
-                code = file.read()
-            if compiled:
-                code = marshal.dumps(compile(code, path, "exec", dont_inherit=True))
-            self._modules[name] = _Module(path, zlib.compress(code, _FAST), compiled, package)
+            self._keep(name, path, compiled, package)
+
+    def _keep(self, name: str, path: str, compiled: bool, package: bool) -> None:
+        with open(path, "rb") as file:
+            code = file.read()
+        if compiled:
+            code = marshal.dumps(compile(code, path, "exec", dont_inherit=True))
+        self._modules[name] = _Module(path, zlib.compress(code, _FAST), compiled, package)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """As a finder: the spec of a module."""

@@ -63,8 +63,9 @@ impl App {
         let of_its_route = |route: usize| manifest.routes.get(route).map(|route| route.isolation);
         let sleepers = manifest.sleepers.iter();
         let sleepers = sleepers.map(|one| (one.is_async, of_its_route(one.route).unwrap_or_default()));
-        for (is_async, isolation) in routes.chain(refusals).chain(sleepers) {
-            let policy = PoolPolicy::new(is_async, isolation, limits.max_requests);
+        for (is_async, mut wishes) in routes.chain(refusals).chain(sleepers) {
+            wishes.isolation = wishes.isolation.or(config.isolation);
+            let policy = PoolPolicy::new(is_async, wishes, limits.max_requests);
             let known = pools.iter().position(|(other, _)| *other == policy);
             pool_of.push(known.unwrap_or(pools.len()));
             if known.is_none() {

@@ -24,10 +24,13 @@ pub struct AppFiles {
 }
 
 /// The files of an app's packages that lie beside its own.
-struct PackageFiles {
+#[derive(Debug, Clone)]
+pub struct PackageFiles {
     set: PackageSet,
     /// Relative to the set's folder.
     paths: Vec<PathBuf>,
+    /// A hash of what they are.
+    key: String,
 }
 
 impl PackageFiles {
@@ -38,8 +41,25 @@ impl PackageFiles {
         let taken: BTreeSet<_> = own.iter().filter_map(|file| first(&file.path).map(module)).collect();
         let found = Tree::open(&set.folder)?.files(Path::new(""), |_| true)?;
         let is_free = |path: &PathBuf| first(path).is_some_and(|name| !taken.contains(&module(name)));
-        let paths = found.into_iter().map(|file| file.path).filter(is_free).collect();
-        Ok(Self { set: set.clone(), paths })
+        let (paths, hidden): (Vec<_>, Vec<_>) = found.into_iter().map(|file| file.path).partition(is_free);
+        let hidden: BTreeSet<_> = hidden.iter().filter_map(|path| first(path)).collect();
+        let key = cache_files::digest(format!("{}\0{hidden:?}", set.name).as_bytes());
+        Ok(Self { set: set.clone(), paths, key })
+    }
+
+    /// A hash of what they are.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Relative to the folder.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.paths.iter()
+    }
+
+    /// Copy them below a folder.
+    pub fn copy(&self, folder: &Path) -> io::Result<()> {
+        self.place(folder, |from, to| fs::copy(from, to).map(|_| ()))
     }
 
     fn place(&self, folder: &Path, how: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
@@ -81,6 +101,11 @@ impl AppFiles {
             found.into_iter().map(|file| Found { path: start.join(&file.path), ..file }).collect();
         let packages = app.packages.as_ref().map(|set| PackageFiles::of(set, &files)).transpose()?;
         Ok(Self { tree, start, files, packages })
+    }
+
+    /// Those of its packages, if it has some.
+    pub fn packages(&self) -> Option<&PackageFiles> {
+        self.packages.as_ref()
     }
 
     /// The app's own files.

@@ -7,7 +7,7 @@ use crate::builder::app_archive;
 use crate::builder::app_files::AppFiles;
 use crate::builder::compiler;
 use crate::builder::extensions::Extensions;
-use crate::builder::python_env::{self, APP, Content, Python};
+use crate::builder::python_env::{self, APP, Content, Early, Python};
 use crate::builder::sdk_bundle;
 use crate::builder::trial_import;
 use crate::config::Limits;
@@ -47,11 +47,14 @@ impl Planned {
         Self::new(all.into_bytes(), linking, cache)
     }
 
-    /// The component of a runner that has these compiled modules.
-    pub fn of_runner(extensions: &Extensions, cache: &Path) -> Self {
+    /// The component of a runner that has these compiled modules, and these imported.
+    pub fn of_runner(extensions: &Extensions, early: Early<'_>, cache: &Path) -> Self {
         let mut all = format!("{}\0{}\0runner", python_env::COMPONENTIZE, sdk_bundle::digest());
         if !extensions.is_empty() {
             all += &format!("\0{}", extensions.key);
+        }
+        if let Some((early, packages)) = early {
+            all += &format!("\0early {}", early.key(packages));
         }
         Self::new(all.into_bytes(), Linking::default(), cache)
     }
@@ -65,7 +68,7 @@ impl Planned {
     }
 
     /// Its compiled code, if it is built and compiled. It may have no manifest.
-    fn compiled(&self, engine: &Engine, cache: &Path) -> Option<Artifact> {
+    pub fn compiled(&self, engine: &Engine, cache: &Path) -> Option<Artifact> {
         let digest = cache_files::digest_of(&self.wasm, cache).ok()?;
         Some(Artifact::locate(cache, &digest, engine)).filter(Artifact::has_code)
     }
@@ -99,7 +102,7 @@ pub fn component_of(
     // The files may have changed since it was planned: what counts is what was copied.
     let (planned, archive, extensions) = match content {
         Content::App(app) => copied(app, planned.linking, &work.path().join(APP), limits, cache)?,
-        Content::Runner(_) => (planned, None, Extensions::default()),
+        Content::Runner(..) => (planned, None, Extensions::default()),
     };
     let Planned { key, linking, wasm: target } = planned;
     // Two hosts may start with the same app: the second one waits, and then finds the component built.
@@ -110,7 +113,7 @@ pub fn component_of(
         return Ok(target);
     }
     if let Content::App(app) = content
-        && let Some(runner) = Planned::of_runner(&extensions, cache).compiled(engine, cache)
+        && let Some(runner) = Planned::of_runner(&extensions, None, cache).compiled(engine, cache)
         && let Some(mistake) = trial_import::mistake(app, &work.path().join(APP), &runner, engine, limits)
     {
         return Err(mistake);
@@ -118,10 +121,13 @@ pub fn component_of(
     let python = Python::ready(cache)?;
     let step = Progress::begin(&match content {
         Content::App(app) => format!("building {}:{}", app.module, app.attribute),
-        Content::Runner(extensions) if extensions.is_empty() => {
+        Content::Runner(_, Some((early, _))) => {
+            format!("building a runner with {} modules of packages imported (once)", early.modules.len())
+        }
+        Content::Runner(extensions, None) if extensions.is_empty() => {
             "building the runner for apps from source (once)".to_owned()
         }
-        Content::Runner(extensions) => {
+        Content::Runner(extensions, None) => {
             format!("building the runner for apps from source with {} (once)", extensions.names().join(", "))
         }
     });
@@ -137,14 +143,15 @@ pub fn component_of(
     Ok(target)
 }
 
-/// The runner with these compiled modules, built and compiled once. Errors are text for people.
+/// The runner with these compiled modules, and these imported, built and compiled once. Errors are text for people.
 pub fn runner(
     extensions: &Extensions,
+    early: Early<'_>,
     (engine, limits): (&Engine, &Limits),
     cache: &Path,
 ) -> Result<(PathBuf, Artifact), String> {
-    let planned = Planned::of_runner(extensions, cache);
-    let wasm = component_of(Content::Runner(extensions), planned, (engine, limits), cache, false)?;
+    let planned = Planned::of_runner(extensions, early, cache);
+    let wasm = component_of(Content::Runner(extensions, early), planned, (engine, limits), cache, false)?;
     let artifact = compiler::native(engine, &wasm, cache)?;
     Ok((wasm, artifact))
 }

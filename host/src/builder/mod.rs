@@ -7,6 +7,8 @@ pub mod child;
 pub mod compiler;
 pub mod component_file;
 #[cfg(feature = "build")]
+pub mod early_imports;
+#[cfg(feature = "build")]
 pub mod embedded;
 #[cfg(feature = "build")]
 pub mod extensions;

@@ -3,7 +3,9 @@
 //! The environment is private because componentize-py reads the SDK files of every package installed beside it: another
 //! SDK there would add its worlds to ours.
 
+use crate::builder::app_files::PackageFiles;
 use crate::builder::child;
+use crate::builder::early_imports::EarlyImports;
 use crate::builder::extensions::Extensions;
 use crate::builder::sdk_bundle;
 use crate::config::Limits;
@@ -120,16 +122,19 @@ const NEEDED: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
     App(&'a AppRef),
-    /// An interpreter that loads an app from source, and has these compiled modules.
-    Runner(&'a Extensions),
+    /// An interpreter that loads an app from source.
+    Runner(&'a Extensions, Early<'a>),
 }
+
+/// What a runner imports before it loads an app, and where that is.
+pub type Early<'a> = Option<(&'a EarlyImports, &'a PackageFiles)>;
 
 impl Content<'_> {
     /// The world of the contract to build.
     fn world(&self) -> &'static str {
         match self {
             Self::App(_) => "app",
-            Self::Runner(_) => "runner",
+            Self::Runner(..) => "runner",
         }
     }
 
@@ -137,22 +142,30 @@ impl Content<'_> {
         let exports = "Handlers = bolt._runtime.entry.Handlers\n";
         match self {
             Self::App(app) => {
-                let variable =
-                    |(name, value): &(String, String)| format!("{}: {}, ", literal(name), literal(value));
-                let variables: String = app.build_env.iter().map(variable).collect();
+                let variables = dict(app.build_env.iter().map(|(name, value)| (name, value)));
                 format!(
-                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load({}, {}, {{{variables}}})\n{exports}",
+                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load({}, {}, {variables})\n{exports}",
                     literal(&app.module),
                     literal(&app.attribute)
                 )
             }
-            Self::Runner(_) => {
+            Self::Runner(_, early) => {
+                let modules = early.iter().flat_map(|(early, _)| &early.modules);
+                let modules: String = modules.map(|name| format!("{}, ", literal(name))).collect();
+                let variables = dict(early.iter().flat_map(|(early, _)| &early.variables));
                 format!(
-                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load_runner()\n{exports}Loader = bolt._runtime.entry.Loader\n"
+                    "import bolt._runtime.entry\n\nbolt._runtime.entry.load_runner([{modules}], {variables})\n\
+                     {exports}Loader = bolt._runtime.entry.Loader\n"
                 )
             }
         }
     }
+}
+
+/// A Python dict of strings.
+fn dict<'a>(items: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let items = items.map(|(name, value)| format!("{}: {}, ", literal(name), literal(value)));
+    format!("{{{}}}", items.collect::<String>())
 }
 
 /// A Python string.
@@ -184,8 +197,11 @@ pub fn componentize(
         fs::create_dir_all(folder).map_err(io)?;
     }
     sdk_bundle::unpack(&sdk).map_err(io)?;
-    if let Content::Runner(extensions) = content {
-        extensions.copy(&app).map_err(io)?;
+    if let Content::Runner(extensions, early) = content {
+        let copied = early.map_or(Ok(()), |(_, packages)| packages.copy(&app));
+        copied
+            .and_then(|()| extensions.copy(&app))
+            .map_err(|e| format!("the packages cannot be copied: {e}"))?;
     }
     fs::write(sdk.join(format!("{ENTRY}.py")), content.entry()).map_err(io)?;
     let (target, said) = (out.join("app.wasm"), work.join("said"));

@@ -15,6 +15,7 @@ use crate::config::broker::BrokerUrl;
 use crate::config::cache_folder::user_cache;
 use crate::config::limits::most_instances;
 use crate::config::{AppConfig, Config};
+use crate::manifest::isolation::Isolation;
 use crate::telemetry::log_output::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
@@ -264,6 +265,10 @@ pub struct Run {
 pub struct Dev {
     #[command(flatten)]
     pub app: AppArgs,
+    /// Import the app's packages again after each edit, for an app that changes something before it imports them. Without it, an
+    /// interpreter that has imported them is made in the background, and loads the app's own modules only.
+    #[arg(long)]
+    pub import_again: bool,
     /// Uvicorn's flag for what this command does anyway.
     #[arg(long, hide = true)]
     pub reload: bool,
@@ -322,6 +327,10 @@ pub struct Serving {
     /// Start this many threads, each with its own listener and instances [default: one per core; dev: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    /// Let requests share interpreters in this way, where the app asks for none: fresh (a new one for each request), serial (one
+    /// request at a time), concurrent [default: def handlers and WSGI serial, async def handlers and ASGI concurrent]
+    #[arg(long, value_name = "MODE", value_parser = Isolation::parse)]
+    pub isolation: Option<Isolation>,
     #[command(flatten)]
     pub grants: GrantArgs,
     #[command(flatten)]
@@ -353,7 +362,7 @@ impl Serving {
 
     /// The configuration of the app in this file. The error is a user-facing message.
     pub fn app_config(&self, app: &Path) -> Result<AppConfig, String> {
-        self.grants.app_config(app, &self.limits.app)
+        Ok(AppConfig { isolation: self.isolation, ..self.grants.app_config(app, &self.limits.app)? })
     }
 }
 

@@ -20,7 +20,7 @@ pub fn prepare(args: &Prepare, cache: &Path) -> Outcome {
     let outcome = confine(args, cache).and_then(|()| {
         let engine = pool(&Config { most_instances: 1, ..Config::default() })?;
         if args.runner {
-            return from_source::runner(&Extensions::default(), (&engine, &args.limits.app), cache)
+            return from_source::runner(&Extensions::default(), None, (&engine, &args.limits.app), cache)
                 .map(|(wasm, _)| wasm);
         }
         prepare::here(&args.source.origin(), &engine, &args.limits.app, cache).map_err(|refusal| refusal.text)

@@ -6,7 +6,7 @@
 use crate::apps::app::App;
 use crate::apps::registry::AppTable;
 use crate::apps::slot::Slot;
-use crate::apps::source_runner::Runner;
+use crate::apps::source_runner::{PackageImports, Runner};
 use crate::apps::worker_apps::WorkerApps;
 use crate::cli::exec_args::Exec;
 use crate::cli::exec_output::Output;
@@ -47,7 +47,7 @@ pub fn exec(args: &Exec, cache: &Path) -> Result<ExitCode, String> {
     // What the app logs, and whatever is wrong. What it writes is no part of the log.
     let log = log_output::start(LogFormat::Off, Some("warn"))?;
     let engine = pool(&Config { most_instances: 1, topics: args.topics.clone(), ..Config::default() })?;
-    let runner = Runner::ready(&engine, &name, &app_config, cache)?;
+    let runner = Runner::ready(&engine, &name, &app_config, cache, PackageImports::EarlyIfBuilt)?;
     let code = block_on(async {
         let app = runner.app_of(&origin).await?;
         let app = AppRef { module: MODULE.to_owned(), attribute: ATTRIBUTE.to_owned(), ..app };

@@ -75,6 +75,7 @@ impl GrantArgs {
             databases: databases::distinct(sql)?,
             kv: stores,
             env: self.env.clone(),
+            isolation: None,
         })
     }
 }

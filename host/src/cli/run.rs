@@ -6,7 +6,7 @@ use crate::apps::loader;
 use crate::apps::registry::AppTable;
 use crate::apps::reloader::Reloader;
 use crate::apps::slot::Slot;
-use crate::apps::source_runner::Runner;
+use crate::apps::source_runner::{PackageImports, Runner};
 use crate::builder::from_source::Planned;
 use crate::builder::packages;
 use crate::builder::prepare::{Prepared, prepare};
@@ -52,7 +52,8 @@ pub fn run(args: &Run, cache: &Path) -> Outcome {
             Arc::new(Slot::new(&app.component.spec.name.clone(), app))
         }
         Some(app) => {
-            let runner = Runner::ready(&engine, &app.module, &app_config, cache)?;
+            let runner =
+                Runner::ready(&engine, &app.module, &app_config, cache, PackageImports::EarlyIfBuilt)?;
             let slot = Arc::new(Slot::new(&app.module, block_on(runner.load(&app, false))??));
             if args.build == When::Aside {
                 build_aside(origin, engine, app_config.clone(), cache.to_owned(), slot.clone());
@@ -79,7 +80,8 @@ pub fn dev(args: &Dev, cache: &Path) -> Outcome {
     origin.left_out = app_config.places();
     let name = origin.app_ref()?.module;
     let log = begin(&args.serving.process)?;
-    let runner = Runner::ready(&pool(&config)?, &name, &app_config, cache)?;
+    let imports = if args.import_again { PackageImports::WithApp } else { PackageImports::Early };
+    let runner = Runner::ready(&pool(&config)?, &name, &app_config, cache, imports)?;
     let reloader = block_on(Reloader::new(runner, origin))?;
     match block_on(reloader.current())? {
         Ok(app) => say(&inspect::routes(&app.manifest)),

@@ -10,14 +10,13 @@ use crate::config::kv::KvGrant;
 use crate::config::limit_table::{Limit, Place, Row, TABLE};
 use crate::config::limits::{Limits, ServerLimits, most_instances};
 use crate::config::mistakes::Mistakes;
-
-use crate::config::origin::Origin;
-use crate::config::origin::Tenant;
+use crate::config::origin::{Origin, Tenant};
 use crate::config::packages::{PackageSource, PackageTerms};
 use crate::config::preopens::{Preopen, Preopens};
 use crate::config::units;
 use crate::config::virtual_hosts::{self, Mount, VirtualHosts};
 use crate::config::{AppConfig, Config, TlsFiles};
+use crate::manifest::isolation::Isolation;
 use serde::{Deserialize, Deserializer, de};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -126,6 +125,8 @@ struct AppTable {
     limits: LimitsTable,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// For routes that do not say it.
+    isolation: Option<Isolation>,
     #[serde(default, rename = "build-env")]
     build_env: BTreeMap<String, String>,
     /// Where the packages that the app asks for come from.
@@ -426,6 +427,7 @@ impl AppTable {
             databases,
             kv,
             env: self.env.into_iter().collect(),
+            isolation: self.isolation,
         };
         let build_env = self.build_env.into_iter().collect();
         let name_of_app = Some(name.get_ref().clone());

@@ -29,6 +29,7 @@ fn mistakes_in_a_host_file_are_named_with_their_lines() {
         (shop.clone() + "root = \"elsewhere\"", 3, "not below the root"),
         (shop.clone() + "hosts = [\"http://x\"]", 3, "not a host name"),
         (shop.clone() + "prefix = \"shop\"", 3, "not a path prefix"),
+        (shop.clone() + "isolation = \"none\"", 3, "serial"),
         (shop.clone() + "[app.shop.limits]\nmemory = \"lots\"", 4, "a size is"),
         (shop.clone() + "[app.shop.limits]\nmemry = \"1MiB\"", 4, "memry"),
         (shop.clone() + "[app.shop.http]\nallow = [\"a b\"]", 4, "HOST[:PORT]"),

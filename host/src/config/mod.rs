@@ -29,6 +29,7 @@ pub use crate::config::kv::KvGrant;
 pub use crate::config::limits::Limits;
 pub use crate::config::preopens::{Preopen, Preopens};
 pub use crate::config::units::MIB;
+pub use crate::manifest::isolation::Isolation;
 
 use crate::config::admin_access::AdminAccess;
 use crate::config::admin_address::Address;
@@ -53,6 +54,8 @@ pub struct AppConfig {
     pub kv: Vec<KvGrant>,
     /// All environment variables that it sees.
     pub env: Vec<(String, String)>,
+    /// How requests share its interpreters, for routes that do not say it.
+    pub isolation: Option<Isolation>,
 }
 
 impl AppConfig {

@@ -14,6 +14,18 @@ pub enum Isolation {
     Concurrent,
 }
 
+impl Isolation {
+    /// A mode by its name. The error is a user-facing message.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "fresh" => Ok(Self::Fresh),
+            "serial" => Ok(Self::Serial),
+            "concurrent" => Ok(Self::Concurrent),
+            _ => Err(format!("{name} is not fresh, serial or concurrent")),
+        }
+    }
+}
+
 /// What a route declares; `None` means the host's default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RouteIsolation {
