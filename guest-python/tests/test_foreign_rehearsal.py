@@ -2,6 +2,8 @@
 
 import asyncio
 import marshal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +13,7 @@ from loop_host import REQUEST, loop_host
 from bolt import BoltAPI
 from bolt._doors.rehearsal import is_missing
 from bolt._doors.tasks import running
-from bolt._runtime.warmup_doors import foreign_routes, warm_up_doors
+from bolt._runtime.warmup_doors import _live, foreign_routes, warm_up_doors
 from bolt._serialization.replies import encode_reply
 from bolt.asgi import ASGIApp
 from bolt.wsgi import WSGIApp
@@ -87,10 +89,46 @@ def test_starlette(host: Any):
     api = BoltAPI()
     api.mount("/sub", app)
     statuses = rehearse(host, api)
-    assert statuses[0] == [404] * 10 and not lifespans
+    assert statuses.pop(0) == [404] * 10 and not lifespans
+    # Without that of a `def`, which runs in a thread here.
+    assert list(statuses.values()) == [[200] * 50] * 3
     assert not any(life.entered for route in api.routes for life in route.plan.lifespans)
     app.mount("/", responses.Response("all"))
     assert not is_missing(ASGIApp(app)) and 0 not in rehearse(host, api)
+
+
+def test_fastapi(host: Any):
+    fastapi = pytest.importorskip("fastapi")
+    app = fastapi.FastAPI()
+    app.get("/")(lambda: pytest.fail("a handler was called"))
+    statuses = rehearse(host, BoltAPI.serving(app))
+    assert statuses.pop(0) == [404] * 10
+    assert list(statuses.values()) == [[200] * 50] * 4
+
+
+def test_a_lifespan_that_is_stood_in_for_ends(host: Any):
+    starlette = pytest.importorskip("starlette.applications")
+    seen = []
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        seen.append("started")
+        await asyncio.sleep(0)
+        yield
+        seen.append("stopped")
+
+    _live(starlette.Starlette(lifespan=lifespan), host.loop, running)
+    assert seen == ["started", "stopped"] * 10 and not running
+    seen.clear()
+
+    @asynccontextmanager
+    async def waiting(app: Any) -> AsyncIterator[None]:
+        seen.append("started")
+        await asyncio.sleep(10)
+        yield
+
+    _live(starlette.Starlette(lifespan=waiting), host.loop, running)
+    assert seen == ["started"] and not running
 
 
 def test_middleware_that_waits_is_ended(host: Any):
@@ -116,7 +154,9 @@ def test_middleware_that_waits_is_ended(host: Any):
 def test_flask(host: Any):
     flask = pytest.importorskip("flask")
     app = flask.Flask("app")
-    assert rehearse(host, BoltAPI.serving(app))[0] == [404] * 10
+    statuses = rehearse(host, BoltAPI.serving(app))
+    assert statuses.pop(0) == [404] * 10
+    assert list(statuses.values()) == [[200] * 50] * 3
     assert 0 not in rehearse(host, BoltAPI.serving(WSGIApp(app, rehearse=False)))
     app = flask.Flask("app")
     app.add_url_rule("/<path:rest>", view_func=lambda rest: pytest.fail("a handler was called"))

@@ -1,26 +1,34 @@
 """Rehearses the apps of other frameworks before the snapshot is taken.
 
-The doors are rehearsed with apps that stand in for the real ones. The real ones are asked for a
-page that is not there, if no handler runs for it. Their lifespans are not entered.
+The doors are rehearsed with apps that stand in for the real ones, and so are the frameworks, with
+their lifespans. The real ones are asked for a page that is not there, if no handler runs for it.
+Their lifespans are not entered.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from marshal import dumps
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._app.application import BoltAPI
+from .._app.lifespan import Lifespan
 from .._routing.route import Route
 from .warmup import stage
+
+if TYPE_CHECKING:
+    from .._doors.stand_ins import StandIn
 
 __all__ = ["foreign_routes", "warm_up_doors"]
 
 _TIMES = 50
 # A request to an app takes longer than one to its door, and its code is warm sooner.
 _TIMES_APP = 10
+# Rounds of the loop in which a lifespan is entered and left.
+_ROUNDS = 30
 _HEADERS = [
     *(("host", "localhost:8000"), ("user-agent", "rehearsal"), ("accept", "*/*")),
     *(("accept-encoding", "gzip"), ("cookie", "a=b")),
@@ -53,24 +61,29 @@ def warm_up_doors(
         return
     # Late: most apps are none of another framework.
     from .._doors.rehearsal import PAGE, asgi_stand_in, is_missing, wsgi_stand_in
+    from .._doors.stand_ins import StandIn, stand_ins
     from .._doors.tasks import running
 
     first = len(routes)
-    for stand_in in (asgi_stand_in, wsgi_stand_in):
-        api = BoltAPI.serving(stand_in)
-        # No task of a lifespan may be in the snapshot.
-        api.context.lifespan = None
-        for route in api.routes[:1]:
-            made = Route(0, route.declared, (api.context,), route.path_names)
-            made.compile()
-            routes.append((made.invoke, made.status_code, made.is_async))
+    doors = [StandIn(app, "GET", "/") for app in (asgi_stand_in, wsgi_stand_in)]
+    apps = [route.context.app.foreign for route in foreign]
+    frameworks = [one for app in apps if app.rehearse for one in stand_ins(app.app)]
+    wires = []
+    for one in (*doors, *frameworks):
+        made = _route_to(one)
+        routes.append((made.invoke, made.status_code, made.is_async))
+        wires.append(_wire(one.path, one.method, one.body))
     # By `getattr`, as in `warm_up`.
     call = "call"
     with stage(runtime, lambda *arguments: parked):
-        wire = _wire("/")
-        for route_id in range(first, len(routes)):
+        for app in {id(one.app): one.app for one in frameworks}.values():
+            _live(app, loop, running)
+        for route_id, wire in enumerate(wires, first):
             for _ in range(_TIMES):
                 getattr(handlers, call)(0, route_id, wire)
+                if running:
+                    _end(running, loop)
+                    break
         for route in foreign:
             if _runs_code_of_the_app(route) or not is_missing(route.context.app.foreign):
                 continue
@@ -85,16 +98,48 @@ def warm_up_doors(
     del routes[first:]
 
 
-def _wire(path: str) -> bytes:
+def _route_to(stand_in: StandIn) -> Route:
+    """A route to an app that stands in."""
+    api = BoltAPI.serving(stand_in.app)
+    # No task of a lifespan may be in the snapshot.
+    api.context.lifespan = None
+    of_method = next(route for route in api.routes if route.method == stand_in.method)
+    made = Route(0, of_method.declared, (api.context,), of_method.path_names)
+    made.compile()
+    return made
+
+
+def _live(app: Any, loop: Any, running: set[Any]) -> None:
+    """Enter and leave the lifespan of an app that stands in."""
+    for _ in range(_TIMES_APP):
+        lifespan = BoltAPI.serving(app).context.lifespan
+        if lifespan is None:
+            return
+        task = asyncio.Task(_enter_and_leave(lifespan), loop=loop)
+        for _ in range(_ROUNDS):
+            loop.run_ready()
+        if not task.done():
+            _end({task, *running}, loop)
+            return
+
+
+async def _enter_and_leave(lifespan: Lifespan) -> None:
+    await lifespan.enter()
+    await lifespan.leave()
+
+
+def _wire(path: str, method: str = "GET", body: bytes = b"") -> bytes:
+    of_body = (("content-type", "application/json"), ("content-length", str(len(body))))
+    headers = [*_HEADERS, *of_body] if body else _HEADERS
     sent: tuple[Any, ...] = (
-        "GET",
+        method,
         "http",
         path,
         "a=1",
-        _HEADERS,
+        headers,
         ("127.0.0.1", 50_000),
         {},
-        b"",
+        body,
         "",
     )
     return dumps((sent,))
