@@ -54,7 +54,7 @@ def test_the_scope_of_a_request(host: ForeignHost):
             "client": ("10.0.0.1", 5),
             "server": ("app.example", 8000),
             "state": {},
-            "extensions": {},
+            "extensions": {"http.response.pathsend": {}},
         }
     ]
 
@@ -104,6 +104,30 @@ def test_a_mounted_app_has_a_root_path_and_the_state_of_the_outer_one(host: Fore
     assert seen == [("/sub", "/sub/a", {"user": "eva"})]
     assert answer.body == b"inner" and answer.content_type == "text/a"
     assert answer.header("x-outer") == ["1"]
+
+
+def test_a_file_is_sent_by_the_host(host: ForeignHost):
+    own = [(b"etag", b'"a"'), (b"content-length", b"3"), (b"x-a", b"1")]
+    head = {"type": "http.response.start", "status": 200, "headers": own}
+
+    async def app(scope, receive, send):
+        assert "http.response.pathsend" in scope["extensions"]
+        await send(head)
+        await send({"type": "http.response.pathsend", "path": "/data/a.txt"})
+
+    host.serve(without_lifespan(app))
+    answer = host.request("GET", "/")
+    assert (answer.kind, answer.body, answer.status) == ("file", b"/data/a.txt", 200)
+    assert answer.headers == [("x-a", "1")]
+
+    async def late(scope, receive, send):
+        await send(head)
+        await send(part(b"a", more=True))
+        await send({"type": "http.response.pathsend", "path": "/data/a.txt"})
+
+    host.serve(without_lifespan(late))
+    host.request("GET", "/")
+    assert "expected the ASGI message 'http.response.body'" in host.complaints.pop()
 
 
 def test_a_body_comes_whole_or_in_parts(host: ForeignHost):

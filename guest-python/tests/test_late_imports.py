@@ -157,3 +157,18 @@ def test_files_that_are_there_are_listed_once(tmp_path: Path) -> None:
     (tmp_path / "later.py").write_text("")
     found = [info.name for info in listing().iter_modules([str(tmp_path)])]
     assert found == ["later", "there"]
+
+
+def test_an_app_with_files_has_its_modules_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "late_own.py").write_text("value = 1\n")
+    for in_memory in (True, False):
+        importer = LateImporter()
+        importer.add_app(str(tmp_path))
+        assert (importer._modules["late_own"].code is not None) == in_memory
+        assert importer.get_source("late_own") == "value = 1\n"
+        monkeypatch.setattr(sys, "meta_path", [importer, *sys.meta_path])
+        assert importlib.import_module("late_own").value == 1
+        del sys.modules["late_own"]
+        (tmp_path / "note.txt").write_text("")

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.responses import Response as Bare
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -82,6 +82,10 @@ async def bare(asked: Request) -> Bare:
     return Bare(b"bytes")
 
 
+async def file(asked: Request) -> FileResponse:
+    return FileResponse(__file__, media_type="text/x-python", headers={"x-own": "1"})
+
+
 async def chat(socket: WebSocket) -> None:
     if socket.query_params.get("key") == "wrong":
         return await socket.close(4003)
@@ -101,6 +105,7 @@ api.mount(
             Route("/later", later),
             Route("/fails", fails),
             Route("/bare", bare),
+            Route("/file", file),
             WebSocketRoute("/chat/{room}", chat),
         ],
         middleware=[Middleware(GZipMiddleware, minimum_size=100_000)],

@@ -49,6 +49,16 @@ fn an_app_of_starlette_runs_as_it_is() {
     assert_eq!((answer.status, answer.text()), (200, &*body.to_uppercase()));
     let bare = connection.get("/star/bare");
     assert_eq!((bare.text(), bare.headers.get("content-type")), ("bytes", None));
+    // The host sends a file, whole or in parts, and its version.
+    let whole = connection.get("/star/file");
+    let source = include_str!("../foreign/mounted.py");
+    let types = (&*whole.headers["content-type"], &*whole.headers["x-own"]);
+    assert_eq!((whole.text(), types), (source, ("text/x-python; charset=utf-8", "1")));
+    let etag = [("if-none-match", &*whole.headers["etag"])];
+    assert_eq!(connection.send("GET", "/star/file", &etag, b"").status, 304);
+    let end = connection.send("GET", "/star/file", &[("range", "bytes=0-2")], b"");
+    assert_eq!((end.status, end.text()), (206, &source[..3]));
+    assert_eq!(connection.send("HEAD", "/star/file", &[], b"").headers["x-own"], "1");
     // What it does after its response.
     assert_eq!(connection.get("/star/later").text(), "soon");
     until(|| events(&server).contains(&"worked".to_owned()));

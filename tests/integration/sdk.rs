@@ -76,6 +76,7 @@ fn types_are_strict() {
         &[
             "--no-incremental",
             "--strict",
+            "edits.py",
             "run.py",
             "memory.py",
             "modes.py",

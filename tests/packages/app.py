@@ -16,10 +16,8 @@
 #   "networkx==3.6.1",
 #   "beautifulsoup4==4.15.0",
 #   "boto3==1.44.8",
-#   "Quart==0.22.0",
-#   "bottle==0.13.4",
-#   "falcon==4.4.0",
-#   "Django==5.2.19",
+#   "pendulum",
+#   "sympy",
 #   "starlette==1.10.0",
 #   "anyio==4.16.0",
 #   "asgiref==3.13.0",
@@ -38,18 +36,15 @@ from typing import Any
 
 import anyio.to_thread
 import attrs
-import boto3
-import botocore.config
 import bs4
 import certifi
 import click
-import frameworks
 import httpx
 import itsdangerous
 import jinja2
 import jwt
 import markdown
-import networkx
+import pendulum
 import rich.console
 import rich.table
 import sqlalchemy
@@ -61,7 +56,6 @@ from click.testing import CliRunner
 from dateutil import parser, rrule
 
 api = BoltAPI()
-frameworks.mount(api)
 
 
 @api.get("/in-place")
@@ -178,6 +172,8 @@ def of_click() -> str:
 
 @api.get("/networkx")
 def of_networkx() -> dict[str, Any]:
+    import networkx
+
     graph = networkx.grid_2d_graph(10, 10)
     path = networkx.shortest_path(graph, (0, 0), (9, 9))
     return {"steps": len(path), "tree": networkx.minimum_spanning_tree(graph).number_of_edges()}
@@ -191,6 +187,10 @@ def of_bs4() -> list[str]:
 
 @api.get("/boto3")
 def of_boto3(url: str) -> dict[str, Any]:
+    # Large, and imported where it is needed.
+    import boto3
+    import botocore.config
+
     client = boto3.client(
         "s3",
         endpoint_url=url,
@@ -201,6 +201,21 @@ def of_boto3(url: str) -> dict[str, Any]:
     )
     client.put_object(Bucket="teas", Key="a/b.txt", Body=b"oolong")
     return {"body": client.get_object(Bucket="teas", Key="a/b.txt")["Body"].read().decode()}
+
+
+@api.get("/pendulum")
+def of_pendulum() -> list[str]:
+    start = pendulum.datetime(2026, 3, 28, 12, tz="Europe/Berlin")
+    later = pendulum.parse("2026-03-29T12:00:00+02:00").in_tz("UTC")
+    return [start.add(days=1).to_iso8601_string(), later.diff(start).in_words(locale="de")]
+
+
+@api.get("/sympy")
+def of_sympy() -> list[str]:
+    import sympy
+
+    x = sympy.Symbol("x")
+    return [str(sympy.integrate(x * sympy.exp(x), x)), str(sympy.solve(x**2 - 2, x))]
 
 
 @api.get("/metadata")

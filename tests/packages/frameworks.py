@@ -1,5 +1,9 @@
 """Frameworks of ASGI and WSGI that say hello, by a template where they have one."""
 
+# /// script
+# dependencies = ["Quart==0.22.0", "bottle==0.13.4", "falcon==4.4.0", "Django==5.2.19"]
+# ///
+
 from typing import Any
 
 import bottle
@@ -75,11 +79,10 @@ async def later_view(request: HttpRequest, name: str) -> HttpResponse:
 urlpatterns = [path("hello/<name>", view), path("later/<name>", later_view)]
 
 
-def mount(api: BoltAPI) -> None:
-    """Mount all of them, each under its name."""
-    api.mount("/quart", of_quart)
-    api.mount("/bottle", of_bottle)
-    api.mount("/falcon", of_falcon)
-    api.mount("/falcon-asgi", of_falcon_asgi)
-    api.mount("/django", get_wsgi_application())
-    api.mount("/django-asgi", get_asgi_application())
+api = BoltAPI()
+api.mount("/quart", of_quart)
+api.mount("/bottle", of_bottle)
+api.mount("/falcon", of_falcon)
+api.mount("/falcon-asgi", of_falcon_asgi)
+api.mount("/django", get_wsgi_application())
+api.mount("/django-asgi", get_asgi_application())

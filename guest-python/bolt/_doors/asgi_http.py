@@ -7,6 +7,7 @@ returns the response then. What is complete before the app waits for something i
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from ..exceptions import HTTPException
 from ..requests import Request
 from .asgi_scope import http_scope
 from .client_gone import ClientGone, is_of_leaving
-from .responses import FinishedResponse, FlowingResponse, Pairs
+from .responses import FinishedResponse, FlowingResponse, Pairs, SentFile
 from .tasks import end_task, next_round, start
 
 __all__ = ["asgi_handler"]
@@ -66,6 +67,8 @@ class Exchange:
     _inflow: AsyncGenerator[bytes] | None = None
     _failure: HTTPException | None = None
     _task: Any = None
+    # The file that is the body.
+    _file: str | None = None
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -120,6 +123,11 @@ class Exchange:
             return
         if state is _ALL:
             raise RuntimeError(f"{kind!r} was sent after the response was complete")
+        if kind == "http.response.pathsend" and state is _HEAD:
+            self._file = os.fsdecode(message["path"])
+            self._state = _ALL
+            self._tell()
+            return
         if kind != "http.response.body":
             raise _misplaced("http.response.body", kind)
         body = message.get("body", b"")
@@ -229,8 +237,12 @@ class Exchange:
 
     def _whole(self, task: asyncio.Task[Any]) -> Response:
         parts = self._parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        made = FinishedResponse(self._status, self._pairs, self._content_type, body)
+        made: Response
+        if self._file is not None:
+            made = SentFile(self._status, self._pairs, self._content_type, self._file)
+        else:
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            made = FinishedResponse(self._status, self._pairs, self._content_type, body)
         if task.done():
             self._log(task)
         else:

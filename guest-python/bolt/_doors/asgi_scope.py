@@ -48,7 +48,7 @@ def http_scope(request: Request) -> dict[str, Any]:
         "client": request.client and tuple(request.client),
         "server": server_of(headers, request._scheme),
         "state": vars(request.state),
-        "extensions": {},
+        "extensions": {"http.response.pathsend": {}},
     }
 
 

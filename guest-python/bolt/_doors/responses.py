@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
 from .._datastructures.headers import MutableHeaders
 from .._responses.response import Response
 from .._responses.streaming import StreamingResponse
+from ..responses import FileResponse
 
-__all__ = ["FinishedResponse", "FlowingResponse", "Pairs"]
+__all__ = ["FinishedResponse", "FlowingResponse", "Pairs", "SentFile"]
 
 Pairs = list[tuple[str, str]]
 """Headers without the content type, with lower-case names."""
@@ -67,6 +69,23 @@ class FinishedResponse(_Finished):
     def __init__(self, status: int, pairs: Pairs, content_type: str, body: bytes) -> None:
         self._begin_finished(status, pairs, content_type)
         self.content = body
+
+
+class SentFile(_Finished, FileResponse):
+    """A response whose body is a file that the host sends; see `FinishedResponse`.
+
+    Clients learn from the host which version of the file they have, and which parts there are.
+    """
+
+    def __init__(self, status: int, pairs: Pairs, content_type: str, path: str) -> None:
+        own = [pair for pair in pairs if pair[0] not in _OF_FILES]
+        self._begin_finished(status, own, content_type)
+        self.content = b""
+        self.path = os.path.abspath(path)
+
+
+# The host sets these for a file.
+_OF_FILES = frozenset({"accept-ranges", "content-length", "etag", "last-modified"})
 
 
 class FlowingResponse(_Finished, StreamingResponse):

@@ -443,7 +443,7 @@ def load(module: str, attribute: str, variables: Mapping[str, str] | None = None
             _warmups.append((route.id, item))
     _foreign.extend(foreign_routes(api))
     _install_late_imports(compiled=False)
-    _late_imports.add_folder(APP_FOLDER)
+    _late_imports.add_app(APP_FOLDER)
     forget_folders()
 
 

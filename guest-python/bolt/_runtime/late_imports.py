@@ -1,6 +1,7 @@
-"""`LateImporter`: imports modules at run time, when a handler imports and no files exist any more.
+"""`LateImporter`: imports modules at run time, when a handler imports what was not imported before.
 
-It holds source and compiled code in memory, compressed, and is a finder in `sys.meta_path`.
+It is a finder in `sys.meta_path`. It holds source and compiled code in memory, compressed, of what
+has no file at run time.
 """
 
 from __future__ import annotations
@@ -41,12 +42,22 @@ _FAST = 3
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """A module that was not imported yet. `code`: its source or its marshalled code, compressed."""
+    """A module that was not imported yet.
+
+    code: its source or its marshalled code, compressed; None if its file is there at run time.
+    """
 
     file: str
-    code: bytes
+    code: bytes | None
     compiled: bool
     package: bool
+
+    def read(self) -> bytes:
+        """Its source or its marshalled code."""
+        if self.code is not None:
+            return zlib.decompress(self.code)
+        with open(self.file, "rb") as file:
+            return file.read()
 
 
 class LateImporter:
@@ -63,6 +74,16 @@ class LateImporter:
         """Add the source of every module in a folder."""
         self._add(folder, False)
 
+    def add_app(self, folder: str) -> None:
+        """Add the modules of an app. A component that has other files has those of its modules too.
+
+        In memory, the modules of large packages would take tens of megabytes.
+        """
+        has_files = any(
+            not name.endswith(".py") for _, _, names in os.walk(folder) for name in names
+        )
+        self._add(folder, False, in_memory=not has_files)
+
     def add_modules(self, names: Iterable[str], folder: str) -> None:
         """Add the compiled code of modules below a folder, as far as they have Python source."""
         for name in names:
@@ -77,7 +98,7 @@ class LateImporter:
         finder: Any = self
         sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
 
-    def _add(self, folder: str, compiled: bool) -> None:
+    def _add(self, folder: str, compiled: bool, in_memory: bool = True) -> None:
         for path in _sources(folder):
             parts = path[len(folder) + 1 : -len(".py")].split("/")
             package = parts[-1] == "__init__"
@@ -88,7 +109,10 @@ class LateImporter:
                 note_module(path, self)
             if name in sys.modules:
                 continue
-            self._keep(name, path, compiled, package)
+            if in_memory:
+                self._keep(name, path, compiled, package)
+            else:
+                self._modules[name] = _Module(path, None, False, package)
 
     def _keep(self, name: str, path: str, compiled: bool, package: bool) -> None:
         with open(path, "rb") as file:
@@ -139,7 +163,7 @@ class LateImporter:
         module = self._modules.get(name)
         if module is None:
             return None
-        text = zlib.decompress(module.code)
+        text = module.read()
         if module.compiled:
             code: CodeType = marshal.loads(text)
             return code
@@ -150,7 +174,7 @@ class LateImporter:
         module = self._modules.get(name)
         if module is None or module.compiled:
             return None
-        return importlib.util.decode_source(zlib.decompress(module.code))
+        return importlib.util.decode_source(module.read())
 
 
 def forget_folders() -> None:
