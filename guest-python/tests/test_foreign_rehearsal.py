@@ -106,6 +106,24 @@ def test_fastapi(host: Any):
     assert list(statuses.values()) == [[200] * 50] * 4
 
 
+def test_fastapi_knows_the_handlers_of_an_app(host: Any):
+    fastapi = pytest.importorskip("fastapi")
+    kept = pytest.importorskip("fastapi.routing")._endpoint_context_cache
+
+    def needed() -> None: ...
+    def inner() -> None: ...
+    def outer(it: Any = fastapi.Depends(needed)) -> None: ...
+
+    router = fastapi.APIRouter()
+    router.get("/inner")(inner)
+    app = fastapi.FastAPI()
+    app.include_router(router, prefix="/a")
+    app.get("/outer")(outer)
+    rehearse(host, BoltAPI.serving(app))
+    for function in (needed, inner, outer):
+        assert kept[id(function)]["function"] == function.__name__
+
+
 def test_a_lifespan_that_is_stood_in_for_ends(host: Any):
     starlette = pytest.importorskip("starlette.applications")
     seen = []

@@ -60,6 +60,7 @@ def warm_up_doors(
     if not foreign:
         return
     # Late: most apps are none of another framework.
+    from .._doors.first_calls import know_handlers
     from .._doors.rehearsal import PAGE, asgi_stand_in, is_missing, wsgi_stand_in
     from .._doors.stand_ins import StandIn, stand_ins
     from .._doors.tasks import running
@@ -67,6 +68,8 @@ def warm_up_doors(
     first = len(routes)
     doors = [StandIn(app, "GET", "/") for app in (asgi_stand_in, wsgi_stand_in)]
     apps = [route.context.app.foreign for route in foreign]
+    for one in apps:
+        know_handlers(one.app)
     frameworks = [one for app in apps if app.rehearse for one in stand_ins(app.app)]
     wires = []
     for one in (*doors, *frameworks):
