@@ -42,7 +42,8 @@ fn answers(app: &Path, wheels: &Path, paths: &[&str]) -> Vec<String> {
 
 #[test]
 fn extensions_in_c_run_flat_linked_and_from_source() {
-    let Some(wheels) = wheels(&["markupsafe", "msgspec"]) else { return required("markupsafe, msgspec") };
+    let wanted = ["markupsafe", "msgspec"];
+    let Some(wheels) = wheels(&wanted) else { return required(&wanted) };
     let app = copied("extensions-c", "tests/wheels", &["compiled.py"]);
     let found = answers(&app, &wheels, &["/escape", "/decode", "/wrong", "/deep"]);
     assert_eq!(
@@ -58,7 +59,8 @@ fn extensions_in_c_run_flat_linked_and_from_source() {
 
 #[test]
 fn extensions_in_rust_run_flat_linked_and_from_source() {
-    let Some(wheels) = wheels(&["markupsafe", "msgspec", "orjson", "pydantic_core"]) else { return };
+    let wanted = ["markupsafe", "msgspec", "orjson", "pydantic_core"];
+    let Some(wheels) = wheels(&wanted) else { return required(&wanted) };
     let app = copied("extensions-rust", "tests/wheels", &["app.py", "requirements.txt"]);
     let found = answers(&app, &wheels, &["/markupsafe", "/msgspec", "/orjson", "/pydantic-core"]);
     assert!(found.iter().all(|answer| answer.starts_with("200 ")), "{found:?}");
@@ -67,7 +69,8 @@ fn extensions_in_rust_run_flat_linked_and_from_source() {
 
 #[test]
 fn models_of_pydantic_and_an_app_of_fastapi_answer() {
-    let Some(wheels) = wheels(&["msgspec", "orjson", "pydantic_core"]) else { return };
+    let wanted = ["msgspec", "orjson", "pydantic_core"];
+    let Some(wheels) = wheels(&wanted) else { return required(&wanted) };
     let built = ["run", "--build=first"];
     let models = copied("extensions-models", "tests/pydantic", &["app.py"]);
     let found = ask(
@@ -121,7 +124,7 @@ fn models_of_pydantic_and_an_app_of_fastapi_answer() {
     assert!(found[7].starts_with("422 ") && found[7].contains(r#""loc":["body","id"]"#), "{}", found[7]);
 }
 
-fn required(packages: &str) {
+fn required(packages: &[&str]) {
     let is_required = std::env::var_os("BOLT_REQUIRE_WHEELS").is_some();
-    assert!(!is_required, "BOLT_WHEELS names no folder with wheels of {packages}");
+    assert!(!is_required, "BOLT_WHEELS names no folder with wheels of {}", packages.join(", "));
 }
