@@ -9,6 +9,7 @@ from foreignfake import ForeignHost, foreign_host
 from streamfake import Part_Data, Part_End, Part_Failed, Part_Pending, Progress
 
 from bolt import BoltAPI, Request
+from bolt._doors.asgi_scope import server_of
 from bolt._streams import progress
 from bolt.asgi import ASGIApp
 
@@ -57,6 +58,23 @@ def test_the_scope_of_a_request(host: ForeignHost):
             "extensions": {"http.response.pathsend": {}},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "server"),
+    [
+        ("a.example", ("a.example", 443)),
+        ("a.example:", ("a.example", 443)),
+        ("a.example:8000", ("a.example", 8000)),
+        ("1", ("1", 443)),
+        ("[::1]", ("::1", 443)),
+        ("[::1]:", ("::1", 443)),
+        ("[::1]:80", ("::1", 80)),
+        ("", ("localhost", 443)),
+    ],
+)
+def test_the_server_is_what_the_client_has_asked_for(told: str, server: tuple[str, int]):
+    assert server_of([("x-a", "1"), ("host", told)], "https") == server
 
 
 def test_characters_that_are_not_escaped(host: ForeignHost):

@@ -23,7 +23,10 @@ def server_of(headers: list[tuple[str, str]], scheme: str) -> tuple[str, int]:
         if name == "host":
             host, colon, port = value.rpartition(":")
             if not (colon and port.isdigit()):
-                host, port = value, ""
+                # A port may be empty.
+                host, port = value.removesuffix(":"), ""
+            if not host:
+                break
             # An address of version 6 stands in brackets only in URLs.
             return host.strip("[]"), int(port) if port else _PORTS[scheme]
     return "localhost", _PORTS[scheme]
