@@ -137,6 +137,11 @@ def test_what_an_app_returns(host: ForeignHost, result: Any, kind: str):
     assert not host.complaints
 
 
+def test_spaces_around_a_header_are_not_sent(host: ForeignHost):
+    serving(host, [b"a"], "200 OK", ("Set-Cookie", " a=b c"), ("X-A", "\t1 "))
+    assert host.request().headers == [("set-cookie", "a=b c"), ("x-a", "1")]
+
+
 @pytest.mark.parametrize("parts", [(b"", b"abc"), (b"ab", b"c"), ()])
 def test_a_length_that_is_reached_makes_it_whole(host: ForeignHost, parts: Any):
     result = Closing(*parts)
@@ -183,6 +188,21 @@ def test_what_write_takes_comes_first(host: ForeignHost):
     host.serve(app)
     assert host.request().body == b"abc"
     assert host.request("GET", "/x").body == b"abcd"
+
+
+def test_the_head_of_what_write_has_taken_stays(host: ForeignHost):
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)(b"a")
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start_response("500 No", PLAIN, sys.exc_info())
+        return [b"sorry"]
+
+    host.serve(app)
+    answer = host.request()
+    assert answer.status == 500 and b"sorry" not in answer.body
+    assert "ValueError: late" in host.complaints[0]
 
 
 def test_the_head_may_be_replaced_until_it_is_sent(host: ForeignHost):
@@ -251,6 +271,16 @@ def test_mistakes(host: ForeignHost, app: Any, said: str):
     host.serve(app)
     assert host.request().status == 500
     assert said in host.complaints[0]
+
+
+def test_a_whole_response_that_raises_is_closed(host: ForeignHost):
+    class Whole(Closing):
+        streaming = False
+
+    result = Whole(b"a", ValueError("early"))
+    serving(host, result)
+    assert host.request().status == 500 and result.said == ["next", "next", "close"]
+    assert "ValueError: early" in host.complaints[0]
 
 
 def test_an_iterable_that_raises_is_closed(host: ForeignHost):

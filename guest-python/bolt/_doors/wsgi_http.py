@@ -49,7 +49,8 @@ class _Call:
         """Take the head of the response, or another one as long as none is sent."""
         if exc_info:
             try:
-                if self._is_sent:
+                # What `write` has taken belongs to the head before.
+                if self._is_sent or self._written:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 # It would be a reference cycle.
@@ -66,6 +67,8 @@ class _Call:
             if not isinstance(name, str) or not isinstance(value, str):
                 raise TypeError(f"a header of WSGI is a pair of str, not {name!r} and {value!r}")
             lower = name.lower()
+            # Django puts a space before a cookie. Over HTTP/2 clients refuse a response with one.
+            value = value.strip(" \t")
             if lower == "content-type":
                 self._content_type = value
                 continue
@@ -91,8 +94,10 @@ class _Call:
         kind = type(result)
         # Django says of a response that all of it is there.
         if kind is list or kind is tuple or getattr(result, "streaming", None) is False:
-            parts = [*self._written, *result]
-            _close(result)
+            try:
+                parts = [*self._written, *result]
+            finally:
+                _close(result)
             return self._whole(parts)
         return self._iterated(result)
 
